@@ -1,0 +1,3 @@
+//! The `erlrc` command.
+
+fn main() {}
