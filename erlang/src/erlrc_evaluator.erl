@@ -1,0 +1,57 @@
+%% @doc What runs the script of an upgrade: the behaviour of every evaluator, and the choice of one.
+%%
+%% An evaluator owns code path, modules and process states. The specification of the application and its
+%% environment belong to `erlrc_upgrade'. The choice is made by the option `evaluator' of the operation, else by
+%% the environment key `evaluator' of erlrc; the transactional evaluator is the default.
+-module(erlrc_evaluator).
+
+-export([evaluate/1, module/1]).
+-export_type([script/0, result/0, name/0, specification/0]).
+
+-type name() :: transactional | release_handler.
+-type specification() :: {application, atom(), [{atom(), term()}]}.
+-type version() :: {Vsn :: string(), Dir :: file:filename()}.
+
+-type script() :: #{
+    application := atom(),
+    direction := up | down,
+    %% High-level instructions, appup(5).
+    instructions := [term()],
+    %% What runs now and what is to run; the directory is that of the application, without `ebin'. That of `from'
+    %% may be gone.
+    from := version(),
+    to := version(),
+    from_spec := specification(),
+    to_spec := specification(),
+    options := map()
+}.
+
+-type result() :: {ok, Unpurged :: [module()]} | restart_new_emulator | {error, term()}.
+
+%% After `{error, _}' modules, code path and process states are as before, or the reason is
+%% `{not_rolled_back, Why, Left}'.
+-callback evaluate(script()) -> result().
+
+%% @doc Runs the script with the evaluator that was chosen.
+-spec evaluate(script()) -> result().
+evaluate(#{options := Options} = Script) ->
+    case module(Options) of
+        {ok, Module} -> Module:evaluate(Script);
+        {error, _} = Error -> Error
+    end.
+
+%% @doc The module that runs scripts under these options.
+-spec module(map()) -> {ok, module()} | {error, {bad_evaluator, term()}}.
+module(Options) ->
+    case maps:get(evaluator, Options, application:get_env(erlrc, evaluator, undefined)) of
+        undefined -> {ok, default()};
+        transactional -> {ok, default()};
+        release_handler -> {ok, erlrc_release_handler};
+        Other -> {error, {bad_evaluator, Other}}
+    end.
+
+default() ->
+    case code:ensure_loaded(erlrc_transaction) of
+        {module, Module} -> Module;
+        {error, _} -> erlrc_release_handler
+    end.

@@ -1,0 +1,119 @@
+%% @doc One operation at a time on a node, in the order in which they were asked for.
+%%
+%% The server stands outside the supervision tree of erlrc, because an operation may stop or upgrade erlrc itself
+%% and its caller has to be answered all the same. Each operation runs in a process of its own, linked to nobody:
+%% it goes on when its caller dies, when the server dies, and when either module is replaced under it.
+%% A waiting caller stands in `gen_server:call/3' without a frame of erlrc, so that erlrc can be replaced twice in
+%% a row while it waits.
+-module(erlrc_operations).
+-behaviour(gen_server).
+
+-export([run/3, status/0]).
+-export([perform/1]).
+-export([init/1, handle_call/3, handle_cast/2, handle_info/2, code_change/3]).
+
+%% @doc Runs `Module:Function(Arguments...)' after all operations asked for earlier, and returns what it returns.
+%% A crash is `{error, {crashed, Reason}}'. An operation that is called from within an operation runs at once.
+-spec run(module(), atom(), [term()]) -> term().
+run(Module, Function, Arguments) ->
+    case get(?MODULE) of
+        running ->
+            apply(Module, Function, Arguments);
+        undefined ->
+            ok = ensure_server(),
+            gen_server:call(?MODULE, {run, {Module, Function, Arguments}}, infinity)
+    end.
+
+%% @doc What runs now, since when (system time in milliseconds), and how many operations wait behind it.
+-spec status() -> idle | #{operation := {atom(), [term()]}, since := integer(), waiting := non_neg_integer()}.
+status() ->
+    case whereis(?MODULE) of
+        undefined -> idle;
+        Server -> gen_server:call(Server, status, infinity)
+    end.
+
+%% @private
+-spec perform({module(), atom(), [term()]}) -> no_return().
+perform({Module, Function, Arguments}) ->
+    put(?MODULE, running),
+    leave_group(),
+    exit({?MODULE, apply(Module, Function, Arguments)}).
+
+%% @private
+-spec init([]) -> {ok, map()}.
+init([]) ->
+    leave_group(),
+    {ok, #{current => none, waiting => queue:new()}}.
+
+%% @private
+-spec handle_call(term(), gen_server:from(), map()) -> {noreply, map()} | {reply, term(), map()}.
+handle_call({run, Operation}, From, #{waiting := Waiting} = State) ->
+    {noreply, next(State#{waiting := queue:in({Operation, From}, Waiting)})};
+handle_call(status, _From, #{current := none} = State) ->
+    {reply, idle, State};
+handle_call(status, _From, #{current := Current, waiting := Waiting} = State) ->
+    #{operation := {_, Function, Arguments}, since := Since} = Current,
+    Status = #{operation => {Function, Arguments}, since => Since, waiting => queue:len(Waiting)},
+    {reply, Status, State};
+handle_call(_Request, _From, State) ->
+    {reply, {error, unknown_request}, State}.
+
+%% @private
+-spec handle_cast(term(), map()) -> {noreply, map()}.
+handle_cast(_Request, State) ->
+    {noreply, State}.
+
+%% @private
+-spec handle_info(term(), map()) -> {noreply, map()} | {stop, normal, map()}.
+handle_info({'DOWN', Ref, process, _, Reason}, #{current := #{ref := Ref, from := From}} = State) ->
+    gen_server:reply(From, result(Reason)),
+    idle(next(State#{current := none}));
+handle_info(_Message, State) ->
+    {noreply, State}.
+
+%% @private
+-spec code_change(term(), map(), term()) -> {ok, map()}.
+code_change(_Vsn, State, _Extra) ->
+    {ok, State}.
+
+ensure_server() ->
+    case whereis(?MODULE) of
+        undefined ->
+            case gen_server:start({local, ?MODULE}, ?MODULE, [], []) of
+                {ok, _} -> ok;
+                {error, {already_started, _}} -> ok
+            end;
+        _ ->
+            ok
+    end.
+
+next(#{current := none, waiting := Waiting} = State) ->
+    case queue:out(Waiting) of
+        {{value, {Operation, From}}, Rest} ->
+            {_Pid, Ref} = spawn_monitor(?MODULE, perform, [Operation]),
+            Since = erlang:system_time(millisecond),
+            Current = #{ref => Ref, from => From, operation => Operation, since => Since},
+            State#{current := Current, waiting := Rest};
+        {empty, _} ->
+            State
+    end;
+next(State) ->
+    State.
+
+%% An erlrc that was unloaded leaves no process behind.
+idle(#{current := none} = State) ->
+    case application:get_key(erlrc, vsn) of
+        {ok, _} -> {noreply, State};
+        undefined -> {stop, normal, State}
+    end;
+idle(State) ->
+    {noreply, State}.
+
+result({?MODULE, Result}) -> Result;
+result(Reason) -> {error, {crashed, Reason}}.
+
+%% The group leader of a caller may be on another node, that of erlrc ends with erlrc.
+leave_group() ->
+    {group_leader, Leader} = process_info(whereis(application_controller), group_leader),
+    true = group_leader(Leader, self()),
+    ok.
