@@ -15,8 +15,8 @@ impl Atom {
 
     /// An atom of `text`; `None` where it is longer than the VM accepts.
     pub fn new(text: &str) -> Option<Self> {
-        let fits = text.len() <= Self::MAX_CHARACTERS
-            || text.chars().count() <= Self::MAX_CHARACTERS;
+        let fits =
+            text.len() <= Self::MAX_CHARACTERS || text.chars().count() <= Self::MAX_CHARACTERS;
         fits.then(|| Self(SmolStr::new(text)))
     }
 

@@ -1,0 +1,199 @@
+%% @doc The engine: functions of a native library, `priv/erlrc_nif-HASH.so', built by `native/build.sh'.
+%%
+%% All of them run on dirty schedulers, return `{ok, _}' or `{error, Reason}' unless their type says
+%% otherwise, and fail with `badarg' on arguments that are not of their type. Paths are binaries or
+%% strings, versions are strings.
+%%
+%% The name of the library holds a hash of its content, for two reasons: an upgrade of erlrc loads this
+%% module again exactly when the library has changed, and two versions of the library never share a path,
+%% which the dynamic linker would take for one and the same.
+-module(erlrc_engine).
+
+-export([
+    consult/1,
+    application/3,
+    transition/2,
+    make_appup/4,
+    upgrade_script/5,
+    module_digests/1,
+    compare_vsn/2,
+    round_trip/1
+]).
+
+-export_type([
+    path/0, vsn/0, version/0, options/0, direction/0, instruction/0, reason/0, warning/0, appup/0,
+    application_specification/0, facts/0, event/0, action/0, transition/0, script/0
+]).
+
+-on_load(load/0).
+
+-nifs([
+    consult/1,
+    application/3,
+    transition/2,
+    make_appup/4,
+    upgrade_script/5,
+    module_digests/1,
+    compare_vsn/2,
+    round_trip/1
+]).
+
+%% ERLRC_LIBRARY_HEADER is defined by rebar.config: its build has made the header beforehand.
+-ifdef(ERLRC_LIBRARY_HEADER).
+-include("erlrc_engine_library.hrl").
+-else.
+-define(LIBRARY, "erlrc_nif").
+-endif.
+
+-type path() :: binary() | string().
+-type vsn() :: string().
+-type version() ::
+    {vsn(), path()}
+    | {vsn(), {
+        loaded,
+        application_specification(),
+        [{module(), Md5 :: binary(), Exports :: [{atom(), arity()}], Attributes :: [{atom(), term()}]}]
+    }}.
+-type options() :: #{
+    unchanged_modules => skip | reload,
+    supervisors => [module()],
+    root => path()
+}.
+-type direction() :: up | down.
+-type instruction() :: tuple() | atom().
+-type reason() :: term().
+-type warning() :: tuple().
+-type appup() :: {vsn(), [{vsn(), [instruction()]}], [{vsn(), [instruction()]}]}.
+-type application_specification() :: {application, atom(), [{atom(), term()}]}.
+-type facts() :: #{
+    root := path(),
+    apps := path(),
+    path := [path()],
+    loaded := [{
+        App :: atom(),
+        vsn(),
+        Applications :: [atom()],
+        Included :: [atom()],
+        Optional :: [atom()]
+    }],
+    original := [{App :: atom(), Applications :: [atom()]}],
+    running := [App :: atom()],
+    stopped := [App :: atom()]
+}.
+-type event() ::
+    boot
+    | {start, App :: atom(), vsn(), path()}
+    | {stop, App :: atom()}
+    | {upgrade, App :: atom(), application_specification()}.
+-type action() ::
+    {load, App :: atom(), application_specification(), Ebin :: path()}
+    | {unload, App :: atom()}
+    | {start, App :: atom()}
+    | {stop, App :: atom()}
+    | {respecify, App :: atom(), Applications :: [atom()]}
+    | script.
+-type transition() :: #{
+    actions := [action()],
+    skipped := [App :: atom()],
+    warnings := [warning()]
+}.
+-type script() :: #{
+    source := shipped | generated,
+    instructions := [instruction()],
+    reasons := [term()],
+    warnings := [warning()]
+}.
+
+%% @doc The terms of a file, as `file:consult/1' returns them.
+-spec consult(path()) -> {ok, [term()]} | {error, reason()}.
+consult(_File) ->
+    not_loaded().
+
+%% @doc The specification in `Dir/ebin/App.app', with the override that `Root' holds for it.
+-spec application(App :: atom(), Dir :: path(), Root :: path()) ->
+    {ok, application_specification()} | {error, reason()}.
+application(_App, _Dir, _Root) ->
+    not_loaded().
+
+%% @doc What is to be done when `Event' meets `Facts'.
+-spec transition(facts(), event()) -> {ok, transition()} | {error, reason()}.
+transition(_Facts, _Event) ->
+    not_loaded().
+
+%% @doc The appup from `Old' to `New' and back, generated from the modules of both.
+-spec make_appup(App :: atom(), Old :: version(), New :: version(), options()) ->
+    {ok, #{
+        appup := appup(),
+        reasons := [{direction(), instruction(), [term()]}],
+        warnings := [warning()]
+    }}
+    | {error, reason()}.
+make_appup(_App, _Old, _New, _Options) ->
+    not_loaded().
+
+%% @doc The instructions from one version to the other: those of the appup that the newer version
+%% brings, where it covers the pair, otherwise generated ones.
+-spec upgrade_script(App :: atom(), Old :: version(), New :: version(), direction(), options()) ->
+    {ok, script()} | {error, reason()}.
+upgrade_script(_App, _Old, _New, _Direction, _Options) ->
+    not_loaded().
+
+%% @doc The digest, as `beam_lib:md5/1' has it, of every module in a directory.
+-spec module_digests(Dir :: path()) ->
+    {ok, [{module(), Md5 :: binary() | {error, reason()}}]} | {error, reason()}.
+module_digests(_Dir) ->
+    not_loaded().
+
+%% @doc The order of two versions, as dpkg has it.
+-spec compare_vsn(vsn(), vsn()) -> lt | eq | gt.
+compare_vsn(_A, _B) ->
+    not_loaded().
+
+%% @private
+-spec round_trip(term()) -> {ok, term()}.
+round_trip(_Term) ->
+    not_loaded().
+
+%% Without its library the module loads all the same, for an error that says what is missing is of more
+%% use than `undef'. Only where a working version would be replaced does it refuse to.
+load() ->
+    Loaded = [erlang:load_nif(filename:rootname(Library), 0) || Library <- found(directories())],
+    case lists:member(ok, Loaded) of
+        true ->
+            ok;
+        false ->
+            case erlang:module_loaded(?MODULE) of
+                true -> {error, {engine_not_loaded, Loaded}};
+                false -> logger:error("~ts", [explanation(Loaded)])
+            end
+    end.
+
+%% The directory of the application first; but while it is being upgraded, the code path may still name
+%% the other version.
+directories() ->
+    Own =
+        case code:lib_dir(erlrc) of
+            {error, bad_name} -> [];
+            Dir -> [Dir]
+        end,
+    Own ++ [filename:dirname(Ebin) || Ebin <- code:get_path(), filename:basename(Ebin) =:= "ebin"].
+
+found(Directories) ->
+    Files = [filename:join([Dir, "priv", ?LIBRARY ".so"]) || Dir <- Directories],
+    lists:sublist([File || File <- Files, filelib:is_regular(File)], 1).
+
+explanation(Loaded) ->
+    Why =
+        case Loaded of
+            [] -> "is not in its priv directory";
+            [{error, {_Reason, Text}} | _] -> ["does not load: ", Text]
+        end,
+    io_lib:format(
+        "erlrc's engine, ~ts.so, ~ts; build it with native/build.sh, which rebar3 and mix run, "
+        "or install the package again",
+        [?LIBRARY, Why]
+    ).
+
+-spec not_loaded() -> no_return().
+not_loaded() ->
+    erlang:nif_error({engine_not_loaded, lists:flatten(explanation([]))}).

@@ -1,0 +1,51 @@
+#!/bin/sh
+# Builds the engine library and the command line with cargo and installs them in priv/, where Erlang looks for them.
+# rebar3 and mix run this before they compile the modules; it changes nothing when nothing has changed.
+set -eu
+cd "$(dirname "$0")/.."
+
+fail() {
+    echo "erlrc: $1" >&2
+    exit 1
+}
+
+rust=1.91
+need="Rust $rust or newer is needed to build it (https://rustup.rs)"
+command -v cargo >/dev/null 2>&1 || fail "cargo is not in PATH: $need."
+version=$(rustc --version 2>/dev/null | sed -n 's/^rustc \([0-9]*\)\.\([0-9]*\)\..*/\1 \2/p')
+[ -n "$version" ] || fail "rustc does not run: $need."
+# shellcheck disable=SC2086 # two words
+set -- $version
+if [ "$1" -lt "${rust%.*}" ] || { [ "$1" -eq "${rust%.*}" ] && [ "$2" -lt "${rust#*.}" ]; }; then
+    fail "this is Rust $1.$2: $need."
+fi
+
+[ -e priv/erlrc ] || echo "erlrc: building the engine, this takes a minute"
+# Apart, or cargo would give the library the features of the command line.
+cargo build --quiet --locked --release -p erlrc_nif || fail "cargo could not build the library."
+cargo build --quiet --locked --release -p erlrc || fail "cargo could not build the command line."
+target=$(cargo metadata --format-version 1 --no-deps --offline | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
+built=$target${CARGO_BUILD_TARGET:+/$CARGO_BUILD_TARGET}/release
+
+# A file that is in use must never be written to, and a reader must never see half of one.
+install_file() {
+    cmp -s "$1" "$2" && return
+    cp "$1" "$2.$$" && mv "$2.$$" "$2" || fail "cannot write $2."
+}
+
+library=$built/liberlrc_nif.so
+[ -e "$library" ] || library=$built/liberlrc_nif.dylib
+hash=$( (sha256sum "$library" || shasum -a 256 "$library") 2>/dev/null | cut -c 1-16)
+[ -n "$hash" ] || fail "neither sha256sum nor shasum is in PATH."
+name=erlrc_nif-$hash
+mkdir -p priv
+install_file "$library" "priv/$name.so"
+install_file "$built/erlrc" priv/erlrc
+for old in priv/erlrc_nif*.so; do
+    [ "$old" = "priv/$name.so" ] || rm -f "$old"
+done
+
+# The name of the library is part of the module: where the library changes, so does the code that an upgrade compares.
+header=erlang/src/erlrc_engine_library.hrl
+echo "-define(LIBRARY, \"$name\")." >"$header.$$"
+if cmp -s "$header.$$" "$header"; then rm "$header.$$"; else mv "$header.$$" "$header"; fi

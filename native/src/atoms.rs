@@ -1,0 +1,117 @@
+//! Atoms on the way into the VM. The VM never forgets an atom and dies when its table is full, so
+//! the new ones that an answer would bring are counted before the first of them is made.
+
+#![forbid(unsafe_code)]
+
+use std::collections::{HashMap, HashSet};
+
+use erlrc::term::{Atom, Term};
+use rustler::Env;
+
+use crate::encode::Unencodable;
+use crate::{entry, etf};
+
+/// How many atoms that the VM does not have yet one answer may bring: a sixteenth of its table.
+pub const NEW_ATOMS: usize = 65_536;
+
+/// The atoms of one answer.
+pub struct Atoms<'t, 'a> {
+    known: HashMap<&'t Atom, rustler::Term<'a>>,
+}
+
+impl<'t, 'a> Atoms<'t, 'a> {
+    /// Makes every atom of `term`, or none of them where too many are new.
+    pub fn of(env: Env<'a>, term: &'t Term) -> Result<Self, Unencodable> {
+        let mut found = Found {
+            env,
+            known: HashMap::new(),
+            new: HashSet::new(),
+        };
+        found.visit(term)?;
+        let Found { mut known, new, .. } = found;
+        for atom in new {
+            known.insert(atom, create(env, atom).ok_or(Unencodable::Term)?);
+        }
+        Ok(Self { known })
+    }
+
+    /// The VM's atom for `atom`, one of those that the answer consists of.
+    pub fn get(&self, atom: &Atom) -> Result<rustler::Term<'a>, Unencodable> {
+        self.known.get(atom).copied().ok_or(Unencodable::Term)
+    }
+}
+
+struct Found<'t, 'a> {
+    env: Env<'a>,
+    known: HashMap<&'t Atom, rustler::Term<'a>>,
+    new: HashSet<&'t Atom>,
+}
+
+impl<'t> Found<'t, '_> {
+    // An explicit stack: how deep the term nests is checked when it is encoded.
+    fn visit(&mut self, term: &'t Term) -> Result<(), Unencodable> {
+        let mut left = vec![term];
+        while let Some(term) = left.pop() {
+            match term {
+                Term::Atom(atom) => self.add(atom)?,
+                Term::ExternalFun(module, function, _) => {
+                    self.add(module)?;
+                    self.add(function)?;
+                }
+                Term::List(items) | Term::Tuple(items) => left.extend(items),
+                Term::ImproperList(items, tail) => {
+                    left.extend(items);
+                    left.push(tail);
+                }
+                Term::Map(pairs) => left.extend(pairs.iter().flat_map(|(key, value)| [key, value])),
+                Term::Integer(_)
+                | Term::BigInteger(_)
+                | Term::Float(_)
+                | Term::Binary(_)
+                | Term::BitString(..)
+                | Term::String(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, atom: &'t Atom) -> Result<(), Unencodable> {
+        if self.known.contains_key(atom) || self.new.contains(atom) {
+            return Ok(());
+        }
+        if let Some(known) = existing(self.env, atom) {
+            self.known.insert(atom, known);
+            return Ok(());
+        }
+        if self.new.len() == NEW_ATOMS {
+            return Err(Unencodable::TooManyAtoms);
+        }
+        self.new.insert(atom);
+        Ok(())
+    }
+}
+
+// The functions for atoms that NIF 2.15 has know Latin-1 alone, the external format knows all.
+fn is_latin1(atom: &Atom) -> bool {
+    atom.as_str().chars().all(|c| u32::from(c) < 256)
+}
+
+fn existing<'a>(env: Env<'a>, atom: &Atom) -> Option<rustler::Term<'a>> {
+    if is_latin1(atom) {
+        rustler::Atom::existing_from_str(env, atom.as_str())
+            .ok()
+            .map(|a| a.to_term(env))
+    } else {
+        env.binary_to_term(&etf::atom(atom)).map(|(term, _)| term)
+    }
+}
+
+fn create<'a>(env: Env<'a>, atom: &Atom) -> Option<rustler::Term<'a>> {
+    if is_latin1(atom) {
+        rustler::Atom::from_str(env, atom.as_str())
+            .ok()
+            .map(|a| a.to_term(env))
+    } else {
+        entry::create(env, &etf::atom(atom))
+    }
+}
