@@ -4,8 +4,11 @@
 //! The modules in reading order:
 //!
 //! * [`term`]: Erlang terms as values, as text and in the external format.
+//! * `cli`: the command line, one file per command.
 //!
 //! Nothing here prints, and nothing but the `cli` feature reads the environment.
 #![warn(missing_docs)]
 
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod term;

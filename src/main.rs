@@ -1,3 +1,5 @@
-//! The `erlrc` command.
+//! The `erlrc` command; also every `erlrc-<command>` that is a link to it.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    erlrc::cli::main(std::env::args_os())
+}

@@ -1,0 +1,138 @@
+//! Arguments that several commands share, checked before anything is done.
+
+use super::{Form, Output};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What holds for every command.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Common {
+    /// Print JSON, one value a line, instead of text
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Directory of registrations and node entries
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "ERLRC_ROOT",
+        default_value = "/etc/erlrc.d",
+        hide_env_values = true
+    )]
+    pub root: PathBuf,
+}
+
+impl Common {
+    /// Where and in which form to print.
+    pub fn output(&self) -> Output {
+        Output::new(if self.json { Form::Json } else { Form::Text })
+    }
+}
+
+/// How long to wait for a node, in seconds.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Timeouts {
+    /// Seconds for connection and handshake
+    #[arg(long, value_name = "SECONDS", env = "ERLRC_CONNECT_TIMEOUT", default_value = "3",
+          value_parser = seconds, hide_env_values = true)]
+    pub connect_timeout: Duration,
+    /// Seconds for one operation on one node
+    #[arg(long, value_name = "SECONDS", env = "ERLRC_NODE_TIMEOUT", default_value = "60",
+          value_parser = seconds, hide_env_values = true)]
+    pub node_timeout: Duration,
+}
+
+/// Seconds, with a fraction if need be; more than none and less than a year.
+pub fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text
+        .parse()
+        .map_err(|_| "not a number of seconds".to_owned())?;
+    if seconds > 0.0 && seconds < 31_536_000.0 {
+        Ok(Duration::from_secs_f64(seconds))
+    } else {
+        Err("must be more than 0 and less than a year".to_owned())
+    }
+}
+
+/// The name of an application, as a registration may have it.
+pub fn application(text: &str) -> Result<String, String> {
+    let mut bytes = text.bytes();
+    let sound = text.len() <= 255
+        && bytes.next().is_some_and(|first| first.is_ascii_lowercase())
+        && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'@');
+    sound
+        .then(|| text.to_owned())
+        .ok_or_else(|| "an application is named [a-z][0-9A-Za-z_@]*".to_owned())
+}
+
+/// A version: text that can stand in a directory name.
+pub fn vsn(text: &str) -> Result<String, String> {
+    let sound = !text.is_empty()
+        && text.len() <= 255
+        && !text
+            .chars()
+            .any(|c| c.is_control() || c.is_whitespace() || c == '/');
+    sound
+        .then(|| text.to_owned())
+        .ok_or_else(|| "a version has no spaces, slashes or control characters".to_owned())
+}
+
+/// A directory; relative ones are meant from here, not from where the node runs.
+pub fn directory(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() || text.chars().any(char::is_control) {
+        return Err("not a directory name".to_owned());
+    }
+    std::path::absolute(text).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_applications_are_those_of_registrations() {
+        for name in ["foo", "foo_bar", "f@b", "fOO1"] {
+            assert_eq!(application(name), Ok(name.to_owned()));
+        }
+        for name in [
+            "",
+            "Foo",
+            "1foo",
+            "foo.app",
+            "foo'",
+            "'foo',halt()",
+            "foo bar",
+            "föö",
+            "foo\n",
+        ] {
+            assert!(application(name).is_err(), "{name}");
+        }
+        assert!(application(&"a".repeat(256)).is_err());
+    }
+
+    #[test]
+    fn versions_are_plain_text() {
+        for version in ["1", "1.0-rc1", "2:3~x+git", "ä"] {
+            assert_eq!(vsn(version), Ok(version.to_owned()));
+        }
+        for version in ["", "1 0", "../1", "1\u{1b}"] {
+            assert!(vsn(version).is_err(), "{version}");
+        }
+    }
+
+    #[test]
+    fn relative_directories_become_absolute() {
+        let here = std::env::current_dir().expect("a directory to run in");
+        assert_eq!(directory("x/y"), Ok(here.join("x/y")));
+        assert_eq!(directory("/x"), Ok(PathBuf::from("/x")));
+        assert!(directory("").is_err());
+    }
+
+    #[test]
+    fn seconds_have_fractions_and_limits() {
+        assert_eq!(seconds("0.25"), Ok(Duration::from_millis(250)));
+        for text in ["0", "-1", "nan", "inf", "1e99", "x", ""] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! The command line: one file per command, arguments → request → outcome → text.
+//!
+//! The only place that prints or reads the environment. A new command is a file with a
+//! `#[derive(clap::Args)] pub struct Arguments` and `pub fn run(arguments, &Common) ->
+//! Result<Status, Failure>`, a variant of [`Command`] and an arm of [`Command::run`]; `erlrc-<name>`,
+//! help, manual page and completions follow from that.
+
+pub mod arguments;
+mod completions;
+mod failure;
+mod man;
+pub mod output;
+mod status;
+
+pub use arguments::{Common, Timeouts};
+pub use failure::Failure;
+pub use output::{Form, Output};
+pub use status::Status;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use std::ffi::OsString;
+use std::panic::{self, AssertUnwindSafe};
+use std::process::ExitCode;
+
+/// Starts, upgrades, downgrades and stops OTP applications in the running nodes of this host.
+#[derive(Debug, Parser)]
+#[command(
+    name = "erlrc",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub common: Common,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Print completions for a shell
+    Completions(completions::Arguments),
+    /// Write the manual pages into a directory
+    Man(man::Arguments),
+}
+
+impl Command {
+    fn run(self, common: &Common) -> Result<Status, Failure> {
+        match self {
+            Self::Completions(arguments) => completions::run(&arguments, common),
+            Self::Man(arguments) => man::run(&arguments, common),
+        }
+    }
+}
+
+/// The command line with the exit statuses under each command's help.
+pub fn command() -> clap::Command {
+    let statuses = Status::ALL
+        .iter()
+        .fold(String::from("Exit status:\n"), |text, status| {
+            format!("{text}{:>4}  {}\n", status.code(), status.meaning())
+        });
+    let mut command = Cli::command().after_help(statuses.clone());
+    let names: Vec<String> = command
+        .get_subcommands()
+        .map(|c| c.get_name().to_owned())
+        .collect();
+    for name in names {
+        command = command.mut_subcommand(name, |subcommand| {
+            let examples = subcommand.get_after_help().map(ToString::to_string);
+            let text = examples.map_or_else(String::new, |text| format!("{text}\n\n"));
+            subcommand.after_help(format!("{text}{statuses}"))
+        });
+    }
+    command
+}
+
+/// Runs the command line of a process: `arguments` include the name it was called by.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    panic::set_hook(Box::new(|panic| {
+        let text = format!(
+            "erlrc: internal error: {}\n",
+            output::printable(&panic.to_string())
+        );
+        output::error_text(&text);
+    }));
+    let arguments = multi_call(arguments.into_iter().collect());
+    panic::catch_unwind(AssertUnwindSafe(|| dispatch(arguments)))
+        .unwrap_or(Status::Bug)
+        .into()
+}
+
+fn dispatch(arguments: Vec<OsString>) -> Status {
+    let matches = match command().try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(error) => {
+            // Help and version go to standard output and are no errors.
+            let status = if error.use_stderr() {
+                Status::Usage
+            } else {
+                Status::Done
+            };
+            let _ = error.print();
+            return status;
+        }
+    };
+    let cli = <Cli as clap::FromArgMatches>::from_arg_matches(&matches)
+        .unwrap_or_else(|error| error.exit());
+    let common = cli.common;
+    match cli.command.run(&common) {
+        Ok(status) => status,
+        Err(failure) => {
+            common.output().json(&failure.json());
+            output::error_text(&failure.text());
+            failure.status()
+        }
+    }
+}
+
+/// `erlrc-start …` is `erlrc start …`, for every command and its aliases.
+fn multi_call(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    let called = arguments.first().map(std::path::Path::new);
+    let name = called
+        .and_then(|path| path.file_name())
+        .and_then(|name| name.to_str());
+    let wanted = name.and_then(|name| name.strip_prefix("erlrc-"));
+    let known = wanted.and_then(|wanted| Cli::command().find_subcommand(wanted).map(|_| wanted));
+    if let Some(known) = known.map(OsString::from) {
+        arguments.insert(1, known);
+    }
+    arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn case(called: &[&str], expected: &[&str]) {
+        let called = called.iter().map(OsString::from).collect();
+        assert_eq!(multi_call(called), expected);
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn the_name_it_is_called_by_chooses_the_command() {
+        case(
+            &["/usr/bin/erlrc-man", "x"],
+            &["/usr/bin/erlrc-man", "man", "x"],
+        );
+        case(&["erlrc", "man"], &["erlrc", "man"]);
+        case(&["erlrc-unknown", "x"], &["erlrc-unknown", "x"]);
+        case(&[], &[]);
+    }
+}

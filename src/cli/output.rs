@@ -1,0 +1,106 @@
+//! Standard output and standard error: the only place of the crate that writes to them.
+//!
+//! A reader that goes away (`erlrc eval … | head`) ends the output, not the work: a hook must finish
+//! what it began whether or not somebody still listens.
+
+use serde::Serialize;
+use std::io::Write;
+
+/// Where a command writes, and in which form.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Output {
+    json: bool,
+}
+
+impl Output {
+    /// Text for people, or JSON for machines.
+    pub fn new(form: Form) -> Self {
+        Self {
+            json: form == Form::Json,
+        }
+    }
+
+    /// Whether machines read.
+    pub fn is_json(self) -> bool {
+        self.json
+    }
+
+    /// Writes `text` to standard output at once, as it is, unless machines read.
+    pub fn text(self, text: &str) {
+        if !self.json {
+            raw(text.as_bytes());
+        }
+    }
+
+    /// Writes `value` to standard output as one line of JSON, if machines read.
+    pub fn json(self, value: &impl Serialize) {
+        if self.json {
+            let mut line = serde_json::to_string(value).expect("maps have text keys");
+            line.push('\n');
+            raw(line.as_bytes());
+        }
+    }
+
+    /// One line to standard error, control characters taken out.
+    pub fn warning(self, line: &str) {
+        error_text(&format!("erlrc: {}\n", printable(line)));
+    }
+}
+
+/// The two forms of output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// Writes bytes to standard output.
+pub fn raw(bytes: &[u8]) {
+    let mut stdout = std::io::stdout().lock();
+    // A closed pipe is the reader's choice; a full disk behind it cannot be told to anybody.
+    let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
+}
+
+/// Writes text to standard error.
+pub fn error_text(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// `text` without control characters, line ends as spaces: fit for one line on any terminal.
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if matches!(c, '\n' | '\t') { ' ' } else { c })
+        .filter(|c| !is_control(*c))
+        .collect()
+}
+
+/// `text` without control characters other than line ends and tabulators.
+pub fn printable_lines(text: &str) -> String {
+    text.chars()
+        .filter(|c| matches!(c, '\n' | '\t') || !is_control(*c))
+        .collect()
+}
+
+/// C0, C1, and the bidirectional controls that make a line read as what it is not.
+fn is_control(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_and_bidirectional_controls_are_taken_out() {
+        assert_eq!(
+            printable("a\u{1b}[31mb\u{9b}c\u{202e}d\r\u{7}e"),
+            "a[31mbcde"
+        );
+        assert_eq!(printable("one\ntwo\tthree"), "one two three");
+        assert_eq!(printable_lines("one\ntwo\tthree\u{7f}"), "one\ntwo\tthree");
+        assert_eq!(printable("Grüße 人"), "Grüße 人");
+    }
+}
