@@ -1,0 +1,327 @@
+%% @doc The facts of this node, and what is done to it: applications loaded, started, stopped,
+%% unloaded, their specifications rewritten, the code path. Besides the evaluators nothing else
+%% touches `code' and `application_controller'.
+%%
+%% The table `erlrc_table' (owner: `erlrc_sup') holds `{{original, App}, Applications}', what the
+%% key `applications' was before it was rewritten, and `{{stopped, App}, true}', stopped by an
+%% operation since.
+-module(erlrc_node).
+
+-export([facts/0, root/0, apps_dir/0, run_dir/0]).
+-export([load/1, unload/1, reload/3, start/1, start/2, stop/1, running/0, restart_type/1, vsn/1]).
+-export([respecify/2, specify/3, applications/1, original/1]).
+-export([mark_stopped/1, clear_stopped/1, is_stopped/1]).
+-export([use_directories/1, restore_path/1, load_modules/1, load_modules/0]).
+-export_type([facts/0]).
+
+-include_lib("kernel/include/logger.hrl").
+
+-type facts() :: #{
+    root := file:filename(),
+    apps := file:filename(),
+    path := [file:filename()],
+    %% Application, version, `applications', `included_applications', `optional_applications'.
+    loaded := [{atom(), string(), [atom()], [atom()], [atom()]}],
+    original := [{atom(), [atom()]}],
+    running := [atom()],
+    stopped := [atom()]
+}.
+
+%% @doc What the engine is told.
+-spec facts() -> facts().
+facts() ->
+    #{
+        root => root(),
+        apps => apps_dir(),
+        path => path(),
+        loaded => [loaded(App, Vsn) || {App, _, Vsn} <- application:loaded_applications()],
+        original => [{App, Apps} || {{original, App}, Apps} <- ets:tab2list(erlrc_table)],
+        running => running(),
+        stopped => [App || {{stopped, App}, true} <- ets:tab2list(erlrc_table)]
+    }.
+
+loaded(App, Vsn) ->
+    Included = key(App, included_applications),
+    {App, Vsn, key(App, applications), Included, key(App, optional_applications)}.
+
+key(App, Key) ->
+    case application:get_key(App, Key) of
+        {ok, Value} when is_list(Value) -> Value;
+        _ -> []
+    end.
+
+%% @doc Where applications are registered.
+-spec root() -> file:filename().
+root() ->
+    directory("ERLRC_ROOT", root_dir, "/etc/erlrc.d").
+
+%% @doc Where packages say what is installed.
+-spec apps_dir() -> file:filename().
+apps_dir() ->
+    directory("ERLRC_APPS", apps_dir, "/usr/lib/erlrc/apps").
+
+%% @doc Where nodes write their own rendezvous entries, below `nodes'.
+-spec run_dir() -> file:filename().
+run_dir() ->
+    directory("ERLRC_RUN", run_dir, "/run/erlrc").
+
+directory(Variable, Key, Default) ->
+    case os:getenv(Variable, "") of
+        "" -> filename:absname(application:get_env(erlrc, Key, Default));
+        Dir -> filename:absname(Dir)
+    end.
+
+%% @doc Loads a specification as it is, without the applications that it includes.
+-spec load({application, atom(), [tuple()]}) -> ok | {error, term()}.
+load({application, App, _} = Spec) ->
+    case application:load(Spec) of
+        {error, {already_loaded, App}} -> ok;
+        Result -> Result
+    end.
+
+%% @doc Unloads the specification; modules and code path stay.
+-spec unload(atom()) -> ok | {error, term()}.
+unload(App) ->
+    case application:unload(App) of
+        ok -> forget_original(App);
+        {error, {not_loaded, App}} -> forget_original(App);
+        {error, _} = Error -> Error
+    end.
+
+%% @doc Loads what was unloaded, with the environment that it had.
+-spec reload(atom(), {application, atom(), [tuple()]}, [{atom(), term()}]) -> ok | {error, term()}.
+reload(App, Spec, Env) ->
+    case load(Spec) of
+        ok -> application:set_env([{App, Env}]);
+        {error, _} = Error -> Error
+    end.
+
+%% @doc Starts an application whose specification is loaded, temporary: a permanent or transient one
+%% that fails to start takes the node with it. All its modules are loaded before.
+-spec start(atom()) -> ok | {error, term()}.
+start(App) ->
+    start(App, temporary).
+
+%% @doc Starts an application as it ran before it was stopped.
+-spec start(atom(), application:restart_type()) -> ok | {error, term()}.
+start(App, Type) ->
+    ok = load_modules(App),
+    case application:start(App, Type) of
+        {error, {already_started, App}} -> ok;
+        Result -> Result
+    end.
+
+%% @doc Stops an application.
+-spec stop(atom()) -> ok | {error, term()}.
+stop(App) ->
+    case application:stop(App) of
+        {error, {not_started, App}} -> ok;
+        Result -> Result
+    end.
+
+%% @doc The applications that run themselves.
+-spec running() -> [atom()].
+running() ->
+    [App || {App, _, _} <- application:which_applications(infinity)].
+
+%% @doc How a running application was started.
+-spec restart_type(atom()) -> application:restart_type().
+restart_type(App) ->
+    Started = proplists:get_value(started, application:info(), []),
+    proplists:get_value(App, Started, temporary).
+
+%% @doc The version that is loaded.
+-spec vsn(atom()) -> {ok, string()} | undefined.
+vsn(App) ->
+    application:get_key(App, vsn).
+
+%% @doc The key `applications' as it is now.
+-spec applications(atom()) -> [atom()].
+applications(App) ->
+    key(App, applications).
+
+%% @doc What `applications' was before it was rewritten.
+-spec original(atom()) -> {ok, [atom()]} | undefined.
+original(App) ->
+    case ets:lookup(erlrc_table, {original, App}) of
+        [{_, Applications}] -> {ok, Applications};
+        [] -> undefined
+    end.
+
+forget_original(App) ->
+    true = ets:delete(erlrc_table, {original, App}),
+    ok.
+
+%% @doc Rewrites the key `applications' of a loaded application, and nothing else: no value of any
+%% environment is touched. What it was is kept until it is so again.
+-spec respecify(atom(), [atom()]) -> ok | {error, term()}.
+respecify(App, Applications) ->
+    case application:get_key(App, applications) of
+        undefined -> {error, {not_loaded, App}};
+        {ok, Applications} -> ok;
+        {ok, Current} -> respecify(App, Current, Applications)
+    end.
+
+respecify(App, Current, Applications) ->
+    case write_applications(App, Current, Applications) of
+        ok -> remember_original(App, Current, Applications);
+        {error, _} = Error -> Error
+    end.
+
+%% @doc Undoes {@link respecify/2}: `Original' is what {@link original/1} said before it.
+-spec specify(atom(), [atom()], {ok, [atom()]} | undefined) -> ok | {error, term()}.
+specify(App, Applications, Original) ->
+    case respecify(App, Applications) of
+        ok -> restore_original(App, Original);
+        {error, _} = Error -> Error
+    end.
+
+restore_original(App, undefined) ->
+    forget_original(App);
+restore_original(App, {ok, Applications}) ->
+    true = ets:insert(erlrc_table, {{original, App}, Applications}),
+    ok.
+
+remember_original(App, Current, Applications) ->
+    _ = ets:insert_new(erlrc_table, {{original, App}, Current}),
+    case original(App) of
+        {ok, Applications} -> forget_original(App);
+        _ -> ok
+    end.
+
+%% application_controller has no call for this: change_application_data/2 rebuilds the environment
+%% of the application and takes what it is given as the configuration of the whole node. Its table
+%% is public, the key `applications' is the last field of the entry on every release from 25 on;
+%% that is checked before and after.
+write_applications(App, Current, Applications) ->
+    Key = {loaded, App},
+    case ets:lookup(ac_tab, Key) of
+        [{Key, Entry}] when element(tuple_size(Entry), Entry) =:= Current ->
+            New = setelement(tuple_size(Entry), Entry, Applications),
+            true = ets:update_element(ac_tab, Key, {2, New}),
+            written(App, Applications);
+        _ ->
+            unknown_controller()
+    end.
+
+written(App, Applications) ->
+    case application:get_key(App, applications) of
+        {ok, Applications} -> ok;
+        _ -> unknown_controller()
+    end.
+
+unknown_controller() ->
+    {error, {unknown_application_controller, erlang:system_info(otp_release)}}.
+
+%% @doc Notes that an operation stopped the application: it is not wanted until it is started again.
+-spec mark_stopped(atom()) -> ok.
+mark_stopped(App) ->
+    true = ets:insert(erlrc_table, {{stopped, App}, true}),
+    ok.
+
+%% @doc Takes {@link mark_stopped/1} back.
+-spec clear_stopped(atom()) -> ok.
+clear_stopped(App) ->
+    true = ets:delete(erlrc_table, {stopped, App}),
+    ok.
+
+%% @doc Whether an operation stopped the application.
+-spec is_stopped(atom()) -> boolean().
+is_stopped(App) ->
+    ets:member(erlrc_table, {stopped, App}).
+
+path() ->
+    [filename:absname(Dir) || Dir <- code:get_path()].
+
+%% @doc Makes sure that these `ebin' directories are where these applications are loaded from: each
+%% takes the place of other directories of its application, else it comes last. Answers the path as
+%% it was, or `unchanged'.
+-spec use_directories([{atom(), file:filename_all()}]) -> unchanged | {changed, [file:filename()]}.
+use_directories([]) ->
+    unchanged;
+use_directories(Wanted) ->
+    Path = code:get_path(),
+    %% The first directory of each application on the path.
+    Named = [{application_of(Dir), filename:absname(Dir)} || Dir <- lists:reverse(Path)],
+    First = maps:from_list(Named),
+    Absolute = [{atom_to_list(App), absolute(Ebin)} || {App, Ebin} <- Wanted],
+    case [{Name, Dir} || {Name, Dir} <- Absolute, maps:get(Name, First, none) =/= Dir] of
+        [] ->
+            unchanged;
+        Changes ->
+            ok = set_path(replace(Path, maps:from_list(Changes), Changes)),
+            {changed, Path}
+    end.
+
+absolute(Ebin) ->
+    filename:absname(unicode:characters_to_list(Ebin)).
+
+replace([Dir | Path], New, Changes) ->
+    Name = application_of(Dir),
+    case New of
+        #{Name := used} -> replace(Path, New, Changes);
+        #{Name := Ebin} -> [Ebin | replace(Path, New#{Name := used}, Changes)];
+        #{} -> [Dir | replace(Path, New, Changes)]
+    end;
+replace([], New, Changes) ->
+    [Dir || {Name, Dir} <- Changes, map_get(Name, New) =/= used].
+
+%% As the code server names directories: `foo' of `.../foo-1.0/ebin'.
+application_of(Dir) ->
+    Base =
+        case filename:basename(Dir) of
+            "ebin" -> filename:basename(filename:dirname(filename:absname(Dir)));
+            Other -> Other
+        end,
+    lists:takewhile(fun(Char) -> Char =/= $- end, Base).
+
+%% @doc Undoes {@link use_directories/1}.
+-spec restore_path(unchanged | {changed, [file:filename()]}) -> ok.
+restore_path(unchanged) -> ok;
+restore_path({changed, Path}) -> set_path(Path).
+
+%% A path with a directory that is gone is refused as a whole.
+set_path(Path) ->
+    case code:set_path(Path) of
+        true ->
+            ok;
+        {error, bad_directory} ->
+            true = code:set_path([Dir || Dir <- Path, filelib:is_dir(Dir)]),
+            ok
+    end.
+
+%% @doc Loads all modules of an application and of those that it includes, so that its directory may
+%% go away while it runs. Modules that cannot be loaded are reported in the log.
+-spec load_modules(atom()) -> ok.
+load_modules(App) ->
+    load_modules_of(included_closure([App], [])).
+
+%% @doc Loads all modules of all applications that run.
+-spec load_modules() -> ok.
+load_modules() ->
+    load_modules_of(included_closure(running(), [])).
+
+load_modules_of(Apps) ->
+    Modules = [Module || App <- Apps, Module <- key(App, modules)],
+    case code:ensure_modules_loaded(Modules) of
+        ok -> ok;
+        {error, Failed} -> report_missing([Error || Error <- Failed, not retried(Error)])
+    end.
+
+%% In embedded mode only what the boot script names is loaded by itself.
+retried({Module, embedded}) -> element(1, code:load_file(Module)) =:= module;
+retried(_) -> false.
+
+report_missing([]) ->
+    ok;
+report_missing(Failed) ->
+    Report = #{what => modules_not_loaded, modules => Failed},
+    ?LOG_WARNING(Report, #{report_cb => fun erlrc_error:report/1}).
+
+included_closure([App | Apps], Seen) ->
+    case lists:member(App, Seen) of
+        true -> included_closure(Apps, Seen);
+        false -> included_closure(key(App, included_applications) ++ Apps, [App | Seen])
+    end;
+included_closure([], Seen) ->
+    Seen.

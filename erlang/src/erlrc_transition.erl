@@ -1,0 +1,123 @@
+%% @doc Carries out the actions of a transition, in order, and undoes what was done when one fails.
+%%
+%% ```
+%% {load, App, Spec, EbinDir} | {unload, App} | {start, App} | {stop, App}
+%%     | {respecify, App, Applications} | script
+%% '''
+-module(erlrc_transition).
+
+-export([carry_out/2, perform/1, prepare/1, undo/1]).
+-export_type([action/0, script/0, done/0, undo/0]).
+
+-type action() ::
+    {load, atom(), tuple(), file:filename_all()}
+    | {unload, atom()}
+    | {start, atom()}
+    | {stop, atom()}
+    | {respecify, atom(), [atom()]}
+    | script.
+
+%% What runs where the action `script' stands; any answer but these two is taken for an error.
+-type script() :: fun(() -> {ok, term()} | {error, term()}).
+-type done() :: action() | {script, term()}.
+-type undo() ::
+    {restore_path, [file:filename()]}
+    | {reload, atom(), tuple(), [{atom(), term()}]}
+    | {restart, atom(), application:restart_type()}
+    | {unload, atom()}
+    | {stop, atom()}
+    | {specify, atom(), [atom()], {ok, [atom()]} | undefined}
+    | nothing.
+
+%% @doc Carries out the actions. `Script' runs where `script' stands and has to undo itself when it
+%% fails. After an error the node is as it was before, or the reason is `{not_rolled_back, Why,
+%% Left}', `Left' what could not be undone.
+-spec carry_out([action()], script()) -> {ok, [done()]} | {error, term()}.
+carry_out(Actions, Script) ->
+    carry_out(Actions, Script, [], prepare(Actions)).
+
+carry_out([Action | Actions], Script, Done, Undos) ->
+    case one(Action, Script) of
+        {ok, Performed, Undo} -> carry_out(Actions, Script, [Performed | Done], [Undo | Undos]);
+        {error, Why} -> failed(Why, undo(Undos))
+    end;
+carry_out([], _Script, Done, _Undos) ->
+    {ok, lists:reverse(Done)}.
+
+one(script, Script) ->
+    case Script() of
+        {ok, Value} -> {ok, {script, Value}, nothing};
+        {error, _} = Error -> Error;
+        Other -> {error, Other}
+    end;
+one(Action, _Script) ->
+    case perform(Action) of
+        {ok, Undo} -> {ok, Action, Undo};
+        {error, _} = Error -> Error
+    end.
+
+failed(Why, []) -> {error, Why};
+failed({not_rolled_back, Why, Left}, More) -> {error, {not_rolled_back, Why, Left ++ More}};
+failed(Why, Left) -> {error, {not_rolled_back, Why, Left}}.
+
+%% @doc Puts the directories of everything that the actions load on the code path, and answers how
+%% to undo that.
+-spec prepare([action()]) -> [undo()].
+prepare(Actions) ->
+    case erlrc_node:use_directories([{App, Ebin} || {load, App, _, Ebin} <- Actions]) of
+        unchanged -> [];
+        {changed, Path} -> [{restore_path, Path}]
+    end.
+
+%% @doc Carries out one action, and answers how to undo it.
+-spec perform(action()) -> {ok, undo()} | {error, term()}.
+perform({load, App, Spec, _Ebin}) ->
+    case erlrc_node:vsn(App) of
+        {ok, _} -> {ok, nothing};
+        undefined -> answer(erlrc_node:load(Spec), {unload, App}, {load_failed, App})
+    end;
+perform({unload, App}) ->
+    Undo =
+        case application:get_all_key(App) of
+            {ok, Keys} -> {reload, App, {application, App, Keys}, application:get_all_env(App)};
+            undefined -> nothing
+        end,
+    answer(erlrc_node:unload(App), Undo, {unload_failed, App});
+perform({start, App}) ->
+    case lists:member(App, erlrc_node:running()) of
+        true -> {ok, nothing};
+        false -> answer(erlrc_node:start(App), {stop, App}, {start_failed, App})
+    end;
+perform({stop, App}) ->
+    case lists:member(App, erlrc_node:running()) of
+        true ->
+            Undo = {restart, App, erlrc_node:restart_type(App)},
+            answer(erlrc_node:stop(App), Undo, {stop_failed, App});
+        false -> {ok, nothing}
+    end;
+perform({respecify, App, Applications}) ->
+    Undo = {specify, App, erlrc_node:applications(App), erlrc_node:original(App)},
+    answer(erlrc_node:respecify(App, Applications), Undo, {respecify_failed, App}).
+
+%% @doc Undoes, the last first; answers what could not be undone.
+-spec undo([undo()]) -> [{undo(), term()}].
+undo(Undos) ->
+    [{Undo, Why} || Undo <- Undos, {error, Why} <- [undo_one(Undo)]].
+
+undo_one(nothing) ->
+    ok;
+undo_one({restore_path, Path}) ->
+    erlrc_node:restore_path({changed, Path});
+undo_one({unload, App}) ->
+    erlrc_node:unload(App);
+undo_one({stop, App}) ->
+    erlrc_node:stop(App);
+undo_one({restart, App, Type}) ->
+    erlrc_node:start(App, Type);
+undo_one({reload, App, Spec, Env}) ->
+    erlrc_node:reload(App, Spec, Env);
+undo_one({specify, App, Applications, Original}) ->
+    erlrc_node:specify(App, Applications, Original).
+
+answer(ok, Undo, _) -> {ok, Undo};
+answer({error, Why}, _, {Tag, App}) -> {error, {Tag, App, Why}}.
