@@ -4,11 +4,13 @@
 //! The modules in reading order:
 //!
 //! * [`term`]: Erlang terms as values, as text and in the external format.
+//! * [`application`]: what is written about an application, its specification above all.
 //! * `cli`: the command line, one file per command.
 //!
 //! Nothing here prints, and nothing but the `cli` feature reads the environment.
 #![warn(missing_docs)]
 
+pub mod application;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod term;

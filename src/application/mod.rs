@@ -1,0 +1,365 @@
+//! What is written about an application: its specification (the `.app` file, app(5)), the
+//! overrides and the registration that an administrator adds, the metadata that its package ships.
+//!
+//! Must not do I/O: terms in, values out. Reading the files is `installed`'s.
+
+mod error;
+mod metadata;
+mod registration;
+mod shape;
+pub mod vsn;
+
+use crate::term::{Atom, Term};
+
+pub use error::Error;
+pub use metadata::Metadata;
+pub use registration::{OnExit, Registration, is_application_name};
+
+/// An application specification: what the engine needs of it in typed fields, the rest as written.
+///
+/// As in OTP nothing but the shape `{application, Name, Keys}` is required; a missing key has
+/// OTP's default, an unknown one is kept.
+#[derive(Clone, Debug)]
+pub struct Application {
+    /// The application's name.
+    pub name: Atom,
+    /// `vsn`, or the empty string.
+    pub vsn: String,
+    /// `modules`; of the old form `{Module, Vsn}` the module.
+    pub modules: Vec<Atom>,
+    /// `applications`: what must run before.
+    pub applications: Vec<Atom>,
+    /// `included_applications`: what is loaded with this one and runs inside it.
+    pub included_applications: Vec<Atom>,
+    /// `optional_applications`: those of `applications` that may be missing.
+    pub optional_applications: Vec<Atom>,
+    /// `mod`: none for a library application.
+    pub start: Option<Start>,
+    /// All keys as they were written, those above included.
+    pub keys: Vec<Term>,
+}
+
+/// The value of `mod`: the module that starts the application and its argument.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// The start module.
+    pub module: Atom,
+    /// The second argument of its `start/2`.
+    pub args: Term,
+}
+
+impl Application {
+    /// The specification in a term of the form `{application, Name, Keys}`.
+    pub fn from_term(term: Term) -> Result<Self, Error> {
+        let Term::Tuple(fields) = term else {
+            return Err(Error::NotASpecification);
+        };
+        let [tag, Term::Atom(name), keys]: [Term; 3] =
+            fields.try_into().map_err(|_| Error::NotASpecification)?
+        else {
+            return Err(Error::NotASpecification);
+        };
+        match (shape::is_atom(&tag, "application"), shape::into_list(keys)) {
+            (true, Some(keys)) => Self::from_keys(name, keys),
+            _ => Err(Error::NotASpecification),
+        }
+    }
+
+    /// The specification of `name` with these keys.
+    pub fn from_keys(name: Atom, keys: Vec<Term>) -> Result<Self, Error> {
+        let get = |key| Keys(&keys).get(key);
+        let atoms = |key| {
+            get(key).map_or(Ok(Vec::new()), |value| {
+                shape::atoms(value).ok_or(Error::BadKey { key })
+            })
+        };
+        Ok(Self {
+            vsn: get("vsn").map_or(Ok(String::new()), |value| {
+                shape::text(value).ok_or(Error::BadKey { key: "vsn" })
+            })?,
+            modules: get("modules").map_or(Ok(Vec::new()), |value| {
+                shape::modules(value).ok_or(Error::BadKey { key: "modules" })
+            })?,
+            applications: atoms("applications")?,
+            included_applications: atoms("included_applications")?,
+            optional_applications: atoms("optional_applications")?,
+            start: get("mod").map_or(Ok(None), start)?,
+            name,
+            keys,
+        })
+    }
+
+    /// The specification as OTP has it: `{application, Name, Keys}`.
+    pub fn to_term(&self) -> Term {
+        Term::Tuple(vec![
+            shape::atom("application"),
+            Term::Atom(self.name.clone()),
+            Term::List(self.keys.clone()),
+        ])
+    }
+
+    /// `registered`: the names that the application's processes register.
+    pub fn registered(&self) -> Result<Vec<Atom>, Error> {
+        self.key("registered").map_or(Ok(Vec::new()), |value| {
+            shape::atoms(value).ok_or(Error::BadKey { key: "registered" })
+        })
+    }
+
+    /// `env`: the application's environment, parameter and default.
+    pub fn env(&self) -> Result<Vec<(&Atom, &Term)>, Error> {
+        let pairs = match self.key("env") {
+            None => return Ok(Vec::new()),
+            Some(env) => shape::list(env).ok_or(Error::BadKey { key: "env" })?,
+        };
+        pairs
+            .iter()
+            .map(|pair| parameter(pair).ok_or(Error::BadKey { key: "env" }))
+            .collect()
+    }
+
+    /// The value of `key`, of the first entry where there are several, as OTP takes it.
+    pub fn key(&self, key: &str) -> Option<&Term> {
+        Keys(&self.keys).get(key)
+    }
+}
+
+/// A property list as application_controller reads it.
+struct Keys<'a>(&'a [Term]);
+
+impl<'a> Keys<'a> {
+    fn get(&self, key: &str) -> Option<&'a Term> {
+        self.0.iter().find_map(|entry| match entry {
+            Term::Tuple(pair) => match pair.as_slice() {
+                [Term::Atom(name), value] if name.as_str() == key => Some(value),
+                _ => None,
+            },
+            _ => None,
+        })
+    }
+}
+
+fn start(value: &Term) -> Result<Option<Start>, Error> {
+    match value {
+        Term::List(list) if list.is_empty() => Ok(None),
+        Term::Tuple(pair) => match pair.as_slice() {
+            [Term::Atom(module), args] => Ok(Some(Start {
+                module: module.clone(),
+                args: args.clone(),
+            })),
+            _ => Err(Error::BadKey { key: "mod" }),
+        },
+        _ => Err(Error::BadKey { key: "mod" }),
+    }
+}
+
+fn parameter(pair: &Term) -> Option<(&Atom, &Term)> {
+    match pair {
+        Term::Tuple(pair) => match pair.as_slice() {
+            [Term::Atom(name), value] => Some((name, value)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn atom(text: &str) -> Term {
+        Term::Atom(Atom::new(text).unwrap())
+    }
+
+    fn names(atoms: &[Atom]) -> Vec<&str> {
+        atoms.iter().map(Atom::as_str).collect()
+    }
+
+    fn list(names: &[&str]) -> Term {
+        Term::List(names.iter().map(|name| atom(name)).collect())
+    }
+
+    fn pair(key: &str, value: Term) -> Term {
+        Term::Tuple(vec![atom(key), value])
+    }
+
+    fn foo(keys: Vec<Term>) -> Result<Application, Error> {
+        let fields = vec![atom("application"), atom("foo"), Term::List(keys)];
+        Application::from_term(Term::Tuple(fields))
+    }
+
+    #[track_caller]
+    fn bad_key(key: &str, value: Term) {
+        match foo(vec![pair(key, value)]) {
+            Err(Error::BadKey { key: found }) => assert_eq!(found, key),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_application_without_keys_has_defaults() {
+        let foo = foo(vec![]).unwrap();
+        assert_eq!((foo.name.as_str(), foo.vsn.as_str()), ("foo", ""));
+        assert!(foo.applications.is_empty() && foo.start.is_none() && foo.modules.is_empty());
+        assert!(foo.env().unwrap().is_empty() && foo.registered().unwrap().is_empty());
+    }
+
+    #[test]
+    fn keys_become_fields_and_unknown_ones_are_kept() {
+        let start = Term::Tuple(vec![atom("foo_app"), Term::List(vec![Term::Integer(1)])]);
+        let env = Term::List(vec![pair("a", Term::Integer(1))]);
+        let foo = foo(vec![
+            pair("vsn", Term::String("1.0".into())),
+            pair(
+                "modules",
+                Term::List(vec![atom("foo"), pair("foo_old", Term::Integer(1))]),
+            ),
+            pair("applications", list(&["kernel", "baz"])),
+            pair("applications", list(&["the_first_one_counts"])),
+            pair("included_applications", list(&["bar"])),
+            pair("optional_applications", list(&["baz"])),
+            pair("mod", start),
+            pair("env", env),
+            pair("registered", list(&["foo_sup"])),
+            atom("no_pair"),
+            pair("links", Term::List(vec![])),
+        ])
+        .unwrap();
+        assert_eq!(foo.vsn, "1.0");
+        assert_eq!(names(&foo.modules), ["foo", "foo_old"]);
+        assert_eq!(names(&foo.applications), ["kernel", "baz"]);
+        assert_eq!(names(&foo.included_applications), ["bar"]);
+        assert_eq!(names(&foo.optional_applications), ["baz"]);
+        assert_eq!(foo.start.as_ref().unwrap().module.as_str(), "foo_app");
+        assert_eq!(foo.env().unwrap()[0].0.as_str(), "a");
+        assert_eq!(names(&foo.registered().unwrap()), ["foo_sup"]);
+        assert_eq!(foo.keys.len(), 11);
+        assert!(foo.key("links").is_some());
+    }
+
+    #[test]
+    fn a_library_application_has_an_empty_mod() {
+        assert!(
+            foo(vec![pair("mod", Term::List(vec![]))])
+                .unwrap()
+                .start
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_is_rejected() {
+        bad_key("vsn", atom("one"));
+        bad_key("vsn", Term::List(vec![Term::Integer(-1)]));
+        bad_key("applications", atom("kernel"));
+        bad_key("applications", Term::String("kernel".into()));
+        bad_key("included_applications", Term::List(vec![Term::Integer(1)]));
+        bad_key("optional_applications", Term::Tuple(vec![]));
+        bad_key(
+            "modules",
+            Term::ImproperList(vec![atom("a")], Box::new(atom("b"))),
+        );
+        bad_key("mod", atom("foo"));
+        bad_key("mod", Term::Tuple(vec![]));
+    }
+
+    #[test]
+    fn what_is_no_specification_is_rejected() {
+        let wrong = |fields: Vec<Term>| {
+            assert!(matches!(
+                Application::from_term(Term::Tuple(fields)),
+                Err(Error::NotASpecification)
+            ));
+        };
+        wrong(vec![]);
+        wrong(vec![atom("application"), atom("foo")]);
+        wrong(vec![atom("release"), atom("foo"), list(&[])]);
+        wrong(vec![atom("application"), Term::Integer(1), list(&[])]);
+        wrong(vec![atom("application"), atom("foo"), atom("no_list")]);
+        assert!(matches!(
+            Application::from_term(atom("foo")),
+            Err(Error::NotASpecification)
+        ));
+    }
+
+    #[test]
+    fn names_that_package_managers_leave_register_nothing() {
+        for name in ["foo", "f", "foo_Bar2", "foo@host"] {
+            assert!(is_application_name(name), "{name}");
+        }
+        let long = "a".repeat(256);
+        for name in [
+            "",
+            "Foo",
+            "foo.app",
+            "foo.dpkg-new",
+            "foo~",
+            ".foo",
+            "1foo",
+            "é",
+            "fé",
+            &long,
+        ] {
+            assert!(!is_application_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_empty_registration_is_enabled_and_stays() {
+        let (registration, unknown) = Registration::from_terms(vec![]).unwrap();
+        assert_eq!(
+            registration,
+            Registration {
+                enabled: true,
+                on_exit: OnExit::Stay
+            }
+        );
+        assert!(unknown.is_empty());
+    }
+
+    #[test]
+    fn a_registration_may_disable_and_halt() {
+        let terms = vec![
+            pair("enabled", atom("false")),
+            pair("on_exit", atom("halt")),
+            atom("later"),
+        ];
+        let (registration, unknown) = Registration::from_terms(terms).unwrap();
+        assert_eq!(
+            registration,
+            Registration {
+                enabled: false,
+                on_exit: OnExit::Halt
+            }
+        );
+        assert_eq!(unknown.len(), 1);
+    }
+
+    #[test]
+    fn a_known_tag_with_an_unknown_value_is_rejected() {
+        for (tag, value) in [("enabled", "maybe"), ("on_exit", "restart")] {
+            match Registration::from_terms(vec![pair(tag, atom(value))]) {
+                Err(Error::BadRegistration { tag: found }) => assert_eq!(found, tag),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn metadata_names_version_and_directory() {
+        let text = |text: &str| Term::String(text.into());
+        let term = Term::Tuple(vec![atom("foo"), text("1.0"), text("/lib/foo-1.0")]);
+        let metadata = Metadata::from_term(&term).unwrap();
+        assert_eq!(
+            (metadata.vsn.as_str(), metadata.dir.as_str()),
+            ("1.0", "/lib/foo-1.0")
+        );
+        for bad in [
+            Term::Tuple(vec![atom("foo"), text("1.0"), Term::List(vec![])]),
+            Term::Tuple(vec![atom("foo"), atom("1.0"), text("/lib")]),
+            Term::Tuple(vec![atom("foo"), text("1.0")]),
+            atom("foo"),
+        ] {
+            assert!(matches!(Metadata::from_term(&bad), Err(Error::NotMetadata)));
+        }
+    }
+}
