@@ -5,12 +5,14 @@
 //!
 //! * [`term`]: Erlang terms as values, as text and in the external format.
 //! * [`application`]: what is written about an application, its specification above all.
+//! * [`beam`]: BEAM files, read without loading them.
 //! * `cli`: the command line, one file per command.
 //!
 //! Nothing here prints, and nothing but the `cli` feature reads the environment.
 #![warn(missing_docs)]
 
 pub mod application;
+pub mod beam;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod term;
