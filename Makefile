@@ -1,0 +1,46 @@
+# Two commands for newcomers: `make demo` and `make test`. `make help` lists the rest.
+.PHONY: help build demo test test-rust test-erlang lint test-system bench clean
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+unexport ERL_AFLAGS ERL_FLAGS ERL_ZFLAGS
+
+help: ## this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
+
+build: ## the application with its NIF and the erlrc binary, below _build/default/lib/erlrc
+	@tools/install build
+	@rebar3 compile
+
+demo: build ## a node, a client that never pauses, two applications up and down under it
+	@demo/run
+
+test: ## every test that needs no root
+	@tools/install test
+	@$(MAKE) --no-print-directory build lint test-rust test-erlang
+
+lint:
+	cargo fmt --check
+	cargo clippy --quiet --workspace --all-targets -- -D warnings
+	cargo clippy --quiet -p erlrc --no-default-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps -p erlrc --lib
+	rebar3 xref
+	rebar3 dialyzer
+	rebar3 edoc
+
+test-rust:
+	cargo test --quiet --workspace
+
+test-erlang: build
+	test/suites
+
+test-system: ## what needs root, other OTP releases or long loads
+	@tools/install system
+	@$(MAKE) --no-print-directory build
+	test/system
+
+bench: ## the ratio tables of the README
+	@tools/install build
+	cargo bench --bench table
+
+clean: ## everything that was built
+	rm -rf _build priv target erlang/src/erlrc_engine_library.hrl
