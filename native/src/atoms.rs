@@ -48,7 +48,6 @@ struct Found<'t, 'a> {
 }
 
 impl<'t> Found<'t, '_> {
-    // An explicit stack: how deep the term nests is checked when it is encoded.
     fn visit(&mut self, term: &'t Term) -> Result<(), Unencodable> {
         let mut left = vec![term];
         while let Some(term) = left.pop() {

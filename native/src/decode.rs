@@ -15,7 +15,7 @@ use rustler::{Binary, Decoder, Error, NifResult, TermType};
 use crate::etf;
 
 /// How deep an argument or an answer may nest: what the core accepts in a file, and what the
-/// shapes of the engine's functions wrap around it. The stack of a dirty scheduler is small.
+/// shapes of the engine's functions wrap around it.
 pub const MAX_NESTING: usize = 256 + 32;
 
 /// Any term but pids, ports, references and closures.
@@ -23,7 +23,7 @@ pub struct Value(pub Term);
 
 impl<'a> Decoder<'a> for Value {
     fn decode(term: rustler::Term<'a>) -> NifResult<Self> {
-        value(term, MAX_NESTING).map(Self)
+        value(term).map(Self)
     }
 }
 
@@ -57,9 +57,89 @@ impl<'a> Decoder<'a> for Text {
     }
 }
 
-// Recursion is as deep as the term, which is why `depth` levels are all there may be.
-fn value(term: rustler::Term<'_>, depth: usize) -> NifResult<Term> {
-    let inside = depth.checked_sub(1).ok_or(Error::BadArg)?;
+fn value(root: rustler::Term<'_>) -> NifResult<Term> {
+    let mut open: Vec<Container> = Vec::new();
+    let mut term = root;
+    loop {
+        match Container::new(term)? {
+            Some(_) if open.len() == MAX_NESTING => return Err(Error::BadArg),
+            Some(container) => open.push(container),
+            None => match open.last_mut() {
+                Some(parent) => parent.items.push(leaf(term)?),
+                None => return leaf(term),
+            },
+        }
+        term = loop {
+            let Some(container) = open.last_mut() else {
+                return Err(Error::BadArg);
+            };
+            if let Some(next) = container.left.next() {
+                break next;
+            }
+            let Some(closed) = open.pop().and_then(Container::close) else {
+                return Err(Error::BadArg);
+            };
+            match open.last_mut() {
+                Some(parent) => parent.items.push(closed),
+                None => return Ok(closed),
+            }
+        };
+    }
+}
+
+/// A term whose items are being read. Kept on the heap: how deep a term nests is its maker's choice.
+struct Container<'a> {
+    kind: Kind,
+    left: std::vec::IntoIter<rustler::Term<'a>>,
+    items: Vec<Term>,
+}
+
+enum Kind {
+    List,
+    ImproperList,
+    Tuple,
+    Map,
+}
+
+impl<'a> Container<'a> {
+    /// `None` where `term` has no items, or is a string.
+    fn new(term: rustler::Term<'a>) -> NifResult<Option<Self>> {
+        let (kind, items) = match term.get_type() {
+            TermType::List if text(term).is_none() => list(term),
+            TermType::Tuple => (Kind::Tuple, get_tuple(term)?),
+            TermType::Map => {
+                let pairs = MapIterator::new(term).ok_or(Error::BadArg)?;
+                (
+                    Kind::Map,
+                    pairs.flat_map(|(key, value)| [key, value]).collect(),
+                )
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(Self {
+            kind,
+            items: Vec::with_capacity(items.len()),
+            left: items.into_iter(),
+        }))
+    }
+
+    fn close(mut self) -> Option<Term> {
+        Some(match self.kind {
+            Kind::List => Term::List(self.items),
+            Kind::ImproperList => {
+                let tail = self.items.pop()?;
+                Term::ImproperList(self.items, Box::new(tail))
+            }
+            Kind::Tuple => Term::Tuple(self.items),
+            Kind::Map => {
+                let mut items = self.items.into_iter();
+                Term::Map(std::iter::from_fn(|| items.next().zip(items.next())).collect())
+            }
+        })
+    }
+}
+
+fn leaf(term: rustler::Term<'_>) -> NifResult<Term> {
     match term.get_type() {
         TermType::Atom => atom(term),
         TermType::Integer => integer(term),
@@ -67,19 +147,12 @@ fn value(term: rustler::Term<'_>, depth: usize) -> NifResult<Term> {
         TermType::Binary if term.is_binary() => {
             Ok(Term::Binary(Binary::from_term(term)?.as_slice().to_vec()))
         }
-        TermType::List => list(term, inside),
-        TermType::Tuple => {
-            let items = get_tuple(term)?.into_iter().map(|item| value(item, inside));
-            items.collect::<NifResult<_>>().map(Term::Tuple)
-        }
-        TermType::Map => {
-            let pairs = MapIterator::new(term).ok_or(Error::BadArg)?;
-            let pairs = pairs.map(|(key, val)| Ok((value(key, inside)?, value(val, inside)?)));
-            pairs.collect::<NifResult<_>>().map(Term::Map)
-        }
+        TermType::List => text(term)
+            .map(|text| Term::String(text.into()))
+            .ok_or(Error::BadArg),
         // A bit string or a fun; a closure fails in `read`.
         TermType::Binary | TermType::Fun => external(term),
-        TermType::Pid | TermType::Port | TermType::Ref | TermType::Unknown => Err(Error::BadArg),
+        _ => Err(Error::BadArg),
     }
 }
 
@@ -102,20 +175,18 @@ fn external(term: rustler::Term<'_>) -> NifResult<Term> {
     etf::read(&term.to_binary()).ok_or(Error::BadArg)
 }
 
-fn list(term: rustler::Term<'_>, depth: usize) -> NifResult<Term> {
-    if let Some(text) = text(term) {
-        return Ok(Term::String(text.into()));
-    }
+fn list(term: rustler::Term<'_>) -> (Kind, Vec<rustler::Term<'_>>) {
     let mut items = Vec::new();
     let mut rest = term;
     while let Ok((head, tail)) = rest.list_get_cell() {
-        items.push(value(head, depth)?);
+        items.push(head);
         rest = tail;
     }
     if rest.is_empty_list() {
-        return Ok(Term::List(items));
+        return (Kind::List, items);
     }
-    Ok(Term::ImproperList(items, Box::new(value(rest, depth)?)))
+    items.push(rest);
+    (Kind::ImproperList, items)
 }
 
 fn string(term: rustler::Term<'_>) -> NifResult<String> {

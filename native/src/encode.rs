@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use erlrc::term::{Atom, Term};
+use erlrc::term::Term;
 use rustler::types::tuple::make_tuple;
 use rustler::{Encoder, Env, NewBinary};
 
@@ -60,74 +60,103 @@ impl Encoder for Unencodable {
     }
 }
 
-fn value<'a>(env: Env<'a>, term: &Term) -> Result<rustler::Term<'a>, Unencodable> {
-    let atoms = Atoms::of(env, term)?;
-    Builder { env, atoms }.term(term, MAX_NESTING)
-}
-
-struct Builder<'t, 'a> {
-    env: Env<'a>,
-    atoms: Atoms<'t, 'a>,
-}
-
 type Built<'a> = Result<rustler::Term<'a>, Unencodable>;
 
-impl<'a> Builder<'_, 'a> {
-    // Recursion is as deep as the term, which is why `depth` levels are all there may be.
-    fn term(&self, term: &Term, depth: usize) -> Built<'a> {
-        let inside = depth.checked_sub(1).ok_or(Unencodable::TooDeep)?;
-        match term {
-            Term::Atom(atom) => self.atoms.get(atom),
-            Term::Integer(integer) => Ok(integer.encode(self.env)),
-            Term::BigInteger(integer) => self.external(etf::big_integer(integer)),
-            Term::Float(float) => Ok(float.encode(self.env)),
-            Term::Binary(bytes) => Ok(NewBinary::from_slice(self.env, bytes).into()),
-            Term::BitString(bytes, bits) => self.external(etf::bit_string(bytes, *bits)),
-            Term::String(text) => Ok(text
-                .chars()
-                .map(u32::from)
-                .collect::<Vec<u32>>()
-                .encode(self.env)),
-            Term::List(items) => Ok(self.terms(items, inside)?.encode(self.env)),
-            Term::ImproperList(items, tail) => self.improper(items, tail, inside),
-            Term::Tuple(items) => Ok(make_tuple(self.env, &self.terms(items, inside)?)),
-            Term::Map(pairs) => self.map(pairs, inside),
-            Term::ExternalFun(module, function, arity) => self.fun(module, function, *arity),
+fn value<'a>(env: Env<'a>, root: &Term) -> Built<'a> {
+    let atoms = Atoms::of(env, root)?;
+    let mut open: Vec<Container> = Vec::new();
+    let mut term = root;
+    loop {
+        match Container::new(term) {
+            Some(_) if open.len() == MAX_NESTING => return Err(Unencodable::TooDeep),
+            Some(container) => open.push(container),
+            None => match open.last_mut() {
+                Some(parent) => parent.items.push(leaf(env, &atoms, term)?),
+                None => return leaf(env, &atoms, term),
+            },
+        }
+        term = loop {
+            let container = open.last_mut().ok_or(Unencodable::Term)?;
+            if let Some(next) = container.left.next() {
+                break next;
+            }
+            let closed = open.pop().ok_or(Unencodable::Term)?.close(env)?;
+            match open.last_mut() {
+                Some(parent) => parent.items.push(closed),
+                None => return Ok(closed),
+            }
+        };
+    }
+}
+
+/// A term whose items are being built. Kept on the heap: how deep a term nests is its maker's choice.
+struct Container<'t, 'a> {
+    term: &'t Term,
+    left: std::vec::IntoIter<&'t Term>,
+    items: Vec<rustler::Term<'a>>,
+}
+
+impl<'t, 'a> Container<'t, 'a> {
+    /// `None` where `term` has no items, or is a string.
+    fn new(term: &'t Term) -> Option<Self> {
+        let items: Vec<&Term> = match term {
+            Term::List(items) | Term::Tuple(items) => items.iter().collect(),
+            Term::ImproperList(items, tail) => items.iter().chain([&**tail]).collect(),
+            Term::Map(pairs) => pairs.iter().flat_map(|(key, value)| [key, value]).collect(),
+            _ => return None,
+        };
+        Some(Self {
+            term,
+            items: Vec::with_capacity(items.len()),
+            left: items.into_iter(),
+        })
+    }
+
+    fn close(mut self, env: Env<'a>) -> Built<'a> {
+        match self.term {
+            Term::Tuple(_) => Ok(make_tuple(env, &self.items)),
+            Term::ImproperList(..) => {
+                let tail = self.items.pop().ok_or(Unencodable::Term)?;
+                let items = self.items.into_iter().rev();
+                Ok(items.fold(tail, |tail, item| tail.list_prepend(item)))
+            }
+            Term::Map(_) => {
+                let (keys, values): (Vec<_>, Vec<_>) = self
+                    .items
+                    .chunks_exact(2)
+                    .map(|pair| (pair[0], pair[1]))
+                    .unzip();
+                rustler::Term::map_from_term_arrays(env, &keys, &values)
+                    .map_err(|_| Unencodable::Term)
+            }
+            _ => Ok(self.items.encode(env)),
         }
     }
+}
 
-    fn terms(&self, items: &[Term], depth: usize) -> Result<Vec<rustler::Term<'a>>, Unencodable> {
-        items.iter().map(|item| self.term(item, depth)).collect()
-    }
-
-    fn improper(&self, items: &[Term], tail: &Term, depth: usize) -> Built<'a> {
-        let tail = self.term(tail, depth)?;
-        let items = self.terms(items, depth)?;
-        Ok(items
-            .into_iter()
-            .rev()
-            .fold(tail, |tail, item| tail.list_prepend(item)))
-    }
-
-    fn map(&self, pairs: &[(Term, Term)], depth: usize) -> Built<'a> {
-        let mut keys = Vec::with_capacity(pairs.len());
-        let mut values = Vec::with_capacity(pairs.len());
-        for (key, value) in pairs {
-            keys.push(self.term(key, depth)?);
-            values.push(self.term(value, depth)?);
+fn leaf<'a>(env: Env<'a>, atoms: &Atoms<'_, 'a>, term: &Term) -> Built<'a> {
+    match term {
+        Term::Atom(atom) => atoms.get(atom),
+        Term::Integer(integer) => Ok(integer.encode(env)),
+        Term::BigInteger(integer) => external(env, etf::big_integer(integer)),
+        // The VM has no other floats, and making one would fail at a distance.
+        Term::Float(float) if float.is_finite() => Ok(float.encode(env)),
+        Term::Binary(bytes) => Ok(NewBinary::from_slice(env, bytes).into()),
+        Term::BitString(bytes, bits) => external(env, etf::bit_string(bytes, *bits)),
+        Term::String(text) => Ok(text
+            .chars()
+            .map(u32::from)
+            .collect::<Vec<u32>>()
+            .encode(env)),
+        Term::ExternalFun(module, function, arity) => {
+            entry::create(env, &etf::external_fun(module, function, *arity))
+                .ok_or(Unencodable::Term)
         }
-        rustler::Term::map_from_term_arrays(self.env, &keys, &values).map_err(|_| Unencodable::Term)
+        _ => Err(Unencodable::Term),
     }
+}
 
-    fn fun(&self, module: &Atom, function: &Atom, arity: u8) -> Built<'a> {
-        self.atoms.get(module)?;
-        self.atoms.get(function)?;
-        entry::create(self.env, &etf::external_fun(module, function, arity))
-            .ok_or(Unencodable::Term)
-    }
-
-    fn external(&self, bytes: Option<Vec<u8>>) -> Built<'a> {
-        let term = bytes.and_then(|bytes| self.env.binary_to_term(&bytes));
-        term.map(|(term, _)| term).ok_or(Unencodable::Term)
-    }
+fn external(env: Env<'_>, bytes: Option<Vec<u8>>) -> Built<'_> {
+    let term = bytes.and_then(|bytes| env.binary_to_term(&bytes));
+    term.map(|(term, _)| term).ok_or(Unencodable::Term)
 }

@@ -2,10 +2,13 @@
 
 #![forbid(unsafe_code)]
 
-use crate::{decode, encode};
+use rustler::NifResult;
+
+use crate::encode::Answer;
+use crate::{decode, stack};
 
 /// `round_trip(Term) -> {ok, Term}`.
 #[rustler::nif(schedule = "DirtyCpu")]
-fn round_trip(term: decode::Value) -> encode::Answer {
-    encode::Answer(Ok(term.0))
+fn round_trip(term: decode::Value) -> NifResult<Answer> {
+    Ok(Answer(stack::run(|| Ok(term.0))?))
 }

@@ -15,3 +15,4 @@ mod encode;
 mod engine;
 mod entry;
 mod etf;
+mod stack;
