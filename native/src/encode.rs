@@ -26,15 +26,6 @@ impl Encoder for Answer {
     }
 }
 
-/// A value answered as it is, not as `{ok, Value}`.
-pub struct Value(pub Term);
-
-impl Encoder for Value {
-    fn encode<'a>(&self, env: Env<'a>) -> rustler::Term<'a> {
-        value(env, &self.0).unwrap_or_else(|unencodable| env.error_tuple(unencodable))
-    }
-}
-
 /// Why a term cannot be handed to the VM.
 #[derive(Debug)]
 pub enum Unencodable {

@@ -1,8 +1,11 @@
-//! Functions of the engine about single files and terms.
+//! Functions of the engine about single files, versions and terms.
 
 #![forbid(unsafe_code)]
 
-use rustler::NifResult;
+use std::cmp::Ordering;
+
+use erlrc::application::vsn;
+use rustler::{Atom, NifResult};
 
 use crate::encode::Answer;
 use crate::{decode, stack};
@@ -11,4 +14,18 @@ use crate::{decode, stack};
 #[rustler::nif(schedule = "DirtyCpu")]
 fn round_trip(term: decode::Value) -> NifResult<Answer> {
     Ok(Answer(stack::run(|| Ok(term.0))?))
+}
+
+mod order {
+    rustler::atoms! { lt, eq, gt }
+}
+
+/// `compare_vsn(A, B) -> lt | eq | gt`.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn compare_vsn(a: decode::Text, b: decode::Text) -> NifResult<Atom> {
+    Ok(match stack::run(|| vsn::compare(&a.0, &b.0))? {
+        Ordering::Less => order::lt(),
+        Ordering::Equal => order::eq(),
+        Ordering::Greater => order::gt(),
+    })
 }
