@@ -9,6 +9,7 @@
 
 -export([facts/0, root/0, apps_dir/0, run_dir/0]).
 -export([load/1, unload/1, reload/3, start/1, start/2, stop/1, running/0, restart_type/1, vsn/1]).
+-export([masters/0, died/2, parts/1, needed/1]).
 -export([respecify/2, specify/3, applications/1, original/1]).
 -export([mark_stopped/1, clear_stopped/1, is_stopped/1]).
 -export([use_directories/1, restore_path/1, load_modules/1, load_modules/0]).
@@ -127,8 +128,35 @@ running() ->
 %% @doc How a running application was started.
 -spec restart_type(atom()) -> application:restart_type().
 restart_type(App) ->
-    Started = proplists:get_value(started, application:info(), []),
-    proplists:get_value(App, Started, temporary).
+    proplists:get_value(App, info(started), temporary).
+
+%% @doc The application masters of what runs.
+-spec masters() -> [{atom(), pid()}].
+masters() ->
+    [{App, Master} || {App, Master} <- info(running), is_pid(Master)].
+
+%% @doc Whether the application ended by itself when this application master did. One that was
+%% stopped is not among the started any more; one that died is, it only does not run.
+-spec died(atom(), Master :: pid()) -> boolean().
+died(App, Master) ->
+    lists:keymember(App, 1, info(started)) andalso
+        proplists:get_value(App, info(running), Master) =:= Master andalso
+        element(1, init:get_status()) =/= stopping.
+
+info(Key) ->
+    proplists:get_value(Key, application:info(), []).
+
+%% @doc The application and all that it includes, directly or through others.
+-spec parts(atom()) -> [atom()].
+parts(App) ->
+    included_closure([App], []).
+
+%% @doc What has to run before the application does: what it depends on, and what the applications
+%% that it includes depend on.
+-spec needed(atom()) -> [atom()].
+needed(App) ->
+    Whole = parts(App),
+    lists:usort([Needed || Part <- Whole, Needed <- applications(Part)]) -- Whole.
 
 %% @doc The version that is loaded.
 -spec vsn(atom()) -> {ok, string()} | undefined.
@@ -294,7 +322,7 @@ set_path(Path) ->
 %% go away while it runs. Modules that cannot be loaded are reported in the log.
 -spec load_modules(atom()) -> ok.
 load_modules(App) ->
-    load_modules_of(included_closure([App], [])).
+    load_modules_of(parts(App)).
 
 %% @doc Loads all modules of all applications that run.
 -spec load_modules() -> ok.

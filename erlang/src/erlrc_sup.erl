@@ -15,7 +15,11 @@ start_link() ->
 -spec init([]) -> {ok, {supervisor:sup_flags(), [supervisor:child_spec()]}}.
 init([]) ->
     ok = create_table(),
-    {ok, {#{strategy => one_for_one, intensity => 5, period => 10}, []}}.
+    Children = [child(erlrc_watch), child(erlrc_registration)],
+    {ok, {#{strategy => one_for_one, intensity => 5, period => 10}, Children}}.
+
+child(Module) ->
+    #{id => Module, start => {Module, start_link, []}}.
 
 %% An upgrade of this module calls init/1 again in the same process.
 create_table() ->

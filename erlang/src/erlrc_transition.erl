@@ -86,7 +86,7 @@ perform({unload, App}) ->
 perform({start, App}) ->
     case lists:member(App, erlrc_node:running()) of
         true -> {ok, nothing};
-        false -> answer(erlrc_node:start(App), {stop, App}, {start_failed, App})
+        false -> started(answer(erlrc_node:start(App), {stop, App}, {start_failed, App}))
     end;
 perform({stop, App}) ->
     case lists:member(App, erlrc_node:running()) of
@@ -113,11 +113,15 @@ undo_one({unload, App}) ->
 undo_one({stop, App}) ->
     erlrc_node:stop(App);
 undo_one({restart, App, Type}) ->
-    erlrc_node:start(App, Type);
+    started(erlrc_node:start(App, Type));
 undo_one({reload, App, Spec, Env}) ->
     erlrc_node:reload(App, Spec, Env);
 undo_one({specify, App, Applications, Original}) ->
     erlrc_node:specify(App, Applications, Original).
+
+started(Result) ->
+    ok = erlrc_watch:refresh(),
+    Result.
 
 answer(ok, Undo, _) -> {ok, Undo};
 answer({error, Why}, _, {Tag, App}) -> {error, {Tag, App, Why}}.

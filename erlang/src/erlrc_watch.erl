@@ -1,0 +1,93 @@
+%% @doc Ends the node when an application dies whose registration says `{on_exit, halt}'.
+%%
+%% Applications are started temporary, so that OTP itself lets the node live on. An application that
+%% is stopped, by an operation or by `application:stop/1', has not died.
+-module(erlrc_watch).
+-behaviour(gen_server).
+
+-export([start_link/0, refresh/0]).
+-export([init/1, handle_call/3, handle_cast/2, handle_info/2, code_change/3]).
+
+-include_lib("kernel/include/logger.hrl").
+
+-define(REPORT, #{report_cb => fun erlrc_error:report/1}).
+
+%% What an orderly stop of the node may take before it is cut short.
+-define(STOP_MILLISECONDS, 30000).
+
+%% @doc Starts the server.
+-spec start_link() -> gen_server:start_ret().
+start_link() ->
+    gen_server:start_link({local, ?MODULE}, ?MODULE, [], []).
+
+%% @doc Watches what was started since.
+-spec refresh() -> ok.
+refresh() ->
+    gen_server:cast(?MODULE, refresh).
+
+%% @private
+-spec init([]) -> {ok, map()}.
+init([]) ->
+    {ok, watch_all(#{})}.
+
+%% @private
+-spec handle_call(term(), gen_server:from(), map()) -> {reply, term(), map()}.
+handle_call(_Request, _From, State) ->
+    {reply, {error, unknown_request}, State}.
+
+%% @private
+-spec handle_cast(term(), map()) -> {noreply, map()}.
+handle_cast(refresh, State) ->
+    {noreply, watch_all(State)};
+handle_cast(_Request, State) ->
+    {noreply, State}.
+
+%% @private
+-spec handle_info(term(), map()) -> {noreply, map()}.
+handle_info({'DOWN', Ref, process, Master, Reason}, State) ->
+    case maps:take(Master, State) of
+        {{App, Ref}, Rest} ->
+            ok = ended(App, Master, Reason),
+            {noreply, watch_all(Rest)};
+        error ->
+            {noreply, State}
+    end;
+handle_info(_Message, State) ->
+    {noreply, State}.
+
+%% @private
+-spec code_change(term(), map(), term()) -> {ok, map()}.
+code_change(_Vsn, State, _Extra) ->
+    {ok, State}.
+
+%% State: application master => {application, monitor}.
+watch_all(State) ->
+    maps:merge(
+        maps:from_list([
+            {Master, {App, monitor(process, Master)}}
+         || {App, Master} <- erlrc_node:masters(), not is_map_key(Master, State)
+        ]),
+        State
+    ).
+
+ended(App, Master, Reason) ->
+    case erlrc_node:died(App, Master) andalso on_exit(App) of
+        halt -> halt_node(App, Reason);
+        _ -> ok
+    end.
+
+%% Read when it is needed: a registration that was edited holds at once.
+on_exit(App) ->
+    File = filename:join([erlrc_node:root(), "applications", atom_to_list(App)]),
+    case filelib:is_regular(File) andalso erlrc_engine:consult(File) of
+        {ok, Terms} -> on_exit(proplists:get_value(enabled, Terms, true), Terms);
+        _ -> stay
+    end.
+
+on_exit(true, Terms) -> proplists:get_value(on_exit, Terms, stay);
+on_exit(_, _Terms) -> stay.
+
+halt_node(App, Reason) ->
+    ?LOG_ERROR(#{what => application_died, application => App, reason => Reason}, ?REPORT),
+    _ = spawn(fun() -> receive after ?STOP_MILLISECONDS -> erlang:halt(1) end end),
+    init:stop(1).
