@@ -53,20 +53,21 @@ impl<'t> Found<'t, '_> {
         while let Some(term) = left.pop() {
             match term {
                 Term::Atom(atom) => self.add(atom)?,
-                Term::ExternalFun(module, function, _) => {
-                    self.add(module)?;
-                    self.add(function)?;
+                Term::ExternalFun(fun) => {
+                    self.add(&fun.0)?;
+                    self.add(&fun.1)?;
                 }
                 Term::List(items) | Term::Tuple(items) => left.extend(items),
-                Term::ImproperList(items, tail) => {
-                    left.extend(items);
-                    left.push(tail);
+                Term::ImproperList(list) => {
+                    left.extend(&list.0);
+                    left.push(&list.1);
                 }
                 Term::Map(pairs) => left.extend(pairs.iter().flat_map(|(key, value)| [key, value])),
                 Term::Integer(_)
                 | Term::BigInteger(_)
                 | Term::Float(_)
                 | Term::Binary(_)
+                | Term::Opaque(_)
                 | Term::BitString(..)
                 | Term::String(_) => {}
             }

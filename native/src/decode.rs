@@ -128,7 +128,7 @@ impl<'a> Container<'a> {
             Kind::List => Term::List(self.items),
             Kind::ImproperList => {
                 let tail = self.items.pop()?;
-                Term::ImproperList(self.items, Box::new(tail))
+                Term::ImproperList(Box::new((self.items, tail)))
             }
             Kind::Tuple => Term::Tuple(self.items),
             Kind::Map => {

@@ -92,7 +92,7 @@ impl<'t, 'a> Container<'t, 'a> {
     fn new(term: &'t Term) -> Option<Self> {
         let items: Vec<&Term> = match term {
             Term::List(items) | Term::Tuple(items) => items.iter().collect(),
-            Term::ImproperList(items, tail) => items.iter().chain([&**tail]).collect(),
+            Term::ImproperList(list) => list.0.iter().chain([&list.1]).collect(),
             Term::Map(pairs) => pairs.iter().flat_map(|(key, value)| [key, value]).collect(),
             _ => return None,
         };
@@ -139,7 +139,8 @@ fn leaf<'a>(env: Env<'a>, atoms: &Atoms<'_, 'a>, term: &Term) -> Built<'a> {
             .map(u32::from)
             .collect::<Vec<u32>>()
             .encode(env)),
-        Term::ExternalFun(module, function, arity) => {
+        Term::ExternalFun(fun) => {
+            let (module, function, arity) = &**fun;
             entry::create(env, &etf::external_fun(module, function, *arity))
                 .ok_or(Unencodable::Term)
         }

@@ -69,7 +69,7 @@ pub fn read(bytes: &[u8]) -> Option<Term> {
             let (module, rest) = read_atom(rest)?;
             let (function, rest) = read_atom(rest)?;
             match rest {
-                &[SMALL_INTEGER, arity] => Some(Term::ExternalFun(module, function, arity)),
+                &[SMALL_INTEGER, arity] => Some(Term::external_fun(module, function, arity)),
                 _ => None,
             }
         }
