@@ -256,7 +256,7 @@ mod tests {
         bad_key("optional_applications", Term::Tuple(vec![]));
         bad_key(
             "modules",
-            Term::ImproperList(vec![atom("a")], Box::new(atom("b"))),
+            Term::list_with_tail(vec![atom("a")], atom("b")),
         );
         bad_key("mod", atom("foo"));
         bad_key("mod", Term::Tuple(vec![]));
