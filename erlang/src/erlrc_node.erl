@@ -7,12 +7,13 @@
 %% operation since.
 -module(erlrc_node).
 
--export([facts/0, root/0, apps_dir/0, run_dir/0]).
--export([load/1, unload/1, reload/3, start/1, start/2, stop/1, running/0, restart_type/1, vsn/1]).
+-export([facts/0, root/0, apps_dir/0, run_dir/0, stash_dir/0]).
+-export([load/1, unload/1, reload/3, start/1, start/2, stop/1, running/0, restart_type/1, vsn/1, status/1]).
 -export([masters/0, died/2, parts/1, needed/1]).
--export([respecify/2, specify/3, applications/1, original/1]).
+-export([respecify/2, specify/3, applications/1, original/1, respecified/1]).
 -export([mark_stopped/1, clear_stopped/1, is_stopped/1]).
--export([use_directories/1, restore_path/1, load_modules/1, load_modules/0]).
+-export([use_directories/1, restore_path/1, is_on_path/1, leave_path/1]).
+-export([load_modules/1, load_modules/0, modules/1, purge/1, retire/1]).
 -export_type([facts/0]).
 
 -include_lib("kernel/include/logger.hrl").
@@ -65,6 +66,11 @@ apps_dir() ->
 -spec run_dir() -> file:filename().
 run_dir() ->
     directory("ERLRC_RUN", run_dir, "/run/erlrc").
+
+%% @doc Where old versions are kept for a late upgrade.
+-spec stash_dir() -> file:filename().
+stash_dir() ->
+    directory("ERLRC_STASH", stash_dir, "/usr/lib/erlrc/stash").
 
 directory(Variable, Key, Default) ->
     case os:getenv(Variable, "") of
@@ -163,6 +169,23 @@ needed(App) ->
 vsn(App) ->
     application:get_key(App, vsn).
 
+%% @doc How an application stands: it runs itself, a running application includes it, it is loaded, or none of these.
+-spec status(atom()) -> {running | included | loaded, Vsn :: string()} | absent.
+status(App) ->
+    case vsn(App) of
+        undefined -> absent;
+        {ok, Vsn} -> {status(App, running()), Vsn}
+    end.
+
+status(App, Running) ->
+    case lists:member(App, Running) of
+        true -> running;
+        false -> included(lists:member(App, included_closure(Running, [])))
+    end.
+
+included(true) -> included;
+included(false) -> loaded.
+
 %% @doc The key `applications' as it is now.
 -spec applications(atom()) -> [atom()].
 applications(App) ->
@@ -176,8 +199,14 @@ original(App) ->
         [] -> undefined
     end.
 
+%% @doc The specification was replaced by a new one: what was rewritten in the old one is of no use any more.
+-spec respecified(atom()) -> ok.
+respecified(App) ->
+    forget_original(App).
+
+%% The table ends with erlrc.
 forget_original(App) ->
-    true = ets:delete(erlrc_table, {original, App}),
+    _ = ets:whereis(erlrc_table) =/= undefined andalso ets:delete(erlrc_table, {original, App}),
     ok.
 
 %% @doc Rewrites the key `applications' of a loaded application, and nothing else: no value of any
@@ -307,6 +336,43 @@ application_of(Dir) ->
 -spec restore_path(unchanged | {changed, [file:filename()]}) -> ok.
 restore_path(unchanged) -> ok;
 restore_path({changed, Path}) -> set_path(Path).
+
+%% @doc Whether the `ebin' directory of an application directory is on the code path.
+-spec is_on_path(file:filename()) -> boolean().
+is_on_path(Dir) ->
+    lists:member(filename:join(Dir, "ebin"), path()).
+
+%% @doc Takes an application directory off the code path.
+-spec leave_path(file:filename()) -> ok.
+leave_path(Dir) ->
+    Ebin = filename:join(Dir, "ebin"),
+    _ = [code:del_path(Entry) || Entry <- code:get_path(), filename:absname(Entry) =:= Ebin],
+    ok.
+
+%% @doc The modules that the loaded specification lists.
+-spec modules(atom()) -> [module()].
+modules(App) ->
+    key(App, modules).
+
+%% @doc Unloads a module; processes that run it are killed.
+-spec purge(module()) -> ok.
+purge(Module) ->
+    _ = code:purge(Module),
+    _ = code:delete(Module),
+    _ = code:purge(Module),
+    ok.
+
+%% @doc Makes sure that the next call loads the module anew; processes that run it go on.
+-spec retire(module()) -> ok | {error, {old_code_in_use, module()}}.
+retire(Module) ->
+    case code:soft_purge(Module) of
+        true ->
+            _ = code:delete(Module),
+            _ = code:soft_purge(Module),
+            ok;
+        false ->
+            {error, {old_code_in_use, Module}}
+    end.
 
 %% A path with a directory that is gone is refused as a whole.
 set_path(Path) ->

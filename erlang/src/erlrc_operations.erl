@@ -8,20 +8,27 @@
 -module(erlrc_operations).
 -behaviour(gen_server).
 
--export([run/3, status/0]).
--export([perform/1]).
+-export([run/3, run/4, status/0, warn/1, warnings/0]).
+-export([perform/1, crashed/1]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, code_change/3]).
+
+-include_lib("kernel/include/logger.hrl").
 
 %% @doc Runs `Module:Function(Arguments...)' after all operations asked for earlier, and returns what it returns.
 %% A crash is `{error, {crashed, Reason}}'. An operation that is called from within an operation runs at once.
 -spec run(module(), atom(), [term()]) -> term().
 run(Module, Function, Arguments) ->
+    run(Module, Function, Arguments, {?MODULE, crashed}).
+
+%% @doc As {@link run/3}, with the function of one argument that says what to answer after a crash.
+-spec run(module(), atom(), [term()], {module(), atom()}) -> term().
+run(Module, Function, Arguments, Crashed) ->
     case get(?MODULE) of
         running ->
             apply(Module, Function, Arguments);
         undefined ->
             ok = ensure_server(),
-            gen_server:call(?MODULE, {run, {Module, Function, Arguments}}, infinity)
+            gen_server:call(?MODULE, {run, {Module, Function, Arguments}, Crashed}, infinity)
     end.
 
 %% @doc What runs now, since when (system time in milliseconds), and how many operations wait behind it.
@@ -32,12 +39,34 @@ status() ->
         Server -> gen_server:call(Server, status, infinity)
     end.
 
+%% @doc Notes a warning of the operation that calls this, and logs it.
+-spec warn(term()) -> ok.
+warn(Warning) ->
+    _ = put(erlrc_warnings, [Warning | warned()]),
+    ?LOG_WARNING(#{what => warning, warning => Warning}, #{report_cb => fun erlrc_error:report/1}).
+
+%% @doc The warnings of the operation that calls this.
+-spec warnings() -> [term()].
+warnings() ->
+    lists:reverse(warned()).
+
+warned() ->
+    case get(erlrc_warnings) of
+        undefined -> [];
+        Warnings -> Warnings
+    end.
+
 %% @private
 -spec perform({module(), atom(), [term()]}) -> no_return().
 perform({Module, Function, Arguments}) ->
     put(?MODULE, running),
     leave_group(),
     exit({?MODULE, apply(Module, Function, Arguments)}).
+
+%% @private
+-spec crashed(term()) -> {error, {crashed, term()}}.
+crashed(Reason) ->
+    {error, {crashed, Reason}}.
 
 %% @private
 -spec init([]) -> {ok, map()}.
@@ -47,8 +76,8 @@ init([]) ->
 
 %% @private
 -spec handle_call(term(), gen_server:from(), map()) -> {noreply, map()} | {reply, term(), map()}.
-handle_call({run, Operation}, From, #{waiting := Waiting} = State) ->
-    {noreply, next(State#{waiting := queue:in({Operation, From}, Waiting)})};
+handle_call({run, Operation, Crashed}, From, #{waiting := Waiting} = State) ->
+    {noreply, next(State#{waiting := queue:in({Operation, Crashed, From}, Waiting)})};
 handle_call(status, _From, #{current := none} = State) ->
     {reply, idle, State};
 handle_call(status, _From, #{current := Current, waiting := Waiting} = State) ->
@@ -65,8 +94,9 @@ handle_cast(_Request, State) ->
 
 %% @private
 -spec handle_info(term(), map()) -> {noreply, map()} | {stop, normal, map()}.
-handle_info({'DOWN', Ref, process, _, Reason}, #{current := #{ref := Ref, from := From}} = State) ->
-    gen_server:reply(From, result(Reason)),
+handle_info({'DOWN', Ref, process, _, Reason}, #{current := #{ref := Ref} = Current} = State) ->
+    #{from := From, crashed := Crashed} = Current,
+    gen_server:reply(From, result(Reason, Crashed)),
     idle(next(State#{current := none}));
 handle_info(_Message, State) ->
     {noreply, State}.
@@ -89,10 +119,10 @@ ensure_server() ->
 
 next(#{current := none, waiting := Waiting} = State) ->
     case queue:out(Waiting) of
-        {{value, {Operation, From}}, Rest} ->
+        {{value, {Operation, Crashed, From}}, Rest} ->
             {_Pid, Ref} = spawn_monitor(?MODULE, perform, [Operation]),
             Since = erlang:system_time(millisecond),
-            Current = #{ref => Ref, from => From, operation => Operation, since => Since},
+            Current = #{ref => Ref, from => From, operation => Operation, crashed => Crashed, since => Since},
             State#{current := Current, waiting := Rest};
         {empty, _} ->
             State
@@ -109,8 +139,8 @@ idle(#{current := none} = State) ->
 idle(State) ->
     {noreply, State}.
 
-result({?MODULE, Result}) -> Result;
-result(Reason) -> {error, {crashed, Reason}}.
+result({?MODULE, Result}, _Crashed) -> Result;
+result(Reason, {Module, Function}) -> Module:Function(Reason).
 
 %% The group leader of a caller may be on another node, that of erlrc ends with erlrc.
 leave_group() ->

@@ -1,0 +1,173 @@
+%% @doc The specification and the environment of a loaded application when its version changes.
+%%
+%% OTP's own step wipes the environment. Here every key is merged three ways: a value that somebody set (in
+%% sys.config, on the command line, at run time) stays, a key that nobody set follows the default of the new `.app'.
+%% The configuration that application_controller keeps for applications loaded later is left as it is.
+-module(erlrc_environment).
+
+-export([check/0, change/3, put_back/2, merge/4, difference/2, config_change/4]).
+-export_type([env/0, change/0, undo/0]).
+
+-type env() :: [{atom(), term()}].
+%% As `Module:config_change/3' gets it.
+-type change() :: {Changed :: env(), New :: env(), Removed :: [atom()]}.
+-type undo() :: {erlrc_evaluator:specification(), env()}.
+
+-define(TIMEOUT, 30000).
+
+%% @doc Whether the configuration of application_controller can be read here: asked before anything is changed.
+-spec check() -> ok | {error, term()}.
+check() ->
+    case configuration() of
+        {ok, _} -> ok;
+        {error, _} = Error -> Error
+    end.
+
+%% @doc Gives a loaded application a new specification and the merged environment. `Old' is the environment of the
+%% old `.app' file, or `unknown'. Answers what was before, for {@link put_back/2}, and what changed.
+-spec change(atom(), env() | unknown, erlrc_evaluator:specification()) ->
+    {ok, undo(), change()} | {error, term()}.
+change(App, Old, {application, App, Keys} = Spec) ->
+    case configuration() of
+        {ok, Configuration} ->
+            Before = application:get_all_env(App),
+            {ok, Loaded} = application:get_all_key(App),
+            Explicit = override(proplists:get_value(App, Configuration, []), command_line(App)),
+            After = merge(Before, Old, proplists:get_value(env, Keys, []), Explicit),
+            case write(Spec, After, Configuration) of
+                ok -> {ok, {{application, App, Loaded}, Before}, difference(Before, After)};
+                {error, _} = Error -> Error
+            end;
+        {error, _} = Error ->
+            Error
+    end.
+
+%% @doc Undoes {@link change/3}.
+-spec put_back(atom(), undo()) -> ok | {error, term()}.
+put_back(App, {{application, App, _} = Spec, Env}) ->
+    case configuration() of
+        {ok, Configuration} -> write(Spec, Env, Configuration);
+        {error, _} = Error -> Error
+    end.
+
+%% @doc The environment under the new version: `Now' is that of the moment, `Old' and `New' are those of the `.app'
+%% files, `Explicit' is what sys.config and command line say.
+-spec merge(env(), env() | unknown, env(), env()) -> env().
+merge(Now, unknown, New, Explicit) ->
+    %% What cannot be told from a value that somebody set is kept like one.
+    merge(Now, [], New, Explicit);
+merge(Now, Old, New, Explicit) ->
+    Expected = override(Old, Explicit),
+    Coming = override(New, Explicit),
+    Keys = lists:usort([Key || {Key, _} <- Now ++ Expected ++ Coming]),
+    lists:append([merge_key(Key, Now, Expected, Coming) || Key <- Keys]).
+
+merge_key(Key, Now, Expected, Coming) ->
+    Is = lists:keyfind(Key, 1, Now),
+    Kept =
+        case lists:keyfind(Key, 1, Expected) of
+            Is -> lists:keyfind(Key, 1, Coming);
+            _ -> Is
+        end,
+    [Kept || Kept =/= false].
+
+%% @doc What `config_change/3' is told of the step from one environment to the other.
+-spec difference(env(), env()) -> change().
+difference(Before, After) ->
+    Changed = [Pair || {Key, Value} = Pair <- After, {_, Was} <- [lists:keyfind(Key, 1, Before)], Was =/= Value],
+    New = [Pair || {Key, _} = Pair <- After, not lists:keymember(Key, 1, Before)],
+    Removed = [Key || {Key, _} <- Before, not lists:keymember(Key, 1, After)],
+    {Changed, New, Removed}.
+
+%% @doc Tells the start module of the new version, where it wants to know and there is something to tell. It is called
+%% in a process of its own: neither a crash nor a call that does not return can hurt application_controller.
+-spec config_change(atom(), erlrc_evaluator:specification(), change(), timeout()) -> ok | {error, term()}.
+config_change(_App, _Spec, {[], [], []}, _Timeout) ->
+    ok;
+config_change(App, {application, App, Keys}, {Changed, New, Removed}, Timeout) ->
+    case proplists:get_value(mod, Keys, []) of
+        {Module, _} ->
+            case erlang:function_exported(Module, config_change, 3) of
+                true -> call(App, Module, [Changed, New, Removed], Timeout);
+                false -> ok
+            end;
+        [] ->
+            ok
+    end.
+
+call(App, Module, Arguments, Timeout) ->
+    {Pid, Ref} = spawn_monitor(Module, config_change, Arguments),
+    receive
+        {'DOWN', Ref, process, Pid, normal} ->
+            ok;
+        {'DOWN', Ref, process, Pid, Reason} ->
+            {error, {config_change_failed, App, Reason}}
+    after Timeout ->
+        exit(Pid, kill),
+        receive
+            {'DOWN', Ref, process, Pid, _} -> {error, {config_change_failed, App, timeout}}
+        end
+    end.
+
+%% change_application_data/2 lays configuration and command line over what the specification says, and keeps the
+%% configuration that it is given. So it is given the one without this application first, the true one after.
+write({application, App, Keys}, Env, Configuration) ->
+    Spec = {application, App, lists:keystore(env, 1, Keys, {env, Env})},
+    Without = lists:keydelete(App, 1, Configuration),
+    Result = application_controller:change_application_data([Spec], Without),
+    ok = application_controller:change_application_data([], Configuration),
+    case Result of
+        ok -> over_command_line(App, Env);
+        {error, _} = Error -> Error
+    end.
+
+%% A value that was set at run time goes before the command line.
+over_command_line(App, Env) ->
+    [over(App, Key, lists:keyfind(Key, 1, Env)) || {Key, _} <- command_line(App)],
+    ok.
+
+over(App, Key, {Key, Value}) ->
+    case application:get_env(App, Key) of
+        {ok, Value} -> ok;
+        _ -> application:set_env(App, Key, Value)
+    end;
+over(App, Key, false) ->
+    application:unset_env(App, Key).
+
+%% There is no call for it: it is the last field of the state, on every release from 25 on.
+configuration() ->
+    State = sys:get_state(application_controller, ?TIMEOUT),
+    Last = element(tuple_size(State), State),
+    case element(1, State) =:= state andalso is_configuration(Last) of
+        true -> {ok, Last};
+        false -> {error, {unknown_application_controller, erlang:system_info(otp_release)}}
+    end.
+
+is_configuration(Configuration) when is_list(Configuration) ->
+    lists:all(fun({App, Env}) -> is_atom(App) andalso is_list(Env); (_) -> false end, Configuration);
+is_configuration(_) ->
+    false.
+
+%% As application_controller reads `-App Key Value ...', later ones win.
+command_line(App) ->
+    case init:get_argument(App) of
+        {ok, Arguments} -> lists:foldl(fun(List, Env) -> override(Env, pairs(List)) end, [], Arguments);
+        error -> []
+    end.
+
+pairs([Key, Value | Rest]) ->
+    case {term(Key), term(Value)} of
+        {{ok, K}, {ok, V}} -> [{K, V} | pairs(Rest)];
+        _ -> pairs(Rest)
+    end;
+pairs(_) ->
+    [].
+
+term(Text) ->
+    case erl_scan:string(Text ++ ".") of
+        {ok, Tokens, _} -> erl_parse:parse_term(Tokens);
+        {error, _, _} = Error -> Error
+    end.
+
+override(Env, Over) ->
+    lists:ukeysort(1, Over) ++ [Pair || {Key, _} = Pair <- Env, not lists:keymember(Key, 1, Over)].

@@ -1,0 +1,198 @@
+%% @doc What the binary calls: one request, one answer, both maps and versioned. Keys that one side does not know are
+%% ignored, so that old scripts, a new binary and an old node understand each other. Never crashes.
+-module(erlrc_hook).
+
+-export([request/1]).
+-export([perform/1, crashed/1]).
+-export_type([request/0, answer/0, status/0]).
+
+-define(PROTOCOL, 1).
+
+-type request() :: #{atom() => term()}.
+-type status() :: ok | refused | failed | no_path | restart_emulator | not_rolled_back | bug.
+-type answer() :: #{
+    protocol := pos_integer(),
+    status := status(),
+    outcome := atom(),
+    %% Text, UTF-8.
+    reason => binary(),
+    %% The version of the application that runs now.
+    running => binary(),
+    warnings => [binary()],
+    %% Of the operation `running' alone.
+    os_pid => binary(),
+    otp_release => binary(),
+    erlrc => binary()
+}.
+
+%% @doc Carries out a request. Operations wait for those before them; the question what runs is answered at once.
+-spec request(request()) -> answer().
+request(#{operation := running} = Request) ->
+    perform(Request);
+request(Request) ->
+    %% No frame of this module waits: it can be replaced meanwhile.
+    erlrc_operations:run(?MODULE, perform, [Request], {?MODULE, crashed}).
+
+%% @private
+-spec perform(request()) -> answer().
+perform(Request) ->
+    try
+        performed(checked(Request))
+    catch
+        Class:Why:Stack -> crashed({Class, Why, Stack})
+    end.
+
+performed({ok, #{operation := running, application := App}}) ->
+    maps:merge(answer(ok, running, undefined, App), node_facts());
+performed({ok, #{operation := Name, application := App} = Operation}) ->
+    {Status, Outcome, Reason} = classify(Name, erlrcdynamic:perform(Operation)),
+    answer(Status, Outcome, Reason, App);
+performed({error, Why}) ->
+    answer(refused, bad_request, Why, undefined).
+
+%% @private
+-spec crashed(term()) -> answer().
+crashed(Why) ->
+    answer(bug, crashed, {crashed, Why}, undefined).
+
+node_facts() ->
+    Version = case application:load(erlrc) of _ -> application:get_key(erlrc, vsn) end,
+    #{
+        os_pid => list_to_binary(os:getpid()),
+        otp_release => list_to_binary(erlang:system_info(otp_release)),
+        erlrc => case Version of {ok, Vsn} -> text(Vsn); undefined -> <<>> end
+    }.
+
+checked(#{operation := Operation, application := Name} = Request) ->
+    case {lists:member(Operation, operations()), application_name(Name)} of
+        {true, {ok, App}} -> arguments(Request, #{operation => Operation, application => App});
+        {true, error} -> {error, {bad_application_name, Name}};
+        {false, _} -> {error, {unknown_operation, Operation}}
+    end;
+checked(_Request) ->
+    {error, incomplete_request}.
+
+operations() ->
+    [start, stop, unload, upgrade, downgrade, running].
+
+application_name(Name) when is_atom(Name) ->
+    checked_name(atom_to_binary(Name));
+application_name(Name) when is_binary(Name) ->
+    checked_name(Name);
+application_name(_Name) ->
+    error.
+
+checked_name(Name) ->
+    case re:run(Name, "^[a-z][0-9A-Za-z_@]*\\z", [{capture, none}]) of
+        match when byte_size(Name) < 256 -> {ok, binary_to_atom(Name)};
+        _ -> error
+    end.
+
+arguments(Request, Operation) ->
+    Texts = [{Key, Value} || {Key, Value} <- maps:to_list(Request), lists:member(Key, texts())],
+    Needed = needed(maps:get(operation, Operation)),
+    case {Needed -- [Key || {Key, _} <- Texts], [Key || {Key, Value} <- Texts, not is_text(Value)]} of
+        {[], []} ->
+            Known = maps:from_list([{Key, unicode:characters_to_list(Value)} || {Key, Value} <- Texts]),
+            {ok, maps:merge(Operation#{options => options(Request)}, Known)};
+        {[Missing | _], _} ->
+            {error, {missing, Missing}};
+        {_, [Bad | _]} ->
+            {error, {bad_argument, Bad}}
+    end.
+
+texts() ->
+    [vsn, dir, from, to, from_dir, to_dir].
+
+needed(running) -> [];
+needed(Operation) when Operation =:= upgrade; Operation =:= downgrade -> [from, to];
+needed(_Operation) -> [vsn].
+
+is_text(Value) when is_binary(Value), byte_size(Value) =< 4096 ->
+    is_list(unicode:characters_to_list(Value));
+is_text(_Value) ->
+    false.
+
+options(#{options := Options}) when is_map(Options) -> Options;
+options(_Request) -> #{}.
+
+%% What a result means to a package hook.
+classify(_, restart_new_emulator) ->
+    {restart_emulator, restart_new_emulator, undefined};
+classify(_, {ok, Outcome}) when is_atom(Outcome) ->
+    {ok, Outcome, undefined};
+classify(upgrade, {ok, _Unpurged}) ->
+    {ok, upgraded, undefined};
+classify(downgrade, {ok, _Unpurged}) ->
+    {ok, downgraded, undefined};
+classify(Operation, {error, Reason}) ->
+    {failure(Reason), outcome(Operation, Reason), Reason};
+classify(Operation, Outcome) when is_atom(Outcome) ->
+    case done(Operation, Outcome) of
+        true -> {ok, Outcome, undefined};
+        false -> {refused, Outcome, Outcome}
+    end.
+
+done(start, Outcome) ->
+    lists:member(Outcome, [started, started_included_stopped, already_running, included]);
+done(stop, Outcome) ->
+    lists:member(Outcome, [stopped, stopped_included_started, not_running]);
+done(unload, Outcome) ->
+    Outcome =:= unloaded.
+
+outcome(_Operation, Reason) when is_atom(Reason) -> Reason;
+outcome(_Operation, Reason) when is_atom(element(1, Reason)) -> element(1, Reason);
+outcome(_Operation, _Reason) -> error.
+
+failure({not_rolled_back, _, _}) -> not_rolled_back;
+failure({crashed, _}) -> bug;
+failure(Reason) when is_tuple(Reason), tuple_size(Reason) > 0 -> failure_of(element(1, Reason));
+failure(Reason) -> failure_of(Reason).
+
+failure_of(Tag) ->
+    Refusals = [
+        version_mismatch, running, needed_by, duplicate_included, old_directory_gone, bad_new_appvsn, bad_evaluator
+    ],
+    NoPath = [
+        no_upgrade_path, not_upgradable, version_not_in_appup, nif_not_upgradable, sticky_directory
+    ],
+    case {lists:member(Tag, Refusals), lists:member(Tag, NoPath)} of
+        {true, _} -> refused;
+        {_, true} -> no_path;
+        _ -> failed
+    end.
+
+answer(Status, Outcome, Reason, App) ->
+    Optional = [
+        {reason, Reason =/= undefined, fun() -> text(erlrc_error:format_error(Reason)) end},
+        {running, App =/= undefined, fun() -> running(App) end},
+        {warnings, true, fun warnings/0}
+    ],
+    Answer = #{protocol => ?PROTOCOL, status => Status, outcome => Outcome},
+    lists:foldl(fun add/2, Answer, Optional).
+
+add({Key, true, Value}, Answer) ->
+    case Value() of
+        none -> Answer;
+        Given -> Answer#{Key => Given}
+    end;
+add({_Key, false, _Value}, Answer) ->
+    Answer.
+
+running(App) ->
+    case erlrc_node:status(App) of
+        {Status, Vsn} when Status =:= running; Status =:= included -> text(Vsn);
+        _ -> none
+    end.
+
+warnings() ->
+    case erlrc_operations:warnings() of
+        [] -> none;
+        Warnings -> [text(erlrc_error:format_error(Warning)) || Warning <- Warnings]
+    end.
+
+text(Text) ->
+    case unicode:characters_to_binary(Text) of
+        Binary when is_binary(Binary) -> Binary;
+        _ -> text(io_lib:format("~tp", [Text]))
+    end.

@@ -1,0 +1,190 @@
+%% @doc The evaluator that leaves the work to OTP: `systools_rc' translates the script, `release_handler_1' runs it.
+%%
+%% OTP's evaluator runs until it is through or dies half-way, and undoes nothing. So everything that can be known to
+%% fail is tried before it starts; it runs in a process of its own under a deadline; and after a failure
+%% `erlrc_snapshot' puts back code path, modules and process states, and wakes what was left suspended.
+%% An instruction to restart the emulator is an answer, nothing is run for it: the boot that follows takes the new
+%% version anyway.
+-module(erlrc_release_handler).
+-behaviour(erlrc_evaluator).
+
+-export([evaluate/1, translate/1]).
+-export([run/3, note/2, note_suspended/1]).
+
+-define(TIMEOUT, 60000).
+
+%% @doc Runs the script.
+-spec evaluate(erlrc_evaluator:script()) -> erlrc_evaluator:result().
+evaluate(Script) ->
+    maybe_evaluate(restarts(maps:get(instructions, Script)), Script).
+
+maybe_evaluate(true, _Script) ->
+    restart_new_emulator;
+maybe_evaluate(false, Script) ->
+    case translate(Script) of
+        {ok, Steps} ->
+            case check(Steps, Script) of
+                ok -> guard(Steps, Script);
+                {error, _} = Error -> Error
+            end;
+        {error, _} = Error ->
+            Error
+    end.
+
+restarts(Instructions) ->
+    lists:member(restart_new_emulator, Instructions) orelse lists:member(restart_emulator, Instructions).
+
+%% @doc The low-level steps, relup(5), of a script.
+-spec translate(erlrc_evaluator:script()) -> {ok, [term()]} | {error, term()}.
+translate(#{application := App, direction := Direction, instructions := Instructions} = Script) ->
+    #{from := {FromVsn, _}, from_spec := From, to := {ToVsn, _}, to_spec := To} = Script,
+    Mode = case Direction of up -> up; down -> dn end,
+    case {record(App, FromVsn, From), record(App, ToVsn, To)} of
+        {{ok, Old}, {ok, New}} ->
+            case systools_rc:translate_scripts(Mode, [Instructions], [New], [Old]) of
+                {ok, Steps} -> {ok, Steps};
+                {error, _, Reason} -> {error, {bad_script, App, Reason}}
+            end;
+        {{error, _} = Error, _} ->
+            Error;
+        {_, Error} ->
+            Error
+    end.
+
+%% The record of systools.hrl, which is not installed everywhere: made from the one that systools reads for kernel,
+%% after a look whether the fields are where they have always been.
+record(App, Vsn, {application, App, Keys}) ->
+    {ok, KernelVsn} = application:get_key(kernel, vsn),
+    case systools_make:read_application("kernel", KernelVsn, [filename:dirname(code:which(kernel))], []) of
+        {ok, Kernel} when element(2, Kernel) =:= kernel, element(4, Kernel) =:= KernelVsn ->
+            {ok, Modules} = application:get_key(kernel, modules),
+            case lists:sort(element(7, Kernel)) =:= lists:sort(Modules) of
+                true -> {ok, fill(Kernel, App, Vsn, Keys)};
+                false -> {error, {unknown_record, application}}
+            end;
+        _ ->
+            {error, {unknown_record, application}}
+    end.
+
+fill(Record, App, Vsn, Keys) ->
+    Fields = [
+        {2, App},
+        {4, Vsn},
+        {7, proplists:get_value(modules, Keys, [])},
+        {8, proplists:get_value(applications, Keys, [])},
+        {10, proplists:get_value(included_applications, Keys, [])}
+    ],
+    lists:foldl(fun({Place, Value}, Acc) -> setelement(Place, Acc, Value) end, Record, Fields).
+
+%% Everything that OTP would find out too late: files that are no code for this emulator, sticky modules.
+check(Steps, #{to := {_, Dir}}) ->
+    Modules = [Module || {load, {Module, _, _}} <- Steps],
+    first_error([fun() -> check_module(Module, Dir) end || Module <- Modules]).
+
+check_module(Module, Dir) ->
+    File = filename:join([Dir, "ebin", atom_to_list(Module) ++ code:objfile_extension()]),
+    case file:read_file(File) of
+        {ok, Beam} ->
+            case code:prepare_loading([{Module, File, Beam}]) of
+                {ok, _} -> check_sticky(Module);
+                {error, [{_, on_load_not_allowed}]} -> check_sticky(Module);
+                {error, [{_, Why}]} -> {error, {bad_module, Module, File, Why}}
+            end;
+        {error, Posix} ->
+            {error, {bad_module, Module, File, Posix}}
+    end.
+
+check_sticky(Module) ->
+    case code:is_sticky(Module) of
+        true -> {error, {sticky_directory, Module}};
+        false -> ok
+    end.
+
+first_error([]) ->
+    ok;
+first_error([Check | Checks]) ->
+    case Check() of
+        ok -> first_error(Checks);
+        Error -> Error
+    end.
+
+guard(Steps, #{options := Options} = Script) ->
+    Snapshot = erlrc_snapshot:take(touched(Steps), Script),
+    {Pid, Ref} = spawn_monitor(?MODULE, run, [watched(Steps, Snapshot), Script, Snapshot]),
+    Result =
+        receive
+            {'DOWN', Ref, process, Pid, {?MODULE, Answer}} -> Answer;
+            {'DOWN', Ref, process, Pid, Reason} -> {error, Reason}
+        after maps:get(timeout, Options, ?TIMEOUT) ->
+            {error, {timeout, stop(Pid, Ref)}}
+        end,
+    finish(Result, Script, Snapshot).
+
+%% What the evaluator was waiting for gets its suspend message later: it has to be woken as well.
+stop(Pid, Ref) ->
+    Waiting =
+        case process_info(Pid, monitors) of
+            {monitors, Monitors} -> [Process || {process, Process} <- Monitors];
+            undefined -> []
+        end,
+    exit(Pid, kill),
+    receive
+        {'DOWN', Ref, process, Pid, _} -> Waiting
+    end.
+
+finish({ok, Unpurged}, _Script, Snapshot) ->
+    erlrc_snapshot:drop(Snapshot),
+    {ok, [Module || {Module, _} <- Unpurged]};
+finish({error, Why}, #{application := App}, Snapshot) ->
+    Late = case Why of {timeout, Waiting} -> Waiting; _ -> [] end,
+    Reason = {script_failed, App, Why},
+    case erlrc_snapshot:restore(Snapshot, Late) of
+        [] -> {error, Reason};
+        Left -> {error, {not_rolled_back, Reason, Left}}
+    end.
+
+%% @private
+-spec run([term()], erlrc_evaluator:script(), erlrc_snapshot:snapshot()) -> no_return().
+run(Steps, #{application := App, to := {Vsn, Dir}}, Snapshot) ->
+    Lib = {App, Vsn, Dir},
+    Answer =
+        case release_handler_1:eval_script(Steps, [], [Lib], [Lib], []) of
+            {ok, Unpurged} ->
+                ok = erlrc_snapshot:place_path(Snapshot, Dir),
+                {ok, Unpurged};
+            {error, _} = Error ->
+                Error;
+            {'EXIT', Reason} ->
+                {error, without_stack(Reason)}
+        end,
+    exit({?MODULE, Answer}).
+
+without_stack({'EXIT', Reason}) -> without_stack(Reason);
+without_stack({Reason, [{_, _, _, _} | _]}) -> Reason;
+without_stack(Reason) -> Reason.
+
+touched(Steps) ->
+    lists:usort([Module || {load, {Module, _, _}} <- Steps] ++ [Module || {remove, {Module, _, _}} <- Steps]).
+
+%% Steps that tell the snapshot what is about to be done, or was just suspended.
+watched(Steps, Snapshot) ->
+    lists:flatmap(fun(Step) -> watched_step(Step, Snapshot) end, Steps).
+
+watched_step({suspend, _} = Step, Snapshot) ->
+    [Step, {apply, {?MODULE, note_suspended, [Snapshot]}}];
+watched_step({apply, MFA} = Step, Snapshot) ->
+    [{apply, {?MODULE, note, [Snapshot, {applied, MFA}]}}, Step];
+watched_step({stop, Modules} = Step, Snapshot) ->
+    [{apply, {?MODULE, note, [Snapshot, {stopped, Modules}]}}, Step];
+watched_step(Step, _Snapshot) ->
+    [Step].
+
+%% @private
+-spec note(erlrc_snapshot:snapshot(), term()) -> ok.
+note(Snapshot, What) ->
+    erlrc_snapshot:note(Snapshot, What).
+
+%% @private
+-spec note_suspended(erlrc_snapshot:snapshot()) -> ok.
+note_suspended(Snapshot) ->
+    erlrc_snapshot:note_suspended(Snapshot).

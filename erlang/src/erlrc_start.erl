@@ -1,0 +1,151 @@
+%% @doc The operations start, stop and unload.
+-module(erlrc_start).
+
+-export([start/1, stop/1, unload/1]).
+
+%% @doc Starts an application from a directory.
+-spec start(erlrcdynamic:operation()) -> erlrcdynamic:result().
+start(#{application := App, vsn := Vsn, dir := Dir}) ->
+    case erlrc_node:status(App) of
+        {running, Vsn} -> already_running;
+        {running, _} -> version_mismatch;
+        {included, Vsn} -> included;
+        {included, _} -> version_mismatch;
+        {loaded, Other} when Other =/= Vsn -> version_load_mismatch;
+        _ -> start(App, Vsn, Dir)
+    end.
+
+start(App, Vsn, Dir) ->
+    case specification(App, Vsn, Dir) of
+        {ok, _} -> carry_out({start, App, Vsn, Dir});
+        Other -> Other
+    end.
+
+specification(App, Vsn, Dir) ->
+    File = filename:join([Dir, "ebin", atom_to_list(App) ++ ".app"]),
+    case filelib:is_regular(File) of
+        true -> right_version(Vsn, erlrc_engine:application(App, Dir, erlrc_node:root()));
+        false -> bad_directory
+    end.
+
+right_version(Vsn, {ok, {application, _, Keys} = Spec}) ->
+    case proplists:get_value(vsn, Keys) of
+        Vsn -> {ok, Spec};
+        _ -> version_load_mismatch
+    end;
+right_version(_Vsn, {error, _} = Error) ->
+    Error.
+
+carry_out({start, App, _, _} = Event) ->
+    case transition(Event) of
+        {ok, Actions} ->
+            Result = keeping_modules(Actions),
+            Result =:= ok andalso erlrc_node:clear_stopped(App),
+            outcome(Result, Actions, {stop, started, started_included_stopped});
+        {error, _} = Error ->
+            Error
+    end;
+carry_out({stop, App} = Event) ->
+    case transition(Event) of
+        {ok, Actions} ->
+            Result = result(erlrc_transition:carry_out(Actions, fun no_script/0)),
+            Result =:= ok andalso stopped(App),
+            outcome(Result, Actions, {start, stopped, stopped_included_started});
+        {error, _} = Error ->
+            Error
+    end.
+
+%% An erlrc that was stopped has lost its table.
+stopped(erlrc) -> ok;
+stopped(App) -> erlrc_node:mark_stopped(App).
+
+transition(Event) ->
+    case erlrc_engine:transition(erlrc_node:facts(), Event) of
+        {ok, #{actions := Actions} = Transition} ->
+            [erlrc_operations:warn(Warning) || Warning <- maps:get(warnings, Transition, [])],
+            {ok, Actions};
+        {error, _} = Error ->
+            Error
+    end.
+
+%% Modules that a start loaded are unloaded when it fails.
+keeping_modules(Actions) ->
+    Before = sets:from_list([Module || {Module, _} <- code:all_loaded()]),
+    case erlrc_transition:carry_out(Actions, fun no_script/0) of
+        {ok, _} ->
+            ok;
+        {error, _} = Error ->
+            Specs = [Keys || {load, _, {application, _, Keys}, _} <- Actions],
+            Modules = [Module || Keys <- Specs, Module <- proplists:get_value(modules, Keys, [])],
+            [erlrc_node:purge(Module) || Module <- Modules, not sets:is_element(Module, Before)],
+            Error
+    end.
+
+result({ok, _}) -> ok;
+result({error, _} = Error) -> Error.
+
+no_script() ->
+    {error, no_script}.
+
+%% Whether the inclusion of an application made it stop or start beside the one that was asked for.
+outcome(ok, Actions, {Other, Plain, WithIncluded}) ->
+    case lists:keymember(Other, 1, Actions) of
+        true -> WithIncluded;
+        false -> Plain
+    end;
+outcome({error, _} = Error, _Actions, _Outcomes) ->
+    Error.
+
+%% @doc Stops an application.
+-spec stop(erlrcdynamic:operation()) -> erlrcdynamic:result().
+stop(#{application := App, vsn := Vsn}) ->
+    case erlrc_node:status(App) of
+        {running, Vsn} -> carry_out({stop, App});
+        {running, _} -> version_mismatch;
+        {included, Vsn} -> included;
+        {included, _} -> version_mismatch;
+        _ ->
+            ok = stopped(App),
+            not_running
+    end.
+
+%% @doc Unloads an application that does not run.
+-spec unload(erlrcdynamic:operation()) -> erlrcdynamic:result().
+unload(#{application := App, vsn := Vsn, dir := Dir}) ->
+    case erlrc_node:status(App) of
+        {running, _} -> {error, running};
+        {included, _} -> included;
+        {loaded, Other} when Other =/= Vsn -> version_load_mismatch;
+        Status -> unload(App, Dir, Status)
+    end.
+
+unload(App, Dir, Status) ->
+    case {erlrc_node:is_on_path(Dir), filelib:is_dir(Dir), Status} of
+        {false, false, _} -> bad_directory;
+        {false, true, {loaded, _}} -> unload_elsewhere(App, Dir);
+        _ -> unload(App, Dir)
+    end.
+
+%% Loaded, and from another directory than the one that is to go.
+unload_elsewhere(App, Dir) ->
+    case code:lib_dir(App) of
+        {error, bad_name} -> unload(App, Dir);
+        _ -> bad_directory
+    end.
+
+unload(App, Dir) ->
+    Modules = erlrc_node:modules(App),
+    case erlrc_node:unload(App) of
+        ok ->
+            ok = erlrc_node:leave_path(Dir),
+            ok = forget_modules(App, Modules),
+            unloaded;
+        {error, Why} ->
+            {error, {unload_failed, App, Why}}
+    end.
+
+%% This very operation runs in modules of erlrc: they are not purged, and the server has yet to answer.
+forget_modules(erlrc, Modules) ->
+    lists:foreach(fun code:delete/1, Modules -- [erlrc_operations]);
+forget_modules(_App, Modules) ->
+    lists:foreach(fun erlrc_node:purge/1, Modules).

@@ -1,0 +1,184 @@
+%% @doc The operations upgrade and downgrade: facts, script, transition, evaluator, specification, environment.
+-module(erlrc_upgrade).
+
+-export([change/2, run/4, generate/4, make_appup/3]).
+
+%% How long `config_change/3' of an application may take.
+-define(CONFIG_CHANGE, 10000).
+
+%% @doc Replaces what runs of an application. Going down, `from' is the later version.
+-spec change(up | down, erlrcdynamic:operation()) -> erlrcdynamic:result().
+change(Direction, #{application := App, from := From, to := To} = Request) ->
+    Change = Request#{direction => Direction},
+    case erlrc_node:status(App) of
+        {loaded, _} -> start_instead(Change);
+        absent -> start_instead(Change);
+        {Status, To} when From =/= To -> {ok, runs(Status)};
+        {Status, From} when From =:= To -> erlrc_reload:change(runs(Status), Change);
+        {_Status, From} -> replace(Change);
+        {_Status, _} -> {error, version_mismatch}
+    end.
+
+runs(running) -> already_running;
+runs(included) -> included.
+
+%% The new code is what loads next.
+start_instead(#{application := App, to := Vsn, to_dir := Dir} = Change) ->
+    case new_side(Change) of
+        {ok, Spec} ->
+            case erlrc_upgrade_stopped:prepare(Change, Spec) of
+                {ok, Undo} -> started(erlrc_start:start(#{application => App, vsn => Vsn, dir => Dir}), Undo);
+                {error, _} = Error -> Error
+            end;
+        {error, _} = Error ->
+            Error
+    end.
+
+started(Outcome, Undo) when Outcome =:= started; Outcome =:= started_included_stopped; Outcome =:= included ->
+    ok = erlrc_upgrade_stopped:keep(Undo),
+    {ok, Outcome};
+started(Outcome, Undo) ->
+    Why = case Outcome of {error, Reason} -> Reason; _ -> Outcome end,
+    case erlrc_upgrade_stopped:undo(Undo) of
+        [] -> {error, Why};
+        Left -> {error, {not_rolled_back, Why, Left}}
+    end.
+
+replace(Change) ->
+    case erlrc_old_side:find(Change) of
+        {ok, Old} -> replace(Change, Old);
+        {error, _} = Error -> Error
+    end.
+
+replace(Change, Old) ->
+    case new_side(Change) of
+        {ok, New} -> with_script(Change, Old, New);
+        {error, _} = Error -> Error
+    end.
+
+new_side(#{application := App, to := Vsn, to_dir := Dir}) ->
+    case erlrc_engine:application(App, Dir, erlrc_node:root()) of
+        {ok, {application, App, Keys} = Spec} ->
+            case proplists:get_value(vsn, Keys) of
+                Vsn -> {ok, Spec};
+                Other -> {error, {bad_new_appvsn, App, Vsn, Other}}
+            end;
+        {error, _} = Error ->
+            Error
+    end.
+
+with_script(Change, Old, New) ->
+    case script(Change, Old) of
+        {ok, #{instructions := Instructions} = Script} ->
+            [erlrc_operations:warn(Warning) || Warning <- maps:get(warnings, Script, [])],
+            run(Change, Old, New, Instructions);
+        {error, _} = Error ->
+            Error
+    end.
+
+script(#{application := App, direction := up} = Change, Old) ->
+    #{to := To, to_dir := ToDir} = Change,
+    erlrc_engine:upgrade_script(App, side(Old), {To, ToDir}, up, engine_options(Change));
+script(#{application := App, direction := down} = Change, Old) ->
+    #{to := To, to_dir := ToDir} = Change,
+    erlrc_engine:upgrade_script(App, {To, ToDir}, side(Old), down, engine_options(Change)).
+
+side(#{vsn := Vsn, side := Side}) ->
+    {Vsn, Side}.
+
+engine_options(#{options := Options}) ->
+    Known = [unchanged_modules, supervisors],
+    Set = maps:from_list([{Key, Value} || Key <- Known, {ok, Value} <- [application:get_env(erlrc, Key)]]),
+    maps:merge(Set#{root => erlrc_node:root()}, maps:with(Known, Options)).
+
+%% @doc Carries out these instructions with all that belongs to an upgrade.
+-spec run(map(), erlrc_old_side:old(), erlrc_evaluator:specification(), [term()]) -> erlrcdynamic:result().
+run(#{application := App} = Change, #{spec := OldSpec} = Old, NewSpec, Instructions) ->
+    #{direction := Direction, to := To, to_dir := ToDir, options := Options} = Change,
+    #{vsn := From, dir := FromDir} = Old,
+    Script = #{
+        application => App,
+        direction => Direction,
+        instructions => Instructions,
+        from => {From, FromDir},
+        to => {To, ToDir},
+        from_spec => OldSpec,
+        to_spec => NewSpec,
+        options => Options
+    },
+    execute(Script, Old).
+
+execute(#{instructions := Instructions} = Script, Old) ->
+    Restart = lists:member(restart_new_emulator, Instructions) orelse lists:member(restart_emulator, Instructions),
+    case Restart of
+        true -> restart_new_emulator;
+        false -> transition(Script, Old)
+    end.
+
+transition(#{application := App, to_spec := Spec} = Script, Old) ->
+    case {erlrc_environment:check(), erlrc_engine:transition(erlrc_node:facts(), {upgrade, App, Spec})} of
+        {ok, {ok, #{actions := Actions} = Transition}} ->
+            [erlrc_operations:warn(Warning) || Warning <- maps:get(warnings, Transition, [])],
+            {Before, After} = lists:splitwith(fun(Action) -> Action =/= script end, Actions),
+            ok = erlrc_old_side:load_modules(Old),
+            carry_out(Script, Old, Before, tl(After ++ [script]));
+        {ok, {error, _} = Error} ->
+            Error;
+        {{error, _} = Error, _} ->
+            Error
+    end.
+
+carry_out(Script, Old, Before, After) ->
+    case erlrc_transition:carry_out(Before ++ [script], fun() -> evaluate(Script, Old) end) of
+        {ok, Done} ->
+            {script, {Unpurged, Difference}} = lists:keyfind(script, 1, Done),
+            ok = config_change(Script, Difference),
+            [follow(Action) || Action <- After, Action =/= script],
+            {ok, Unpurged};
+        {error, restart_new_emulator} ->
+            restart_new_emulator;
+        {error, _} = Error ->
+            Error
+    end.
+
+evaluate(#{application := App, to_spec := Spec} = Script, #{env := OldEnv}) ->
+    case erlrc_evaluator:evaluate(Script) of
+        {ok, Unpurged} ->
+            case erlrc_environment:change(App, OldEnv, Spec) of
+                {ok, _Undo, Difference} ->
+                    ok = erlrc_node:respecified(App),
+                    {ok, {Unpurged, Difference}};
+                {error, Why} ->
+                    {error, {not_rolled_back, Why, [{script, App, done}]}}
+            end;
+        Other ->
+            Other
+    end.
+
+config_change(#{application := App, to_spec := Spec}, Difference) ->
+    case erlrc_environment:config_change(App, Spec, Difference, ?CONFIG_CHANGE) of
+        ok -> ok;
+        {error, Why} -> erlrc_operations:warn(Why)
+    end.
+
+%% The application runs its new version: what follows can fail, but is no reason to say that it does not.
+follow(Action) ->
+    case erlrc_transition:perform(Action) of
+        {ok, _} -> ok;
+        {error, Why} -> erlrc_operations:warn(Why)
+    end.
+
+%% @doc Generates an appup from the files of two versions.
+-spec make_appup(atom(), {string(), file:filename()}, {string(), file:filename()}) ->
+    {ok, erlrc_engine:appup()} | {error, term()}.
+make_appup(App, Old, New) ->
+    generate(App, Old, New, #{options => #{}}).
+
+%% @doc As {@link make_appup/3}; the old side may also be what is loaded.
+-spec generate(atom(), erlrc_engine:version(), erlrc_engine:version(), map()) ->
+    {ok, erlrc_engine:appup()} | {error, term()}.
+generate(App, Old, New, Change) ->
+    case erlrc_engine:make_appup(App, Old, New, engine_options(Change)) of
+        {ok, #{appup := Appup}} -> {ok, Appup};
+        {error, _} = Error -> Error
+    end.

@@ -1,0 +1,184 @@
+%% @doc Applications on a running node: start, stop, unload, upgrade, downgrade.
+%%
+%% Every function works as soon as erlrc is on the code path. Operations run one at a time, in the order in which they
+%% were asked for. Asking for what is already so succeeds. After `{error, _}' the node is as it was before, or the
+%% reason is `{not_rolled_back, Why, Left}', and `Left' names what is not.
+-module(erlrcdynamic).
+
+-export([start/2, start/3, stop/2, unload/2, unload/3]).
+-export([upgrade/3, upgrade/5, downgrade/3, downgrade/5, make_appup/5]).
+-export([perform/1, directory/2]).
+-export_type([operation/0, result/0]).
+
+-type vsn() :: string().
+-type dir() :: file:filename().
+
+-type start_result() ::
+    started
+    | already_running
+    | started_included_stopped
+    | included
+    | version_mismatch
+    | version_load_mismatch
+    | bad_directory
+    | {error, term()}.
+-type stop_result() ::
+    stopped | stopped_included_started | not_running | included | version_mismatch | {error, term()}.
+-type unload_result() ::
+    unloaded | version_load_mismatch | bad_directory | included | {error, running | term()}.
+-type upgrade_result() ::
+    {ok, already_running | included | started | started_included_stopped}
+    | {ok, Unpurged :: [module()]}
+    | restart_new_emulator
+    | {error, version_mismatch | term()}.
+-type result() :: start_result() | stop_result() | unload_result() | upgrade_result().
+
+-type operation() :: #{
+    operation := start | stop | unload | upgrade | downgrade,
+    application := atom(),
+    %% start, stop, unload
+    vsn => vsn(),
+    dir => dir(),
+    %% upgrade, downgrade: from what runs to what is to run
+    from => vsn(),
+    to => vsn(),
+    from_dir => dir(),
+    to_dir => dir(),
+    options => map()
+}.
+
+%% @equiv start(App, Vsn, Dir)
+-spec start(atom(), vsn()) -> start_result().
+start(App, Vsn) ->
+    run(#{operation => start, application => App, vsn => Vsn}).
+
+%% @doc Starts an application, after the applications that it needs, from `Dir'.
+-spec start(atom(), vsn(), dir()) -> start_result().
+start(App, Vsn, Dir) ->
+    run(#{operation => start, application => App, vsn => Vsn, dir => Dir}).
+
+%% @doc Stops an application; applications that it included are started, where they are wanted.
+-spec stop(atom(), vsn()) -> stop_result().
+stop(App, Vsn) ->
+    run(#{operation => stop, application => App, vsn => Vsn}).
+
+%% @equiv unload(App, Vsn, Dir)
+-spec unload(atom(), vsn()) -> unload_result().
+unload(App, Vsn) ->
+    run(#{operation => unload, application => App, vsn => Vsn}).
+
+%% @doc Unloads a stopped application: its specification, its modules, its directory on the code path.
+-spec unload(atom(), vsn(), dir()) -> unload_result().
+unload(App, Vsn, Dir) ->
+    run(#{operation => unload, application => App, vsn => Vsn, dir => Dir}).
+
+%% @equiv upgrade(App, From, To, FromDir, ToDir)
+-spec upgrade(atom(), From :: vsn(), To :: vsn()) -> upgrade_result().
+upgrade(App, From, To) ->
+    run(#{operation => upgrade, application => App, from => From, to => To}).
+
+%% @doc Replaces the running version `From' by the later version `To', without a restart.
+-spec upgrade(atom(), From :: vsn(), To :: vsn(), FromDir :: dir(), ToDir :: dir()) -> upgrade_result().
+upgrade(App, From, To, FromDir, ToDir) ->
+    run(#{
+        operation => upgrade,
+        application => App,
+        from => From,
+        to => To,
+        from_dir => FromDir,
+        to_dir => ToDir
+    }).
+
+%% @equiv downgrade(App, Earlier, Later, EarlierDir, LaterDir)
+-spec downgrade(atom(), Earlier :: vsn(), Later :: vsn()) -> upgrade_result().
+downgrade(App, Earlier, Later) ->
+    run(#{operation => downgrade, application => App, from => Later, to => Earlier}).
+
+%% @doc Replaces the running version `Later' by the earlier version `Earlier', without a restart.
+-spec downgrade(atom(), Earlier :: vsn(), Later :: vsn(), EarlierDir :: dir(), LaterDir :: dir()) ->
+    upgrade_result().
+downgrade(App, Earlier, Later, EarlierDir, LaterDir) ->
+    run(#{
+        operation => downgrade,
+        application => App,
+        from => Later,
+        to => Earlier,
+        from_dir => LaterDir,
+        to_dir => EarlierDir
+    }).
+
+%% @doc The appup from one version to the other and back, generated from the files; nothing is changed or loaded.
+-spec make_appup(atom(), From :: vsn(), To :: vsn(), FromDir :: dir(), ToDir :: dir()) ->
+    {ok, erlrc_engine:appup()} | {error, term()}.
+make_appup(App, From, To, FromDir, ToDir) ->
+    erlrc_upgrade:make_appup(App, {From, absolute(FromDir)}, {To, absolute(ToDir)}).
+
+run(Operation) ->
+    erlrc_operations:run(?MODULE, perform, [Operation]).
+
+%% @private Runs in the process of the operation.
+-spec perform(operation()) -> result().
+perform(#{operation := Operation, application := App} = Request) ->
+    case prepare(Operation, App) of
+        ok -> perform(Operation, complete(Request));
+        Other -> Other
+    end.
+
+%% Where erlrc does not run there is nothing to stop but erlrc itself.
+prepare(stop, erlrc) ->
+    case erlrc_node:status(erlrc) of
+        {running, _} -> ok;
+        _ -> not_running
+    end;
+prepare(unload, erlrc) ->
+    ok;
+prepare(_Operation, _App) ->
+    erlrc_app:ensure_started().
+
+perform(start, Request) -> erlrc_start:start(Request);
+perform(stop, Request) -> erlrc_start:stop(Request);
+perform(unload, Request) -> erlrc_start:unload(Request);
+perform(upgrade, Request) -> erlrc_upgrade:change(up, Request);
+perform(downgrade, Request) -> erlrc_upgrade:change(down, Request).
+
+complete(Request) ->
+    Defaults = lists:foldl(fun default/2, Request, [{dir, vsn}, {from_dir, from}, {to_dir, to}]),
+    maps:merge(#{options => #{}}, Defaults).
+
+default({Key, VsnKey}, #{application := App} = Request) ->
+    case Request of
+        #{Key := Dir} -> Request#{Key := absolute(Dir)};
+        #{VsnKey := Vsn} -> Request#{Key => directory(App, Vsn)};
+        #{} -> Request
+    end.
+
+%% @doc Where a version of an application is: as the metadata say, else `App-Vsn' in the library directory, else where
+%% the code path has it.
+-spec directory(atom(), vsn()) -> dir().
+directory(App, Vsn) ->
+    case erlrc_engine:consult(filename:join(erlrc_node:apps_dir(), atom_to_list(App))) of
+        {ok, [{App, Vsn, Dir}]} -> absolute(Dir);
+        _ -> library_directory(App, Vsn)
+    end.
+
+library_directory(App, Vsn) ->
+    Name = atom_to_list(App) ++ "-" ++ Vsn,
+    Conventional = filename:join(code:lib_dir(), Name),
+    OnPath = [filename:dirname(Ebin) || Ebin <- code:get_path(), names(Name, Ebin)],
+    case filelib:is_dir(Conventional) of
+        true -> Conventional;
+        false -> absolute(hd(OnPath ++ loaded_from(App, Vsn) ++ [Conventional]))
+    end.
+
+names(Name, Ebin) ->
+    filename:basename(Ebin) =:= "ebin" andalso filename:basename(filename:dirname(Ebin)) =:= Name.
+
+%% The directory that the loaded version came from.
+loaded_from(App, Vsn) ->
+    case {erlrc_node:vsn(App), code:lib_dir(App)} of
+        {{ok, Vsn}, Dir} when is_list(Dir) -> [Dir];
+        _ -> []
+    end.
+
+absolute(Dir) when is_binary(Dir) -> absolute(unicode:characters_to_list(Dir));
+absolute(Dir) -> filename:absname(Dir).
