@@ -20,11 +20,23 @@ if [ "$1" -lt "${rust%.*}" ] || { [ "$1" -eq "${rust%.*}" ] && [ "$2" -lt "${rus
     fail "this is Rust $1.$2: $need."
 fi
 
+digest() {
+    (sha256sum "$@" || shasum -a 256 "$@") 2>/dev/null | cut -c 1-16
+}
+
+# cargo takes the library of another checkout for this one's when both have the same target directory.
+target=$(cargo metadata --format-version 1 --no-deps --offline | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
+[ -n "$target" ] || fail "cargo cannot read Cargo.toml."
+case $target in
+    "$(pwd -P)"/*) ;;
+    *) target=$target/erlrc-$(pwd -P | digest) ;;
+esac
+
 [ -e priv/erlrc ] || echo "erlrc: building the engine, this takes a minute"
 # Apart, or cargo would give the library the features of the command line.
-cargo build --quiet --locked --release -p erlrc_nif || fail "cargo could not build the library."
-cargo build --quiet --locked --release -p erlrc || fail "cargo could not build the command line."
-target=$(cargo metadata --format-version 1 --no-deps --offline | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
+for package in erlrc_nif erlrc; do
+    cargo build --quiet --locked --release --target-dir "$target" -p $package || fail "cargo could not build $package."
+done
 built=$target${CARGO_BUILD_TARGET:+/$CARGO_BUILD_TARGET}/release
 
 # A file that is in use must never be written to, and a reader must never see half of one.
@@ -35,7 +47,7 @@ install_file() {
 
 library=$built/liberlrc_nif.so
 [ -e "$library" ] || library=$built/liberlrc_nif.dylib
-hash=$( (sha256sum "$library" || shasum -a 256 "$library") 2>/dev/null | cut -c 1-16)
+hash=$(digest "$library")
 [ -n "$hash" ] || fail "neither sha256sum nor shasum is in PATH."
 name=erlrc_nif-$hash
 mkdir -p priv

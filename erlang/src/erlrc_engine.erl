@@ -17,6 +17,7 @@
     upgrade_script/5,
     module_digests/1,
     compare_vsn/2,
+    vsn/0,
     round_trip/1
 ]).
 
@@ -35,6 +36,7 @@
     upgrade_script/5,
     module_digests/1,
     compare_vsn/2,
+    vsn/0,
     round_trip/1
 ]).
 
@@ -147,6 +149,11 @@ module_digests(_Dir) ->
 %% @doc The order of two versions, as dpkg has it.
 -spec compare_vsn(vsn(), vsn()) -> lt | eq | gt.
 compare_vsn(_A, _B) ->
+    not_loaded().
+
+%% @doc The version of the library: that of the application, unless files of two versions were mixed.
+-spec vsn() -> vsn().
+vsn() ->
     not_loaded().
 
 %% @private

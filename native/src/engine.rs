@@ -4,7 +4,7 @@
 
 use std::cmp::Ordering;
 
-use erlrc::application::vsn;
+use erlrc::application;
 use rustler::{Atom, NifResult};
 
 use crate::encode::Answer;
@@ -23,9 +23,17 @@ mod order {
 /// `compare_vsn(A, B) -> lt | eq | gt`.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn compare_vsn(a: decode::Text, b: decode::Text) -> NifResult<Atom> {
-    Ok(match stack::run(|| vsn::compare(&a.0, &b.0))? {
-        Ordering::Less => order::lt(),
-        Ordering::Equal => order::eq(),
-        Ordering::Greater => order::gt(),
-    })
+    Ok(
+        match stack::run(|| application::vsn::compare(&a.0, &b.0))? {
+            Ordering::Less => order::lt(),
+            Ordering::Equal => order::eq(),
+            Ordering::Greater => order::gt(),
+        },
+    )
+}
+
+/// `vsn() -> Vsn`: the version of the library.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn vsn() -> &'static [u8] {
+    env!("CARGO_PKG_VERSION").as_bytes()
 }
