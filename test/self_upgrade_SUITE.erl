@@ -65,7 +65,7 @@ loading_the_module_replaces_the_library(Config) ->
     ].
 
 release_handler_goes_up_and_down(Config) ->
-    ok = node_call(Config, application, load, [erlrc]),
+    {ok, _} = node_call(Config, application, ensure_all_started, [erlrc]),
     [
         begin
             ?assertEqual({ok, []}, release_handler(Config, Release)),
