@@ -6,6 +6,9 @@
 //! * [`term`]: Erlang terms as values, as text and in the external format.
 //! * [`application`]: what is written about an application, its specification above all.
 //! * [`beam`]: BEAM files, read without loading them.
+//! * `identity`: names and cookies of nodes.
+//! * `rendezvous`: node entries on disk.
+//! * `node`: the distribution client.
 //! * `cli`: the command line, one file per command.
 //!
 //! Nothing here prints, and nothing but the `cli` feature reads the environment.
@@ -15,4 +18,10 @@ pub mod application;
 pub mod beam;
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "cli")]
+pub mod identity;
+#[cfg(feature = "cli")]
+pub mod node;
+#[cfg(feature = "cli")]
+pub mod rendezvous;
 pub mod term;

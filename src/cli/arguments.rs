@@ -29,9 +29,18 @@ impl Common {
     }
 }
 
-/// How long to wait for a node, in seconds.
+/// Where node entries are, and how long to wait for a node.
 #[derive(clap::Args, Clone, Debug)]
-pub struct Timeouts {
+pub struct Connection {
+    /// Directory of the entries that nodes write themselves
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "ERLRC_RUN",
+        default_value = "/run/erlrc/nodes",
+        hide_env_values = true
+    )]
+    pub run: PathBuf,
     /// Seconds for connection and handshake
     #[arg(long, value_name = "SECONDS", env = "ERLRC_CONNECT_TIMEOUT", default_value = "3",
           value_parser = seconds, hide_env_values = true)]
@@ -40,6 +49,15 @@ pub struct Timeouts {
     #[arg(long, value_name = "SECONDS", env = "ERLRC_NODE_TIMEOUT", default_value = "60",
           value_parser = seconds, hide_env_values = true)]
     pub node_timeout: Duration,
+    /// Port of the port mapper (epmd)
+    #[arg(
+        long,
+        value_name = "PORT",
+        env = "ERL_EPMD_PORT",
+        default_value = "4369",
+        hide_env_values = true
+    )]
+    pub epmd_port: u16,
 }
 
 /// Seconds, with a fraction if need be; more than none and less than a year.

@@ -7,12 +7,14 @@
 
 pub mod arguments;
 mod completions;
+mod eval;
 mod failure;
 mod man;
+mod nodes;
 pub mod output;
 mod status;
 
-pub use arguments::{Common, Timeouts};
+pub use arguments::{Common, Connection};
 pub use failure::Failure;
 pub use output::{Form, Output};
 pub use status::Status;
@@ -42,6 +44,8 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Evaluate Erlang expressions on a node
+    Eval(eval::Arguments),
     /// Print completions for a shell
     Completions(completions::Arguments),
     /// Write the manual pages into a directory
@@ -51,6 +55,7 @@ pub enum Command {
 impl Command {
     fn run(self, common: &Common) -> Result<Status, Failure> {
         match self {
+            Self::Eval(arguments) => eval::run(&arguments, common),
             Self::Completions(arguments) => completions::run(&arguments, common),
             Self::Man(arguments) => man::run(&arguments, common),
         }

@@ -1,0 +1,227 @@
+//! An open connection: messages cut from a buffer, ticks in both directions.
+
+use super::deadline::is_timeout;
+use super::handshake::OwnName;
+use super::wire::{self, WireError};
+use super::{Deadline, NodeError, Stage};
+use eetf::{Atom, FixInteger, Pid, Term, Tuple};
+use std::io::Read;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+/// The largest message that is taken.
+const MESSAGE_LIMIT: usize = 64 * 1024 * 1024;
+/// A sign of life is due when nothing was written for so long; a node with the smallest
+/// `net_ticktime` of a second gives up after that second.
+const TICK: Duration = Duration::from_millis(400);
+const TICK_MESSAGE: [u8; 4] = [0; 4];
+/// Begins a message without atom cache and fragments.
+const PASS_THROUGH: u8 = 112;
+/// The operations of control messages that we use.
+const SEND: i32 = 2;
+const REG_SEND: i32 = 6;
+
+/// A connection to a node.
+#[derive(Debug)]
+pub struct Node {
+    stream: TcpStream,
+    own: OwnName,
+    peer: String,
+    buffer: Vec<u8>,
+    /// How much of the buffer has been taken.
+    taken: usize,
+    written: Instant,
+}
+
+impl Node {
+    pub(super) fn new(stream: TcpStream, own: OwnName, peer: String) -> Self {
+        Self {
+            stream,
+            own,
+            peer,
+            buffer: Vec::new(),
+            taken: 0,
+            written: Instant::now(),
+        }
+    }
+
+    /// The node's full name, in its own words.
+    pub fn peer(&self) -> &str {
+        &self.peer
+    }
+
+    /// The pid under which we call: there is but one of us on the connection.
+    pub(super) fn own_pid(&self) -> Pid {
+        Pid::new(self.own.name.as_str(), 1, 0, self.own.creation)
+    }
+
+    /// Sends `message` to the process registered as `name`.
+    pub(super) fn send(
+        &mut self,
+        name: &str,
+        message: &Term,
+        deadline: Deadline,
+    ) -> Result<(), NodeError> {
+        let malformed = |source| NodeError::Malformed {
+            stage: Stage::Call,
+            source: Some(source),
+        };
+        let control = Term::from(Tuple::from(vec![
+            Term::from(FixInteger::from(REG_SEND)),
+            Term::from(self.own_pid()),
+            Term::from(Atom::from("")),
+            Term::from(Atom::from(name)),
+        ]));
+        let control = wire::encode(&control).map_err(malformed)?;
+        let message = wire::encode(message).map_err(malformed)?;
+        let size = 1 + control.len() + message.len();
+        let length = u32::try_from(size).map_err(|_| NodeError::TooLarge {
+            size,
+            limit: u32::MAX as usize,
+        })?;
+        let frame = [
+            &length.to_be_bytes(),
+            [PASS_THROUGH].as_slice(),
+            &control,
+            &message,
+        ]
+        .concat();
+        self.write(&frame, deadline)
+    }
+
+    /// The next message that is sent to us, however many others come before it.
+    pub(super) fn receive(&mut self, deadline: Deadline) -> Result<Term, NodeError> {
+        loop {
+            let frame = self.frame(deadline)?;
+            let message = message(&frame).map_err(|source| NodeError::Malformed {
+                stage: Stage::Call,
+                source: Some(source),
+            })?;
+            if let Some(message) = message {
+                return Ok(message);
+            }
+        }
+    }
+
+    /// The next frame that is not a tick.
+    fn frame(&mut self, deadline: Deadline) -> Result<Vec<u8>, NodeError> {
+        loop {
+            let unread = self.buffer.get(self.taken..).unwrap_or_default();
+            if let Some((length, rest)) = unread.split_first_chunk() {
+                let size = u32::from_be_bytes(*length) as usize;
+                if size > MESSAGE_LIMIT {
+                    return Err(NodeError::TooLarge {
+                        size,
+                        limit: MESSAGE_LIMIT,
+                    });
+                }
+                if let Some(frame) = rest.get(..size) {
+                    let frame = frame.to_vec();
+                    self.taken += 4 + size;
+                    if frame.is_empty() {
+                        continue;
+                    }
+                    return Ok(frame);
+                }
+            }
+            self.fill(deadline)?;
+        }
+    }
+
+    /// Reads what is there, or waits for it no longer than until the next tick.
+    fn fill(&mut self, deadline: Deadline) -> Result<(), NodeError> {
+        let stage = Stage::Call;
+        let left = deadline.left().ok_or_else(|| deadline.hung(stage))?;
+        if self.written.elapsed() >= TICK {
+            self.write(&TICK_MESSAGE, deadline)?;
+        }
+        let mut chunk = [0; 65536];
+        let patience = left.min(TICK);
+        let read = self
+            .stream
+            .set_read_timeout(Some(patience))
+            .and_then(|()| self.stream.read(&mut chunk));
+        match read {
+            Ok(0) => Err(NodeError::Lost {
+                stage,
+                source: None,
+            }),
+            Ok(count) => {
+                self.buffer
+                    .extend_from_slice(chunk.get(..count).unwrap_or_default());
+                Ok(())
+            }
+            Err(error) if is_timeout(&error) => Ok(()),
+            Err(source) => Err(NodeError::Lost {
+                stage,
+                source: Some(source),
+            }),
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8], deadline: Deadline) -> Result<(), NodeError> {
+        deadline.write(&mut self.stream, bytes, Stage::Call)?;
+        self.written = Instant::now();
+        Ok(())
+    }
+}
+
+/// The message of a frame; nothing where it is not a message to a process: links, monitors and
+/// group leaders do not concern us.
+pub fn message(frame: &[u8]) -> Result<Option<Term>, WireError> {
+    let rest = match frame.split_first() {
+        Some((&PASS_THROUGH, rest)) => rest,
+        Some((&tag, _)) => return Err(WireError::Tag { tag }),
+        None => return Err(WireError::Truncated),
+    };
+    let (control, rest) = wire::decode(rest)?;
+    let Term::Tuple(control) = control else {
+        return Err(WireError::Invalid {
+            reason: "the control message is no tuple".to_owned(),
+        });
+    };
+    match control.elements.first() {
+        Some(Term::FixInteger(operation)) if operation.value == SEND => {
+            Ok(Some(wire::decode(rest)?.0))
+        }
+        _ => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(operation: i32) -> Vec<u8> {
+        let control = Tuple::from(vec![
+            Term::from(FixInteger::from(operation)),
+            Term::from(Atom::from("")),
+            Term::from(Pid::new("n@h", 1, 0, 7)),
+        ]);
+        let control = wire::encode(&Term::from(control)).expect("an encodable term");
+        let message = wire::encode(&Term::from(Atom::from("hello"))).expect("an encodable term");
+        [[PASS_THROUGH].as_slice(), &control, &message].concat()
+    }
+
+    #[test]
+    fn only_messages_to_us_are_taken() {
+        assert_eq!(
+            message(&frame(SEND)),
+            Ok(Some(Term::from(Atom::from("hello"))))
+        );
+        assert_eq!(message(&frame(19)), Ok(None));
+    }
+
+    #[test]
+    fn every_mutation_of_a_frame_gives_a_message_or_an_error() {
+        let whole = frame(SEND);
+        for at in 0..whole.len() {
+            let _ = message(&whole[..at]);
+            for value in 0..=255 {
+                let mut mutated = whole.clone();
+                mutated[at] = value;
+                let _ = message(&mutated);
+            }
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Reading a file that holds or names a secret: what is opened is what was checked.
+
+use super::{RendezvousError, SIZE_LIMIT};
+use rustix::fs::OFlags;
+use std::fs::OpenOptions;
+use std::io::Read;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+/// A file, and whose it is.
+pub struct Text {
+    /// What it holds.
+    pub bytes: Vec<u8>,
+    /// The user it belongs to.
+    pub owner: u32,
+    /// What should be mended.
+    pub warnings: Vec<String>,
+}
+
+const OTHERS_WRITE: u32 = 0o022;
+const OTHERS_READ: u32 = 0o044;
+
+/// Reads a regular file that only its owner can write. Does not follow a symbolic link, does not wait
+/// for the other end of a pipe.
+pub fn read(file: &Path) -> Result<Text, RendezvousError> {
+    let unreadable = |source| RendezvousError::Unreadable {
+        file: file.to_owned(),
+        source,
+    };
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let flags = i32::try_from(flags.bits()).unwrap_or_default();
+    let opened = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags)
+        .open(file)
+        .map_err(unreadable)?;
+    let metadata = opened.metadata().map_err(unreadable)?;
+    let mode = metadata.mode() & 0o7777;
+    if !metadata.is_file() {
+        return Err(RendezvousError::NotRegular {
+            file: file.to_owned(),
+        });
+    }
+    if mode & OTHERS_WRITE != 0 {
+        return Err(RendezvousError::Writable {
+            file: file.to_owned(),
+            mode,
+        });
+    }
+    let mut bytes = Vec::new();
+    opened
+        .take(SIZE_LIMIT + 1)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
+    if bytes.len() as u64 > SIZE_LIMIT {
+        return Err(RendezvousError::TooLarge {
+            file: file.to_owned(),
+        });
+    }
+    let warnings = (mode & OTHERS_READ != 0).then(|| {
+        format!(
+            "{} can be read by group or others (mode {mode:04o})",
+            file.display()
+        )
+    });
+    Ok(Text {
+        bytes,
+        owner: metadata.uid(),
+        warnings: warnings.into_iter().collect(),
+    })
+}
