@@ -1,17 +1,248 @@
-%% @doc Says in a sentence what went wrong, where, why, and what to do next.
+%% @doc Says in one line what went wrong, where, why, and what to do next.
 -module(erlrc_error).
 
 -export([format_error/1, report/1]).
 
-%% @doc One sentence for every reason that erlrc answers; a reason that it does not know is printed as it is.
+%% A reason may hold whole process states.
+-define(DEPTH, 60).
+
+%% @doc One line for every reason and every warning of erlrc; what it does not know is printed as it
+%% is.
 -spec format_error(term()) -> string().
 format_error(Reason) ->
-    text("~tp", [Reason]).
+    one_line(safely(fun format/1, Reason)).
 
-%% @doc A log report as `logger' wants it.
+%% @doc A log report of erlrc as `logger' wants it: `what' says what it is about.
 -spec report(map()) -> {io:format(), [term()]}.
-report(#{what := What} = Report) ->
-    {"erlrc: ~tp ~tp", [What, maps:remove(what, Report)]}.
+report(Report) ->
+    {"~ts", [one_line(safely(fun event/1, Report))]}.
+
+%% A reason with a known tag and unknown contents is printed as it is.
+safely(Format, Reason) ->
+    try
+        unicode:characters_to_list(Format(Reason))
+    catch
+        error:_ -> term(Reason)
+    end.
+
+event(#{what := boot_failed, reason := Reason, started := []}) ->
+    text("erlrc: boot: ~ts. Nothing was started", [format(Reason)]);
+event(#{what := boot_failed, reason := Reason, started := Started}) ->
+    text("erlrc: boot: ~ts. Started: ~ts", [format(Reason), names(Started)]);
+event(#{what := boot_warning, reason := Reason}) ->
+    text("erlrc: boot: ~ts", [format(Reason)]);
+event(#{what := booted, started := Started}) ->
+    text("erlrc: boot: started ~ts", [names(Started)]);
+event(#{what := application_died, application := App, reason := Reason}) ->
+    text(
+        "erlrc: application ~ts ended: ~ts. Its registration says {on_exit, halt}: the node halts"
+        " with status 1",
+        [App, term(Reason)]
+    );
+event(#{what := modules_not_loaded, modules := Failed}) ->
+    text(
+        "erlrc: modules that running applications name cannot be loaded, reinstall their packages:"
+        " ~ts",
+        [term(Failed)]
+    );
+event(#{what := node_not_registered, file := File, reason := Reason}) ->
+    text("erlrc: the node does not register itself in ~ts: ~ts", [File, why(Reason)]);
+event(#{what := cookie_file_unknown, files := Files}) ->
+    text(
+        "erlrc: no file is known that holds the cookie of this node, hooks cannot speak to it;"
+        " name it by {cookie_file, File} in the environment of erlrc, or write an entry below"
+        " ~ts. Tried: ~ts",
+        [filename:join(erlrc_node:root(), "nodes"), lists:join(", ", Files)]
+    );
+event(#{what := notify_failed, reason := Reason}) ->
+    text("erlrc: READY=1 did not reach systemd (NOTIFY_SOCKET): ~ts", [why(Reason)]);
+event(#{what := What} = Report) ->
+    text("erlrc: ~ts ~ts", [term(What), term(maps:remove(what, Report))]);
+event(Report) ->
+    text("erlrc: ~ts", [term(Report)]).
+
+%% Boot, SPEC section 4.
+format({app_dir_unreadable, Dir, Posix}) ->
+    text("cannot read ~ts: ~ts; create it, or set ERLRC_ROOT", [Dir, posix(Posix)]);
+format({appspec_file_not_found, File}) ->
+    text(
+        "~ts is not there; install the package that holds it, add its directory to the code path,"
+        " or unregister the application",
+        [File]
+    );
+format({appspec_file_parse_error, File, Why}) ->
+    text("~ts: ~ts", [File, parse(Why)]);
+format({circular_dependency, App, Cycle}) ->
+    text(
+        "~ts needs itself to be started first; break the circle of applications or"
+        " included_applications among ~ts",
+        [App, names(Cycle)]
+    );
+format({duplicate_included, App, By1, By2}) ->
+    text(
+        "~ts is included by both ~ts and ~ts, and only one may; unregister one of them,"
+        " or override its included_applications",
+        [App, By1, By2]
+    );
+format({load_failed, App, Why}) ->
+    text("~ts cannot be loaded: ~ts", [App, why(Why)]);
+format({start_failed, App, {not_started, Needed}}) ->
+    text("~ts cannot be started because ~ts does not run", [App, Needed]);
+format({start_failed, App, Why}) ->
+    text("~ts failed to start: ~ts; the log of the node has the details", [App, why(Why)]);
+format({start_failed, Failed}) when is_list(Failed) ->
+    lists:join("; ", [format({start_failed, App, Why}) || {App, Why} <- Failed]);
+format({package_gone, App}) ->
+    text(
+        "~ts is registered but not installed, it is skipped; install its package, or remove ~ts",
+        [App, filename:join([erlrc_node:root(), "applications", atom_to_list(App)])]
+    );
+format({boot_script_failed, File, Text}) ->
+    text("no boot script for ~ts: ~ts", [File, Text]);
+format({file_error, File, Posix}) ->
+    text("~ts: ~ts", [File, posix(Posix)]);
+format(Reason) ->
+    format_operation(Reason).
+
+%% Operations, SPEC section 6.
+format_operation(version_mismatch) ->
+    "another version runs than the one that was named; nothing was done";
+format_operation(version_load_mismatch) ->
+    "another version is loaded than the one that was named; unload that one first";
+format_operation(bad_directory) ->
+    "the directory does not hold this version of the application";
+format_operation(running) ->
+    "the application runs; stop it first";
+format_operation(restart_new_emulator) ->
+    "the script asks for a new emulator; restart the node";
+format_operation({needed_by, Apps}) ->
+    text("running applications depend on it, stop them first: ~ts", [names(Apps)]);
+format_operation({needs_stopped, App}) ->
+    text("it needs ~ts, which is being stopped", [App]);
+format_operation({not_started, App, Why}) ->
+    text("~ts is wanted but cannot run by itself: ~ts", [App, format(Why)]);
+format_operation({old_directory_gone, Dir}) ->
+    text("~ts is gone, and with it the code of the version that runs; restart the node", [Dir]);
+format_operation({stop_failed, App, Why}) ->
+    text("~ts cannot be stopped: ~ts", [App, why(Why)]);
+format_operation({unload_failed, App, {running, App}}) ->
+    text("~ts cannot be unloaded, it runs; stop it first", [App]);
+format_operation({unload_failed, App, Why}) ->
+    text("~ts cannot be unloaded: ~ts", [App, why(Why)]);
+format_operation({respecify_failed, App, Why}) ->
+    text("the dependencies of ~ts cannot be rewritten: ~ts", [App, why(Why)]);
+format_operation({config_change_failed, App, timeout}) ->
+    text("config_change/3 of ~ts did not answer in time", [App]);
+format_operation({config_change_failed, App, Why}) ->
+    text("config_change/3 of ~ts failed: ~ts", [App, why(Why)]);
+format_operation({not_rolled_back, Why, Left}) ->
+    text(
+        "~ts, and not all of it could be undone; restart the node. What is left: ~ts",
+        [format(Why), term(Left)]
+    );
+format_operation({unknown_application_controller, Release}) ->
+    text("the application controller of OTP ~ts is not known to this version of erlrc", [Release]);
+format_operation(Reason) ->
+    format_upgrade(Reason).
+
+%% Appups, scripts and the engine.
+format_upgrade(bad_old_appfile) ->
+    "the .app file of the earlier version is missing or broken";
+format_upgrade(bad_new_appfile) ->
+    "the .app file of the later version is missing or broken";
+format_upgrade(bad_old_appvsn) ->
+    "the .app file of the earlier version says another version";
+format_upgrade(bad_new_appvsn) ->
+    "the .app file of the later version says another version";
+format_upgrade(no_appup_found) ->
+    "no appup covers this pair of versions";
+format_upgrade({bad_script, App, Why}) ->
+    text("the script for ~ts is not one that OTP can run: ~ts", [App, why(Why)]);
+format_upgrade({bad_module, Module, File, Why}) ->
+    text("~ts (~ts) cannot be loaded: ~ts", [Module, File, why(Why)]);
+format_upgrade({sticky_directory, Module}) ->
+    text("~ts belongs to OTP itself, in a sticky directory; restart the node", [Module]);
+format_upgrade({old_processes, Module}) ->
+    text("processes still run old code of ~ts; try again later, or restart the node", [Module]);
+format_upgrade({bad_evaluator, Name}) ->
+    text("there is no evaluator ~ts; take transactional or release_handler", [term(Name)]);
+format_upgrade({engine_not_loaded, Why}) ->
+    text(
+        "the native library of erlrc cannot be loaded: ~ts; reinstall erlrc for this machine",
+        [why(Why)]
+    );
+format_upgrade({crashed, Why}) ->
+    text("erlrc itself failed, which is a bug: ~ts", [term(Why)]);
+format_upgrade(Reason) ->
+    term(Reason).
+
+%% What a file of terms can be refused for.
+parse({Line, Column, Text}) when is_integer(Line), is_integer(Column) ->
+    text("line ~b, column ~b: ~ts", [Line, Column, why(Text)]);
+parse({Line, Text}) when is_integer(Line) ->
+    text("line ~b: ~ts", [Line, why(Text)]);
+parse({appspec_override_wrong_arity, Entry}) ->
+    text("an override is a pair {Key, Value}; ~ts is not", [term(Entry)]);
+parse({appspec_override_refused, Key}) ->
+    text("~ts cannot be overridden", [Key]);
+parse({appspec_override_not_mergeable, Key}) ->
+    text("the values of ~ts cannot be merged", [Key]);
+parse({bad_key, Key}) ->
+    text("the value of ~ts has the wrong type", [Key]);
+parse({wrong_name, Found}) ->
+    text("it is about ~ts", [Found]);
+parse({term_count, Count}) ->
+    text("holds ~b terms where one is expected", [Count]);
+parse({bad_registration, Tag}) ->
+    text("~ts has a value that it cannot have", [Tag]);
+parse(bad_format) ->
+    "not of the form {application, Name, Keys}";
+parse(not_an_application) ->
+    parse(bad_format);
+parse(bad_metadata) ->
+    "not of the form {App, Vsn, Dir}";
+parse(too_large) ->
+    "the file is too large";
+parse(Why) ->
+    why(Why).
+
+%% The reason of somebody else: text, a file's error, or any term.
+why(Text) when is_binary(Text) ->
+    Text;
+why([Char | _] = Text) when is_integer(Char) ->
+    case io_lib:printable_unicode_list(Text) of
+        true -> Text;
+        false -> term(Text)
+    end;
+why({not_loaded, App}) when is_atom(App) ->
+    text("~ts is not loaded", [App]);
+why({not_started, App}) when is_atom(App) ->
+    text("~ts does not run", [App]);
+why({bad_return, {{Module, Function, Arguments}, Returned}}) ->
+    Arity = length(Arguments),
+    text("~ts:~ts/~b returned ~ts", [Module, Function, Arity, term(Returned)]);
+why({Why, {Module, start, [_, _]}}) ->
+    text("~ts:start/2 said ~ts", [Module, term(Why)]);
+why(Posix) when is_atom(Posix) ->
+    posix(Posix);
+why(Why) ->
+    term(Why).
+
+posix(Reason) ->
+    case file:format_error(Reason) of
+        "unknown POSIX error" ++ _ -> term(Reason);
+        Text -> Text
+    end.
+
+names(Apps) ->
+    lists:join(", ", [atom_to_list(App) || App <- Apps]).
+
+term(Term) ->
+    io_lib:format("~0tP", [Term, ?DEPTH]).
 
 text(Format, Arguments) ->
-    unicode:characters_to_list(io_lib:format(Format, Arguments)).
+    io_lib:format(Format, Arguments).
+
+one_line(Text) ->
+    Line = unicode:characters_to_list(Text),
+    [if Char < 32 -> $\s; true -> Char end || Char <- Line, Char =/= 127].
