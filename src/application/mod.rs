@@ -254,10 +254,7 @@ mod tests {
         bad_key("applications", Term::String("kernel".into()));
         bad_key("included_applications", Term::List(vec![Term::Integer(1)]));
         bad_key("optional_applications", Term::Tuple(vec![]));
-        bad_key(
-            "modules",
-            Term::list_with_tail(vec![atom("a")], atom("b")),
-        );
+        bad_key("modules", Term::list_with_tail(vec![atom("a")], atom("b")));
         bad_key("mod", atom("foo"));
         bad_key("mod", Term::Tuple(vec![]));
     }

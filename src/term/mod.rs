@@ -6,6 +6,7 @@
 mod access;
 mod atom;
 mod bits;
+pub mod external;
 mod order;
 pub mod print;
 pub mod text;
@@ -51,8 +52,8 @@ pub enum Term {
     /// `fun Module:Function/Arity`.
     ExternalFun(Box<(Atom, Atom, u8)>),
     /// A pid, port, reference or closure: a value of a running node, which has no text that reads
-    /// back. The bytes are its external format without the leading version byte.
-    Opaque(Box<[u8]>),
+    /// back.
+    Opaque(external::Opaque),
 }
 
 impl std::fmt::Debug for Term {

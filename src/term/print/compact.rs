@@ -54,7 +54,7 @@ fn leaf(text: &mut String, term: &Term) {
             atom(text, &fun.1);
             write!(text, "/{}", fun.2)
         }
-        Term::Opaque(_) => return text.push_str(opaque_name(term)),
+        Term::Opaque(opaque) => return text.push_str(opaque.kind()),
         Term::List(_) | Term::ImproperList(_) | Term::Tuple(_) | Term::Map(_) => Ok(()),
     };
 }
@@ -157,17 +157,4 @@ fn bit_string(text: &mut String, bytes: &[u8], bits: u8) {
         };
     }
     text.push_str(">>");
-}
-
-/// What stands for a value that has no text: `#Pid<>` and the like.
-fn opaque_name(term: &Term) -> &'static str {
-    let Term::Opaque(external) = term else {
-        return "";
-    };
-    match external.first() {
-        Some(88 | 103) => "#Pid<>",
-        Some(89 | 102 | 120) => "#Port<>",
-        Some(90 | 101 | 114) => "#Ref<>",
-        _ => "#Fun<>",
-    }
 }
