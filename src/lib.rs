@@ -5,6 +5,7 @@
 //!
 //! * [`term`]: Erlang terms as values, as text and in the external format.
 //! * [`application`]: what is written about an application, its specification above all.
+//! * [`inclusion`]: what to start and stop, in which order, included applications above all.
 //! * [`beam`]: BEAM files, read without loading them.
 //! * `identity`: names and cookies of nodes.
 //! * `rendezvous`: node entries on disk.
@@ -20,6 +21,7 @@ pub mod beam;
 pub mod cli;
 #[cfg(feature = "cli")]
 pub mod identity;
+pub mod inclusion;
 #[cfg(feature = "cli")]
 pub mod node;
 #[cfg(feature = "cli")]

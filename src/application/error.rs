@@ -1,6 +1,5 @@
 //! What can be wrong with the terms of a file about an application.
 
-use super::shape;
 use crate::term::{Atom, Term};
 
 /// A term that is not what its file must hold.
@@ -59,24 +58,32 @@ pub enum Error {
 impl Error {
     /// The reason as an Erlang term, without the file: whoever read the file puts it around.
     pub fn reason(&self) -> Term {
-        let tagged = |tag, value| Term::Tuple(vec![shape::atom(tag), value]);
+        let tagged = |tag, value| Term::tuple([Term::atom(tag), value]);
         match self {
-            Self::NotASpecification => shape::atom("bad_format"),
-            Self::TermCount { count } => tagged(
-                "term_count",
-                Term::Integer(i64::try_from(*count).unwrap_or(i64::MAX)),
-            ),
+            Self::NotASpecification => Term::atom("bad_format"),
+            Self::TermCount { count } => tagged("term_count", Term::from(*count)),
             Self::WrongName { found } => tagged("wrong_name", Term::Atom(found.clone())),
-            Self::BadKey { key } => tagged("bad_key", shape::atom(key)),
+            Self::BadKey { key } => tagged("bad_key", Term::atom(key)),
             Self::OverrideWrongArity { entry } => {
                 tagged("appspec_override_wrong_arity", entry.clone())
             }
-            Self::OverrideRefused { key } => tagged("appspec_override_refused", shape::atom(key)),
+            Self::OverrideRefused { key } => tagged("appspec_override_refused", Term::atom(key)),
             Self::OverrideNotMergeable { key } => {
                 tagged("appspec_override_not_mergeable", Term::Atom(key.clone()))
             }
-            Self::BadRegistration { tag } => tagged("bad_registration", shape::atom(tag)),
-            Self::NotMetadata => shape::atom("bad_metadata"),
+            Self::BadRegistration { tag } => tagged("bad_registration", Term::atom(tag)),
+            Self::NotMetadata => Term::atom("bad_metadata"),
+        }
+    }
+
+    /// The reason with the file in it, as second element.
+    pub(super) fn reason_in(&self, file: &str) -> Term {
+        match self.reason() {
+            Term::Tuple(mut elements) => {
+                elements.insert(1, Term::string(file));
+                Term::Tuple(elements)
+            }
+            reason => Term::tuple([reason, Term::string(file)]),
         }
     }
 }

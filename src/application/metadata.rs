@@ -1,6 +1,6 @@
 //! What a package says about the application that it installed: `{App, Vsn, Dir}`.
 
-use super::{Error, shape};
+use super::Error;
 use crate::term::{Atom, Term};
 
 /// The version of an application that is installed now, and where.
@@ -23,11 +23,11 @@ impl Metadata {
         let [Term::Atom(application), vsn, dir] = fields.as_slice() else {
             return Err(Error::NotMetadata);
         };
-        match (shape::text(vsn), shape::text(dir)) {
+        match (vsn.as_string(), dir.as_string()) {
             (Some(vsn), Some(dir)) if !vsn.is_empty() && !dir.is_empty() => Ok(Self {
                 application: application.clone(),
-                vsn,
-                dir,
+                vsn: vsn.into_owned(),
+                dir: dir.into_owned(),
             }),
             _ => Err(Error::NotMetadata),
         }

@@ -4,15 +4,18 @@
 //! Must not do I/O: terms in, values out. Reading the files is `installed`'s.
 
 mod error;
+mod file_error;
 mod metadata;
+mod overrides;
 mod registration;
-mod shape;
 pub mod vsn;
 
 use crate::term::{Atom, Term};
 
 pub use error::Error;
+pub use file_error::{Fault, FileError, FileKind};
 pub use metadata::Metadata;
+pub use overrides::merge;
 pub use registration::{OnExit, Registration, is_application_name};
 
 /// An application specification: what the engine needs of it in typed fields, the rest as written.
@@ -51,114 +54,146 @@ pub struct Start {
 impl Application {
     /// The specification in a term of the form `{application, Name, Keys}`.
     pub fn from_term(term: Term) -> Result<Self, Error> {
-        let Term::Tuple(fields) = term else {
-            return Err(Error::NotASpecification);
-        };
-        let [tag, Term::Atom(name), keys]: [Term; 3] =
-            fields.try_into().map_err(|_| Error::NotASpecification)?
-        else {
-            return Err(Error::NotASpecification);
-        };
-        match (shape::is_atom(&tag, "application"), shape::into_list(keys)) {
-            (true, Some(keys)) => Self::from_keys(name, keys),
-            _ => Err(Error::NotASpecification),
-        }
+        let (name, keys) = named_keys(term)?;
+        Self::from_keys(name, keys)
     }
 
     /// The specification of `name` with these keys.
     pub fn from_keys(name: Atom, keys: Vec<Term>) -> Result<Self, Error> {
-        let get = |key| Keys(&keys).get(key);
-        let atoms = |key| {
-            get(key).map_or(Ok(Vec::new()), |value| {
-                shape::atoms(value).ok_or(Error::BadKey { key })
-            })
-        };
-        Ok(Self {
-            vsn: get("vsn").map_or(Ok(String::new()), |value| {
-                shape::text(value).ok_or(Error::BadKey { key: "vsn" })
-            })?,
-            modules: get("modules").map_or(Ok(Vec::new()), |value| {
-                shape::modules(value).ok_or(Error::BadKey { key: "modules" })
-            })?,
-            applications: atoms("applications")?,
-            included_applications: atoms("included_applications")?,
-            optional_applications: atoms("optional_applications")?,
-            start: get("mod").map_or(Ok(None), start)?,
+        let mut found = Self {
             name,
-            keys,
-        })
+            vsn: String::new(),
+            modules: Vec::new(),
+            applications: Vec::new(),
+            included_applications: Vec::new(),
+            optional_applications: Vec::new(),
+            start: None,
+            keys: Vec::new(),
+        };
+        // Backwards, for of several entries OTP takes the first.
+        for entry in keys.iter().rev() {
+            if let Some((Term::Atom(key), value)) = entry.as_pair() {
+                found.set(key.as_str(), value)?;
+            }
+        }
+        Ok(Self { keys, ..found })
+    }
+
+    fn set(&mut self, key: &str, value: &Term) -> Result<(), Error> {
+        match key {
+            "vsn" => {
+                let vsn = value.as_string().ok_or(Error::BadKey { key: "vsn" })?;
+                self.vsn = vsn.into_owned();
+            }
+            "modules" => self.modules = modules(value)?,
+            "applications" => self.applications = atoms("applications", value)?,
+            "included_applications" => {
+                self.included_applications = atoms("included_applications", value)?;
+            }
+            "optional_applications" => {
+                self.optional_applications = atoms("optional_applications", value)?;
+            }
+            "mod" => self.start = start(value)?,
+            _ => {}
+        }
+        Ok(())
     }
 
     /// The specification as OTP has it: `{application, Name, Keys}`.
     pub fn to_term(&self) -> Term {
-        Term::Tuple(vec![
-            shape::atom("application"),
-            Term::Atom(self.name.clone()),
-            Term::List(self.keys.clone()),
+        self.clone().into_term()
+    }
+
+    /// The same, without a copy.
+    pub fn into_term(self) -> Term {
+        Term::tuple([
+            Term::atom("application"),
+            Term::Atom(self.name),
+            Term::List(self.keys),
         ])
     }
 
     /// `registered`: the names that the application's processes register.
     pub fn registered(&self) -> Result<Vec<Atom>, Error> {
-        self.key("registered").map_or(Ok(Vec::new()), |value| {
-            shape::atoms(value).ok_or(Error::BadKey { key: "registered" })
-        })
+        self.key("registered")
+            .map_or(Ok(Vec::new()), |value| atoms("registered", value))
     }
 
     /// `env`: the application's environment, parameter and default.
     pub fn env(&self) -> Result<Vec<(&Atom, &Term)>, Error> {
+        let bad = Error::BadKey { key: "env" };
         let pairs = match self.key("env") {
             None => return Ok(Vec::new()),
-            Some(env) => shape::list(env).ok_or(Error::BadKey { key: "env" })?,
+            Some(Term::List(pairs)) => pairs,
+            Some(_) => return Err(bad),
         };
         pairs
             .iter()
-            .map(|pair| parameter(pair).ok_or(Error::BadKey { key: "env" }))
-            .collect()
+            .map(parameter)
+            .collect::<Option<_>>()
+            .ok_or(bad)
     }
 
     /// The value of `key`, of the first entry where there are several, as OTP takes it.
     pub fn key(&self, key: &str) -> Option<&Term> {
-        Keys(&self.keys).get(key)
+        let mut pairs = self.keys.iter().filter_map(Term::as_pair);
+        pairs
+            .find(|(found, _)| found.is_atom(key))
+            .map(|(_, value)| value)
     }
 }
 
-/// A property list as application_controller reads it.
-struct Keys<'a>(&'a [Term]);
-
-impl<'a> Keys<'a> {
-    fn get(&self, key: &str) -> Option<&'a Term> {
-        self.0.iter().find_map(|entry| match entry {
-            Term::Tuple(pair) => match pair.as_slice() {
-                [Term::Atom(name), value] if name.as_str() == key => Some(value),
-                _ => None,
-            },
-            _ => None,
-        })
+/// The parts of `{application, Name, Keys}`.
+fn named_keys(term: Term) -> Result<(Atom, Vec<Term>), Error> {
+    let Term::Tuple(fields) = term else {
+        return Err(Error::NotASpecification);
+    };
+    match <[Term; 3]>::try_from(fields) {
+        Ok([tag, Term::Atom(name), keys]) if tag.is_atom("application") => {
+            let keys = keys.into_elements().map_err(|_| Error::NotASpecification)?;
+            Ok((name, keys))
+        }
+        _ => Err(Error::NotASpecification),
     }
 }
 
-fn start(value: &Term) -> Result<Option<Start>, Error> {
-    match value {
-        Term::List(list) if list.is_empty() => Ok(None),
-        Term::Tuple(pair) => match pair.as_slice() {
-            [Term::Atom(module), args] => Ok(Some(Start {
-                module: module.clone(),
-                args: args.clone(),
-            })),
-            _ => Err(Error::BadKey { key: "mod" }),
-        },
-        _ => Err(Error::BadKey { key: "mod" }),
-    }
+fn atoms(key: &'static str, value: &Term) -> Result<Vec<Atom>, Error> {
+    let Term::List(elements) = value else {
+        return Err(Error::BadKey { key });
+    };
+    let atoms = elements.iter().map(|element| element.as_atom().cloned());
+    atoms.collect::<Option<_>>().ok_or(Error::BadKey { key })
+}
+
+fn modules(value: &Term) -> Result<Vec<Atom>, Error> {
+    let key = "modules";
+    let Term::List(elements) = value else {
+        return Err(Error::BadKey { key });
+    };
+    let module = |element: &Term| match element.as_pair() {
+        Some((module, _vsn)) => module.as_atom().cloned(),
+        None => element.as_atom().cloned(),
+    };
+    elements
+        .iter()
+        .map(module)
+        .collect::<Option<_>>()
+        .ok_or(Error::BadKey { key })
 }
 
 fn parameter(pair: &Term) -> Option<(&Atom, &Term)> {
-    match pair {
-        Term::Tuple(pair) => match pair.as_slice() {
-            [Term::Atom(name), value] => Some((name, value)),
-            _ => None,
-        },
-        _ => None,
+    let (name, value) = pair.as_pair()?;
+    Some((name.as_atom()?, value))
+}
+
+fn start(value: &Term) -> Result<Option<Start>, Error> {
+    match value.as_pair() {
+        Some((Term::Atom(module), args)) => Ok(Some(Start {
+            module: module.clone(),
+            args: args.clone(),
+        })),
+        _ if value.is_nil() => Ok(None),
+        _ => Err(Error::BadKey { key: "mod" }),
     }
 }
 

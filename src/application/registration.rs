@@ -1,7 +1,7 @@
 //! The registration of an application: a file of its name in `$ERLRC_ROOT/applications`, normally
 //! empty.
 
-use super::{Error, shape};
+use super::Error;
 use crate::term::{Atom, Term};
 
 /// Whether a file of this name registers an application: `^[a-z][0-9A-Za-z_@]*$`, at most 255
@@ -66,18 +66,13 @@ impl Registration {
 }
 
 fn pair(term: &Term) -> Option<(&str, &Term)> {
-    match term {
-        Term::Tuple(fields) => match fields.as_slice() {
-            [Term::Atom(tag), value] => Some((tag.as_str(), value)),
-            _ => None,
-        },
-        _ => None,
-    }
+    let (tag, value) = term.as_pair()?;
+    Some((tag.as_atom()?.as_str(), value))
 }
 
 fn choice<T: Copy>(value: &Term, words: &[(&str, T)]) -> Option<T> {
     words
         .iter()
-        .find(|(word, _)| shape::is_atom(value, word))
+        .find(|(word, _)| value.is_atom(word))
         .map(|(_, chosen)| *chosen)
 }

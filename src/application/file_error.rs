@@ -1,0 +1,107 @@
+//! What can be wrong with a file about an application.
+
+use super::Error;
+use crate::term::Term;
+use crate::term::text::ParseError;
+
+/// A file about an application that cannot be used.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum FileError {
+    /// There is no such `.app` file.
+    #[error("{file} not found")]
+    NotFound {
+        /// The file, or its bare name where it is not even known in which directory it should be.
+        file: String,
+    },
+    /// The file is there.
+    #[error("{file}: {fault}")]
+    Invalid {
+        /// The file.
+        file: String,
+        /// What it holds.
+        kind: FileKind,
+        /// What is wrong.
+        fault: Fault,
+    },
+}
+
+/// What a file is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// An application's specification, or an override of one.
+    Specification,
+    /// A registration.
+    Registration,
+    /// Metadata.
+    Metadata,
+}
+
+/// What is wrong with a file.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Fault {
+    /// It cannot be read.
+    #[error("cannot be read: {posix}")]
+    Unreadable {
+        /// The error, as Erlang names it: `eacces`.
+        posix: &'static str,
+    },
+    /// It is no regular file.
+    #[error("not a regular file")]
+    NotRegular,
+    /// It is larger than any such file.
+    #[error("larger than {limit} bytes")]
+    TooLarge {
+        /// How large it may be.
+        limit: u64,
+    },
+    /// It does not consist of terms.
+    #[error(transparent)]
+    Syntax(#[from] ParseError),
+    /// Its terms are not what they must be.
+    #[error(transparent)]
+    Content(#[from] Error),
+}
+
+impl FileError {
+    /// The reason as an Erlang term.
+    pub fn reason(&self) -> Term {
+        match self {
+            Self::NotFound { file } => {
+                Term::tuple([Term::atom("appspec_file_not_found"), Term::string(file)])
+            }
+            Self::Invalid {
+                file,
+                fault: Fault::Content(error),
+                ..
+            } if matches!(error, Error::OverrideWrongArity { .. }) => error.reason_in(file),
+            Self::Invalid { file, kind, fault } => {
+                Term::tuple([Term::atom(kind.tag()), Term::string(file), fault.reason()])
+            }
+        }
+    }
+}
+
+impl FileKind {
+    fn tag(self) -> &'static str {
+        match self {
+            Self::Specification => "appspec_file_parse_error",
+            Self::Registration => "registration_file_error",
+            Self::Metadata => "metadata_file_error",
+        }
+    }
+}
+
+impl Fault {
+    fn reason(&self) -> Term {
+        match self {
+            Self::Unreadable { posix } => Term::atom(posix),
+            Self::NotRegular => Term::atom("not_a_regular_file"),
+            Self::TooLarge { limit } => {
+                let limit = i64::try_from(*limit).unwrap_or(i64::MAX);
+                Term::tuple([Term::atom("larger_than"), Term::from(limit)])
+            }
+            Self::Syntax(error) => error.reason(),
+            Self::Content(error) => error.reason(),
+        }
+    }
+}

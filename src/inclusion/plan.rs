@@ -1,0 +1,263 @@
+//! What has to start so that some applications run: they themselves, what they include, and all
+//! that these depend on; in which order, and what has to stop for it.
+
+use super::Error;
+use super::graph::Graph;
+use super::state::State;
+use super::world::{Id, Source, World};
+
+/// What is to start, dependencies first.
+pub struct Plan {
+    /// The units, in start order.
+    pub units: Vec<Unit>,
+    top: Vec<Option<Id>>,
+}
+
+/// An application to start, and what it includes.
+pub struct Unit {
+    /// The application that is started.
+    pub top: Id,
+    /// All that it includes, through others too, and it itself: first, includers before included.
+    pub members: Vec<Id>,
+    /// Those that run by themselves and have to stop before; dependents first.
+    pub stops: Vec<Id>,
+    /// What the members depend on, outside of the unit.
+    pub dependencies: Vec<Id>,
+}
+
+impl Plan {
+    /// The application that `id` is, or runs inside of, when the plan has been carried out.
+    pub fn top(&self, id: Id) -> Option<Id> {
+        self.top[id.index()]
+    }
+
+    /// The plan that makes `roots`, none of which runs, run, while `stopped` stays stopped.
+    pub fn new(
+        world: &World,
+        state: &State,
+        roots: &[Id],
+        stopped: Option<Id>,
+    ) -> Result<Self, Error> {
+        let search = Search {
+            world,
+            state,
+            stopped,
+        };
+        let visited = search.reach(roots)?;
+        let includer = search.includers(&visited)?;
+        let top = search.tops(&visited, &includer)?;
+        let graph = search.graph(&visited, &top)?;
+        let starts = |id: Id| visited[id.index()] && top[id.index()] == Some(id);
+        if let Some(cycle) = graph.cycle(starts) {
+            return Err(Error::CircularDependency {
+                cycle: world.names(&cycle),
+            });
+        }
+        let tops: Vec<Id> = world.ids().filter(|id| starts(*id)).collect();
+        let included = search.included(&visited, &includer);
+        let unit = |id| search.unit(id, &included, &top);
+        Ok(Self {
+            units: graph.order(&tops).into_iter().map(unit).collect(),
+            top,
+        })
+    }
+}
+
+struct Search<'a> {
+    world: &'a World,
+    state: &'a State,
+    stopped: Option<Id>,
+}
+
+impl Search<'_> {
+    /// All that is not active and has to be for `roots` to run.
+    fn reach(&self, roots: &[Id]) -> Result<Vec<bool>, Error> {
+        let mut visited = vec![false; self.world.len()];
+        let mut open: Vec<Id> = roots.to_vec();
+        let mut unusable: Option<Id> = None;
+        while let Some(id) = open.pop() {
+            if self.state.is_active(id) || std::mem::replace(&mut visited[id.index()], true) {
+                continue;
+            }
+            if Some(id) == self.stopped {
+                return Err(Error::NeedsStopped {
+                    needed: self.world.name(id).clone(),
+                });
+            }
+            if !self.world.is_usable(id) {
+                unusable = Some(unusable.map_or(id, |first| first.min(id)));
+                continue;
+            }
+            let node = self.world.node(id);
+            open.extend(&node.included);
+            let missing = |dependency: &Id| {
+                node.is_optional(*dependency)
+                    && (self.world.node(*dependency).source == Source::Gone
+                        || Some(*dependency) == self.stopped)
+            };
+            open.extend(
+                node.applications
+                    .iter()
+                    .filter(|dependency| !missing(dependency)),
+            );
+        }
+        match unusable {
+            Some(first) => Err(Error::Specification(self.world.fault(first))),
+            None => Ok(visited),
+        }
+    }
+
+    /// Who includes each application, directly, among what is visited and what is active.
+    fn includers(&self, visited: &[bool]) -> Result<Vec<Option<Id>>, Error> {
+        let mut includers = vec![Vec::new(); self.world.len()];
+        for by in self.world.ids().filter(|id| visited[id.index()]) {
+            for included in &self.world.node(by).included {
+                includers[included.index()].push(by);
+            }
+        }
+        let mut includer = vec![None; self.world.len()];
+        for id in self.world.ids() {
+            let mut all = std::mem::take(&mut includers[id.index()]);
+            all.extend(self.state.includer(id));
+            all.sort_unstable();
+            if let [by1, by2, ..] = all[..] {
+                return Err(Error::DuplicateIncluded {
+                    included: self.world.name(id).clone(),
+                    by1: self.world.name(by1).clone(),
+                    by2: self.world.name(by2).clone(),
+                });
+            }
+            includer[id.index()] = all.first().copied();
+        }
+        Ok(includer)
+    }
+
+    /// The top of everything that is visited or active, once the plan has been carried out.
+    fn tops(&self, visited: &[bool], includer: &[Option<Id>]) -> Result<Vec<Option<Id>>, Error> {
+        let mut top: Vec<Option<Id>> = vec![None; self.world.len()];
+        let mut on_path = vec![false; self.world.len()];
+        let concerned = |id: &Id| visited[id.index()] || self.state.is_active(*id);
+        for id in self.world.ids().rev().filter(concerned) {
+            let mut path = Vec::new();
+            let mut here = id;
+            let found = loop {
+                if let Some(top) = top[here.index()] {
+                    break top;
+                }
+                if std::mem::replace(&mut on_path[here.index()], true) {
+                    return Err(self.inclusion_cycle(&path, here));
+                }
+                path.push(here);
+                match includer[here.index()] {
+                    Some(by) => here = by,
+                    None => break here,
+                }
+            };
+            for id in path {
+                on_path[id.index()] = false;
+                top[id.index()] = Some(found);
+            }
+        }
+        Ok(top)
+    }
+
+    fn inclusion_cycle(&self, path: &[Id], closed_at: Id) -> Error {
+        let start = path.iter().position(|id| *id == closed_at).unwrap_or(0);
+        let mut cycle = path[start..].to_vec();
+        cycle.sort_unstable();
+        Error::CircularDependency {
+            cycle: self.world.names(&cycle),
+        }
+    }
+
+    /// Which unit depends on which.
+    fn graph(&self, visited: &[bool], top: &[Option<Id>]) -> Result<Graph, Error> {
+        let mut graph = Graph::new(self.world.len());
+        for id in self.world.ids().rev() {
+            let Some(own) = top[id.index()] else { continue };
+            let node = self.world.node(id);
+            for &dependency in &node.applications {
+                if dependency == id && visited[id.index()] {
+                    let cycle = self.world.names(&[id]);
+                    return Err(Error::CircularDependency { cycle });
+                }
+                // What runs without an optional application does not wait for it to start.
+                let counts = visited[id.index()]
+                    || self.state.is_active(dependency)
+                    || !node.is_optional(dependency);
+                match top[dependency.index()] {
+                    Some(other) if counts && other != own => graph.add(own, other),
+                    _ => {}
+                }
+            }
+        }
+        graph.normalize();
+        Ok(graph)
+    }
+
+    /// What each application includes directly: of all, active ones too.
+    fn included(&self, visited: &[bool], includer: &[Option<Id>]) -> Vec<Vec<Id>> {
+        let mut included = vec![Vec::new(); self.world.len()];
+        let concerned = |id: &Id| visited[id.index()] || self.state.is_active(*id);
+        for id in self.world.ids().filter(concerned) {
+            if let Some(by) = includer[id.index()] {
+                included[by.index()].push(id);
+            }
+        }
+        included
+    }
+
+    fn unit(&self, top: Id, included: &[Vec<Id>], tops: &[Option<Id>]) -> Unit {
+        let mut members = vec![top];
+        let mut next = 0;
+        while let Some(id) = members.get(next).copied() {
+            members.extend(&included[id.index()]);
+            next += 1;
+        }
+        let outside = |dependency: &Id| tops[dependency.index()].is_some_and(|other| other != top);
+        let depended = members
+            .iter()
+            .flat_map(|id| &self.world.node(*id).applications);
+        let dependencies = depended.copied().filter(outside).collect();
+        let running = members
+            .iter()
+            .copied()
+            .filter(|id| self.state.runs(*id))
+            .collect();
+        Unit {
+            top,
+            stops: dependents_first(self.world, running),
+            members,
+            dependencies,
+        }
+    }
+}
+
+/// `ids` so that what depends on another one directly stands before it.
+fn dependents_first(world: &World, mut ids: Vec<Id>) -> Vec<Id> {
+    if ids.len() < 2 {
+        return ids;
+    }
+    ids.sort_unstable();
+    // Places in `ids` as the nodes of a small graph.
+    let mut graph = Graph::new(ids.len());
+    for (place, id) in ids.iter().enumerate() {
+        for dependency in &world.node(*id).applications {
+            if let Ok(other) = ids.binary_search(dependency) {
+                graph.add(Id::new(place), Id::new(other));
+            }
+        }
+    }
+    let places: Vec<Id> = (0..ids.len()).map(Id::new).collect();
+    let mut order: Vec<Id> = graph
+        .order(&places)
+        .iter()
+        .map(|place| ids[place.index()])
+        .collect();
+    order.reverse();
+    if order.len() < ids.len() {
+        let sorted: std::collections::HashSet<Id> = order.iter().copied().collect();
+        order.extend(ids.iter().copied().filter(|id| !sorted.contains(id)));
+    }
+    order
+}

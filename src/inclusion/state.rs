@@ -1,0 +1,100 @@
+//! Which applications run, and inside which.
+
+use super::world::{Id, World};
+
+/// The applications that run themselves, and what follows from that.
+#[derive(Clone)]
+pub struct State {
+    running: Vec<bool>,
+    top: Vec<Option<Id>>,
+    includer: Vec<Option<Id>>,
+}
+
+impl State {
+    /// The state in which `running` run themselves.
+    pub fn new(world: &World, running: impl IntoIterator<Item = Id>) -> Self {
+        let mut flags = vec![false; world.len()];
+        running.into_iter().for_each(|id| flags[id.index()] = true);
+        let mut state = Self {
+            running: flags,
+            top: Vec::new(),
+            includer: Vec::new(),
+        };
+        state.update(world);
+        state
+    }
+
+    /// Whether `id` runs itself.
+    pub fn runs(&self, id: Id) -> bool {
+        self.running[id.index()]
+    }
+
+    /// The running application that `id` is, or runs inside of.
+    pub fn top(&self, id: Id) -> Option<Id> {
+        self.top[id.index()]
+    }
+
+    /// Whether `id` runs, itself or inside another.
+    pub fn is_active(&self, id: Id) -> bool {
+        self.top(id).is_some()
+    }
+
+    /// The application that includes `id` directly, where `id` runs inside another.
+    pub fn includer(&self, id: Id) -> Option<Id> {
+        self.includer[id.index()]
+    }
+
+    /// Lets `stopped` run no more, and `started` run.
+    pub fn change(&mut self, world: &World, stopped: &[Id], started: &[Id]) {
+        stopped
+            .iter()
+            .for_each(|id| self.running[id.index()] = false);
+        started
+            .iter()
+            .for_each(|id| self.running[id.index()] = true);
+        self.update(world);
+    }
+
+    /// What the running applications include, through others too, counts as running.
+    pub fn update(&mut self, world: &World) {
+        self.top = vec![None; world.len()];
+        self.includer = vec![None; world.len()];
+        let tops: Vec<Id> = world.ids().filter(|id| self.runs(*id)).collect();
+        for top in &tops {
+            self.top[top.index()] = Some(*top);
+        }
+        for top in tops {
+            let mut open = vec![top];
+            while let Some(id) = open.pop() {
+                for &included in &world.node(id).included {
+                    if self.top[included.index()].is_none() {
+                        self.top[included.index()] = Some(top);
+                        self.includer[included.index()] = Some(id);
+                        open.push(included);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What the `applications` of a loaded application have to be while this state lasts:
+    /// an application that runs inside another is replaced by that other, each once, and never by
+    /// the one that `id` itself is or runs inside of.
+    pub fn applications(&self, world: &World, id: Id) -> Vec<Id> {
+        let own = self.top(id).unwrap_or(id);
+        let written = &world.node(id).applications;
+        let named = |id: Id| self.top(id).unwrap_or(id);
+        if written
+            .iter()
+            .all(|dependency| named(*dependency) == *dependency)
+        {
+            return written.clone();
+        }
+        let mut seen = std::collections::HashSet::with_capacity(written.len());
+        let replaced = written.iter().filter_map(|&dependency| {
+            let top = named(dependency);
+            (top == dependency || top != own).then_some(top)
+        });
+        replaced.filter(|top| seen.insert(*top)).collect()
+    }
+}

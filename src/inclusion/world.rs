@@ -1,0 +1,277 @@
+//! The facts as numbers: every application that is named anywhere has an [`Id`], in order of name,
+//! so that ordering and comparing ids is ordering and comparing names.
+
+use super::{Facts, Specification};
+use crate::application::{Application, FileError};
+use crate::term::Atom;
+use std::collections::{HashMap, HashSet};
+
+/// An application, by its place in the order of names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id(u32);
+
+impl Id {
+    /// The id of the `index`th name.
+    pub fn new(index: usize) -> Self {
+        Self(u32::try_from(index).expect("fewer applications than fit into memory"))
+    }
+
+    /// Its place.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Whether an application can be loaded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Source {
+    /// It is loaded.
+    Loaded,
+    /// Its specification is at hand.
+    Disk,
+    /// It is nowhere.
+    #[default]
+    Gone,
+    /// It is there and cannot be used.
+    Unusable,
+}
+
+/// An application.
+#[derive(Clone, Debug, Default)]
+pub struct Node {
+    pub source: Source,
+    /// `applications` as its package and the administrator have it.
+    pub applications: Vec<Id>,
+    /// `applications` as application_controller has it.
+    pub current: Vec<Id>,
+    /// Without doubles.
+    pub included: Vec<Id>,
+    /// Sorted.
+    pub optional: Vec<Id>,
+}
+
+impl Node {
+    /// Whether it may do without `dependency`.
+    pub fn is_optional(&self, dependency: Id) -> bool {
+        self.optional.binary_search(&dependency).is_ok()
+    }
+}
+
+/// All applications.
+pub struct World {
+    names: Vec<Atom>,
+    ids: HashMap<Atom, Id>,
+    nodes: Vec<Node>,
+    specifications: HashMap<Atom, Specification>,
+}
+
+impl World {
+    /// The applications of `facts`, and with them `others`.
+    pub fn new(facts: &mut Facts, others: &[&Application]) -> Self {
+        let mut names = Names::default();
+        let mut nodes = Vec::new();
+        for (name, specification) in &facts.specifications {
+            nodes.push((names.id(name), names.specified(specification)));
+        }
+        for loaded in &facts.loaded {
+            let original = facts
+                .original
+                .get(&loaded.name)
+                .unwrap_or(&loaded.applications);
+            let node = Node {
+                source: Source::Loaded,
+                applications: names.ids(original),
+                current: names.ids(&loaded.applications),
+                included: names.ids(&loaded.included_applications),
+                optional: names.ids(&loaded.optional_applications),
+            };
+            nodes.push((names.id(&loaded.name), node));
+        }
+        for name in facts
+            .running
+            .iter()
+            .chain(&facts.registered)
+            .chain(&facts.stopped)
+        {
+            names.id(name);
+        }
+        for other in others {
+            names.id(&other.name);
+            names.node(other, Source::Loaded);
+        }
+        names.into_world(nodes, std::mem::take(&mut facts.specifications))
+    }
+
+    /// How many applications there are.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// All of them, in order of name.
+    pub fn ids(&self) -> impl DoubleEndedIterator<Item = Id> + use<> {
+        (0..self.nodes.len()).map(Id::new)
+    }
+
+    /// The application of this name.
+    pub fn id(&self, name: &Atom) -> Option<Id> {
+        self.ids.get(name).copied()
+    }
+
+    /// The name of an application.
+    pub fn name(&self, id: Id) -> &Atom {
+        &self.names[id.index()]
+    }
+
+    /// The names of applications.
+    pub fn names(&self, ids: &[Id]) -> Vec<Atom> {
+        ids.iter().map(|id| self.name(*id).clone()).collect()
+    }
+
+    /// What is known of an application.
+    pub fn node(&self, id: Id) -> &Node {
+        &self.nodes[id.index()]
+    }
+
+    /// The same, to be changed.
+    pub fn node_mut(&mut self, id: Id) -> &mut Node {
+        &mut self.nodes[id.index()]
+    }
+
+    /// Whether an application is loaded, or can be.
+    pub fn is_usable(&self, id: Id) -> bool {
+        matches!(self.node(id).source, Source::Loaded | Source::Disk)
+    }
+
+    /// Puts `application`'s specification in the place of what was known of it.
+    pub fn specify(&mut self, application: &Application) {
+        let id = |name: &Atom| self.ids.get(name).copied();
+        let ids = |names: &[Atom]| names.iter().filter_map(id).collect::<Vec<_>>();
+        let node = Node {
+            source: Source::Loaded,
+            applications: ids(&application.applications),
+            current: ids(&application.applications),
+            included: ids(&application.included_applications),
+            optional: ids(&application.optional_applications),
+        };
+        if let Some(id) = id(&application.name) {
+            self.nodes[id.index()] = node.normalized();
+        }
+    }
+
+    /// Marks an application as loaded and hands out the specification to load.
+    pub fn load(&mut self, id: Id) -> Option<(Box<Application>, String)> {
+        match self.specifications.remove(&self.names[id.index()]) {
+            Some(Specification::Found { application, ebin }) => {
+                let node = &mut self.nodes[id.index()];
+                node.source = Source::Loaded;
+                node.current.clone_from(&node.applications);
+                Some((application, ebin))
+            }
+            _ => None,
+        }
+    }
+
+    /// Why an application that is not usable is not.
+    pub fn fault(&self, id: Id) -> FileError {
+        let name = self.name(id);
+        match self.specifications.get(name) {
+            Some(Specification::Unusable(error)) => error.clone(),
+            _ => FileError::NotFound {
+                file: format!("{name}.app"),
+            },
+        }
+    }
+}
+
+impl Node {
+    fn normalized(mut self) -> Self {
+        self.optional.sort_unstable();
+        self.optional.dedup();
+        if self.included.len() > 1 {
+            let mut seen = HashSet::new();
+            self.included.retain(|id| seen.insert(*id));
+        }
+        self
+    }
+}
+
+/// Names in the order they were met; their ids are places in that order until the world is made.
+#[derive(Default)]
+struct Names {
+    names: Vec<Atom>,
+    ids: HashMap<Atom, Id>,
+}
+
+impl Names {
+    fn id(&mut self, name: &Atom) -> Id {
+        if let Some(id) = self.ids.get(name) {
+            return *id;
+        }
+        let id = Id::new(self.names.len());
+        self.names.push(name.clone());
+        self.ids.insert(name.clone(), id);
+        id
+    }
+
+    fn ids(&mut self, names: &[Atom]) -> Vec<Id> {
+        names.iter().map(|name| self.id(name)).collect()
+    }
+
+    fn node(&mut self, application: &Application, source: Source) -> Node {
+        Node {
+            source,
+            applications: self.ids(&application.applications),
+            current: Vec::new(),
+            included: self.ids(&application.included_applications),
+            optional: self.ids(&application.optional_applications),
+        }
+    }
+
+    fn specified(&mut self, specification: &Specification) -> Node {
+        match specification {
+            Specification::Found { application, .. } => self.node(application, Source::Disk),
+            Specification::Gone => Node::default(),
+            Specification::Unusable(_) => Node {
+                source: Source::Unusable,
+                ..Node::default()
+            },
+        }
+    }
+
+    fn into_world(
+        self,
+        known: Vec<(Id, Node)>,
+        specifications: HashMap<Atom, Specification>,
+    ) -> World {
+        let mut by_name: Vec<usize> = (0..self.names.len()).collect();
+        by_name.sort_unstable_by(|a, b| self.names[*a].cmp(&self.names[*b]));
+        let mut place = vec![Id::new(0); by_name.len()];
+        for (rank, met) in by_name.iter().enumerate() {
+            place[*met] = Id::new(rank);
+        }
+        let moved = |ids: Vec<Id>| ids.into_iter().map(|id| place[id.index()]).collect();
+        let mut nodes = vec![Node::default(); place.len()];
+        for (id, node) in known {
+            let node = Node {
+                source: node.source,
+                applications: moved(node.applications),
+                current: moved(node.current),
+                included: moved(node.included),
+                optional: moved(node.optional),
+            };
+            nodes[place[id.index()].index()] = node.normalized();
+        }
+        let mut ids = self.ids;
+        ids.values_mut().for_each(|id| *id = place[id.index()]);
+        let names = by_name
+            .into_iter()
+            .map(|met| self.names[met].clone())
+            .collect();
+        World {
+            names,
+            ids,
+            nodes,
+            specifications,
+        }
+    }
+}
