@@ -7,7 +7,6 @@
 -export([all/0, init_per_suite/1, end_per_suite/1, init_per_testcase/2, end_per_testcase/2]).
 -export([
     terms_come_back_as_they_were/1,
-    what_is_no_data_is_badarg/1,
     nesting_is_bounded/1,
     bad_arguments_are_errors/1,
     every_function_runs_on_a_dirty_scheduler/1,
@@ -19,7 +18,6 @@
 %% Called on the peer.
 -export([
     changed/0,
-    accepted/0,
     nested/2,
     outcomes/0,
     schedulers/0,
@@ -35,7 +33,6 @@
 all() ->
     [
         terms_come_back_as_they_were,
-        what_is_no_data_is_badarg,
         nesting_is_bounded,
         bad_arguments_are_errors,
         every_function_runs_on_a_dirty_scheduler,
@@ -66,9 +63,6 @@ end_per_testcase(_Case, Config) ->
 terms_come_back_as_they_were(Config) ->
     ?assertEqual([], on_peer(Config, changed, [])),
     ?assertEqual(ok, on_peer(Config, atoms_outside_latin1, [])).
-
-what_is_no_data_is_badarg(Config) ->
-    ?assertEqual([], on_peer(Config, accepted, [])).
 
 nesting_is_bounded(Config) ->
     [
@@ -117,7 +111,8 @@ changed() ->
     [Term || Term <- terms(), erlrc_engine:round_trip(Term) =/= {ok, Term}].
 
 terms() ->
-    Leaves = leaves(),
+    Self = self(),
+    Leaves = [Self, make_ref(), hd(erlang:ports()), fun() -> Self end, fun changed/0 | leaves()],
     Leaves ++ [Leaves, list_to_tuple(Leaves), maps:from_keys(Leaves, Leaves)] ++
         [[Leaf] || Leaf <- Leaves] ++ [{Leaf} || Leaf <- Leaves] ++ [[Leaf | b] || Leaf <- Leaves] ++
         [[a, Leaf | <<"tail">>] || Leaf <- Leaves] ++ [#{Leaf => Leaf} || Leaf <- Leaves].
@@ -145,13 +140,6 @@ atoms_outside_latin1() ->
     {ok, Atoms} = erlrc_engine:round_trip(Atoms),
     {ok, Funs} = erlrc_engine:round_trip(Funs),
     ok.
-
-%% The terms without a representation that are accepted all the same.
-accepted() ->
-    Self = self(),
-    Leaves = [Self, make_ref(), hd(erlang:ports()), fun() -> Self end, fun changed/0],
-    Terms = [[Leaf, [Leaf], [a | Leaf], {Leaf}, #{Leaf => a}, #{a => Leaf}] || Leaf <- Leaves],
-    [Term || Term <- lists:append(Terms), outcome(round_trip, [Term]) =/= badarg].
 
 nested(Shape, Depth) ->
     outcome(round_trip, [nest(Shape, Depth, [])]).

@@ -18,7 +18,7 @@ use crate::etf;
 /// shapes of the engine's functions wrap around it.
 pub const MAX_NESTING: usize = 256 + 32;
 
-/// Any term but pids, ports, references and closures.
+/// Any term.
 pub struct Value(pub Term);
 
 impl<'a> Decoder<'a> for Value {
@@ -150,9 +150,7 @@ fn leaf(term: rustler::Term<'_>) -> NifResult<Term> {
         TermType::List => text(term)
             .map(|text| Term::String(text.into()))
             .ok_or(Error::BadArg),
-        // A bit string or a fun; a closure fails in `read`.
-        TermType::Binary | TermType::Fun => external(term),
-        _ => Err(Error::BadArg),
+        _ => external(term),
     }
 }
 

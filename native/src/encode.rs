@@ -129,11 +129,11 @@ fn leaf<'a>(env: Env<'a>, atoms: &Atoms<'_, 'a>, term: &Term) -> Built<'a> {
     match term {
         Term::Atom(atom) => atoms.get(atom),
         Term::Integer(integer) => Ok(integer.encode(env)),
-        Term::BigInteger(integer) => external(env, etf::big_integer(integer)),
+        Term::BigInteger(integer) => external(env, etf::big_integer(integer).as_deref()),
         // The VM has no other floats, and making one would fail at a distance.
         Term::Float(float) if float.is_finite() => Ok(float.encode(env)),
         Term::Binary(bytes) => Ok(NewBinary::from_slice(env, bytes).into()),
-        Term::BitString(bytes, bits) => external(env, etf::bit_string(bytes, *bits)),
+        Term::BitString(bytes, bits) => external(env, etf::bit_string(bytes, *bits).as_deref()),
         Term::String(text) => Ok(text
             .chars()
             .map(u32::from)
@@ -144,11 +144,12 @@ fn leaf<'a>(env: Env<'a>, atoms: &Atoms<'_, 'a>, term: &Term) -> Built<'a> {
             entry::create(env, &etf::external_fun(module, function, *arity))
                 .ok_or(Unencodable::Term)
         }
+        Term::Opaque(opaque) => external(env, Some(opaque.external())),
         _ => Err(Unencodable::Term),
     }
 }
 
-fn external(env: Env<'_>, bytes: Option<Vec<u8>>) -> Built<'_> {
-    let term = bytes.and_then(|bytes| env.binary_to_term(&bytes));
+fn external<'a>(env: Env<'a>, bytes: Option<&[u8]>) -> Built<'a> {
+    let term = bytes.and_then(|bytes| env.binary_to_term(bytes));
     term.map(|(term, _)| term).ok_or(Unencodable::Term)
 }

@@ -1,8 +1,10 @@
 //! The few external formats of single terms for which the NIF interface has no function: atoms
-//! outside of Latin-1, big integers, bit strings and external funs. Nothing nested.
+//! outside of Latin-1, big integers, bit strings, external funs, and as they are the terms that only
+//! a node knows. Nothing nested.
 
 #![forbid(unsafe_code)]
 
+use erlrc::term::external::Opaque;
 use erlrc::term::{Atom, Term};
 use num_bigint::{BigInt, Sign};
 
@@ -53,7 +55,7 @@ pub fn external_fun(module: &Atom, function: &Atom, arity: u8) -> Vec<u8> {
     bytes
 }
 
-/// Reads the single term of `bytes`: an atom, a big integer, a bit string or an external fun.
+/// Reads the single term of `bytes`, made by the VM.
 pub fn read(bytes: &[u8]) -> Option<Term> {
     let (&version, rest) = bytes.split_first()?;
     let (&tag, rest) = rest.split_first()?;
@@ -73,7 +75,10 @@ pub fn read(bytes: &[u8]) -> Option<Term> {
                 _ => None,
             }
         }
-        (VERSION, _) => read_atom(bytes.get(1..)?).map(|(atom, _)| Term::Atom(atom)),
+        (VERSION, ATOM | SMALL_ATOM | ATOM_UTF8 | SMALL_ATOM_UTF8) => {
+            read_atom(bytes.get(1..)?).map(|(atom, _)| Term::Atom(atom))
+        }
+        (VERSION, _) => Some(Term::Opaque(Opaque::from_external(bytes))),
         _ => None,
     }
 }

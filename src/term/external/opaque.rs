@@ -15,6 +15,12 @@ impl Opaque {
         Ok(Self(bytes.into()))
     }
 
+    /// The value with this external format, version byte included, as the VM made it for a pid, port,
+    /// reference or closure.
+    pub fn from_external(bytes: &[u8]) -> Self {
+        Self(bytes.into())
+    }
+
     /// Its external format, from the version byte on.
     pub fn external(&self) -> &[u8] {
         &self.0
