@@ -32,12 +32,12 @@ impl Common {
 /// Where node entries are, and how long to wait for a node.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Connection {
-    /// Directory of the entries that nodes write themselves
+    /// Directory of what nodes write themselves, their entries in nodes/ below it
     #[arg(
         long,
         value_name = "DIR",
         env = "ERLRC_RUN",
-        default_value = "/run/erlrc/nodes",
+        default_value = "/run/erlrc",
         hide_env_values = true
     )]
     pub run: PathBuf,

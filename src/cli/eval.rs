@@ -44,7 +44,10 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     let text = text(arguments)?;
     let entries = nodes::entries(common, &arguments.connection)?;
     let entry = nodes::lookup(&arguments.node, entries).map_err(|error| {
-        let places = (common.root.join("nodes"), &arguments.connection.run);
+        let places = (
+            common.root.join("nodes"),
+            arguments.connection.run.join("nodes"),
+        );
         let hint = format!(
             "entries are in {} and {}",
             places.0.display(),

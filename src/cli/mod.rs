@@ -7,12 +7,17 @@
 
 pub mod arguments;
 mod completions;
+mod downgrade;
 mod eval;
 mod failure;
+mod hook;
 mod man;
 mod nodes;
 pub mod output;
+mod start;
 mod status;
+mod stop;
+mod upgrade;
 
 pub use arguments::{Common, Connection};
 pub use failure::Failure;
@@ -44,6 +49,14 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Start an application in the nodes of this host
+    Start(start::Arguments),
+    /// Stop an application in the nodes of this host
+    Stop(stop::Arguments),
+    /// Go to a later version of an application, without a restart
+    Upgrade(upgrade::Arguments),
+    /// Go to an earlier version of an application, without a restart
+    Downgrade(downgrade::Arguments),
     /// Evaluate Erlang expressions on a node
     Eval(eval::Arguments),
     /// Print completions for a shell
@@ -55,6 +68,10 @@ pub enum Command {
 impl Command {
     fn run(self, common: &Common) -> Result<Status, Failure> {
         match self {
+            Self::Start(arguments) => start::run(arguments, common),
+            Self::Stop(arguments) => stop::run(arguments, common),
+            Self::Upgrade(arguments) => upgrade::run(arguments, common),
+            Self::Downgrade(arguments) => downgrade::run(arguments, common),
             Self::Eval(arguments) => eval::run(&arguments, common),
             Self::Completions(arguments) => completions::run(&arguments, common),
             Self::Man(arguments) => man::run(&arguments, common),

@@ -51,10 +51,11 @@ impl Node {
                 Term::from(Atom::from(leader)),
             ])),
         ]);
+        let (module, function) = (call.module, call.function);
         self.send("rex", &Term::from(request), deadline)?;
         loop {
             match reply(self.receive(deadline)?)? {
-                Reply::Result(term) => return result(term),
+                Reply::Result(term) => return result(term, module, function),
                 Reply::Output(text) => output(&text),
             }
         }
@@ -86,14 +87,51 @@ fn reply(message: Term) -> Result<Reply, NodeError> {
 }
 
 /// `{badrpc, Reason}` is an error, anything else what the function returned.
-fn result(term: Term) -> Result<Term, NodeError> {
-    match &term {
-        Term::Tuple(tuple) => match tuple.elements.as_slice() {
-            [Term::Atom(tag), reason] if tag.name == "badrpc" => Err(NodeError::CallFailed {
+fn result(term: Term, module: &'static str, function: &'static str) -> Result<Term, NodeError> {
+    match elements(&term) {
+        Some([Term::Atom(tag), reason]) if tag.name == "badrpc" => {
+            if is_undefined(reason, module, function) {
+                return Err(NodeError::Undefined { module, function });
+            }
+            Err(NodeError::CallFailed {
                 reason: reason.to_string(),
-            }),
-            _ => Ok(term),
-        },
+            })
+        }
         _ => Ok(term),
+    }
+}
+
+/// `{'EXIT', {undef, [{Module, Function, _, _} | _]}}`: the function that was called is not there, which
+/// is something else than one that it calls.
+fn is_undefined(reason: &Term, module: &str, function: &str) -> bool {
+    let called = || {
+        let [exit, why] = elements(reason)? else {
+            return None;
+        };
+        let [undef, Term::List(stack)] = elements(why)? else {
+            return None;
+        };
+        let [at_module, at_function, ..] = elements(stack.elements.first()?)? else {
+            return None;
+        };
+        let names = [
+            (exit, "EXIT"),
+            (undef, "undef"),
+            (at_module, module),
+            (at_function, function),
+        ];
+        Some(
+            names
+                .iter()
+                .all(|(term, name)| matches!(term, Term::Atom(atom) if atom.name == *name)),
+        )
+    };
+    called().unwrap_or(false)
+}
+
+fn elements(term: &Term) -> Option<&[Term]> {
+    match term {
+        Term::Tuple(tuple) => Some(&tuple.elements),
+        _ => None,
     }
 }

@@ -148,6 +148,14 @@ pub enum NodeError {
         /// What the system says.
         source: Option<std::io::Error>,
     },
+    /// The node does not have the function that was called.
+    #[error("the node does not have {module}:{function}")]
+    Undefined {
+        /// The module.
+        module: &'static str,
+        /// The function.
+        function: &'static str,
+    },
     /// The call itself failed on the node.
     #[error("the call failed on the node: {reason}")]
     CallFailed {
@@ -181,6 +189,7 @@ impl NodeError {
             Self::Malformed { .. } => "malformed",
             Self::TooLarge { .. } => "too_large",
             Self::Unresolved { .. } => "unresolved",
+            Self::Undefined { .. } => "undefined",
             Self::CallFailed { .. } => "call_failed",
             Self::Local { .. } => "no_connection",
         }

@@ -1,0 +1,209 @@
+//! One operation on one node: connect, see whether it is ours to touch, ask, and when no answer comes
+//! ask what it runs instead of assuming anything.
+
+use super::answer::Answer;
+use super::operation::{Operation, Step, what_runs};
+use super::place;
+use crate::cli::{Common, Connection, Status, nodes, output};
+use crate::node::{Deadline, Node, NodeError, Stage};
+use crate::rendezvous::Entry;
+use std::error::Error;
+use std::time::Duration;
+
+/// How to reach nodes, and how long to wait for them.
+#[derive(Clone, Copy, Debug)]
+pub struct Asker<'a> {
+    /// Where things are.
+    pub common: &'a Common,
+    /// How to connect.
+    pub connection: &'a Connection,
+}
+
+impl Asker<'_> {
+    /// Asks the node of `entry` for `operations`, one after the other as long as they succeed. The
+    /// answer is that to the first; what becomes of the others shows in its outcome and warnings.
+    pub fn ask(&self, entry: &Entry, operations: &[Operation], patience: Duration) -> Answer {
+        let mut node = match self.open(entry) {
+            Ok(node) => node,
+            Err(answer) => return answer,
+        };
+        let mut result: Option<Answer> = None;
+        for operation in operations {
+            let answer = self.perform(entry, &mut node, operation, Deadline::after(patience));
+            let go_on = answer.status == Status::Done;
+            result = Some(match result {
+                None => answer,
+                Some(first) => combine(first, answer),
+            });
+            if !go_on {
+                break;
+            }
+        }
+        result.unwrap_or_else(|| Answer::new(Status::Done, "nothing", None))
+    }
+
+    /// The version of an application that runs on the node of `entry`.
+    pub fn running(&self, entry: &Entry, application: &str) -> Answer {
+        let mut node = match self.open(entry) {
+            Ok(node) => node,
+            Err(answer) => return answer,
+        };
+        let deadline = Deadline::after(self.connection.node_timeout);
+        match node.call(what_runs(application), deadline) {
+            Ok(term) => {
+                let answer = Answer::parse(&term).unwrap_or_else(|| malformed());
+                let outcome = answer
+                    .running
+                    .clone()
+                    .unwrap_or_else(|| "not_running".to_owned());
+                Answer { outcome, ..answer }
+            }
+            Err(error) => unreachable(entry, &error),
+        }
+    }
+
+    /// Connects, unless the node is none of ours.
+    fn open(&self, entry: &Entry) -> Result<Node, Answer> {
+        let deadline = Deadline::after(self.connection.connect_timeout);
+        let mut node =
+            nodes::connect(entry, self.connection).map_err(|error| unreachable(entry, &error))?;
+        match place::is_shared(&mut node, self.common, self.connection, deadline) {
+            Ok(true) => Ok(node),
+            Ok(false) => {
+                let reason = "left alone: it does not see the file system of this hook";
+                Err(Answer::new(
+                    Status::Done,
+                    "other_root",
+                    Some(reason.to_owned()),
+                ))
+            }
+            Err(error) => Err(unreachable(entry, &error)),
+        }
+    }
+
+    fn perform(
+        &self,
+        entry: &Entry,
+        node: &mut Node,
+        operation: &Operation,
+        deadline: Deadline,
+    ) -> Answer {
+        match node.call(operation.request(), deadline) {
+            Ok(term) => Answer::parse(&term).unwrap_or_else(malformed),
+            Err(NodeError::Undefined { .. }) => {
+                match node.call(operation.direct_call(), deadline) {
+                    Ok(term) => Answer::of_result(operation, &term),
+                    Err(error) => self.failed(entry, operation, &error),
+                }
+            }
+            Err(error) => self.failed(entry, operation, &error),
+        }
+    }
+
+    fn failed(&self, entry: &Entry, operation: &Operation, error: &NodeError) -> Answer {
+        match error {
+            NodeError::Undefined { .. } => {
+                let reason = "erlrc is not on the code path of the node";
+                Answer::new(Status::Failed, "no_erlrc", Some(reason.to_owned()))
+            }
+            NodeError::CallFailed { .. } => {
+                Answer::new(Status::Failed, "call_failed", Some(chain(error)))
+            }
+            NodeError::Hung {
+                stage: Stage::Call, ..
+            }
+            | NodeError::Lost {
+                stage: Stage::Call, ..
+            } => self.aftermath(entry, operation, error),
+            error => unreachable(entry, error),
+        }
+    }
+
+    /// No answer came: what does the node run?
+    fn aftermath(&self, entry: &Entry, operation: &Operation, error: &NodeError) -> Answer {
+        let deadline = Deadline::after(self.connection.connect_timeout);
+        let word = if matches!(error, NodeError::Hung { .. }) {
+            "timed_out"
+        } else {
+            "lost"
+        };
+        let asked = nodes::connect(entry, self.connection)
+            .and_then(|mut node| node.call(what_runs(&operation.application), deadline));
+        let running = match asked {
+            Ok(term) => match Answer::parse(&term) {
+                Some(answer) => answer.running,
+                None => return malformed(),
+            },
+            Err(NodeError::Undefined { .. }) => {
+                let reason = format!("{}; the node cannot say what it runs", chain(error));
+                return Answer::new(Status::Failed, word, Some(reason));
+            }
+            Err(NodeError::Down { .. }) => {
+                let reason = format!("{}; the node is down now", chain(error));
+                return Answer::new(Status::NotRolledBack, "node_died", Some(reason));
+            }
+            Err(again) => {
+                let reason = format!("{}; asked again: {}", chain(error), chain(&again));
+                return Answer::new(Status::Unreachable, word, Some(reason));
+            }
+        };
+        let now = running
+            .as_deref()
+            .map_or("does not run it now".to_owned(), |vsn| {
+                format!("runs {vsn} now")
+            });
+        let reached = running.as_deref() == operation.result();
+        let note = format!("{}; the node {now}", chain(error));
+        // Nothing tells that it was unloaded.
+        let answer = if reached && !matches!(operation.step, Step::Unload(_)) {
+            let done = Answer::new(Status::Done, operation.done(), None);
+            Answer {
+                warnings: vec![note],
+                ..done
+            }
+        } else {
+            Answer::new(Status::Failed, word, Some(note))
+        };
+        Answer { running, ..answer }
+    }
+}
+
+/// A stopped application that could not be unloaded is stopped all the same.
+fn combine(first: Answer, second: Answer) -> Answer {
+    let mut warnings = first.warnings;
+    warnings.extend(second.warnings);
+    if second.status != Status::Done {
+        let reason = second
+            .reason
+            .map_or_else(String::new, |reason| format!(": {reason}"));
+        warnings.push(format!("not unloaded: {}{reason}", second.outcome));
+    }
+    Answer {
+        warnings,
+        running: second.running,
+        ..first
+    }
+}
+
+/// What it means to a hook that a node cannot be spoken to.
+pub fn unreachable(entry: &Entry, error: &NodeError) -> Answer {
+    // The port of an entry that a node wrote, and left behind when it died, is another's by now.
+    let stale = entry.managed && matches!(error, NodeError::WrongNode { .. });
+    if stale || error.is_down() {
+        return Answer::new(Status::Done, "node_down", None);
+    }
+    Answer::new(Status::Unreachable, error.outcome(), Some(chain(error)))
+}
+
+fn malformed() -> Answer {
+    let reason = "the node's answer is not understood".to_owned();
+    Answer::new(Status::Unreachable, "malformed", Some(reason))
+}
+
+/// An error and its causes on one line.
+pub fn chain(error: &dyn Error) -> String {
+    let causes: Vec<String> = std::iter::successors(Some(error), |&error| error.source())
+        .map(ToString::to_string)
+        .collect();
+    output::printable(&causes.join(": "))
+}

@@ -1,0 +1,239 @@
+//! What a hook asks of a node, and how that is taken back.
+
+use super::answer::Answer;
+use crate::node::Call;
+use eetf::{Atom, Binary, FixInteger, List, Map, Term};
+use std::path::PathBuf;
+
+/// The version of the words between hook and node.
+pub const PROTOCOL: i32 = 1;
+
+/// A version of an application, and where it is, if that is said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// Its name.
+    pub vsn: String,
+    /// Its directory.
+    pub dir: Option<PathBuf>,
+}
+
+/// What is to be done with an application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// The application.
+    pub application: String,
+    /// What to do with it.
+    pub step: Step,
+}
+
+/// The operations of the protocol. `from` is what runs, `to` what is to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Start it.
+    Start(Version),
+    /// Stop it.
+    Stop(Version),
+    /// Take the stopped application out of the node's memory and code path.
+    Unload(Version),
+    /// Go to a later version.
+    Upgrade {
+        /// What runs.
+        from: Version,
+        /// What is to run.
+        to: Version,
+    },
+    /// Go to an earlier version.
+    Downgrade {
+        /// What runs.
+        from: Version,
+        /// What is to run.
+        to: Version,
+    },
+}
+
+impl Operation {
+    /// The name of the operation, of the command and of the function in `erlrcdynamic`.
+    pub fn name(&self) -> &'static str {
+        match self.step {
+            Step::Start(_) => "start",
+            Step::Stop(_) => "stop",
+            Step::Unload(_) => "unload",
+            Step::Upgrade { .. } => "upgrade",
+            Step::Downgrade { .. } => "downgrade",
+        }
+    }
+
+    /// What the hook says that it does.
+    pub fn gerund(&self) -> &'static str {
+        match self.step {
+            Step::Start(_) => "Starting",
+            Step::Stop(_) => "Stopping",
+            Step::Unload(_) => "Unloading",
+            Step::Upgrade { .. } => "Upgrading",
+            Step::Downgrade { .. } => "Downgrading",
+        }
+    }
+
+    /// The call of `erlrc_hook:request/1`.
+    pub fn request(&self) -> Call {
+        let versions: Vec<(&str, &str, &Version)> = match &self.step {
+            Step::Start(version) | Step::Stop(version) | Step::Unload(version) => {
+                vec![("vsn", "dir", version)]
+            }
+            Step::Upgrade { from, to } | Step::Downgrade { from, to } => {
+                vec![("from", "from_dir", from), ("to", "to_dir", to)]
+            }
+        };
+        let texts = versions
+            .into_iter()
+            .flat_map(|(vsn_key, dir_key, version)| {
+                let dir = version
+                    .dir
+                    .as_ref()
+                    .map(|dir| (dir_key, dir.display().to_string()));
+                [(vsn_key, version.vsn.clone())].into_iter().chain(dir)
+            });
+        request(self.name(), &self.application, texts)
+    }
+
+    /// The call of `erlrcdynamic` that says the same, for a node that lacks `erlrc_hook`.
+    pub fn direct_call(&self) -> Call {
+        // Its arguments come in the order earlier, later.
+        let versions = match &self.step {
+            Step::Start(version) | Step::Stop(version) | Step::Unload(version) => vec![version],
+            Step::Upgrade { from, to } => vec![from, to],
+            Step::Downgrade { from, to } => vec![to, from],
+        };
+        let mut arguments = vec![Term::from(Atom::from(self.application.as_str()))];
+        arguments.extend(versions.iter().map(|version| text(&version.vsn)));
+        let dirs: Option<Vec<Term>> = versions
+            .iter()
+            .map(|version| {
+                version
+                    .dir
+                    .as_ref()
+                    .map(|dir| text(&dir.display().to_string()))
+            })
+            .collect();
+        // stop/2 has no directory.
+        if let (Some(dirs), false) = (dirs, matches!(self.step, Step::Stop(_))) {
+            arguments.extend(dirs);
+        }
+        Call {
+            module: "erlrcdynamic",
+            function: self.name(),
+            arguments,
+        }
+    }
+
+    /// Whether `answer` says that the node is not as it was.
+    pub fn changed(&self, answer: &Answer) -> bool {
+        let idle = match self.step {
+            Step::Start(_) => ["already_running", "included"].as_slice(),
+            Step::Stop(_) => &["not_running", "included"],
+            Step::Unload(_) => return false,
+            Step::Upgrade { .. } | Step::Downgrade { .. } => &["already_running", "included"],
+        };
+        !idle.contains(&answer.outcome.as_str())
+    }
+
+    /// What takes the operation back, on a node that answered `outcome`.
+    pub fn reverse(&self, outcome: &str) -> Option<Self> {
+        let step = match (&self.step, outcome) {
+            (Step::Start(version), _) => Step::Stop(version.clone()),
+            (Step::Stop(version), _) => Step::Start(version.clone()),
+            (Step::Unload(_), _) => return None,
+            // It did not run: the upgrade had nothing to do but start it.
+            (
+                Step::Upgrade { to, .. } | Step::Downgrade { to, .. },
+                "started" | "started_included_stopped",
+            ) => Step::Stop(to.clone()),
+            (Step::Upgrade { from, to }, _) => Step::Downgrade {
+                from: to.clone(),
+                to: from.clone(),
+            },
+            (Step::Downgrade { from, to }, _) => Step::Upgrade {
+                from: to.clone(),
+                to: from.clone(),
+            },
+        };
+        Some(Self {
+            application: self.application.clone(),
+            step,
+        })
+    }
+
+    /// What taking the operation back cannot bring back.
+    pub fn loss(&self) -> &'static str {
+        match self.step {
+            Step::Start(_) => "what the application did since it was started is lost",
+            Step::Stop(_) | Step::Unload(_) => {
+                "the application runs again, the state that its processes had is lost"
+            }
+            Step::Upgrade { .. } => {
+                "states were converted back, what only the later version knows is lost"
+            }
+            Step::Downgrade { .. } => {
+                "states were converted again, what only the later version knows is lost"
+            }
+        }
+    }
+
+    /// The version that runs when the operation is done, `None` for none.
+    pub fn result(&self) -> Option<&str> {
+        match &self.step {
+            Step::Start(version) => Some(&version.vsn),
+            Step::Stop(_) | Step::Unload(_) => None,
+            Step::Upgrade { to, .. } | Step::Downgrade { to, .. } => Some(&to.vsn),
+        }
+    }
+
+    /// The outcome of an operation that did what was asked.
+    pub fn done(&self) -> &'static str {
+        match self.step {
+            Step::Start(_) => "started",
+            Step::Stop(_) => "stopped",
+            Step::Unload(_) => "unloaded",
+            Step::Upgrade { .. } => "upgraded",
+            Step::Downgrade { .. } => "downgraded",
+        }
+    }
+}
+
+/// The question which version of `application` runs.
+pub fn what_runs(application: &str) -> Call {
+    request("running", application, [])
+}
+
+fn request(
+    operation: &str,
+    application: &str,
+    texts: impl IntoIterator<Item = (&'static str, String)>,
+) -> Call {
+    let atom = |name: &str| Term::from(Atom::from(name));
+    let mut map: std::collections::HashMap<Term, Term> = texts
+        .into_iter()
+        .map(|(key, value)| (atom(key), Term::from(Binary::from(value.into_bytes()))))
+        .collect();
+    map.insert(atom("protocol"), Term::from(FixInteger::from(PROTOCOL)));
+    map.insert(atom("operation"), atom(operation));
+    map.insert(atom("application"), atom(application));
+    let arguments = vec![Term::from(Map::from(map))];
+    Call {
+        module: "erlrc_hook",
+        function: "request",
+        arguments,
+    }
+}
+
+/// A string: a list of code points.
+fn text(text: &str) -> Term {
+    let points = text
+        .chars()
+        .map(|c| i32::try_from(u32::from(c)).unwrap_or_default());
+    Term::from(List::from(
+        points
+            .map(|point| Term::from(FixInteger::from(point)))
+            .collect::<Vec<_>>(),
+    ))
+}

@@ -1,0 +1,113 @@
+//! Whether a node sees the file system that the hook sees.
+//!
+//! A chroot and many a container share the network of their host: a package that is installed in there
+//! must not reach out to the host's nodes, nor one of the host into there.
+
+use crate::cli::{Common, Connection};
+use crate::node::{Call, Deadline, Node, NodeError};
+use eetf::{Atom, FixInteger, List, Term, Tuple};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+const MOUNT_NAMESPACE: &str = "/proc/self/ns/mnt";
+
+/// Whether `node` sees our root directory, and our mounts: in the same namespace by definition, in
+/// another one (systemd gives them to services) if it sees a file that we have just made.
+pub fn is_shared(
+    node: &mut Node,
+    common: &Common,
+    connection: &Connection,
+    deadline: Deadline,
+) -> Result<bool, NodeError> {
+    let root = Path::new("/");
+    if file_of(node, root, deadline)?.is_some_and(|theirs| Some(theirs) != own_file(root)) {
+        return Ok(false);
+    }
+    let own = std::fs::read_link(MOUNT_NAMESPACE).ok();
+    let own = own.as_ref().and_then(|link| link.to_str());
+    if own.is_some() && link_of(node, MOUNT_NAMESPACE, deadline)?.as_deref() == own {
+        return Ok(true);
+    }
+    sees_new_file(
+        node,
+        &[&connection.run, &common.root, &std::env::temp_dir()],
+        deadline,
+    )
+}
+
+/// Makes a file in the first of `directories` where that is possible, and asks for it.
+fn sees_new_file(
+    node: &mut Node,
+    directories: &[&Path],
+    deadline: Deadline,
+) -> Result<bool, NodeError> {
+    let made = directories.iter().find_map(|directory| {
+        tempfile::Builder::new()
+            .prefix(".erlrc-nonce-")
+            .tempfile_in(directory)
+            .ok()
+    });
+    let Some(file) = made else { return Ok(false) };
+    let theirs = file_of(node, file.path(), deadline)?;
+    Ok(theirs.is_some() && theirs == own_file(file.path()))
+}
+
+/// Device and inode: what tells a file from any other.
+type File = (u64, u64);
+
+fn own_file(path: &Path) -> Option<File> {
+    std::fs::metadata(path)
+        .ok()
+        .map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+/// `#file_info{}` as `file:read_file_info/2` returns it.
+fn file_of(node: &mut Node, path: &Path, deadline: Deadline) -> Result<Option<File>, NodeError> {
+    const MAJOR_DEVICE: usize = 9;
+    const INODE: usize = 11;
+    let options = List::from(vec![Term::from(Atom::from("raw"))]);
+    let arguments = vec![text(&path.display().to_string()), Term::from(options)];
+    let call = Call {
+        module: "file",
+        function: "read_file_info",
+        arguments,
+    };
+    let Some(Term::Tuple(info)) = value(node.call(call, deadline)?) else {
+        return Ok(None);
+    };
+    let number = |index: usize| info.elements.get(index).and_then(unsigned);
+    Ok(number(MAJOR_DEVICE).zip(number(INODE)))
+}
+
+fn link_of(node: &mut Node, path: &str, deadline: Deadline) -> Result<Option<String>, NodeError> {
+    let call = Call {
+        module: "file",
+        function: "read_link",
+        arguments: vec![text(path)],
+    };
+    match value(node.call(call, deadline)?) {
+        Some(Term::ByteList(list)) => Ok(String::from_utf8(list.bytes).ok()),
+        _ => Ok(None),
+    }
+}
+
+/// The value of `{ok, Value}`.
+fn value(answer: Term) -> Option<Term> {
+    let Term::Tuple(Tuple { elements }) = answer else {
+        return None;
+    };
+    let [tag, value] = <[Term; 2]>::try_from(elements).ok()?;
+    matches!(tag, Term::Atom(tag) if tag.name == "ok").then_some(value)
+}
+
+fn unsigned(term: &Term) -> Option<u64> {
+    match term {
+        Term::FixInteger(FixInteger { value }) => u64::try_from(*value).ok(),
+        Term::BigInteger(number) => u64::try_from(&number.value).ok(),
+        _ => None,
+    }
+}
+
+fn text(text: &str) -> Term {
+    Term::from(eetf::Binary::from(text.as_bytes().to_vec()))
+}

@@ -1,0 +1,135 @@
+//! What a hook prints: a line of nodes and outcomes as it comes about, details on standard error.
+
+use super::answer::Answer;
+use super::operation::Operation;
+use crate::cli::{Output, Status, output};
+use crate::identity::NodeName;
+use serde::Serialize;
+
+/// The report of a hook on its way.
+#[derive(Debug)]
+pub struct Report {
+    command: &'static str,
+    gerund: &'static str,
+    application: String,
+    output: Output,
+    line: Line,
+    begun: bool,
+    details: Vec<String>,
+    nodes: Vec<NodeReport>,
+    undone: Vec<NodeReport>,
+    status: Status,
+}
+
+/// Which line is being written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// The operation.
+    Doing,
+    /// What the operation would be.
+    Planning,
+    /// Its taking back.
+    Undoing,
+}
+
+#[derive(Debug, Serialize)]
+struct NodeReport {
+    node: String,
+    outcome: String,
+    status: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    running: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
+}
+
+impl Report {
+    /// The report of `operation`.
+    pub fn new(operation: &Operation, dry_run: bool, output: Output) -> Self {
+        Self {
+            command: operation.name(),
+            gerund: operation.gerund(),
+            application: operation.application.clone(),
+            output,
+            line: if dry_run { Line::Planning } else { Line::Doing },
+            begun: false,
+            details: Vec::new(),
+            nodes: Vec::new(),
+            undone: Vec::new(),
+            status: Status::Done,
+        }
+    }
+
+    /// Begins another line.
+    pub fn begin(&mut self, line: Line) {
+        self.line = line;
+    }
+
+    /// Says what became of a node. Its line begins with the first of them: without nodes there is none.
+    pub fn node(&mut self, name: &NodeName, answer: Answer) {
+        if !self.begun {
+            self.begun = true;
+            let (command, application) = (self.command, &self.application);
+            let what = match self.line {
+                Line::Doing => self.gerund.to_owned(),
+                Line::Planning => format!("Would {command}"),
+                Line::Undoing => "Undoing".to_owned(),
+            };
+            self.output
+                .text(&format!("erlrc-{command}: {what} '{application}':"));
+        }
+        self.output.text(&format!(" ({name}) {}", answer.outcome));
+        self.status = self.status.worse(answer.status);
+        for detail in answer.reason.iter().chain(&answer.warnings) {
+            self.details
+                .push(format!("erlrc-{}: {name}: {detail}", self.command));
+        }
+        let node = NodeReport {
+            node: name.to_string(),
+            outcome: answer.outcome,
+            status: answer.status.code(),
+            reason: answer.reason,
+            running: answer.running,
+            warnings: answer.warnings,
+        };
+        match self.line {
+            Line::Undoing => self.undone.push(node),
+            Line::Doing | Line::Planning => self.nodes.push(node),
+        }
+    }
+
+    /// Notes what should be mended about a node's entry.
+    pub fn warnings(&mut self, name: &NodeName, warnings: &[String]) {
+        let command = self.command;
+        self.details.extend(
+            warnings
+                .iter()
+                .map(|text| format!("erlrc-{command}: {name}: {text}")),
+        );
+    }
+
+    /// Ends the line and says the details, which must not come into the midst of it.
+    pub fn end_line(&mut self) {
+        if std::mem::take(&mut self.begun) {
+            self.output.text("\n");
+        }
+        for detail in self.details.drain(..) {
+            output::error_text(&format!("{}\n", output::printable(&detail)));
+        }
+    }
+
+    /// The exit status, after JSON for machines.
+    pub fn finish(self) -> Status {
+        self.output.json(&serde_json::json!({
+            "operation": self.command,
+            "application": self.application,
+            "dry_run": self.line == Line::Planning,
+            "nodes": self.nodes,
+            "undone": self.undone,
+            "status": self.status.code(),
+        }));
+        self.status
+    }
+}

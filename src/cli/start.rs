@@ -1,0 +1,45 @@
+//! `erlrc start`: the hook that starts an application.
+
+use super::arguments::{application, directory, vsn};
+use super::hook::operation::{Operation, Step, Version};
+use super::hook::{self, HookArguments};
+use super::{Common, Failure, Status};
+use std::path::PathBuf;
+
+/// Arguments of `erlrc start`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Starts the application, after those that it needs, in every node that has an entry and runs. Outcomes:
+started, already_running, included (runs inside another), started_included_stopped (applications that
+it includes were stopped first), node_down, other_root; anything else is a failure.
+
+Examples:
+  erlrc-start egerl 4.1.0
+  erlrc start egerl 4.1.0 /usr/lib/erlang/lib/egerl-4.1.0
+  erlrc start --dry-run --json egerl 4.1.0")]
+pub struct Arguments {
+    /// The application
+    #[arg(value_parser = application)]
+    app: String,
+    /// Its version
+    #[arg(value_parser = vsn)]
+    vsn: String,
+    /// Its directory; else what its package says, else below the node's code:lib_dir()
+    #[arg(value_parser = directory)]
+    dir: Option<PathBuf>,
+    #[command(flatten)]
+    hook: HookArguments,
+}
+
+/// Starts it.
+pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
+    let version = Version {
+        vsn: arguments.vsn,
+        dir: arguments.dir,
+    };
+    let operation = Operation {
+        application: arguments.app,
+        step: Step::Start(version),
+    };
+    hook::run(&[operation], &arguments.hook, common)
+}

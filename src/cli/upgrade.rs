@@ -1,0 +1,56 @@
+//! `erlrc upgrade`: the hook that takes an application to a later version.
+
+use super::arguments::{application, directory, vsn};
+use super::hook::operation::{Operation, Step, Version};
+use super::hook::{self, HookArguments};
+use super::{Common, Failure, Status};
+use std::path::PathBuf;
+
+/// Arguments of `erlrc upgrade`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Replaces the running version in every node that has an entry and runs, without a restart and without
+loss of state. When a node fails, those before it are taken back to OLD. Outcomes: upgraded, started
+(it did not run), already_running (runs NEW), included, node_down, other_root; anything else is a
+failure.
+
+Examples:
+  erlrc-upgrade egerl 4.0.1 4.1.0
+  erlrc upgrade egerl 4.0.1 4.1.0 /usr/lib/erlang/lib/egerl-4.0.1 /usr/lib/erlang/lib/egerl-4.1.0
+  erlrc upgrade --dry-run egerl 4.0.1 4.1.0")]
+pub struct Arguments {
+    /// The application
+    #[arg(value_parser = application)]
+    app: String,
+    /// The version that runs
+    #[arg(value_parser = vsn)]
+    old: String,
+    /// The version that is to run
+    #[arg(value_parser = vsn)]
+    new: String,
+    /// The directory of OLD
+    #[arg(value_parser = directory, requires = "newdir", value_name = "OLDDIR")]
+    olddir: Option<PathBuf>,
+    /// The directory of NEW
+    #[arg(value_parser = directory, value_name = "NEWDIR")]
+    newdir: Option<PathBuf>,
+    #[command(flatten)]
+    hook: HookArguments,
+}
+
+/// Upgrades it.
+pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
+    let from = Version {
+        vsn: arguments.old,
+        dir: arguments.olddir,
+    };
+    let to = Version {
+        vsn: arguments.new,
+        dir: arguments.newdir,
+    };
+    let operation = Operation {
+        application: arguments.app,
+        step: Step::Upgrade { from, to },
+    };
+    hook::run(&[operation], &arguments.hook, common)
+}
