@@ -291,7 +291,7 @@ cookie_file(Config) ->
     filename:join([proplists:get_value(dir, Config), "home", ".erlang.cookie"]).
 
 entry(Config, Node) ->
-    filename:join([proplists:get_value(dir, Config), "run", "nodes", atom_to_list(Node)]).
+    filename:join([proplists:get_value(dir, Config), "run", atom_to_list(Node)]).
 
 entries(Config) ->
     case file:list_dir(filename:dirname(entry(Config, x))) of
