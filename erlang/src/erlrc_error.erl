@@ -167,9 +167,10 @@ format_upgrade({old_processes, Module}) ->
 format_upgrade({bad_evaluator, Name}) ->
     text("there is no evaluator ~ts; take transactional or release_handler", [term(Name)]);
 format_upgrade({engine_not_loaded, Why}) ->
-    why(Why);
-format_upgrade({crashed, {{engine_not_loaded, _} = Why, [_ | _]}}) ->
-    format_upgrade(Why);
+    text(
+        "the native library of erlrc cannot be loaded: ~ts; reinstall erlrc for this machine",
+        [why(Why)]
+    );
 format_upgrade({crashed, Why}) ->
     text("erlrc itself failed, which is a bug: ~ts", [term(Why)]);
 format_upgrade(Reason) ->

@@ -62,10 +62,10 @@ root() ->
 apps_dir() ->
     directory("ERLRC_APPS", apps_dir, "/usr/lib/erlrc/apps").
 
-%% @doc Where nodes write their own rendezvous entries.
+%% @doc Where nodes write their own rendezvous entries, below `nodes'.
 -spec run_dir() -> file:filename().
 run_dir() ->
-    directory("ERLRC_RUN", run_dir, "/run/erlrc/nodes").
+    directory("ERLRC_RUN", run_dir, "/run/erlrc").
 
 %% @doc Where old versions are kept for a late upgrade.
 -spec stash_dir() -> file:filename().

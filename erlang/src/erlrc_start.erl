@@ -39,7 +39,7 @@ right_version(_Vsn, {error, _} = Error) ->
 carry_out({start, App, _, _} = Event) ->
     case transition(Event) of
         {ok, Actions} ->
-            Result = keeping_modules(Actions),
+            Result = result(erlrc_transition:carry_out(Actions, fun no_script/0)),
             Result =:= ok andalso erlrc_node:clear_stopped(App),
             outcome(Result, Actions, {stop, started, started_included_stopped});
         {error, _} = Error ->
@@ -65,19 +65,6 @@ transition(Event) ->
             [erlrc_operations:warn(Warning) || Warning <- maps:get(warnings, Transition, [])],
             {ok, Actions};
         {error, _} = Error ->
-            Error
-    end.
-
-%% Modules that a start loaded are unloaded when it fails.
-keeping_modules(Actions) ->
-    Before = sets:from_list([Module || {Module, _} <- code:all_loaded()]),
-    case erlrc_transition:carry_out(Actions, fun no_script/0) of
-        {ok, _} ->
-            ok;
-        {error, _} = Error ->
-            Specs = [Keys || {load, _, {application, _, Keys}, _} <- Actions],
-            Modules = [Module || Keys <- Specs, Module <- proplists:get_value(modules, Keys, [])],
-            [erlrc_node:purge(Module) || Module <- Modules, not sets:is_element(Module, Before)],
             Error
     end.
 

@@ -24,7 +24,7 @@
     {restore_path, [file:filename()]}
     | {reload, atom(), tuple(), [{atom(), term()}]}
     | {restart, atom(), application:restart_type()}
-    | {unload, atom()}
+    | {unload, atom(), [module()]}
     | {stop, atom()}
     | {specify, atom(), [atom()], {ok, [atom()]} | undefined}
     | nothing.
@@ -74,7 +74,7 @@ prepare(Actions) ->
 perform({load, App, Spec, _Ebin}) ->
     case erlrc_node:vsn(App) of
         {ok, _} -> {ok, nothing};
-        undefined -> answer(erlrc_node:load(Spec), {unload, App}, {load_failed, App})
+        undefined -> answer(erlrc_node:load(Spec), {unload, App, not_loaded(modules(Spec))}, {load_failed, App})
     end;
 perform({unload, App}) ->
     Undo =
@@ -86,7 +86,7 @@ perform({unload, App}) ->
 perform({start, App}) ->
     case lists:member(App, erlrc_node:running()) of
         true -> {ok, nothing};
-        false -> started(answer(erlrc_node:start(App), {stop, App}, {start_failed, App}))
+        false -> started(start(App, not_loaded(erlrc_node:modules(App))))
     end;
 perform({stop, App}) ->
     case lists:member(App, erlrc_node:running()) of
@@ -108,7 +108,8 @@ undo_one(nothing) ->
     ok;
 undo_one({restore_path, Path}) ->
     erlrc_node:restore_path({changed, Path});
-undo_one({unload, App}) ->
+undo_one({unload, App, Modules}) ->
+    lists:foreach(fun retire/1, Modules),
     erlrc_node:unload(App);
 undo_one({stop, App}) ->
     erlrc_node:stop(App);
@@ -122,6 +123,21 @@ undo_one({specify, App, Applications, Original}) ->
 started(Result) ->
     ok = erlrc_watch:refresh(),
     Result.
+
+start(App, Fresh) ->
+    Result = erlrc_node:start(App),
+    Result =:= ok orelse lists:foreach(fun retire/1, Fresh),
+    answer(Result, {stop, App}, {start_failed, App}).
+
+modules({application, _, Keys}) ->
+    proplists:get_value(modules, Keys, []).
+
+%% The modules that will be loaded only because the application is.
+not_loaded(Modules) ->
+    [Module || Module <- Modules, not erlang:module_loaded(Module)].
+
+retire(Module) ->
+    erlang:module_loaded(Module) andalso erlrc_node:retire(Module).
 
 answer(ok, Undo, _) -> {ok, Undo};
 answer({error, Why}, _, {Tag, App}) -> {error, {Tag, App, Why}}.

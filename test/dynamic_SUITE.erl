@@ -1,0 +1,267 @@
+%% @doc Start, stop and unload on real nodes: every result of every call, and that an error leaves no trace.
+-module(dynamic_SUITE).
+-include_lib("common_test/include/ct.hrl").
+-include_lib("stdlib/include/assert.hrl").
+
+-export([all/0, init_per_testcase/2, end_per_testcase/2]).
+-export([
+    first_call_starts_erlrc/1,
+    started_and_already_running/1,
+    start_of_another_version_is_a_mismatch/1,
+    start_where_another_version_is_loaded_is_a_load_mismatch/1,
+    start_from_a_directory_of_another_version_is_a_load_mismatch/1,
+    start_from_a_directory_that_is_none_is_refused/1,
+    relative_directory_is_made_absolute/1,
+    directory_comes_from_the_metadata/1,
+    missing_dependencies_are_started/1,
+    failed_start_leaves_no_trace/1,
+    failed_dependency_leaves_no_trace/1,
+    unknown_dependency_leaves_no_trace/1,
+    start_of_an_included_application_is_included/1,
+    start_stops_what_it_includes/1,
+    stop_starts_what_it_included/1,
+    stop_does_not_start_what_is_not_registered/1,
+    two_that_include_the_same_are_refused/1,
+    stopped_and_not_running/1,
+    stop_of_another_version_is_a_mismatch/1,
+    stop_of_an_included_application_is_included/1,
+    stop_of_a_needed_application_is_refused/1,
+    unload_forgets_code_specification_and_path/1,
+    unload_of_a_running_application_is_refused/1,
+    unload_of_another_version_is_a_mismatch/1,
+    unload_from_another_directory_is_refused/1,
+    unload_of_what_is_not_loaded_succeeds/1,
+    stop_and_unload_of_erlrc_itself/1,
+    override_holds_at_start/1
+]).
+
+all() ->
+    [Case || {Case, 1} <- ?MODULE:module_info(exports), not lists:member(Case, [module_info])].
+
+init_per_testcase(Case, Config) ->
+    Dir = filename:join(?config(priv_dir, Config), atom_to_list(Case)),
+    Root = fixture:root(Dir),
+    {Peer, _} = fixture:start_node(#{name => false, root => Root}),
+    [{peer, Peer}, {dir, Dir}, {root, Root} | Config].
+
+end_per_testcase(_Case, Config) ->
+    fixture:stop_node(?config(peer, Config)).
+
+first_call_starts_erlrc(Config) ->
+    not_running = dynamic(Config, stop, [nobody, "1"]),
+    ?assert(lists:member(erlrc, running(Config))),
+    ?assert(lists:member(sasl, running(Config))).
+
+started_and_already_running(Config) ->
+    Dir = service(Config, foo, "1", []),
+    started = dynamic(Config, start, [foo, "1", Dir]),
+    already_running = dynamic(Config, start, [foo, "1", Dir]),
+    already_running = dynamic(Config, start, [foo, "1"]),
+    1 = call(Config, gen_server, call, [foo_server, next]),
+    %% All its code is loaded, its directory is not needed any more.
+    ok = file:del_dir_r(Dir),
+    {file, _} = call(Config, code, is_loaded, [foo_spare]),
+    2 = call(Config, gen_server, call, [foo_server, next]).
+
+start_of_another_version_is_a_mismatch(Config) ->
+    started = dynamic(Config, start, [foo, "1", service(Config, foo, "1", [])]),
+    unchanged(Config, version_mismatch, start, [foo, "2", service(Config, foo, "2", [])]).
+
+start_where_another_version_is_loaded_is_a_load_mismatch(Config) ->
+    Dir = service(Config, foo, "1", []),
+    started = dynamic(Config, start, [foo, "1", Dir]),
+    stopped = dynamic(Config, stop, [foo, "1"]),
+    unchanged(Config, version_load_mismatch, start, [foo, "2", service(Config, foo, "2", [])]).
+
+start_from_a_directory_of_another_version_is_a_load_mismatch(Config) ->
+    unchanged(Config, version_load_mismatch, start, [foo, "2", service(Config, foo, "1", [])]).
+
+start_from_a_directory_that_is_none_is_refused(Config) ->
+    unchanged(Config, bad_directory, start, [foo, "1", "/nonexistent/foo-1"]),
+    unchanged(Config, bad_directory, start, [foo, "1", ?config(dir, Config)]),
+    unchanged(Config, bad_directory, start, [foo, "1"]).
+
+relative_directory_is_made_absolute(Config) ->
+    Dir = service(Config, foo, "1", []),
+    ok = call(Config, file, set_cwd, [filename:dirname(Dir)]),
+    started = dynamic(Config, start, [foo, "1", filename:basename(Dir)]),
+    ok = call(Config, file, set_cwd, ["/"]),
+    ?assertEqual(Dir, call(Config, code, lib_dir, [foo])).
+
+directory_comes_from_the_metadata(Config) ->
+    Dir = service(Config, foo, "1", []),
+    Metadata = filename:join([?config(dir, Config), "apps", "foo"]),
+    ok = filelib:ensure_dir(Metadata),
+    ok = file:write_file(Metadata, io_lib:format("~p.~n", [{foo, "1", Dir}])),
+    started = dynamic(Config, start, [foo, "1"]),
+    stopped = dynamic(Config, stop, [foo, "1"]),
+    unloaded = dynamic(Config, unload, [foo, "1"]),
+    %% Metadata of another version say nothing of this one.
+    unchanged(Config, bad_directory, start, [foo, "2"]).
+
+missing_dependencies_are_started(Config) ->
+    Low = service(Config, low, "1", []),
+    Middle = service(Config, middle, "1", [{applications, [kernel, stdlib, low]}]),
+    on_path(Config, [Low, Middle]),
+    started = dynamic(Config, start, [foo, "1", service(Config, foo, "1", [{applications, [kernel, middle]}])]),
+    [foo, middle, low] = [App || App <- running(Config), lists:member(App, [foo, low, middle])].
+
+failed_start_leaves_no_trace(Config) ->
+    Low = service(Config, low, "1", []),
+    on_path(Config, [Low]),
+    Dir = broken(Config, foo, [{applications, [kernel, stdlib, low]}]),
+    {error, {start_failed, foo, _}} = unchanged(Config, any, start, [foo, "1", Dir]).
+
+failed_dependency_leaves_no_trace(Config) ->
+    on_path(Config, [service(Config, low, "1", []), broken(Config, middle, [])]),
+    Dir = service(Config, foo, "1", [{applications, [kernel, stdlib, low, middle]}]),
+    {error, {start_failed, middle, _}} = unchanged(Config, any, start, [foo, "1", Dir]).
+
+unknown_dependency_leaves_no_trace(Config) ->
+    Dir = service(Config, foo, "1", [{applications, [kernel, stdlib, nowhere]}]),
+    {error, {appspec_file_not_found, _}} = unchanged(Config, any, start, [foo, "1", Dir]).
+
+start_of_an_included_application_is_included(Config) ->
+    Foo = service(Config, foo, "1", []),
+    on_path(Config, [Foo]),
+    started = dynamic(Config, start, [bar, "1", service(Config, bar, "1", [{included_applications, [foo]}])]),
+    included = dynamic(Config, start, [foo, "1", Foo]),
+    version_mismatch = dynamic(Config, start, [foo, "2", service(Config, foo, "2", [])]),
+    false = lists:member(foo, running(Config)).
+
+start_stops_what_it_includes(Config) ->
+    Foo = service(Config, foo, "1", []),
+    started = dynamic(Config, start, [foo, "1", Foo]),
+    Bar = service(Config, bar, "1", [{included_applications, [foo]}]),
+    started_included_stopped = dynamic(Config, start, [bar, "1", Bar]),
+    false = lists:member(foo, running(Config)),
+    true = lists:member(bar, running(Config)).
+
+stop_starts_what_it_included(Config) ->
+    fixture:register(?config(root, Config), foo),
+    start_stops_what_it_includes(Config),
+    stopped_included_started = dynamic(Config, stop, [bar, "1"]),
+    true = lists:member(foo, running(Config)),
+    false = lists:member(bar, running(Config)).
+
+stop_does_not_start_what_is_not_registered(Config) ->
+    start_stops_what_it_includes(Config),
+    stopped = dynamic(Config, stop, [bar, "1"]),
+    false = lists:member(foo, running(Config)).
+
+two_that_include_the_same_are_refused(Config) ->
+    on_path(Config, [service(Config, foo, "1", [])]),
+    started = dynamic(Config, start, [bar, "1", service(Config, bar, "1", [{included_applications, [foo]}])]),
+    Baz = service(Config, baz, "1", [{included_applications, [foo]}]),
+    unchanged(Config, {error, {duplicate_included, foo, bar, baz}}, start, [baz, "1", Baz]).
+
+stopped_and_not_running(Config) ->
+    Dir = service(Config, foo, "1", []),
+    started = dynamic(Config, start, [foo, "1", Dir]),
+    stopped = dynamic(Config, stop, [foo, "1"]),
+    not_running = dynamic(Config, stop, [foo, "1"]),
+    not_running = dynamic(Config, stop, [nobody, "1"]),
+    started = dynamic(Config, start, [foo, "1", Dir]).
+
+stop_of_another_version_is_a_mismatch(Config) ->
+    started = dynamic(Config, start, [foo, "1", service(Config, foo, "1", [])]),
+    unchanged(Config, version_mismatch, stop, [foo, "2"]).
+
+stop_of_an_included_application_is_included(Config) ->
+    start_of_an_included_application_is_included(Config),
+    unchanged(Config, included, stop, [foo, "1"]),
+    unchanged(Config, version_mismatch, stop, [foo, "2"]).
+
+stop_of_a_needed_application_is_refused(Config) ->
+    missing_dependencies_are_started(Config),
+    unchanged(Config, {error, {needed_by, [middle]}}, stop, [low, "1"]).
+
+unload_forgets_code_specification_and_path(Config) ->
+    Dir = service(Config, foo, "1", []),
+    Before = call(Config, code, get_path, []),
+    started = dynamic(Config, start, [foo, "1", Dir]),
+    stopped = dynamic(Config, stop, [foo, "1"]),
+    unloaded = dynamic(Config, unload, [foo, "1", Dir]),
+    ?assertEqual(Before, call(Config, code, get_path, [])),
+    undefined = call(Config, application, get_key, [foo, vsn]),
+    [false, false, false, false] =
+        [call(Config, code, is_loaded, [Module]) || Module <- [foo_app, foo_sup, foo_server, foo_spare]],
+    unloaded = dynamic(Config, unload, [foo, "1", Dir]).
+
+unload_of_a_running_application_is_refused(Config) ->
+    Dir = service(Config, foo, "1", []),
+    started = dynamic(Config, start, [foo, "1", Dir]),
+    unchanged(Config, {error, running}, unload, [foo, "1", Dir]),
+    on_path(Config, [service(Config, part, "1", [])]),
+    started = dynamic(Config, start, [bar, "1", service(Config, bar, "1", [{included_applications, [part]}])]),
+    unchanged(Config, included, unload, [part, "1"]).
+
+unload_of_another_version_is_a_mismatch(Config) ->
+    started = dynamic(Config, start, [foo, "1", service(Config, foo, "1", [])]),
+    stopped = dynamic(Config, stop, [foo, "1"]),
+    unchanged(Config, version_load_mismatch, unload, [foo, "2"]).
+
+unload_from_another_directory_is_refused(Config) ->
+    started = dynamic(Config, start, [foo, "1", service(Config, foo, "1", [])]),
+    stopped = dynamic(Config, stop, [foo, "1"]),
+    unchanged(Config, bad_directory, unload, [foo, "1", "/nonexistent/foo-1"]),
+    unchanged(Config, bad_directory, unload, [foo, "1", service(Config, foo, "2", [])]).
+
+unload_of_what_is_not_loaded_succeeds(Config) ->
+    unloaded = dynamic(Config, unload, [foo, "1", service(Config, foo, "1", [])]),
+    bad_directory = dynamic(Config, unload, [foo, "1", "/nonexistent/foo-1"]).
+
+stop_and_unload_of_erlrc_itself(Config) ->
+    not_running = dynamic(Config, stop, [nobody, "1"]),
+    {ok, Vsn} = call(Config, application, get_key, [erlrc, vsn]),
+    Dir = filename:dirname(fixture:erlrc_ebin()),
+    stopped = dynamic(Config, stop, [erlrc, Vsn]),
+    unloaded = dynamic(Config, unload, [erlrc, Vsn, Dir]),
+    false = lists:member(fixture:erlrc_ebin(), call(Config, code, get_path, [])),
+    fixture:wait_until(fun() -> undefined =:= call(Config, erlang, whereis, [erlrc_operations]) end).
+
+override_holds_at_start(Config) ->
+    Dir = service(Config, foo, "1", [{env, [{a, 1}, {b, 1}]}]),
+    fixture:override(?config(root, Config), foo, [{env, {keymerge, [{b, 2}]}}]),
+    started = dynamic(Config, start, [foo, "1", Dir]),
+    [{a, 1}, {b, 2}] = lists:sort(call(Config, application, get_all_env, [foo])).
+
+%% An application with a server and a module that nobody calls.
+service(Config, App, Vsn, Keys) ->
+    Name = fun(Suffix) -> list_to_atom(atom_to_list(App) ++ Suffix) end,
+    Server = Name("_server"),
+    Child = #{id => Server, start => {Server, start_link, []}, modules => [Server]},
+    Modules = [
+        fixture:callback_module(Name("_app"), Name("_sup")),
+        fixture:supervisor_module(Name("_sup"), [Child]),
+        fixture:server_module(Server, 1),
+        "-module(" ++ atom_to_list(Name("_spare")) ++ ").\n"
+    ],
+    fixture:application(?config(dir, Config), App, Vsn, #{modules => Modules, app => [{mod, {Name("_app"), []}} | Keys]}).
+
+broken(Config, App, Keys) ->
+    Module = atom_to_list(App) ++ "_app",
+    Source = "-module(" ++ Module ++ ").\n-export([start/2]).\nstart(_, _) -> {error, broken}.\n",
+    Mod = {mod, {list_to_atom(Module), []}},
+    fixture:application(?config(dir, Config), App, "1", #{modules => [Source], app => [Mod | Keys]}).
+
+on_path(Config, Dirs) ->
+    [true = call(Config, code, add_pathz, [filename:join(Dir, "ebin")]) || Dir <- Dirs].
+
+running(Config) ->
+    [App || {App, _, _} <- call(Config, application, which_applications, [])].
+
+%% A call that answers `Expected' and changes nothing.
+unchanged(Config, Expected, Function, Arguments) ->
+    _ = dynamic(Config, stop, [nobody, "1"]),
+    Before = node_state:take(?config(peer, Config), ?config(dir, Config)),
+    Result = dynamic(Config, Function, Arguments),
+    Expected =:= any orelse ?assertEqual(Expected, Result),
+    ?assertEqual(Before, node_state:take(?config(peer, Config), ?config(dir, Config))),
+    Result.
+
+dynamic(Config, Function, Arguments) ->
+    call(Config, erlrcdynamic, Function, Arguments).
+
+call(Config, Module, Function, Arguments) ->
+    fixture:call(?config(peer, Config), Module, Function, Arguments).
