@@ -6,6 +6,7 @@
 //! * [`term`]: Erlang terms as values, as text and in the external format.
 //! * [`application`]: what is written about an application, its specification above all.
 //! * [`inclusion`]: what to start and stop, in which order, included applications above all.
+//! * [`installed`]: what is on disk, as the facts that `inclusion` decides from.
 //! * [`beam`]: BEAM files, read without loading them.
 //! * `identity`: names and cookies of nodes.
 //! * `rendezvous`: node entries on disk.
@@ -22,6 +23,7 @@ pub mod cli;
 #[cfg(feature = "cli")]
 pub mod identity;
 pub mod inclusion;
+pub mod installed;
 #[cfg(feature = "cli")]
 pub mod node;
 #[cfg(feature = "cli")]

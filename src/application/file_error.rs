@@ -92,6 +92,16 @@ impl FileKind {
 }
 
 impl Fault {
+    /// Whether there simply is no such file.
+    pub fn is_missing(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreadable {
+                posix: "enoent" | "enotdir"
+            }
+        )
+    }
+
     fn reason(&self) -> Term {
         match self {
             Self::Unreadable { posix } => Term::atom(posix),

@@ -1,0 +1,114 @@
+//! What is installed: specifications, overrides, registrations and metadata on disk, as
+//! [`Facts`](crate::inclusion::Facts).
+//!
+//! Reads files and directories, and nothing of the environment: which directories these are is the
+//! caller's to say. Must not decide what is to be done: that is `inclusion`'s.
+
+mod code_path;
+mod error;
+mod file;
+mod locate;
+mod reach;
+mod registrations;
+mod survey;
+
+use crate::application::{Application, Error as ContentError, Fault, FileError, FileKind, merge};
+use crate::term::{Atom, Term};
+use std::path::{Path, PathBuf};
+
+pub use error::{Error, Warning};
+pub use survey::{Event, Node, Survey, survey};
+
+/// Where applications are installed and registered.
+#[derive(Clone, Debug)]
+pub struct Directories {
+    /// `ERLRC_ROOT`: registrations and overrides are in `applications` below it.
+    pub root: PathBuf,
+    /// `ERLRC_APPS`: the metadata.
+    pub apps: PathBuf,
+    /// The code path: directories that hold modules and `.app` files.
+    pub path: Vec<PathBuf>,
+}
+
+impl Directories {
+    fn applications(&self) -> PathBuf {
+        self.root.join("applications")
+    }
+}
+
+/// The terms of a file, as `file:consult/1` returns them.
+pub fn consult(file: &Path) -> Result<Vec<Term>, Fault> {
+    file::terms(file, &mut Vec::new())
+}
+
+/// The specification in `dir/ebin/NAME.app`, with the override in `root` put over it.
+pub fn application(name: &Atom, dir: &Path, root: &Path) -> Result<Application, FileError> {
+    let file = dir.join("ebin").join(format!("{name}.app"));
+    let overrides = root.join("applications").join(format!("{name}.app"));
+    let buffer = &mut Vec::new();
+    match specification(name, &file, buffer)? {
+        Some(application) => overridden(application, &overrides, buffer),
+        None => Err(FileError::NotFound { file: text(&file) }),
+    }
+}
+
+/// The specification of `name` in `file`; none where there is no such file.
+fn specification(
+    name: &Atom,
+    file: &Path,
+    buffer: &mut Vec<u8>,
+) -> Result<Option<Application>, FileError> {
+    let invalid = |fault| FileError::Invalid {
+        file: text(file),
+        kind: FileKind::Specification,
+        fault,
+    };
+    let term = match only_term(file, buffer) {
+        Err(fault) if fault.is_missing() => return Ok(None),
+        result => result.map_err(invalid)?,
+    };
+    let application = Application::from_term(term).map_err(|error| invalid(error.into()))?;
+    if application.name == *name {
+        Ok(Some(application))
+    } else {
+        let found = application.name;
+        Err(invalid(ContentError::WrongName { found }.into()))
+    }
+}
+
+/// `application` with the override in `file`, if there is one, put over it.
+fn overridden(
+    application: Application,
+    file: &Path,
+    buffer: &mut Vec<u8>,
+) -> Result<Application, FileError> {
+    let invalid = |fault| FileError::Invalid {
+        file: text(file),
+        kind: FileKind::Specification,
+        fault,
+    };
+    match only_term(file, buffer) {
+        Err(fault) if fault.is_missing() => Ok(application),
+        result => {
+            let overrides = result.map_err(invalid)?;
+            merge(application, overrides).map_err(|error| invalid(error.into()))
+        }
+    }
+}
+
+/// The one term of a file.
+fn only_term(file: &Path, buffer: &mut Vec<u8>) -> Result<Term, Fault> {
+    let mut terms = file::terms(file, buffer)?;
+    match (terms.pop(), terms.len()) {
+        (Some(term), 0) => Ok(term),
+        (last, before) => {
+            let count = before + usize::from(last.is_some());
+            Err(ContentError::TermCount { count }.into())
+        }
+    }
+}
+
+/// A path as the text that messages and terms have for it.
+fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
