@@ -96,6 +96,17 @@
     | script.
 -type transition() :: #{
     actions := [action()],
+    %% What the actions come to.
+    outcome :=
+        booted
+        | started
+        | started_included_stopped
+        | already_running
+        | included
+        | stopped
+        | stopped_included_started
+        | not_running
+        | upgraded,
     skipped := [App :: atom()],
     warnings := [warning()]
 }.

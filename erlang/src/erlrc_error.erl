@@ -72,6 +72,19 @@ format({appspec_file_not_found, File}) ->
     );
 format({appspec_file_parse_error, File, Why}) ->
     text("~ts: ~ts", [File, parse(Why)]);
+format({appspec_override_wrong_arity, File, Entry}) ->
+    text("~ts: ~ts", [File, parse({appspec_override_wrong_arity, Entry})]);
+format({registration_file_error, File, Why}) ->
+    text("~ts: ~ts", [File, parse(Why)]);
+format({metadata_file_error, File, Why}) ->
+    text("~ts: ~ts; it is passed over", [File, parse(Why)]);
+format({unknown_registration_term, File, Term}) ->
+    text("~ts: ~ts is not known to this version of erlrc, it is passed over", [File, term(Term)]);
+format({several_versions, App, Chosen, Others}) ->
+    text(
+        "several versions of ~ts are installed: ~ts is taken, not ~ts; remove what is not meant",
+        [App, Chosen, lists:join(", ", Others)]
+    );
 format({circular_dependency, App, Cycle}) ->
     text(
         "~ts needs itself to be started first; break the circle of applications or"
@@ -201,8 +214,10 @@ parse(not_an_application) ->
     parse(bad_format);
 parse(bad_metadata) ->
     "not of the form {App, Vsn, Dir}";
-parse(too_large) ->
-    "the file is too large";
+parse({larger_than, Limit}) ->
+    text("larger than ~b bytes", [Limit]);
+parse(not_a_regular_file) ->
+    "not a regular file";
 parse(Why) ->
     why(Why).
 

@@ -15,4 +15,5 @@ mod encode;
 mod engine;
 mod entry;
 mod etf;
+mod inclusion;
 mod stack;

@@ -102,7 +102,8 @@ impl Fault {
         )
     }
 
-    fn reason(&self) -> Term {
+    /// The reason as an Erlang term, without the file.
+    pub fn reason(&self) -> Term {
         match self {
             Self::Unreadable { posix } => Term::atom(posix),
             Self::NotRegular => Term::atom("not_a_regular_file"),
