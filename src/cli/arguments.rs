@@ -1,6 +1,7 @@
 //! Arguments that several commands share, checked before anything is done.
 
 use super::{Form, Output};
+use crate::term::Atom;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -73,14 +74,12 @@ pub fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 /// The name of an application, as a registration may have it.
-pub fn application(text: &str) -> Result<String, String> {
+pub fn application(text: &str) -> Result<Atom, String> {
     let mut bytes = text.bytes();
-    let sound = text.len() <= 255
-        && bytes.next().is_some_and(|first| first.is_ascii_lowercase())
+    let sound = bytes.next().is_some_and(|first| first.is_ascii_lowercase())
         && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'@');
-    sound
-        .then(|| text.to_owned())
-        .ok_or_else(|| "an application is named [a-z][0-9A-Za-z_@]*".to_owned())
+    let atom = if sound { Atom::new(text) } else { None };
+    atom.ok_or_else(|| "an application is named [a-z][0-9A-Za-z_@]*".to_owned())
 }
 
 /// A version: text that can stand in a directory name.
@@ -110,7 +109,10 @@ mod tests {
     #[test]
     fn names_of_applications_are_those_of_registrations() {
         for name in ["foo", "foo_bar", "f@b", "fOO1"] {
-            assert_eq!(application(name), Ok(name.to_owned()));
+            assert_eq!(
+                application(name).map(|atom| atom.to_string()),
+                Ok(name.to_owned())
+            );
         }
         for name in [
             "",

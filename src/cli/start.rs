@@ -4,6 +4,7 @@ use super::arguments::{application, directory, vsn};
 use super::hook::operation::{Operation, Step, Version};
 use super::hook::{self, HookArguments};
 use super::{Common, Failure, Status};
+use crate::term::Atom;
 use std::path::PathBuf;
 
 /// Arguments of `erlrc start`.
@@ -20,7 +21,7 @@ Examples:
 pub struct Arguments {
     /// The application
     #[arg(value_parser = application)]
-    app: String,
+    app: Atom,
     /// Its version
     #[arg(value_parser = vsn)]
     vsn: String,

@@ -4,6 +4,7 @@ use super::arguments::{application, directory, vsn};
 use super::hook::operation::{Operation, Step, Version};
 use super::hook::{self, HookArguments};
 use super::{Common, Failure, Status};
+use crate::term::Atom;
 use std::path::PathBuf;
 
 /// Arguments of `erlrc upgrade`.
@@ -21,7 +22,7 @@ Examples:
 pub struct Arguments {
     /// The application
     #[arg(value_parser = application)]
-    app: String,
+    app: Atom,
     /// The version that runs
     #[arg(value_parser = vsn)]
     old: String,

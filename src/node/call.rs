@@ -1,7 +1,7 @@
 //! Calls through the node's `rex` server.
 
 use super::{Deadline, Node, NodeError, Stage};
-use eetf::{Atom, List, Term, Tuple};
+use crate::term::{Term, print};
 
 /// Where output of the called function goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,18 +41,18 @@ impl Node {
             GroupLeader::User => "user",
             GroupLeader::Caller => "send_stdout_to_caller",
         };
-        let request = Tuple::from(vec![
-            Term::from(self.own_pid()),
-            Term::from(Tuple::from(vec![
-                Term::from(Atom::from("call")),
-                Term::from(Atom::from(call.module)),
-                Term::from(Atom::from(call.function)),
-                Term::from(List::from(call.arguments)),
-                Term::from(Atom::from(leader)),
-            ])),
+        let request = Term::tuple([
+            self.own_pid(),
+            Term::tuple([
+                Term::atom("call"),
+                Term::atom(call.module),
+                Term::atom(call.function),
+                Term::List(call.arguments),
+                Term::atom(leader),
+            ]),
         ]);
         let (module, function) = (call.module, call.function);
-        self.send("rex", &Term::from(request), deadline)?;
+        self.send("rex", &request, deadline)?;
         loop {
             match reply(self.receive(deadline)?)? {
                 Reply::Result(term) => return result(term, module, function),
@@ -69,34 +69,35 @@ enum Reply {
 
 /// `{rex, Result}` or `{rex_stdout, Text}`.
 fn reply(message: Term) -> Result<Reply, NodeError> {
-    let malformed = || NodeError::Malformed {
-        stage: Stage::Call,
-        source: None,
-    };
-    let Term::Tuple(tuple) = message else {
-        return Err(malformed());
-    };
-    let [tag, content] = <[Term; 2]>::try_from(tuple.elements).map_err(|_| malformed())?;
-    match (tag, content) {
-        (Term::Atom(tag), content) if tag.name == "rex" => Ok(Reply::Result(content)),
-        (Term::Atom(tag), Term::Binary(text)) if tag.name == "rex_stdout" => {
-            Ok(Reply::Output(text.bytes))
-        }
-        _ => Err(malformed()),
+    if let Some([Term::Binary(text)]) = message.as_tagged("rex_stdout") {
+        return Ok(Reply::Output(text.clone()));
+    }
+    match message {
+        Term::Tuple(mut elements) if elements.len() == 2 => match elements.pop() {
+            Some(result) if elements.first().is_some_and(|tag| tag.is_atom("rex")) => {
+                Ok(Reply::Result(result))
+            }
+            _ => Err(NodeError::Malformed {
+                stage: Stage::Call,
+                source: None,
+            }),
+        },
+        _ => Err(NodeError::Malformed {
+            stage: Stage::Call,
+            source: None,
+        }),
     }
 }
 
 /// `{badrpc, Reason}` is an error, anything else what the function returned.
 fn result(term: Term, module: &'static str, function: &'static str) -> Result<Term, NodeError> {
-    match elements(&term) {
-        Some([Term::Atom(tag), reason]) if tag.name == "badrpc" => {
-            if is_undefined(reason, module, function) {
-                return Err(NodeError::Undefined { module, function });
-            }
-            Err(NodeError::CallFailed {
-                reason: reason.to_string(),
-            })
+    match term.as_tagged("badrpc") {
+        Some([reason]) if is_undefined(reason, module, function) => {
+            Err(NodeError::Undefined { module, function })
         }
+        Some([reason]) => Err(NodeError::CallFailed {
+            reason: print::compact(reason),
+        }),
         _ => Ok(term),
     }
 }
@@ -104,34 +105,39 @@ fn result(term: Term, module: &'static str, function: &'static str) -> Result<Te
 /// `{'EXIT', {undef, [{Module, Function, _, _} | _]}}`: the function that was called is not there, which
 /// is something else than one that it calls.
 fn is_undefined(reason: &Term, module: &str, function: &str) -> bool {
-    let called = || {
-        let [exit, why] = elements(reason)? else {
-            return None;
-        };
-        let [undef, Term::List(stack)] = elements(why)? else {
-            return None;
-        };
-        let [at_module, at_function, ..] = elements(stack.elements.first()?)? else {
-            return None;
-        };
-        let names = [
-            (exit, "EXIT"),
-            (undef, "undef"),
-            (at_module, module),
-            (at_function, function),
-        ];
-        Some(
-            names
-                .iter()
-                .all(|(term, name)| matches!(term, Term::Atom(atom) if atom.name == *name)),
-        )
+    let Some([why]) = reason.as_tagged("EXIT") else {
+        return false;
     };
-    called().unwrap_or(false)
+    let Some([Term::List(stack)]) = why.as_tagged("undef") else {
+        return false;
+    };
+    match stack.first().and_then(Term::as_tuple) {
+        Some([at_module, at_function, ..]) => {
+            at_module.is_atom(module) && at_function.is_atom(function)
+        }
+        _ => false,
+    }
 }
 
-fn elements(term: &Term) -> Option<&[Term]> {
-    match term {
-        Term::Tuple(tuple) => Some(&tuple.elements),
-        _ => None,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_function_is_told_from_one_that_misses_another() {
+        let stack = |module| {
+            let frame = Term::tuple([Term::atom(module), Term::atom("f"), Term::NIL, Term::NIL]);
+            let undef = Term::tuple([Term::atom("undef"), Term::list([frame])]);
+            Term::tuple([Term::atom("EXIT"), undef])
+        };
+        let case = |module| result(Term::tuple([Term::atom("badrpc"), stack(module)]), "m", "f");
+        assert!(matches!(
+            case("m"),
+            Err(NodeError::Undefined {
+                module: "m",
+                function: "f"
+            })
+        ));
+        assert!(matches!(case("other"), Err(NodeError::CallFailed { .. })));
     }
 }

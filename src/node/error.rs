@@ -1,6 +1,6 @@
 //! What can come between a caller and a node. Every variant is something else to do for a person.
 
-use super::wire::WireError;
+use crate::term::external::ExternalError;
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -130,7 +130,7 @@ pub enum NodeError {
         /// What was waited for.
         stage: Stage,
         /// What is wrong with it, where that can be said.
-        source: Option<WireError>,
+        source: Option<ExternalError>,
     },
     /// A message is larger than we take.
     #[error("the node sent a message of {size} bytes, more than the {limit} that are taken")]

@@ -4,7 +4,7 @@
 //! it does not matter which kinds of terms a later OTP has.
 
 use super::{Call, Deadline, GroupLeader, Node, NodeError, Stage};
-use eetf::{Atom, Binary, List, Term, Tuple};
+use crate::term::Term;
 
 /// What an evaluation came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,11 +58,8 @@ impl Node {
     ) -> Result<Evaluation, NodeError> {
         let forms = self.evaluator(deadline)?;
         // The line end ends a comment or a dot that may be the last of the text.
-        let binding = Term::from(Tuple::from(vec![
-            Term::from(Atom::from("Text")),
-            Term::from(Binary::from(format!("{text}\n").into_bytes())),
-        ]));
-        let arguments = vec![forms, Term::from(List::from(vec![binding]))];
+        let binding = Term::tuple([Term::atom("Text"), Term::binary(format!("{text}\n"))]);
+        let arguments = vec![forms, Term::list([binding])];
         let call = Call {
             module: "erl_eval",
             function: "exprs",
@@ -77,7 +74,7 @@ impl Node {
 
     /// [`EVALUATOR`] as the node's own scanner and parser have it.
     fn evaluator(&mut self, deadline: Deadline) -> Result<Term, NodeError> {
-        let source = Term::from(eetf::ByteList::from(EVALUATOR.as_bytes().to_vec()));
+        let source = Term::string(EVALUATOR);
         let scan = Call {
             module: "erl_scan",
             function: "string",
@@ -94,17 +91,8 @@ impl Node {
 
     /// The second element of the tuple `{ok, _, …}` that `call` returns.
     fn ok(&mut self, call: Call, deadline: Deadline) -> Result<Term, NodeError> {
-        match self.call(call, deadline)? {
-            Term::Tuple(tuple) => {
-                let mut elements = tuple.elements.into_iter();
-                match (elements.next(), elements.next()) {
-                    (Some(Term::Atom(tag)), Some(value)) if tag.name == "ok" => Ok(value),
-                    _ => Err(NodeError::Malformed {
-                        stage: Stage::Call,
-                        source: None,
-                    }),
-                }
-            }
+        match self.call(call, deadline)?.as_tagged("ok") {
+            Some([value, ..]) => Ok(value.clone()),
             _ => Err(NodeError::Malformed {
                 stage: Stage::Call,
                 source: None,
@@ -115,16 +103,13 @@ impl Node {
 
 /// `{value, {ok | error, Text}, Bindings}`.
 fn evaluation(answer: &Term) -> Option<Evaluation> {
-    let Term::Tuple(answer) = answer else {
+    let [value, _] = answer.as_tagged("value")? else {
         return None;
     };
-    let Term::Tuple(value) = answer.elements.get(1)? else {
-        return None;
-    };
-    match value.elements.as_slice() {
-        [Term::Atom(tag), Term::Binary(text)] => {
-            let text = String::from_utf8_lossy(&text.bytes).into_owned();
-            Some(if tag.name == "ok" {
+    match value.as_tuple()? {
+        [tag, Term::Binary(text)] => {
+            let text = String::from_utf8_lossy(text).into_owned();
+            Some(if tag.is_atom("ok") {
                 Evaluation::Value(text)
             } else {
                 Evaluation::Error(text)

@@ -5,6 +5,7 @@
 
 use super::{Deadline, NodeError, Stage};
 use crate::identity::Cookie;
+use crate::term::Atom;
 use std::net::TcpStream;
 
 /// Capabilities that we offer: all that OTP 25 to 29 demand and what makes the name dynamic, but
@@ -56,7 +57,7 @@ const MESSAGE_LIMIT: usize = 2048;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnName {
     /// The name that the node gave us.
-    pub name: String,
+    pub name: Atom,
     /// Tells this use of the name from others.
     pub creation: u32,
 }
@@ -137,6 +138,7 @@ fn own_name(status: &[u8]) -> Result<OwnName, NodeError> {
         Some((b's', text)) => match text.strip_prefix(b"named:") {
             Some(rest) => {
                 let (name, rest) = text16(rest).ok_or_else(malformed)?;
+                let name = Atom::new(&name).ok_or_else(malformed)?;
                 let creation = rest.first_chunk().ok_or_else(malformed)?;
                 Ok(OwnName {
                     name,
@@ -217,7 +219,7 @@ mod tests {
     fn the_status_gives_our_name() {
         let status = b"snamed:\x00\x03n@h\x00\x00\x00\x07";
         let own = OwnName {
-            name: "n@h".to_owned(),
+            name: Atom::new("n@h").expect("a short name"),
             creation: 7,
         };
         assert_eq!(own_name(status).ok(), Some(own));

@@ -2,9 +2,9 @@
 
 use super::deadline::is_timeout;
 use super::handshake::OwnName;
-use super::wire::{self, WireError};
 use super::{Deadline, NodeError, Stage};
-use eetf::{Atom, FixInteger, Pid, Term, Tuple};
+use crate::term::external::{self, ExternalError};
+use crate::term::{Limits, Term};
 use std::io::Read;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -18,8 +18,8 @@ const TICK_MESSAGE: [u8; 4] = [0; 4];
 /// Begins a message without atom cache and fragments.
 const PASS_THROUGH: u8 = 112;
 /// The operations of control messages that we use.
-const SEND: i32 = 2;
-const REG_SEND: i32 = 6;
+const SEND: i64 = 2;
+const REG_SEND: i64 = 6;
 
 /// A connection to a node.
 #[derive(Debug)]
@@ -51,29 +51,25 @@ impl Node {
     }
 
     /// The pid under which we call: there is but one of us on the connection.
-    pub(super) fn own_pid(&self) -> Pid {
-        Pid::new(self.own.name.as_str(), 1, 0, self.own.creation)
+    pub(super) fn own_pid(&self) -> Term {
+        Term::pid(&self.own.name, 1, 0, self.own.creation)
     }
 
     /// Sends `message` to the process registered as `name`.
     pub(super) fn send(
         &mut self,
-        name: &str,
+        name: &'static str,
         message: &Term,
         deadline: Deadline,
     ) -> Result<(), NodeError> {
-        let malformed = |source| NodeError::Malformed {
-            stage: Stage::Call,
-            source: Some(source),
-        };
-        let control = Term::from(Tuple::from(vec![
-            Term::from(FixInteger::from(REG_SEND)),
-            Term::from(self.own_pid()),
-            Term::from(Atom::from("")),
-            Term::from(Atom::from(name)),
-        ]));
-        let control = wire::encode(&control).map_err(malformed)?;
-        let message = wire::encode(message).map_err(malformed)?;
+        let unused = Term::atom("");
+        let control = Term::tuple([
+            Term::Integer(REG_SEND),
+            self.own_pid(),
+            unused,
+            Term::atom(name),
+        ]);
+        let (control, message) = (external::encode(&control), external::encode(message));
         let size = 1 + control.len() + message.len();
         let length = u32::try_from(size).map_err(|_| NodeError::TooLarge {
             size,
@@ -168,47 +164,45 @@ impl Node {
 
 /// The message of a frame; nothing where it is not a message to a process: links, monitors and
 /// group leaders do not concern us.
-pub fn message(frame: &[u8]) -> Result<Option<Term>, WireError> {
+fn message(frame: &[u8]) -> Result<Option<Term>, ExternalError> {
+    let limits = Limits {
+        size: MESSAGE_LIMIT,
+        ..Limits::default()
+    };
     let rest = match frame.split_first() {
         Some((&PASS_THROUGH, rest)) => rest,
-        Some((&tag, _)) => return Err(WireError::Tag { tag }),
-        None => return Err(WireError::Truncated),
+        Some((&tag, _)) => return Err(ExternalError::Tag { tag, at: 0 }),
+        None => return Err(ExternalError::Truncated),
     };
-    let (control, rest) = wire::decode(rest)?;
-    let Term::Tuple(control) = control else {
-        return Err(WireError::Invalid {
-            reason: "the control message is no tuple".to_owned(),
-        });
-    };
-    match control.elements.first() {
-        Some(Term::FixInteger(operation)) if operation.value == SEND => {
-            Ok(Some(wire::decode(rest)?.0))
+    let (control, length) = external::decode_prefix(rest, &limits)?;
+    match control.as_tuple() {
+        Some([Term::Integer(SEND), ..]) => {
+            let message = rest.get(length..).unwrap_or_default();
+            external::decode(message, &limits).map(Some)
         }
-        _ => Ok(None),
+        Some(_) => Ok(None),
+        None => Err(ExternalError::Malformed),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::term::Atom;
 
-    fn frame(operation: i32) -> Vec<u8> {
-        let control = Tuple::from(vec![
-            Term::from(FixInteger::from(operation)),
-            Term::from(Atom::from("")),
-            Term::from(Pid::new("n@h", 1, 0, 7)),
-        ]);
-        let control = wire::encode(&Term::from(control)).expect("an encodable term");
-        let message = wire::encode(&Term::from(Atom::from("hello"))).expect("an encodable term");
+    fn frame(operation: i64) -> Vec<u8> {
+        let name = Atom::new("n@h").expect("a short name");
+        let pid = Term::pid(&name, 1, 0, 7);
+        let control = Term::tuple([Term::Integer(operation), Term::atom(""), pid]);
+        let message = Term::tuple([Term::atom("rex"), Term::binary("hello")]);
+        let (control, message) = (external::encode(&control), external::encode(&message));
         [[PASS_THROUGH].as_slice(), &control, &message].concat()
     }
 
     #[test]
     fn only_messages_to_us_are_taken() {
-        assert_eq!(
-            message(&frame(SEND)),
-            Ok(Some(Term::from(Atom::from("hello"))))
-        );
+        let hello = Term::tuple([Term::atom("rex"), Term::binary("hello")]);
+        assert_eq!(message(&frame(SEND)), Ok(Some(hello)));
         assert_eq!(message(&frame(19)), Ok(None));
     }
 
@@ -216,7 +210,7 @@ mod tests {
     fn every_mutation_of_a_frame_gives_a_message_or_an_error() {
         let whole = frame(SEND);
         for at in 0..whole.len() {
-            let _ = message(&whole[..at]);
+            assert!(message(&whole[..at]).is_err());
             for value in 0..=255 {
                 let mut mutated = whole.clone();
                 mutated[at] = value;

@@ -16,7 +16,6 @@ mod handshake;
 mod link;
 mod listener;
 mod tls;
-pub mod wire;
 
 pub use call::{Call, GroupLeader};
 pub use connect::{Options, Reach, Target, connect};

@@ -2,7 +2,7 @@
 
 use super::operation::{Operation, Step};
 use crate::cli::{Status, output};
-use eetf::{Atom, Term};
+use crate::term::{Atom, Term, print};
 
 /// A node's answer to an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,51 +34,33 @@ impl Answer {
 
     /// Reads the answer of `erlrc_hook:request/1`; `None` where it is none.
     pub fn parse(term: &Term) -> Option<Self> {
-        let Term::Map(answer) = term else { return None };
-        let get = |key: &str| answer.map.get(&Term::from(Atom::from(key)));
-        let (Term::Atom(status), Term::Atom(outcome)) = (get("status")?, get("outcome")?) else {
-            return None;
-        };
-        let warnings = match get("warnings") {
-            Some(Term::List(warnings)) => warnings.elements.iter().filter_map(text).collect(),
-            _ => Vec::new(),
-        };
+        let status = status_of(term.get("status")?.as_atom()?.as_str())?;
+        let outcome = term.get("outcome")?.as_atom()?;
+        let warnings = term
+            .get("warnings")
+            .and_then(Term::elements)
+            .unwrap_or_default();
         Some(Self {
-            reason: get("reason").and_then(text),
-            running: get("running").and_then(text),
-            warnings,
-            ..Self::new(status_of(&status.name)?, &outcome.name, None)
+            reason: term.get("reason").and_then(text),
+            running: term.get("running").and_then(text),
+            warnings: warnings.iter().filter_map(text).collect(),
+            ..Self::new(status, outcome.as_str(), None)
         })
     }
 
     /// What a function of `erlrcdynamic` returned.
-    pub fn of_result(operation: &Operation, term: &Term) -> Self {
-        match term {
-            Term::Atom(atom) if atom.name == "restart_new_emulator" => {
-                Self::new(Status::RestartEmulator, &atom.name, None)
-            }
-            Term::Atom(atom) if is_success(operation, &atom.name) => {
-                Self::new(Status::Done, &atom.name, None)
-            }
-            Term::Atom(atom) => Self::new(Status::Failed, &atom.name, None),
-            Term::Tuple(tuple) => match tuple.elements.as_slice() {
-                [Term::Atom(tag), Term::Atom(outcome)] if tag.name == "ok" => {
-                    Self::new(Status::Done, &outcome.name, None)
-                }
-                [Term::Atom(tag), _] if tag.name == "ok" => {
-                    Self::new(Status::Done, operation.done(), None)
-                }
-                [Term::Atom(tag), reason] if tag.name == "error" => of_error(reason),
-                _ => Self::new(
-                    Status::Failed,
-                    "error",
-                    Some(output::printable(&term.to_string())),
-                ),
-            },
+    pub fn of_result(operation: &Operation, result: &Term) -> Self {
+        if let Some(outcome) = result.as_atom().map(Atom::as_str) {
+            return Self::new(status_of_outcome(operation, outcome), outcome, None);
+        }
+        match (result.as_tagged("ok"), result.as_tagged("error")) {
+            (Some([Term::Atom(outcome)]), _) => Self::new(Status::Done, outcome.as_str(), None),
+            (Some([_unpurged]), _) => Self::new(Status::Done, operation.done(), None),
+            (_, Some([reason])) => of_error(reason),
             _ => Self::new(
                 Status::Failed,
                 "error",
-                Some(output::printable(&term.to_string())),
+                Some(output::printable(&print::compact(result))),
             ),
         }
     }
@@ -96,7 +78,7 @@ fn status_of(name: &str) -> Option<Status> {
     })
 }
 
-fn is_success(operation: &Operation, outcome: &str) -> bool {
+fn status_of_outcome(operation: &Operation, outcome: &str) -> Status {
     let successes = match operation.step {
         Step::Start(_) => [
             "started",
@@ -109,37 +91,34 @@ fn is_success(operation: &Operation, outcome: &str) -> bool {
         Step::Unload(_) => &["unloaded"],
         Step::Upgrade { .. } | Step::Downgrade { .. } => &[],
     };
-    successes.contains(&outcome)
+    match outcome {
+        "restart_new_emulator" => Status::RestartEmulator,
+        outcome if successes.contains(&outcome) => Status::Done,
+        _ => Status::Failed,
+    }
 }
 
 fn of_error(reason: &Term) -> Answer {
-    let tag = match reason {
-        Term::Atom(atom) => Some(&atom.name),
-        Term::Tuple(tuple) => match tuple.elements.first() {
-            Some(Term::Atom(atom)) => Some(&atom.name),
-            _ => None,
-        },
-        _ => None,
-    };
-    let status = match tag.map(String::as_str) {
-        Some("not_rolled_back") => Status::NotRolledBack,
-        Some("no_upgrade_path" | "not_upgradable" | "version_not_in_appup" | "no_appup_found") => {
+    let tag = reason
+        .as_atom()
+        .or_else(|| reason.as_tuple()?.first()?.as_atom());
+    let outcome = tag.map_or("error", Atom::as_str);
+    let status = match outcome {
+        "not_rolled_back" => Status::NotRolledBack,
+        "no_upgrade_path" | "not_upgradable" | "version_not_in_appup" | "no_appup_found" => {
             Status::NoPath
         }
         _ => Status::Failed,
     };
-    let outcome = tag.map_or("error", String::as_str);
     Answer::new(
         status,
         outcome,
-        Some(output::printable(&reason.to_string())),
+        Some(output::printable(&print::compact(reason))),
     )
 }
 
 /// Text of a node: a binary of UTF-8, fit for one line of a terminal.
 fn text(term: &Term) -> Option<String> {
-    match term {
-        Term::Binary(binary) => Some(output::printable(&String::from_utf8_lossy(&binary.bytes))),
-        _ => None,
-    }
+    let bytes = term.as_binary()?;
+    Some(output::printable(&String::from_utf8_lossy(bytes)))
 }

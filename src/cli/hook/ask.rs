@@ -7,6 +7,7 @@ use super::place;
 use crate::cli::{Common, Connection, Status, nodes, output};
 use crate::node::{Deadline, Node, NodeError, Stage};
 use crate::rendezvous::Entry;
+use crate::term::Atom;
 use std::error::Error;
 use std::time::Duration;
 
@@ -43,7 +44,7 @@ impl Asker<'_> {
     }
 
     /// The version of an application that runs on the node of `entry`.
-    pub fn running(&self, entry: &Entry, application: &str) -> Answer {
+    pub fn running(&self, entry: &Entry, application: &Atom) -> Answer {
         let mut node = match self.open(entry) {
             Ok(node) => node,
             Err(answer) => return answer,
@@ -51,7 +52,7 @@ impl Asker<'_> {
         let deadline = Deadline::after(self.connection.node_timeout);
         match node.call(what_runs(application), deadline) {
             Ok(term) => {
-                let answer = Answer::parse(&term).unwrap_or_else(|| malformed());
+                let answer = Answer::parse(&term).unwrap_or_else(malformed);
                 let outcome = answer
                     .running
                     .clone()

@@ -2,11 +2,11 @@
 
 use super::answer::Answer;
 use crate::node::Call;
-use eetf::{Atom, Binary, FixInteger, List, Map, Term};
+use crate::term::{Atom, Term};
 use std::path::PathBuf;
 
 /// The version of the words between hook and node.
-pub const PROTOCOL: i32 = 1;
+pub const PROTOCOL: i64 = 1;
 
 /// A version of an application, and where it is, if that is said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Version {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operation {
     /// The application.
-    pub application: String,
+    pub application: Atom,
     /// What to do with it.
     pub step: Step,
 }
@@ -76,7 +76,7 @@ impl Operation {
 
     /// The call of `erlrc_hook:request/1`.
     pub fn request(&self) -> Call {
-        let versions: Vec<(&str, &str, &Version)> = match &self.step {
+        let versions: Vec<(&'static str, &'static str, &Version)> = match &self.step {
             Step::Start(version) | Step::Stop(version) | Step::Unload(version) => {
                 vec![("vsn", "dir", version)]
             }
@@ -104,15 +104,15 @@ impl Operation {
             Step::Upgrade { from, to } => vec![from, to],
             Step::Downgrade { from, to } => vec![to, from],
         };
-        let mut arguments = vec![Term::from(Atom::from(self.application.as_str()))];
-        arguments.extend(versions.iter().map(|version| text(&version.vsn)));
+        let mut arguments = vec![Term::Atom(self.application.clone())];
+        arguments.extend(versions.iter().map(|version| Term::string(&version.vsn)));
         let dirs: Option<Vec<Term>> = versions
             .iter()
             .map(|version| {
                 version
                     .dir
                     .as_ref()
-                    .map(|dir| text(&dir.display().to_string()))
+                    .map(|dir| Term::string(&dir.display().to_string()))
             })
             .collect();
         // stop/2 has no directory.
@@ -201,39 +201,27 @@ impl Operation {
 }
 
 /// The question which version of `application` runs.
-pub fn what_runs(application: &str) -> Call {
+pub fn what_runs(application: &Atom) -> Call {
     request("running", application, [])
 }
 
 fn request(
-    operation: &str,
-    application: &str,
+    operation: &'static str,
+    application: &Atom,
     texts: impl IntoIterator<Item = (&'static str, String)>,
 ) -> Call {
-    let atom = |name: &str| Term::from(Atom::from(name));
-    let mut map: std::collections::HashMap<Term, Term> = texts
+    let fixed = [
+        (Term::atom("protocol"), Term::Integer(PROTOCOL)),
+        (Term::atom("operation"), Term::atom(operation)),
+        (Term::atom("application"), Term::Atom(application.clone())),
+    ];
+    let texts = texts
         .into_iter()
-        .map(|(key, value)| (atom(key), Term::from(Binary::from(value.into_bytes()))))
-        .collect();
-    map.insert(atom("protocol"), Term::from(FixInteger::from(PROTOCOL)));
-    map.insert(atom("operation"), atom(operation));
-    map.insert(atom("application"), atom(application));
-    let arguments = vec![Term::from(Map::from(map))];
+        .map(|(key, value)| (Term::atom(key), Term::binary(value)));
+    let arguments = vec![Term::map(fixed.into_iter().chain(texts).collect())];
     Call {
         module: "erlrc_hook",
         function: "request",
         arguments,
     }
-}
-
-/// A string: a list of code points.
-fn text(text: &str) -> Term {
-    let points = text
-        .chars()
-        .map(|c| i32::try_from(u32::from(c)).unwrap_or_default());
-    Term::from(List::from(
-        points
-            .map(|point| Term::from(FixInteger::from(point)))
-            .collect::<Vec<_>>(),
-    ))
 }

@@ -5,7 +5,7 @@
 
 use crate::cli::{Common, Connection};
 use crate::node::{Call, Deadline, Node, NodeError};
-use eetf::{Atom, FixInteger, List, Term, Tuple};
+use crate::term::Term;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -65,17 +65,20 @@ fn own_file(path: &Path) -> Option<File> {
 fn file_of(node: &mut Node, path: &Path, deadline: Deadline) -> Result<Option<File>, NodeError> {
     const MAJOR_DEVICE: usize = 9;
     const INODE: usize = 11;
-    let options = List::from(vec![Term::from(Atom::from("raw"))]);
-    let arguments = vec![text(&path.display().to_string()), Term::from(options)];
+    let arguments = vec![
+        text(&path.display().to_string()),
+        Term::list([Term::atom("raw")]),
+    ];
     let call = Call {
         module: "file",
         function: "read_file_info",
         arguments,
     };
-    let Some(Term::Tuple(info)) = value(node.call(call, deadline)?) else {
+    let answer = node.call(call, deadline)?;
+    let Some([info]) = answer.as_tagged("ok") else {
         return Ok(None);
     };
-    let number = |index: usize| info.elements.get(index).and_then(unsigned);
+    let number = |index: usize| info.as_tuple().and_then(|info| unsigned(info.get(index)?));
     Ok(number(MAJOR_DEVICE).zip(number(INODE)))
 }
 
@@ -85,29 +88,21 @@ fn link_of(node: &mut Node, path: &str, deadline: Deadline) -> Result<Option<Str
         function: "read_link",
         arguments: vec![text(path)],
     };
-    match value(node.call(call, deadline)?) {
-        Some(Term::ByteList(list)) => Ok(String::from_utf8(list.bytes).ok()),
+    let answer = node.call(call, deadline)?;
+    match answer.as_tagged("ok") {
+        Some([link]) => Ok(link.as_text().map(String::from)),
         _ => Ok(None),
     }
 }
 
-/// The value of `{ok, Value}`.
-fn value(answer: Term) -> Option<Term> {
-    let Term::Tuple(Tuple { elements }) = answer else {
-        return None;
-    };
-    let [tag, value] = <[Term; 2]>::try_from(elements).ok()?;
-    matches!(tag, Term::Atom(tag) if tag.name == "ok").then_some(value)
-}
-
 fn unsigned(term: &Term) -> Option<u64> {
     match term {
-        Term::FixInteger(FixInteger { value }) => u64::try_from(*value).ok(),
-        Term::BigInteger(number) => u64::try_from(&number.value).ok(),
+        Term::Integer(number) => u64::try_from(*number).ok(),
+        Term::BigInteger(number) => u64::try_from(&**number).ok(),
         _ => None,
     }
 }
 
 fn text(text: &str) -> Term {
-    Term::from(eetf::Binary::from(text.as_bytes().to_vec()))
+    Term::binary(text)
 }

@@ -51,7 +51,7 @@ impl Report {
         Self {
             command: operation.name(),
             gerund: operation.gerund(),
-            application: operation.application.clone(),
+            application: operation.application.to_string(),
             output,
             line: if dry_run { Line::Planning } else { Line::Doing },
             begun: false,
