@@ -7,6 +7,7 @@
 //! * [`application`]: what is written about an application, its specification above all.
 //! * [`inclusion`]: what to start and stop, in which order, included applications above all.
 //! * [`installed`]: what is on disk, as the facts that `inclusion` decides from.
+//! * [`appup`]: scripts from one version of an application to another.
 //! * [`beam`]: BEAM files, read without loading them.
 //! * `identity`: names and cookies of nodes.
 //! * `rendezvous`: node entries on disk.
@@ -17,6 +18,7 @@
 #![warn(missing_docs)]
 
 pub mod application;
+pub mod appup;
 pub mod beam;
 #[cfg(feature = "cli")]
 pub mod cli;

@@ -1,0 +1,508 @@
+//! The scripts from one version to the other and back.
+
+use std::collections::HashSet;
+
+use super::facts::{ChangedModule, Facts, Function, ModuleFacts, ModuleState, NewModule};
+use super::instruction::{Direction, Instruction, Mfa, Timeout};
+use super::kind::{Kind, kind};
+use super::order::{Item, order};
+use super::reason::Reason;
+use super::shape::{atom, name, string, tuple};
+use super::steering::{Apply, BadAttribute, Phase, Steering};
+use super::warning::Warning;
+use crate::term::{Atom, Term};
+
+/// An instruction and why it is there.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The instruction.
+    pub instruction: Instruction,
+    /// Why.
+    pub reasons: Vec<Reason>,
+}
+
+/// A generated appup.
+#[derive(Clone, Debug)]
+pub struct Generated {
+    /// The later version, to which and from which the scripts lead.
+    pub later: String,
+    /// The earlier version.
+    pub earlier: String,
+    /// The script that upgrades.
+    pub up: Vec<Step>,
+    /// The script that downgrades.
+    pub down: Vec<Step>,
+    /// What a person should know.
+    pub warnings: Vec<Warning>,
+}
+
+impl Generated {
+    /// The script of a direction.
+    pub fn script(&self, direction: Direction) -> &[Step] {
+        match direction {
+            Direction::Up => &self.up,
+            Direction::Down => &self.down,
+        }
+    }
+
+    /// The content of an appup file: `{Later, [{Earlier, Up}], [{Earlier, Down}]}`.
+    pub fn appup(&self) -> Term {
+        let script = |steps: &[Step]| {
+            let instructions = steps.iter().map(|step| step.instruction.term()).collect();
+            Term::List(vec![tuple([
+                string(&self.earlier),
+                Term::List(instructions),
+            ])])
+        };
+        tuple([string(&self.later), script(&self.up), script(&self.down)])
+    }
+
+    /// `[{up | down, Instruction, [Reason]}]`.
+    pub fn reasons(&self) -> Term {
+        let directions = [Direction::Up, Direction::Down];
+        let of_direction = |direction: Direction| {
+            self.script(direction).iter().map(move |step| {
+                let reasons = step.reasons.iter().map(Reason::term).collect();
+                tuple([
+                    atom(direction.name()),
+                    step.instruction.term(),
+                    Term::List(reasons),
+                ])
+            })
+        };
+        Term::List(directions.into_iter().flat_map(of_direction).collect())
+    }
+}
+
+/// The scripts for `facts`. `supervisors` are modules, and behaviours, that count as supervisors
+/// besides OTP's and Elixir's own.
+pub fn generate(facts: &Facts, supervisors: &[Atom]) -> Result<Generated, BadAttribute> {
+    let modules = Modules::new(facts, supervisors)?;
+    let mut warnings = Vec::new();
+    let changed = modules.changed(&mut warnings);
+    let up = modules.up(&changed);
+    let down = modules.down(&changed);
+    modules.warn(&mut warnings);
+    let (later, earlier) = (facts.later.clone(), facts.earlier.clone());
+    Ok(Generated {
+        later,
+        earlier,
+        up,
+        down,
+        warnings,
+    })
+}
+
+/// A module of the later version that the script loads.
+struct Loaded<'a> {
+    name: &'a Atom,
+    new: &'a NewModule,
+    steering: Steering,
+}
+
+struct Changed<'a> {
+    loaded: Loaded<'a>,
+    position: u32,
+    changed: &'a ChangedModule,
+    kind: Kind,
+}
+
+/// A changed module as it stands in the scripts.
+struct Replacement<'m, 'a> {
+    module: &'m Changed<'a>,
+    depends: Vec<Atom>,
+    reasons: Vec<Reason>,
+}
+
+struct Modules<'a> {
+    facts: &'a Facts,
+    added: Vec<Loaded<'a>>,
+    changed: Vec<Changed<'a>>,
+    removed: Vec<&'a Atom>,
+}
+
+impl<'a> Modules<'a> {
+    fn new(facts: &'a Facts, supervisors: &[Atom]) -> Result<Self, BadAttribute> {
+        let mut modules = Self {
+            facts,
+            added: Vec::new(),
+            changed: Vec::new(),
+            removed: Vec::new(),
+        };
+        for (position, module) in (0..).zip(&facts.modules) {
+            modules.add(position, module, supervisors)?;
+        }
+        modules
+            .added
+            .sort_by_key(|module| std::cmp::Reverse(module.steering.priority));
+        Ok(modules)
+    }
+
+    fn add(
+        &mut self,
+        position: u32,
+        module: &'a ModuleFacts,
+        supervisors: &[Atom],
+    ) -> Result<(), BadAttribute> {
+        let name = &module.name;
+        let loaded = |new: &'a NewModule| {
+            let steering = Steering::of(name, new.attributes.as_deref().unwrap_or_default())?;
+            Ok(Loaded {
+                name,
+                new,
+                steering,
+            })
+        };
+        match &module.state {
+            ModuleState::Added(new) => self.added.push(loaded(new)?),
+            ModuleState::Changed(changed) => {
+                let kind = kind(name, &changed.new, supervisors);
+                let loaded = loaded(&changed.new)?;
+                self.changed.push(Changed {
+                    loaded,
+                    position,
+                    changed,
+                    kind,
+                });
+            }
+            ModuleState::Removed => self.removed.push(name),
+            ModuleState::Unchanged | ModuleState::Missing => {}
+        }
+        Ok(())
+    }
+
+    /// The changed modules in the order in which they are loaded going up.
+    fn changed(&self, warnings: &mut Vec<Warning>) -> Vec<Replacement<'_, 'a>> {
+        let items: Vec<_> = self.changed.iter().map(Changed::item).collect();
+        let order = order(&items);
+        let name = |&number: &usize| items[number].name.clone();
+        let names = Names {
+            replaced: items.iter().map(|item| item.name).collect(),
+            all: self
+                .facts
+                .modules
+                .iter()
+                .map(|module| &module.name)
+                .collect(),
+        };
+        for cycle in &order.cycles {
+            warnings.push(Warning::Cycle {
+                modules: cycle.iter().map(name).collect(),
+            });
+        }
+        let replacement = |number: usize| {
+            let module = &self.changed[number];
+            let mut depends: Vec<_> = order.together[number].iter().map(name).collect();
+            let mut reasons = module.reasons();
+            names.depends(module, &mut depends, &mut reasons, warnings);
+            reasons.extend(order.reasons[number].iter().cloned());
+            Replacement {
+                module,
+                depends,
+                reasons,
+            }
+        };
+        order.sequence.iter().copied().map(replacement).collect()
+    }
+
+    fn up(&self, changed: &[Replacement<'_, '_>]) -> Vec<Step> {
+        let mut steps = self.applies(changed, Direction::Up, Phase::First);
+        for module in &self.added {
+            steps.push(Step {
+                instruction: Instruction::AddModule(module.name.clone()),
+                reasons: vec![Reason::Added],
+            });
+            steps.extend(module.immediate(Direction::Up));
+        }
+        for replacement in changed {
+            steps.push(replacement.step());
+            steps.extend(replacement.module.loaded.immediate(Direction::Up));
+        }
+        steps.extend(self.removed.iter().map(|module| Step {
+            instruction: Instruction::DeleteModule((*module).clone()),
+            reasons: vec![Reason::Removed],
+        }));
+        steps.extend(
+            changed
+                .iter()
+                .filter_map(|replacement| self.notify(replacement, Direction::Up)),
+        );
+        steps.extend(self.version_change(Direction::Up));
+        steps.extend(self.applies(changed, Direction::Up, Phase::Last));
+        steps
+    }
+
+    fn down(&self, changed: &[Replacement<'_, '_>]) -> Vec<Step> {
+        let mut steps = self.applies(changed, Direction::Down, Phase::First);
+        steps.extend(self.version_change(Direction::Down));
+        let backwards = || changed.iter().rev();
+        steps.extend(
+            backwards().filter_map(|replacement| self.notify(replacement, Direction::Down)),
+        );
+        steps.extend(self.removed.iter().rev().map(|module| Step {
+            instruction: Instruction::AddModule((*module).clone()),
+            reasons: vec![Reason::Removed],
+        }));
+        for replacement in backwards() {
+            steps.push(replacement.step());
+            steps.extend(replacement.module.loaded.immediate(Direction::Down));
+        }
+        for module in self.added.iter().rev() {
+            steps.push(Step {
+                instruction: Instruction::DeleteModule(module.name.clone()),
+                reasons: vec![Reason::Added],
+            });
+            steps.extend(module.immediate(Direction::Down));
+        }
+        steps.extend(self.applies(changed, Direction::Down, Phase::Last));
+        steps
+    }
+
+    fn notify(&self, replacement: &Replacement<'_, '_>, direction: Direction) -> Option<Step> {
+        let function = match direction {
+            Direction::Up => "sup_upgrade_notify",
+            Direction::Down => "sup_downgrade_notify",
+        };
+        let Loaded {
+            name: module, new, ..
+        } = &replacement.module.loaded;
+        let is_supervisor = matches!(replacement.module.kind, Kind::Supervisor(_));
+        if !is_supervisor || !new.interface.exports(function, 2) {
+            return None;
+        }
+        let args = vec![string(&self.facts.earlier), string(&self.facts.later)];
+        Some(apply((*module).clone(), function, args))
+    }
+
+    fn version_change(&self, direction: Direction) -> Option<Step> {
+        let start = self
+            .facts
+            .start
+            .as_ref()
+            .filter(|start| start.version_change)?;
+        let earlier = string(&self.facts.earlier);
+        let from = match direction {
+            Direction::Up => earlier,
+            Direction::Down => tuple([atom("down"), earlier]),
+        };
+        Some(apply(
+            start.module.clone(),
+            "version_change",
+            vec![from, start.args.clone()],
+        ))
+    }
+
+    fn applies(
+        &self,
+        changed: &[Replacement<'_, '_>],
+        direction: Direction,
+        phase: Phase,
+    ) -> Vec<Step> {
+        let changed = changed.iter().map(|replacement| &replacement.module.loaded);
+        let all = self.added.iter().chain(changed);
+        let asked = all.flat_map(|module| &module.steering.applies);
+        sorted(asked.filter(|apply| apply.direction == direction && apply.phase == phase))
+    }
+
+    fn warn(&self, warnings: &mut Vec<Warning>) {
+        let changed = self.changed.iter().map(|module| &module.loaded);
+        for module in self.added.iter().chain(changed) {
+            module.warn(warnings);
+        }
+        let Facts { earlier, later, .. } = self.facts;
+        let touched = self.added.iter().map(|module| module.name);
+        let touched = touched.chain(self.changed.iter().filter_map(Changed::differs));
+        let modules: Vec<_> = touched
+            .chain(self.removed.iter().copied())
+            .cloned()
+            .collect();
+        if earlier == later && !modules.is_empty() {
+            warnings.push(Warning::SameVersion {
+                vsn: later.clone(),
+                modules,
+            });
+        }
+    }
+}
+
+/// The modules that a dependency may name.
+struct Names<'m> {
+    replaced: HashSet<&'m Atom>,
+    all: HashSet<&'m Atom>,
+}
+
+impl Names<'_> {
+    // OTP refuses a dependency on a module that the script does not load. An added one is loaded before
+    // all others anyway, and going down it is one that the script deletes.
+    fn depends(
+        &self,
+        module: &Changed<'_>,
+        depends: &mut Vec<Atom>,
+        reasons: &mut Vec<Reason>,
+        warnings: &mut Vec<Warning>,
+    ) {
+        let mut seen: HashSet<_> = depends.iter().cloned().collect();
+        seen.insert(module.loaded.name.clone());
+        for name in &module.loaded.steering.depends {
+            if !seen.insert(name.clone()) {
+                continue;
+            }
+            if self.replaced.contains(name) {
+                depends.push(name.clone());
+                continue;
+            }
+            reasons.push(Reason::DroppedDepends(name.clone()));
+            if !self.all.contains(name) {
+                let (module, depends) = (module.loaded.name.clone(), name.clone());
+                warnings.push(Warning::DroppedDepends { module, depends });
+            }
+        }
+    }
+}
+
+impl Changed<'_> {
+    fn item(&self) -> Item<'_> {
+        Item {
+            position: self.position,
+            name: self.loaded.name,
+            changed: self.changed,
+            priority: self.loaded.steering.priority,
+            depends: &self.loaded.steering.depends,
+        }
+    }
+
+    fn differs(&self) -> Option<&Atom> {
+        (!self.changed.change.is_empty()).then_some(self.loaded.name)
+    }
+
+    fn reasons(&self) -> Vec<Reason> {
+        let ChangedModule { change, old, new } = self.changed;
+        let mut reasons = Vec::new();
+        reasons.extend(change.old_missing.then_some(Reason::NoEarlierFile));
+        reasons.extend(change.code.then_some(Reason::Code));
+        reasons.extend(change.attributes.iter().cloned().map(Reason::Attribute));
+        reasons.extend(change.is_empty().then_some(Reason::AllModules));
+        if !change.old_missing {
+            let (old, new) = (&old.exports, &new.interface.exports);
+            reasons.extend(without(new, old).map(Reason::ExportAdded));
+            reasons.extend(without(old, new).map(Reason::ExportRemoved));
+        }
+        match &self.kind {
+            Kind::Supervisor(reason) => reasons.push(reason.clone()),
+            Kind::Update(function) => reasons.push(Reason::Exports(function.clone())),
+            Kind::Plain => {}
+        }
+        reasons.extend(
+            self.loaded
+                .steering
+                .told
+                .iter()
+                .map(|attribute| Reason::Steered(attribute)),
+        );
+        reasons
+    }
+}
+
+/// How many functions that come or go are told of one module.
+const TOLD: usize = 16;
+
+fn without<'f>(all: &'f [Function], other: &'f [Function]) -> impl Iterator<Item = Function> + 'f {
+    all.iter()
+        .filter(|function| other.binary_search(function).is_err())
+        .take(TOLD)
+        .cloned()
+}
+
+impl Replacement<'_, '_> {
+    fn step(&self) -> Step {
+        Step {
+            instruction: self.instruction(),
+            reasons: self.reasons.clone(),
+        }
+    }
+
+    fn instruction(&self) -> Instruction {
+        let Loaded {
+            name: module,
+            steering,
+            ..
+        } = &self.module.loaded;
+        let (module, depends) = ((*module).clone(), self.depends.clone());
+        let purge = steering.purge.unwrap_or_default();
+        let extra = || steering.extra.clone().unwrap_or(Term::List(Vec::new()));
+        match self.module.kind {
+            Kind::Plain => Instruction::LoadModule {
+                module,
+                purge,
+                depends,
+            },
+            Kind::Supervisor(_) => Instruction::Update {
+                module,
+                supervisor: true,
+                timeout: steering.timeout.clone().unwrap_or(Timeout::Default),
+                extra: Term::List(Vec::new()),
+                purge,
+                depends,
+            },
+            Kind::Update(_) => Instruction::Update {
+                module,
+                supervisor: false,
+                timeout: steering.timeout.clone().unwrap_or(Timeout::Infinity),
+                extra: extra(),
+                purge,
+                depends,
+            },
+        }
+    }
+}
+
+impl Loaded<'_> {
+    fn immediate(&self, direction: Direction) -> Vec<Step> {
+        let asked = self.steering.applies.iter();
+        sorted(
+            asked.filter(|apply| apply.direction == direction && apply.phase == Phase::Immediate),
+        )
+    }
+
+    fn warn(&self, warnings: &mut Vec<Warning>) {
+        let exports = |name, arity| self.new.interface.exports(name, arity);
+        let module = || self.name.clone();
+        if self.new.loads_nif {
+            warnings.push(Warning::LoadsNif { module: module() });
+        }
+        if self.new.on_load {
+            warnings.push(Warning::OnLoad { module: module() });
+        }
+        if exports("__protocol__", 1) && exports("impl_for", 1) {
+            warnings.push(Warning::Protocol { module: module() });
+        }
+        if exports("__impl__", 1) {
+            warnings.push(Warning::ProtocolImplementation { module: module() });
+        }
+    }
+}
+
+fn sorted<'s>(applies: impl Iterator<Item = &'s Apply>) -> Vec<Step> {
+    let mut applies: Vec<_> = applies.collect();
+    applies.sort_by_key(|apply| apply.number);
+    let step = |apply: &Apply| Step {
+        instruction: Instruction::Apply(apply.mfa.clone()),
+        reasons: vec![Reason::Steered(apply.attribute)],
+    };
+    applies.into_iter().map(step).collect()
+}
+
+fn apply(module: Atom, function: &'static str, args: Vec<Term>) -> Step {
+    let exported = Function {
+        name: name(function),
+        arity: 2,
+    };
+    Step {
+        instruction: Instruction::Apply(Mfa {
+            module,
+            function: name(function),
+            args,
+        }),
+        reasons: vec![Reason::Exports(exported)],
+    }
+}

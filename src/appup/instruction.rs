@@ -1,0 +1,191 @@
+//! High-level instructions, as appup(5) describes them, of the kinds that generation makes.
+
+use super::shape::{atom, tuple};
+use crate::term::{Atom, Term};
+
+/// The way a script goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From the earlier to the later version.
+    Up,
+    /// From the later to the earlier version.
+    Down,
+}
+
+impl Direction {
+    /// `up` or `down`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Down => "down",
+        }
+    }
+}
+
+/// What happens to processes that run old code.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Purge {
+    /// They are left alone.
+    Soft,
+    /// They are killed.
+    #[default]
+    Brutal,
+}
+
+impl Purge {
+    fn term(self) -> Term {
+        match self {
+            Self::Soft => atom("soft_purge"),
+            Self::Brutal => atom("brutal_purge"),
+        }
+    }
+}
+
+/// How long a process may take to stop at a safe point.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Timeout {
+    /// The default of `sys`, five seconds.
+    Default,
+    /// As long as it takes.
+    Infinity,
+    /// So many milliseconds.
+    Milliseconds(u64),
+}
+
+impl Timeout {
+    fn term(&self) -> Term {
+        match self {
+            Self::Default => atom("default"),
+            Self::Infinity => atom("infinity"),
+            Self::Milliseconds(n) => {
+                i64::try_from(*n).map_or_else(|_| atom("infinity"), Term::Integer)
+            }
+        }
+    }
+}
+
+/// A call of a function.
+#[derive(Clone, Debug)]
+pub struct Mfa {
+    /// Its module.
+    pub module: Atom,
+    /// Its name.
+    pub function: Atom,
+    /// Its arguments.
+    pub args: Vec<Term>,
+}
+
+impl Mfa {
+    /// `{Module, Function, Args}`.
+    pub fn term(&self) -> Term {
+        let (module, function) = (self.module.clone(), self.function.clone());
+        tuple([
+            Term::Atom(module),
+            Term::Atom(function),
+            Term::List(self.args.clone()),
+        ])
+    }
+}
+
+/// A high-level instruction.
+#[derive(Clone, Debug)]
+pub enum Instruction {
+    /// Loads a module that was not there.
+    AddModule(Atom),
+    /// Unloads a module that will not be there.
+    DeleteModule(Atom),
+    /// Loads a module whose processes need no help.
+    LoadModule {
+        /// The module.
+        module: Atom,
+        /// Before and after loading.
+        purge: (Purge, Purge),
+        /// Modules that are replaced together with it.
+        depends: Vec<Atom>,
+    },
+    /// Loads a module and has its processes change their state.
+    Update {
+        /// The module.
+        module: Atom,
+        /// Whether it is a supervisor: its processes change state after loading, either way.
+        supervisor: bool,
+        /// For its processes to stop.
+        timeout: Timeout,
+        /// The last argument of `code_change`.
+        extra: Term,
+        /// Before and after loading.
+        purge: (Purge, Purge),
+        /// Modules that are replaced together with it.
+        depends: Vec<Atom>,
+    },
+    /// Calls a function.
+    Apply(Mfa),
+}
+
+impl Instruction {
+    /// The instruction in the shortest form that says the same.
+    pub fn term(&self) -> Term {
+        match self {
+            Self::AddModule(module) => tuple([atom("add_module"), Term::Atom(module.clone())]),
+            Self::DeleteModule(module) => {
+                tuple([atom("delete_module"), Term::Atom(module.clone())])
+            }
+            Self::LoadModule {
+                module,
+                purge,
+                depends,
+            } => load_module(module, *purge, depends),
+            Self::Update { .. } => self.update(),
+            Self::Apply(mfa) => tuple([atom("apply"), mfa.term()]),
+        }
+    }
+
+    fn update(&self) -> Term {
+        let Self::Update {
+            module,
+            supervisor,
+            timeout,
+            extra,
+            purge,
+            depends,
+        } = self
+        else {
+            return self.term();
+        };
+        let mut fields = vec![atom("update"), Term::Atom(module.clone())];
+        let usual = *purge == Default::default();
+        let change = tuple([atom("advanced"), extra.clone()]);
+        let purge = [purge.0.term(), purge.1.term()];
+        match (supervisor, timeout, usual) {
+            (true, Timeout::Default, true) if depends.is_empty() => fields.push(atom("supervisor")),
+            (false, Timeout::Default, true) if depends.is_empty() => fields.push(change),
+            (false, Timeout::Default, true) => fields.extend([change, modules(depends)]),
+            (false, Timeout::Default, false) => {
+                fields.push(change);
+                fields.extend(purge);
+                fields.push(modules(depends));
+            }
+            (supervisor, timeout, _) => {
+                fields.extend(supervisor.then(|| atom("static")));
+                fields.extend([timeout.term(), change]);
+                fields.extend(purge);
+                fields.push(modules(depends));
+            }
+        }
+        Term::Tuple(fields)
+    }
+}
+
+fn load_module(module: &Atom, purge: (Purge, Purge), depends: &[Atom]) -> Term {
+    let mut fields = vec![atom("load_module"), Term::Atom(module.clone())];
+    if purge != Default::default() {
+        fields.extend([purge.0.term(), purge.1.term(), modules(depends)]);
+    } else if !depends.is_empty() {
+        fields.push(modules(depends));
+    }
+    Term::Tuple(fields)
+}
+
+fn modules(names: &[Atom]) -> Term {
+    Term::List(names.iter().cloned().map(Term::Atom).collect())
+}

@@ -1,0 +1,143 @@
+//! Why an instruction is in a script.
+
+use std::fmt;
+
+use super::facts::Function;
+use super::shape::{atom, tuple};
+use crate::term::{Atom, Term};
+
+/// Why an instruction is there, or stands where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The module is in the later version only.
+    Added,
+    /// The module is in the earlier version only.
+    Removed,
+    /// Its code differs.
+    Code,
+    /// This attribute differs.
+    Attribute(Atom),
+    /// There is no earlier file to compare with.
+    NoEarlierFile,
+    /// It does not differ: every module is asked for.
+    AllModules,
+    /// It exports a function that the earlier one did not.
+    ExportAdded(Function),
+    /// It no longer exports a function.
+    ExportRemoved(Function),
+    /// It names this behaviour, which makes it a supervisor.
+    Behaviour(Atom),
+    /// It is listed as a supervisor.
+    Listed,
+    /// Its attributes are stripped, it calls this and exports `init/1`: a supervisor.
+    Calls(Atom, Function),
+    /// It exports this.
+    Exports(Function),
+    /// This attribute asks for it.
+    Steered(&'static str),
+    /// It goes before another module, which calls a function that it adds.
+    AddsFor(Atom, Function),
+    /// It goes after another module, which calls a function that it removes.
+    RemovesFrom(Atom, Function),
+    /// It goes before another module, which names it.
+    NamedBy(Atom),
+    /// It goes before another module, which names it in `knit_depends`.
+    DependedOnBy(Atom),
+    /// It and these need each other.
+    Cycle(Vec<Atom>),
+    /// Its `knit_depends` names a module that is not replaced and is left out.
+    DroppedDepends(Atom),
+}
+
+fn function(function: &Function) -> Term {
+    tuple([
+        Term::Atom(function.name.clone()),
+        Term::Integer(function.arity.into()),
+    ])
+}
+
+fn atoms(atoms: &[Atom]) -> Term {
+    Term::List(atoms.iter().cloned().map(Term::Atom).collect())
+}
+
+impl Reason {
+    /// The reason as a term, an atom or a tuple with the reason's name in front.
+    pub fn term(&self) -> Term {
+        let with_atom = |tag, value: &Atom| tuple([atom(tag), Term::Atom(value.clone())]);
+        let mfa = |tag, module: &Atom, f: &Function| {
+            let name = Term::Atom(f.name.clone());
+            let arity = Term::Integer(f.arity.into());
+            tuple([atom(tag), tuple([Term::Atom(module.clone()), name, arity])])
+        };
+        let for_module = |tag, module: &Atom, f: &Function| {
+            tuple([atom(tag), Term::Atom(module.clone()), function(f)])
+        };
+        match self {
+            Self::Added => atom("added"),
+            Self::Removed => atom("removed"),
+            Self::Code => tuple([atom("changed"), atom("code")]),
+            Self::Attribute(name) => tuple([
+                atom("changed"),
+                tuple([atom("attribute"), Term::Atom(name.clone())]),
+            ]),
+            Self::NoEarlierFile => atom("no_earlier_file"),
+            Self::AllModules => atom("all_modules"),
+            Self::ExportAdded(f) => tuple([atom("export_added"), function(f)]),
+            Self::ExportRemoved(f) => tuple([atom("export_removed"), function(f)]),
+            Self::Behaviour(name) => with_atom("behaviour", name),
+            Self::Listed => atom("listed_supervisor"),
+            Self::Calls(module, f) => mfa("calls", module, f),
+            Self::Exports(f) => tuple([atom("exports"), function(f)]),
+            Self::Steered(attribute) => tuple([atom("attribute"), atom(attribute)]),
+            Self::AddsFor(module, f) => for_module("adds_for", module, f),
+            Self::RemovesFrom(module, f) => for_module("removes_from", module, f),
+            Self::NamedBy(module) => with_atom("named_by", module),
+            Self::DependedOnBy(module) => with_atom("depended_on_by", module),
+            Self::Cycle(modules) => tuple([atom("cycle"), atoms(modules)]),
+            Self::DroppedDepends(module) => with_atom("dropped_depends", module),
+        }
+    }
+}
+
+impl fmt::Display for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.name, self.arity)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Added => f.write_str("added"),
+            Self::Removed => f.write_str("removed"),
+            Self::Code => f.write_str("changed: code"),
+            Self::Attribute(name) => write!(f, "changed: attribute {name}"),
+            Self::NoEarlierFile => f.write_str("no earlier file to compare with"),
+            Self::AllModules => f.write_str("unchanged, all modules are asked for"),
+            Self::ExportAdded(function) => write!(f, "exports +{function}"),
+            Self::ExportRemoved(function) => write!(f, "exports -{function}"),
+            Self::Behaviour(name) => write!(f, "behaviour {name}"),
+            Self::Listed => f.write_str("listed as a supervisor"),
+            Self::Calls(module, function) => write!(f, "calls {module}:{function}"),
+            Self::Exports(function) => write!(f, "exports {function}"),
+            Self::Steered(attribute) => write!(f, "attribute {attribute}"),
+            Self::AddsFor(module, function) => {
+                write!(f, "before {module}, which calls {function}, added here")
+            }
+            Self::RemovesFrom(module, function) => {
+                write!(f, "after {module}, which called {function}, removed here")
+            }
+            Self::NamedBy(module) => write!(f, "before {module}, which names it"),
+            Self::DependedOnBy(module) => write!(f, "before {module}, which depends on it"),
+            Self::Cycle(modules) => {
+                f.write_str("needs and is needed by")?;
+                modules.iter().enumerate().try_for_each(|(index, module)| {
+                    write!(f, "{}{module}", if index == 0 { " " } else { ", " })
+                })
+            }
+            Self::DroppedDepends(module) => {
+                write!(f, "does not depend on {module}, which is not replaced")
+            }
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! Module attributes that steer generation: knit's, as `-knit_X` or `-erlrc_X`.
+//!
+//! Where a module has both, `-erlrc_X` holds.
+
+use super::instruction::{Direction, Mfa, Purge, Timeout};
+use super::shape::{as_atom, as_tuple, elements, is_atom, name};
+use crate::term::{Atom, Term};
+
+/// What the attributes of a module ask for.
+#[derive(Clone, Debug, Default)]
+pub struct Steering {
+    /// Higher ones go first.
+    pub priority: i64,
+    /// The last argument of `code_change`, if given.
+    pub extra: Option<Term>,
+    /// Modules to be replaced together with it.
+    pub depends: Vec<Atom>,
+    /// For its processes to stop, if given.
+    pub timeout: Option<Timeout>,
+    /// What happens to processes that run old code, if given.
+    pub purge: Option<(Purge, Purge)>,
+    /// Functions to call.
+    pub applies: Vec<Apply>,
+    /// The attributes that say so, those of calls left out.
+    pub told: Vec<&'static str>,
+}
+
+/// A function to call, and when.
+#[derive(Clone, Debug)]
+pub struct Apply {
+    /// In which script.
+    pub direction: Direction,
+    /// Where in it.
+    pub phase: Phase,
+    /// Lower numbers first within a phase.
+    pub number: i64,
+    /// The call.
+    pub mfa: Mfa,
+    /// The attribute that asks for it.
+    pub attribute: &'static str,
+}
+
+/// Where in a script a function is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Before any module is replaced.
+    First,
+    /// Right after the module that asks for it.
+    Immediate,
+    /// After all.
+    Last,
+}
+
+/// An attribute with a value that it cannot have.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the attribute '{attribute}' of the module '{module}' has a value that it cannot have")]
+pub struct BadAttribute {
+    /// The module.
+    pub module: Atom,
+    /// The attribute.
+    pub attribute: Atom,
+    /// Its value, as the module holds it: a list.
+    pub value: Term,
+}
+
+impl Steering {
+    /// What `attributes`, those of `module`, ask for.
+    pub fn of(module: &Atom, attributes: &[(Atom, Term)]) -> Result<Self, BadAttribute> {
+        let mut steering = Self::default();
+        for (key, names) in KEYS {
+            let Some((attribute, values)) = values(attributes, names) else {
+                continue;
+            };
+            steering
+                .set(*key, attribute, &values)
+                .ok_or_else(|| BadAttribute {
+                    module: module.clone(),
+                    attribute: name(attribute),
+                    value: flat(values),
+                })?;
+            if !matches!(key, Key::Apply) {
+                steering.told.push(attribute);
+            }
+        }
+        Ok(steering)
+    }
+
+    fn set(&mut self, key: Key, attribute: &'static str, values: &[Term]) -> Option<()> {
+        match key {
+            Key::Priority => self.priority = integer(single(values)?)?,
+            Key::Extra => self.extra = Some(extra(values)?),
+            Key::Depends => {
+                for value in values {
+                    depends(value, &mut self.depends)?;
+                }
+            }
+            Key::Timeout => self.timeout = Some(timeout(single(values)?)?),
+            Key::Purge => self.purge = Some(purge_pair(single(values)?)?),
+            Key::Apply => {
+                for value in values {
+                    for item in elements(value)? {
+                        self.applies.push(apply(&item, attribute)?);
+                    }
+                }
+            }
+        }
+        Some(())
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Key {
+    Priority,
+    Extra,
+    Depends,
+    Timeout,
+    Purge,
+    Apply,
+}
+
+const KEYS: &[(Key, [&str; 2])] = &[
+    (Key::Priority, ["erlrc_priority", "knit_priority"]),
+    (Key::Extra, ["erlrc_extra", "knit_extra"]),
+    (Key::Depends, ["erlrc_depends", "knit_depends"]),
+    (Key::Timeout, ["erlrc_timeout", "knit_timeout"]),
+    (Key::Purge, ["erlrc_purge", "knit_purge"]),
+    (Key::Apply, ["erlrc_apply", "knit_apply"]),
+];
+
+/// The values of the first of `names` that the module has; one for each time it is written. The
+/// compiler puts a value that is no list into one.
+fn values(
+    attributes: &[(Atom, Term)],
+    names: &[&'static str; 2],
+) -> Option<(&'static str, Vec<Term>)> {
+    names.iter().find_map(|name| {
+        let of_name = attributes
+            .iter()
+            .filter(|(attribute, _)| attribute.as_str() == *name);
+        let values: Vec<_> = of_name.map(|(_, value)| value.clone()).collect();
+        (!values.is_empty()).then_some((*name, values))
+    })
+}
+
+/// The values as `module_info(attributes)` would show them for one attribute.
+fn flat(values: Vec<Term>) -> Term {
+    Term::List(
+        values
+            .iter()
+            .flat_map(|value| elements(value).unwrap_or_else(|| vec![value.clone()]))
+            .collect(),
+    )
+}
+
+fn single(values: &[Term]) -> Option<Term> {
+    match values {
+        [value] => <[Term; 1]>::try_from(elements(value)?)
+            .ok()
+            .map(|[value]| value),
+        _ => None,
+    }
+}
+
+// A list of one element and that element alone look the same in a module: it is the element, as knit
+// has it. Other lists can only have been written as lists.
+fn extra(values: &[Term]) -> Option<Term> {
+    single(values).or_else(|| match values {
+        [list] => elements(list).map(|_| list.clone()),
+        _ => None,
+    })
+}
+
+fn integer(term: Term) -> Option<i64> {
+    match term {
+        Term::Integer(integer) => Some(integer),
+        _ => None,
+    }
+}
+
+// Two levels: the list of the attribute and lists in it, which knit flattens.
+fn depends(value: &Term, found: &mut Vec<Atom>) -> Option<()> {
+    for item in elements(value)? {
+        match &item {
+            Term::Atom(module) => found.push(module.clone()),
+            Term::List(items) => {
+                for item in items {
+                    found.push(as_atom(item)?.clone());
+                }
+            }
+            _ => return None,
+        }
+    }
+    Some(())
+}
+
+fn timeout(term: Term) -> Option<Timeout> {
+    match term {
+        Term::Integer(n) if n > 0 => u64::try_from(n).ok().map(Timeout::Milliseconds),
+        term if is_atom(&term, "default") => Some(Timeout::Default),
+        term if is_atom(&term, "infinity") => Some(Timeout::Infinity),
+        _ => None,
+    }
+}
+
+fn purge(term: &Term) -> Option<Purge> {
+    match as_atom(term)?.as_str() {
+        "soft_purge" => Some(Purge::Soft),
+        "brutal_purge" => Some(Purge::Brutal),
+        _ => None,
+    }
+}
+
+fn purge_pair(term: Term) -> Option<(Purge, Purge)> {
+    match as_tuple(&term) {
+        Some([pre, post]) => Some((purge(pre)?, purge(post)?)),
+        Some(_) => None,
+        None => purge(&term).map(|purge| (purge, purge)),
+    }
+}
+
+fn apply(term: &Term, attribute: &'static str) -> Option<Apply> {
+    let (direction, term) = match as_tuple(term)? {
+        [way, inner] if is_atom(way, "up") => (Direction::Up, inner),
+        [way, inner] if is_atom(way, "down") => (Direction::Down, inner),
+        _ => (Direction::Up, term),
+    };
+    let (phase, number, call) = match as_tuple(term)? {
+        [phase_and_number, call] => {
+            let (phase, number) = phase(phase_and_number)?;
+            (phase, number, call)
+        }
+        _ => (Phase::Last, 0, term),
+    };
+    let mfa = mfa(call)?;
+    Some(Apply {
+        direction,
+        phase,
+        number,
+        mfa,
+        attribute,
+    })
+}
+
+fn phase(term: &Term) -> Option<(Phase, i64)> {
+    let (phase, number) = match as_tuple(term) {
+        Some([phase, Term::Integer(number)]) => (phase, *number),
+        Some(_) => return None,
+        None => (term, 0),
+    };
+    let phase = match as_atom(phase)?.as_str() {
+        "first" => Phase::First,
+        "immediate" => Phase::Immediate,
+        "last" => Phase::Last,
+        _ => return None,
+    };
+    Some((phase, number))
+}
+
+fn mfa(term: &Term) -> Option<Mfa> {
+    let [module, function, args] = as_tuple(term)? else {
+        return None;
+    };
+    let (module, function) = (as_atom(module)?.clone(), as_atom(function)?.clone());
+    Some(Mfa {
+        module,
+        function,
+        args: elements(args)?,
+    })
+}

@@ -1,0 +1,193 @@
+//! What a person should know about a script before it runs, and what to do about it.
+
+use std::fmt;
+
+use super::instruction::Direction;
+use super::shape::{atom, string, tuple};
+use crate::term::{Atom, Term};
+
+/// Something to know about a script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Warning {
+    /// A module that is replaced loads a NIF library.
+    LoadsNif {
+        /// The module.
+        module: Atom,
+    },
+    /// A module that is replaced runs a function when it is loaded.
+    OnLoad {
+        /// The module.
+        module: Atom,
+    },
+    /// An Elixir protocol is replaced.
+    Protocol {
+        /// The module.
+        module: Atom,
+    },
+    /// An implementation of an Elixir protocol comes, goes or is replaced.
+    ProtocolImplementation {
+        /// The module.
+        module: Atom,
+    },
+    /// The `.app` lists a module that has no file.
+    MissingBeam {
+        /// The version whose `.app` it is.
+        vsn: String,
+        /// The module.
+        module: Atom,
+    },
+    /// There is a file of a module that the `.app` does not list.
+    UnlistedBeam {
+        /// The version whose `.app` it is.
+        vsn: String,
+        /// The module, or how the file is called.
+        module: String,
+    },
+    /// Both sides have the same version and differ.
+    SameVersion {
+        /// The version.
+        vsn: String,
+        /// The modules that differ.
+        modules: Vec<Atom>,
+    },
+    /// A module depends on one that the script does not load.
+    DroppedDepends {
+        /// The module.
+        module: Atom,
+        /// What it depends on.
+        depends: Atom,
+    },
+    /// Modules need each other's new code.
+    Cycle {
+        /// The modules.
+        modules: Vec<Atom>,
+    },
+    /// The appup that the application ships does not know the other version.
+    NotCovered {
+        /// The other version.
+        vsn: String,
+        /// Which way was asked for.
+        direction: Direction,
+    },
+}
+
+impl Warning {
+    /// The warning as a tuple with its name in front.
+    pub fn term(&self) -> Term {
+        let of_module = |tag, module: &Atom| tuple([atom(tag), Term::Atom(module.clone())]);
+        let atoms =
+            |modules: &[Atom]| Term::List(modules.iter().cloned().map(Term::Atom).collect());
+        match self {
+            Self::LoadsNif { module } => of_module("loads_nif", module),
+            Self::OnLoad { module } => of_module("on_load", module),
+            Self::Protocol { module } => of_module("protocol", module),
+            Self::ProtocolImplementation { module } => of_module("protocol_implementation", module),
+            Self::MissingBeam { vsn, module } => tuple([
+                atom("missing_beam"),
+                string(vsn),
+                Term::Atom(module.clone()),
+            ]),
+            Self::UnlistedBeam { vsn, module } => {
+                let module = Atom::new(module).map_or_else(|| string(module), Term::Atom);
+                tuple([atom("unlisted_beam"), string(vsn), module])
+            }
+            Self::SameVersion { vsn, modules } => {
+                tuple([atom("same_version"), string(vsn), atoms(modules)])
+            }
+            Self::DroppedDepends { module, depends } => {
+                let (module, depends) = (module.clone(), depends.clone());
+                tuple([
+                    atom("dropped_depends"),
+                    Term::Atom(module),
+                    Term::Atom(depends),
+                ])
+            }
+            Self::Cycle { modules } => tuple([atom("cycle"), atoms(modules)]),
+            Self::NotCovered { vsn, direction } => tuple([
+                atom("appup_not_covering"),
+                atom(direction.name()),
+                string(vsn),
+            ]),
+        }
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LoadsNif { module } => write!(
+                f,
+                "{module} loads a NIF library, which must have an upgrade callback and a path of its \
+                 own in each version: otherwise keep the module as it is or restart the application"
+            ),
+            Self::OnLoad { module } => write!(
+                f,
+                "{module} has an -on_load function, which runs again and must return ok: try it on a \
+                 node that may fail"
+            ),
+            Self::Protocol { module } => write!(
+                f,
+                "{module} is an Elixir protocol, and what a release runs is its consolidated copy \
+                 elsewhere: build that again and load it after the upgrade"
+            ),
+            Self::ProtocolImplementation { module } => write!(
+                f,
+                "{module} implements an Elixir protocol, whose consolidated copy does not know what is \
+                 added or removed: build that again and load it after the upgrade"
+            ),
+            Self::MissingBeam { vsn, module } => write!(
+                f,
+                "version {vsn} lists the module {module} but has no file of it, which is left out: \
+                 build it or take it out of the .app file"
+            ),
+            Self::UnlistedBeam { vsn, module } => write!(
+                f,
+                "version {vsn} has a file of the module {module} but does not list it, and it is left \
+                 out: add it to modules in the .app file or delete the file"
+            ),
+            Self::SameVersion { vsn, modules } => write!(
+                f,
+                "both sides are version {vsn} and differ in {}: give the later one a version of its own",
+                list(modules)
+            ),
+            Self::DroppedDepends { module, depends } => write!(
+                f,
+                "{module} depends on {depends}, which the script does not replace: no need to name it, \
+                 or the name is wrong"
+            ),
+            Self::Cycle { modules } => write!(
+                f,
+                "{} need each other's new functions and are replaced together: none of their processes \
+                 runs meanwhile",
+                list(modules)
+            ),
+            Self::NotCovered { vsn, direction } => {
+                let way = match direction {
+                    Direction::Up => "from",
+                    Direction::Down => "to",
+                };
+                write!(
+                    f,
+                    "the appup that is shipped has nothing {way} version {vsn}, a generated one takes \
+                     its place: add the version to it or take the file away"
+                )
+            }
+        }
+    }
+}
+
+/// At most ten names, and how many more there are.
+fn list(modules: &[Atom]) -> String {
+    const SHOWN: usize = 10;
+    let mut text = String::new();
+    for (index, module) in modules.iter().take(SHOWN).enumerate() {
+        if index > 0 {
+            text.push_str(", ");
+        }
+        text.push_str(module.as_str());
+    }
+    if modules.len() > SHOWN {
+        text.push_str(&format!(" and {} more", modules.len() - SHOWN));
+    }
+    text
+}
