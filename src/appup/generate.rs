@@ -7,7 +7,6 @@ use super::instruction::{Direction, Instruction, Mfa, Timeout};
 use super::kind::{Kind, kind};
 use super::order::{Item, order};
 use super::reason::Reason;
-use super::shape::{atom, name, string, tuple};
 use super::steering::{Apply, BadAttribute, Phase, Steering};
 use super::warning::Warning;
 use crate::term::{Atom, Term};
@@ -49,12 +48,16 @@ impl Generated {
     pub fn appup(&self) -> Term {
         let script = |steps: &[Step]| {
             let instructions = steps.iter().map(|step| step.instruction.term()).collect();
-            Term::List(vec![tuple([
-                string(&self.earlier),
+            Term::List(vec![Term::tuple([
+                Term::string(&self.earlier),
                 Term::List(instructions),
             ])])
         };
-        tuple([string(&self.later), script(&self.up), script(&self.down)])
+        Term::tuple([
+            Term::string(&self.later),
+            script(&self.up),
+            script(&self.down),
+        ])
     }
 
     /// `[{up | down, Instruction, [Reason]}]`.
@@ -63,8 +66,8 @@ impl Generated {
         let of_direction = |direction: Direction| {
             self.script(direction).iter().map(move |step| {
                 let reasons = step.reasons.iter().map(Reason::term).collect();
-                tuple([
-                    atom(direction.name()),
+                Term::tuple([
+                    Term::atom(direction.name()),
                     step.instruction.term(),
                     Term::List(reasons),
                 ])
@@ -270,7 +273,10 @@ impl<'a> Modules<'a> {
         if !is_supervisor || !new.interface.exports(function, 2) {
             return None;
         }
-        let args = vec![string(&self.facts.earlier), string(&self.facts.later)];
+        let args = vec![
+            Term::string(&self.facts.earlier),
+            Term::string(&self.facts.later),
+        ];
         Some(apply((*module).clone(), function, args))
     }
 
@@ -280,10 +286,10 @@ impl<'a> Modules<'a> {
             .start
             .as_ref()
             .filter(|start| start.version_change)?;
-        let earlier = string(&self.facts.earlier);
+        let earlier = Term::string(&self.facts.earlier);
         let from = match direction {
             Direction::Up => earlier,
-            Direction::Down => tuple([atom("down"), earlier]),
+            Direction::Down => Term::tuple([Term::atom("down"), earlier]),
         };
         Some(apply(
             start.module.clone(),
@@ -494,13 +500,13 @@ fn sorted<'s>(applies: impl Iterator<Item = &'s Apply>) -> Vec<Step> {
 
 fn apply(module: Atom, function: &'static str, args: Vec<Term>) -> Step {
     let exported = Function {
-        name: name(function),
+        name: Atom::of(function),
         arity: 2,
     };
     Step {
         instruction: Instruction::Apply(Mfa {
             module,
-            function: name(function),
+            function: Atom::of(function),
             args,
         }),
         reasons: vec![Reason::Exports(exported)],

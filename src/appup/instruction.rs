@@ -1,6 +1,5 @@
 //! High-level instructions, as appup(5) describes them, of the kinds that generation makes.
 
-use super::shape::{atom, tuple};
 use crate::term::{Atom, Term};
 
 /// The way a script goes.
@@ -35,8 +34,8 @@ pub enum Purge {
 impl Purge {
     fn term(self) -> Term {
         match self {
-            Self::Soft => atom("soft_purge"),
-            Self::Brutal => atom("brutal_purge"),
+            Self::Soft => Term::atom("soft_purge"),
+            Self::Brutal => Term::atom("brutal_purge"),
         }
     }
 }
@@ -55,10 +54,10 @@ pub enum Timeout {
 impl Timeout {
     fn term(&self) -> Term {
         match self {
-            Self::Default => atom("default"),
-            Self::Infinity => atom("infinity"),
+            Self::Default => Term::atom("default"),
+            Self::Infinity => Term::atom("infinity"),
             Self::Milliseconds(n) => {
-                i64::try_from(*n).map_or_else(|_| atom("infinity"), Term::Integer)
+                i64::try_from(*n).map_or_else(|_| Term::atom("infinity"), Term::Integer)
             }
         }
     }
@@ -79,7 +78,7 @@ impl Mfa {
     /// `{Module, Function, Args}`.
     pub fn term(&self) -> Term {
         let (module, function) = (self.module.clone(), self.function.clone());
-        tuple([
+        Term::tuple([
             Term::Atom(module),
             Term::Atom(function),
             Term::List(self.args.clone()),
@@ -126,9 +125,11 @@ impl Instruction {
     /// The instruction in the shortest form that says the same.
     pub fn term(&self) -> Term {
         match self {
-            Self::AddModule(module) => tuple([atom("add_module"), Term::Atom(module.clone())]),
+            Self::AddModule(module) => {
+                Term::tuple([Term::atom("add_module"), Term::Atom(module.clone())])
+            }
             Self::DeleteModule(module) => {
-                tuple([atom("delete_module"), Term::Atom(module.clone())])
+                Term::tuple([Term::atom("delete_module"), Term::Atom(module.clone())])
             }
             Self::LoadModule {
                 module,
@@ -136,7 +137,7 @@ impl Instruction {
                 depends,
             } => load_module(module, *purge, depends),
             Self::Update { .. } => self.update(),
-            Self::Apply(mfa) => tuple([atom("apply"), mfa.term()]),
+            Self::Apply(mfa) => Term::tuple([Term::atom("apply"), mfa.term()]),
         }
     }
 
@@ -152,12 +153,14 @@ impl Instruction {
         else {
             return self.term();
         };
-        let mut fields = vec![atom("update"), Term::Atom(module.clone())];
+        let mut fields = vec![Term::atom("update"), Term::Atom(module.clone())];
         let usual = *purge == Default::default();
-        let change = tuple([atom("advanced"), extra.clone()]);
+        let change = Term::tuple([Term::atom("advanced"), extra.clone()]);
         let purge = [purge.0.term(), purge.1.term()];
         match (supervisor, timeout, usual) {
-            (true, Timeout::Default, true) if depends.is_empty() => fields.push(atom("supervisor")),
+            (true, Timeout::Default, true) if depends.is_empty() => {
+                fields.push(Term::atom("supervisor"))
+            }
             (false, Timeout::Default, true) if depends.is_empty() => fields.push(change),
             (false, Timeout::Default, true) => fields.extend([change, modules(depends)]),
             (false, Timeout::Default, false) => {
@@ -166,7 +169,7 @@ impl Instruction {
                 fields.push(modules(depends));
             }
             (supervisor, timeout, _) => {
-                fields.extend(supervisor.then(|| atom("static")));
+                fields.extend(supervisor.then(|| Term::atom("static")));
                 fields.extend([timeout.term(), change]);
                 fields.extend(purge);
                 fields.push(modules(depends));
@@ -177,7 +180,7 @@ impl Instruction {
 }
 
 fn load_module(module: &Atom, purge: (Purge, Purge), depends: &[Atom]) -> Term {
-    let mut fields = vec![atom("load_module"), Term::Atom(module.clone())];
+    let mut fields = vec![Term::atom("load_module"), Term::Atom(module.clone())];
     if purge != Default::default() {
         fields.extend([purge.0.term(), purge.1.term(), modules(depends)]);
     } else if !depends.is_empty() {

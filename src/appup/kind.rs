@@ -2,8 +2,7 @@
 
 use super::facts::{Function, NewModule};
 use super::reason::Reason;
-use super::shape::{as_atom, elements, name};
-use crate::term::Atom;
+use crate::term::{Atom, Term};
 
 /// What kind of instruction a module needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +44,7 @@ pub fn kind(module: &Atom, new: &NewModule, listed: &[Atom]) -> Kind {
         .find(|(name, arity)| new.interface.exports(name, *arity));
     exported.map_or(Kind::Plain, |&(function, arity)| {
         Kind::Update(Function {
-            name: name(function),
+            name: Atom::of(function),
             arity,
         })
     })
@@ -59,12 +58,9 @@ fn supervisor(module: &Atom, new: &NewModule, listed: &[Atom]) -> Option<Reason>
     if let Some(attributes) = &new.attributes {
         let behaviours = attributes
             .iter()
-            .filter(|(name, _)| matches!(name.as_str(), "behaviour" | "behavior"))
-            .flat_map(|(_, value)| elements(value).unwrap_or_default());
-        let names: Vec<_> = behaviours
-            .filter_map(|behaviour| as_atom(&behaviour).cloned())
-            .collect();
-        return names.into_iter().find(is_supervisor).map(Reason::Behaviour);
+            .filter(|(name, _)| matches!(name.as_str(), "behaviour" | "behavior"));
+        let names = behaviours.flat_map(|(_, value)| atoms(value));
+        return names.filter(is_supervisor).map(Reason::Behaviour).next();
     }
     let exports = |(name, arity): &(&str, u32)| new.interface.exports(name, *arity);
     if !new.interface.exports("init", 1) || SERVER_CALLBACKS.iter().any(exports) {
@@ -76,9 +72,17 @@ fn supervisor(module: &Atom, new: &NewModule, listed: &[Atom]) -> Option<Reason>
         .find(|(module, _)| is_supervisor(module));
     started.map(|(module, arity)| {
         let function = Function {
-            name: name("start_link"),
+            name: Atom::of("start_link"),
             arity: *arity,
         };
         Reason::Calls(module.clone(), function)
     })
+}
+
+fn atoms(list: &Term) -> Vec<Atom> {
+    let elements = list.elements().unwrap_or_default();
+    elements
+        .iter()
+        .filter_map(|element| element.as_atom().cloned())
+        .collect()
 }

@@ -3,6 +3,7 @@
 //! Generation is a pure function of [`Facts`]; must not do I/O. What reads the modules is
 //! [`crate::beam`].
 
+mod check;
 pub mod facts;
 mod generate;
 mod graph;
@@ -10,7 +11,7 @@ mod instruction;
 mod kind;
 mod order;
 mod reason;
-mod shape;
+mod shipped;
 mod steering;
 mod warning;
 
@@ -18,5 +19,6 @@ pub use facts::Facts;
 pub use generate::{Generated, Step, generate};
 pub use instruction::{Direction, Instruction, Mfa, Purge, Timeout};
 pub use reason::Reason;
+pub use shipped::{Shipped, ShippedError};
 pub use steering::BadAttribute;
 pub use warning::Warning;

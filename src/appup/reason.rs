@@ -3,7 +3,6 @@
 use std::fmt;
 
 use super::facts::Function;
-use super::shape::{atom, tuple};
 use crate::term::{Atom, Term};
 
 /// Why an instruction is there, or stands where it stands.
@@ -50,7 +49,7 @@ pub enum Reason {
 }
 
 fn function(function: &Function) -> Term {
-    tuple([
+    Term::tuple([
         Term::Atom(function.name.clone()),
         Term::Integer(function.arity.into()),
     ])
@@ -63,37 +62,43 @@ fn atoms(atoms: &[Atom]) -> Term {
 impl Reason {
     /// The reason as a term, an atom or a tuple with the reason's name in front.
     pub fn term(&self) -> Term {
-        let with_atom = |tag, value: &Atom| tuple([atom(tag), Term::Atom(value.clone())]);
+        let with_atom =
+            |tag, value: &Atom| Term::tuple([Term::atom(tag), Term::Atom(value.clone())]);
         let mfa = |tag, module: &Atom, f: &Function| {
             let name = Term::Atom(f.name.clone());
             let arity = Term::Integer(f.arity.into());
-            tuple([atom(tag), tuple([Term::Atom(module.clone()), name, arity])])
+            Term::tuple([
+                Term::atom(tag),
+                Term::tuple([Term::Atom(module.clone()), name, arity]),
+            ])
         };
         let for_module = |tag, module: &Atom, f: &Function| {
-            tuple([atom(tag), Term::Atom(module.clone()), function(f)])
+            Term::tuple([Term::atom(tag), Term::Atom(module.clone()), function(f)])
         };
         match self {
-            Self::Added => atom("added"),
-            Self::Removed => atom("removed"),
-            Self::Code => tuple([atom("changed"), atom("code")]),
-            Self::Attribute(name) => tuple([
-                atom("changed"),
-                tuple([atom("attribute"), Term::Atom(name.clone())]),
+            Self::Added => Term::atom("added"),
+            Self::Removed => Term::atom("removed"),
+            Self::Code => Term::tuple([Term::atom("changed"), Term::atom("code")]),
+            Self::Attribute(name) => Term::tuple([
+                Term::atom("changed"),
+                Term::tuple([Term::atom("attribute"), Term::Atom(name.clone())]),
             ]),
-            Self::NoEarlierFile => atom("no_earlier_file"),
-            Self::AllModules => atom("all_modules"),
-            Self::ExportAdded(f) => tuple([atom("export_added"), function(f)]),
-            Self::ExportRemoved(f) => tuple([atom("export_removed"), function(f)]),
+            Self::NoEarlierFile => Term::atom("no_earlier_file"),
+            Self::AllModules => Term::atom("all_modules"),
+            Self::ExportAdded(f) => Term::tuple([Term::atom("export_added"), function(f)]),
+            Self::ExportRemoved(f) => Term::tuple([Term::atom("export_removed"), function(f)]),
             Self::Behaviour(name) => with_atom("behaviour", name),
-            Self::Listed => atom("listed_supervisor"),
+            Self::Listed => Term::atom("listed_supervisor"),
             Self::Calls(module, f) => mfa("calls", module, f),
-            Self::Exports(f) => tuple([atom("exports"), function(f)]),
-            Self::Steered(attribute) => tuple([atom("attribute"), atom(attribute)]),
+            Self::Exports(f) => Term::tuple([Term::atom("exports"), function(f)]),
+            Self::Steered(attribute) => {
+                Term::tuple([Term::atom("attribute"), Term::atom(attribute)])
+            }
             Self::AddsFor(module, f) => for_module("adds_for", module, f),
             Self::RemovesFrom(module, f) => for_module("removes_from", module, f),
             Self::NamedBy(module) => with_atom("named_by", module),
             Self::DependedOnBy(module) => with_atom("depended_on_by", module),
-            Self::Cycle(modules) => tuple([atom("cycle"), atoms(modules)]),
+            Self::Cycle(modules) => Term::tuple([Term::atom("cycle"), atoms(modules)]),
             Self::DroppedDepends(module) => with_atom("dropped_depends", module),
         }
     }

@@ -3,7 +3,6 @@
 //! Where a module has both, `-erlrc_X` holds.
 
 use super::instruction::{Direction, Mfa, Purge, Timeout};
-use super::shape::{as_atom, as_tuple, elements, is_atom, name};
 use crate::term::{Atom, Term};
 
 /// What the attributes of a module ask for.
@@ -75,7 +74,7 @@ impl Steering {
                 .set(*key, attribute, &values)
                 .ok_or_else(|| BadAttribute {
                     module: module.clone(),
-                    attribute: name(attribute),
+                    attribute: Atom::of(attribute),
                     value: flat(values),
                 })?;
             if !matches!(key, Key::Apply) {
@@ -98,8 +97,8 @@ impl Steering {
             Key::Purge => self.purge = Some(purge_pair(single(values)?)?),
             Key::Apply => {
                 for value in values {
-                    for item in elements(value)? {
-                        self.applies.push(apply(&item, attribute)?);
+                    for item in value.elements()?.iter() {
+                        self.applies.push(apply(item, attribute)?);
                     }
                 }
             }
@@ -147,16 +146,20 @@ fn flat(values: Vec<Term>) -> Term {
     Term::List(
         values
             .iter()
-            .flat_map(|value| elements(value).unwrap_or_else(|| vec![value.clone()]))
+            .flat_map(|value| {
+                value
+                    .clone()
+                    .into_elements()
+                    .unwrap_or_else(|value| vec![value])
+            })
             .collect(),
     )
 }
 
 fn single(values: &[Term]) -> Option<Term> {
-    match values {
-        [value] => <[Term; 1]>::try_from(elements(value)?)
-            .ok()
-            .map(|[value]| value),
+    let [value] = values else { return None };
+    match value.elements()?.as_ref() {
+        [value] => Some(value.clone()),
         _ => None,
     }
 }
@@ -165,7 +168,7 @@ fn single(values: &[Term]) -> Option<Term> {
 // has it. Other lists can only have been written as lists.
 fn extra(values: &[Term]) -> Option<Term> {
     single(values).or_else(|| match values {
-        [list] => elements(list).map(|_| list.clone()),
+        [list] => list.elements().map(|_| list.clone()),
         _ => None,
     })
 }
@@ -179,12 +182,12 @@ fn integer(term: Term) -> Option<i64> {
 
 // Two levels: the list of the attribute and lists in it, which knit flattens.
 fn depends(value: &Term, found: &mut Vec<Atom>) -> Option<()> {
-    for item in elements(value)? {
-        match &item {
+    for item in value.elements()?.iter() {
+        match item {
             Term::Atom(module) => found.push(module.clone()),
             Term::List(items) => {
                 for item in items {
-                    found.push(as_atom(item)?.clone());
+                    found.push(item.as_atom()?.clone());
                 }
             }
             _ => return None,
@@ -196,14 +199,14 @@ fn depends(value: &Term, found: &mut Vec<Atom>) -> Option<()> {
 fn timeout(term: Term) -> Option<Timeout> {
     match term {
         Term::Integer(n) if n > 0 => u64::try_from(n).ok().map(Timeout::Milliseconds),
-        term if is_atom(&term, "default") => Some(Timeout::Default),
-        term if is_atom(&term, "infinity") => Some(Timeout::Infinity),
+        term if term.is_atom("default") => Some(Timeout::Default),
+        term if term.is_atom("infinity") => Some(Timeout::Infinity),
         _ => None,
     }
 }
 
 fn purge(term: &Term) -> Option<Purge> {
-    match as_atom(term)?.as_str() {
+    match term.as_atom()?.as_str() {
         "soft_purge" => Some(Purge::Soft),
         "brutal_purge" => Some(Purge::Brutal),
         _ => None,
@@ -211,7 +214,7 @@ fn purge(term: &Term) -> Option<Purge> {
 }
 
 fn purge_pair(term: Term) -> Option<(Purge, Purge)> {
-    match as_tuple(&term) {
+    match term.as_tuple() {
         Some([pre, post]) => Some((purge(pre)?, purge(post)?)),
         Some(_) => None,
         None => purge(&term).map(|purge| (purge, purge)),
@@ -219,12 +222,12 @@ fn purge_pair(term: Term) -> Option<(Purge, Purge)> {
 }
 
 fn apply(term: &Term, attribute: &'static str) -> Option<Apply> {
-    let (direction, term) = match as_tuple(term)? {
-        [way, inner] if is_atom(way, "up") => (Direction::Up, inner),
-        [way, inner] if is_atom(way, "down") => (Direction::Down, inner),
+    let (direction, term) = match term.as_tuple()? {
+        [way, inner] if way.is_atom("up") => (Direction::Up, inner),
+        [way, inner] if way.is_atom("down") => (Direction::Down, inner),
         _ => (Direction::Up, term),
     };
-    let (phase, number, call) = match as_tuple(term)? {
+    let (phase, number, call) = match term.as_tuple()? {
         [phase_and_number, call] => {
             let (phase, number) = phase(phase_and_number)?;
             (phase, number, call)
@@ -242,12 +245,12 @@ fn apply(term: &Term, attribute: &'static str) -> Option<Apply> {
 }
 
 fn phase(term: &Term) -> Option<(Phase, i64)> {
-    let (phase, number) = match as_tuple(term) {
+    let (phase, number) = match term.as_tuple() {
         Some([phase, Term::Integer(number)]) => (phase, *number),
         Some(_) => return None,
         None => (term, 0),
     };
-    let phase = match as_atom(phase)?.as_str() {
+    let phase = match phase.as_atom()?.as_str() {
         "first" => Phase::First,
         "immediate" => Phase::Immediate,
         "last" => Phase::Last,
@@ -257,13 +260,13 @@ fn phase(term: &Term) -> Option<(Phase, i64)> {
 }
 
 fn mfa(term: &Term) -> Option<Mfa> {
-    let [module, function, args] = as_tuple(term)? else {
+    let [module, function, args] = term.as_tuple()? else {
         return None;
     };
-    let (module, function) = (as_atom(module)?.clone(), as_atom(function)?.clone());
+    let (module, function) = (module.as_atom()?.clone(), function.as_atom()?.clone());
     Some(Mfa {
         module,
         function,
-        args: elements(args)?,
+        args: args.elements()?.into_owned(),
     })
 }

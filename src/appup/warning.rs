@@ -3,7 +3,6 @@
 use std::fmt;
 
 use super::instruction::Direction;
-use super::shape::{atom, string, tuple};
 use crate::term::{Atom, Term};
 
 /// Something to know about a script.
@@ -74,7 +73,8 @@ pub enum Warning {
 impl Warning {
     /// The warning as a tuple with its name in front.
     pub fn term(&self) -> Term {
-        let of_module = |tag, module: &Atom| tuple([atom(tag), Term::Atom(module.clone())]);
+        let of_module =
+            |tag, module: &Atom| Term::tuple([Term::atom(tag), Term::Atom(module.clone())]);
         let atoms =
             |modules: &[Atom]| Term::List(modules.iter().cloned().map(Term::Atom).collect());
         match self {
@@ -82,31 +82,33 @@ impl Warning {
             Self::OnLoad { module } => of_module("on_load", module),
             Self::Protocol { module } => of_module("protocol", module),
             Self::ProtocolImplementation { module } => of_module("protocol_implementation", module),
-            Self::MissingBeam { vsn, module } => tuple([
-                atom("missing_beam"),
-                string(vsn),
+            Self::MissingBeam { vsn, module } => Term::tuple([
+                Term::atom("missing_beam"),
+                Term::string(vsn),
                 Term::Atom(module.clone()),
             ]),
             Self::UnlistedBeam { vsn, module } => {
-                let module = Atom::new(module).map_or_else(|| string(module), Term::Atom);
-                tuple([atom("unlisted_beam"), string(vsn), module])
+                let module = Atom::new(module).map_or_else(|| Term::string(module), Term::Atom);
+                Term::tuple([Term::atom("unlisted_beam"), Term::string(vsn), module])
             }
-            Self::SameVersion { vsn, modules } => {
-                tuple([atom("same_version"), string(vsn), atoms(modules)])
-            }
+            Self::SameVersion { vsn, modules } => Term::tuple([
+                Term::atom("same_version"),
+                Term::string(vsn),
+                atoms(modules),
+            ]),
             Self::DroppedDepends { module, depends } => {
                 let (module, depends) = (module.clone(), depends.clone());
-                tuple([
-                    atom("dropped_depends"),
+                Term::tuple([
+                    Term::atom("dropped_depends"),
                     Term::Atom(module),
                     Term::Atom(depends),
                 ])
             }
-            Self::Cycle { modules } => tuple([atom("cycle"), atoms(modules)]),
-            Self::NotCovered { vsn, direction } => tuple([
-                atom("appup_not_covering"),
-                atom(direction.name()),
-                string(vsn),
+            Self::Cycle { modules } => Term::tuple([Term::atom("cycle"), atoms(modules)]),
+            Self::NotCovered { vsn, direction } => Term::tuple([
+                Term::atom("appup_not_covering"),
+                Term::atom(direction.name()),
+                Term::string(vsn),
             ]),
         }
     }

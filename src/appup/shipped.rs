@@ -1,0 +1,244 @@
+//! The appup that an application ships.
+//!
+//! What is there is used or refused, never replaced: its author knows more than a generator.
+
+use pcre2::bytes::RegexBuilder;
+
+use super::check;
+use super::instruction::Direction;
+use crate::term::Term;
+
+/// A shipped appup, `{Vsn, [{From, Instructions}], [{To, Instructions}]}`.
+#[derive(Clone, Debug)]
+pub struct Shipped {
+    up: Vec<(Version, Vec<Term>)>,
+    down: Vec<(Version, Vec<Term>)>,
+}
+
+/// The other version of a script.
+#[derive(Clone, Debug)]
+enum Version {
+    /// This one.
+    Exact(String),
+    /// Those that a regular expression matches as a whole.
+    Pattern(Vec<u8>),
+}
+
+/// What is wrong with a shipped appup.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ShippedError {
+    /// Not one term, but this many.
+    #[error("holds {count} terms where one is expected")]
+    TermCount {
+        /// How many there are.
+        count: usize,
+    },
+    /// Not `{Vsn, [{From, Instructions}], [{To, Instructions}]}`.
+    #[error("not of the form {{Vsn, UpFrom, DownTo}}")]
+    NotAnAppup,
+    /// For another version of the application than the one it is in.
+    #[error("is for version {found}")]
+    WrongVsn {
+        /// The version it is for.
+        found: String,
+    },
+    /// Not a version and a list of instructions.
+    #[error("the script {script} is not of the form {{Vsn, Instructions}}")]
+    BadScript {
+        /// What is there instead.
+        script: Term,
+    },
+    /// Not an instruction of appup(5) or relup(5).
+    #[error("{instruction} is no instruction")]
+    BadInstruction {
+        /// What is there instead.
+        instruction: Term,
+    },
+    /// A regular expression that is none.
+    #[error("{pattern} is no regular expression")]
+    BadPattern {
+        /// The regular expression.
+        pattern: Term,
+    },
+}
+
+impl ShippedError {
+    /// The reason as a term, without the file.
+    pub fn reason(&self) -> Term {
+        let tagged = |tag, value: Term| Term::tuple([Term::atom(tag), value]);
+        match self {
+            Self::TermCount { count } => tagged("term_count", Term::from(*count)),
+            Self::NotAnAppup => Term::atom("bad_format"),
+            Self::WrongVsn { found } => tagged("wrong_vsn", Term::string(found)),
+            Self::BadScript { script } => tagged("bad_script", script.clone()),
+            Self::BadInstruction { instruction } => tagged("bad_instruction", instruction.clone()),
+            Self::BadPattern { pattern } => tagged("bad_pattern", pattern.clone()),
+        }
+    }
+}
+
+impl Shipped {
+    /// The appup in the terms of a file, which belongs to version `vsn`.
+    pub fn from_terms(terms: Vec<Term>, vsn: &str) -> Result<Self, ShippedError> {
+        let count = terms.len();
+        let [term] = <[Term; 1]>::try_from(terms).map_err(|_| ShippedError::TermCount { count })?;
+        let Term::Tuple(fields) = term else {
+            return Err(ShippedError::NotAnAppup);
+        };
+        let [found, up, down] =
+            <[Term; 3]>::try_from(fields).map_err(|_| ShippedError::NotAnAppup)?;
+        let found = found.as_string().ok_or(ShippedError::NotAnAppup)?;
+        if found != vsn {
+            return Err(ShippedError::WrongVsn {
+                found: found.into_owned(),
+            });
+        }
+        Ok(Self {
+            up: scripts(up)?,
+            down: scripts(down)?,
+        })
+    }
+
+    /// The instructions from (up) or to (down) the version `other`, if there are any: of the first
+    /// entry that is that version or matches it. They are checked.
+    pub fn script(
+        &self,
+        direction: Direction,
+        other: &str,
+    ) -> Result<Option<&[Term]>, ShippedError> {
+        let scripts = match direction {
+            Direction::Up => &self.up,
+            Direction::Down => &self.down,
+        };
+        for (version, instructions) in scripts {
+            if !version.covers(other)? {
+                continue;
+            }
+            if let Some(bad) = instructions
+                .iter()
+                .find(|instruction| !check::is_instruction(instruction))
+            {
+                return Err(ShippedError::BadInstruction {
+                    instruction: bad.clone(),
+                });
+            }
+            return Ok(Some(instructions));
+        }
+        Ok(None)
+    }
+}
+
+fn scripts(term: Term) -> Result<Vec<(Version, Vec<Term>)>, ShippedError> {
+    let scripts = term.into_elements().map_err(|_| ShippedError::NotAnAppup)?;
+    scripts.into_iter().map(script).collect()
+}
+
+fn script(script: Term) -> Result<(Version, Vec<Term>), ShippedError> {
+    let parts = script.as_pair().and_then(|(version, instructions)| {
+        let version = match version {
+            Term::Binary(pattern) => Version::Pattern(pattern.clone()),
+            version => Version::Exact(version.as_string()?.into_owned()),
+        };
+        Some((version, instructions.elements()?.into_owned()))
+    });
+    parts.ok_or(ShippedError::BadScript { script })
+}
+
+/// How hard a pattern may try. OTP gives up too, later, and takes that for no match.
+const LIMITS: &str = "(*LIMIT_MATCH=1000000)(*LIMIT_DEPTH=10000)(*LIMIT_HEAP=16384)";
+
+impl Version {
+    // As systools_relup:appup_search_for_version/2: what the first match found must be all.
+    fn covers(&self, vsn: &str) -> Result<bool, ShippedError> {
+        let pattern = match self {
+            Self::Exact(version) => return Ok(version == vsn),
+            Self::Pattern(pattern) => pattern,
+        };
+        let bad = || ShippedError::BadPattern {
+            pattern: Term::Binary(pattern.clone()),
+        };
+        let text = std::str::from_utf8(pattern).map_err(|_| bad())?;
+        let regex = RegexBuilder::new()
+            .utf(true)
+            .build(&format!("{LIMITS}{text}"));
+        let regex = regex.map_err(|_| bad())?;
+        let found = regex.find(vsn.as_bytes()).unwrap_or_default();
+        Ok(found.is_some_and(|found| found.as_bytes() == vsn.as_bytes()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::term::{Limits, text};
+
+    fn shipped(source: &str) -> Result<Shipped, ShippedError> {
+        let terms = text::parse_all(source.as_bytes(), &Limits::default()).unwrap();
+        Shipped::from_terms(terms, "2.0")
+    }
+
+    fn script(appup: &str, other: &str) -> Result<Option<String>, String> {
+        let found = shipped(appup).and_then(|appup| {
+            Ok(appup
+                .script(Direction::Up, other)?
+                .map(|script| Term::list(script.to_vec()).to_string()))
+        });
+        found.map_err(|error| error.reason().to_string())
+    }
+
+    #[track_caller]
+    fn covers(pattern: &str, other: &str, expected: bool) {
+        let appup = format!("{{\"2.0\",[{{{pattern},[restart_new_emulator]}}],[]}}.");
+        assert_eq!(script(&appup, other).unwrap().is_some(), expected);
+    }
+
+    #[test]
+    fn a_string_is_that_version_alone() {
+        covers("\"1.0\"", "1.0", true);
+        covers("\"1.0\"", "1.0.1", false);
+        covers("\"1..\"", "1.0", false);
+    }
+
+    #[test]
+    fn a_binary_is_a_regular_expression_that_matches_the_whole() {
+        covers("<<\"1\\\\.[0-9]+\">>", "1.25", true);
+        covers("<<\"1\\\\.[0-9]+\">>", "1.25.1", false);
+        covers("<<\"^1\\\\.0(?:\\\\.\\\\d+)?$\">>", "1.0.7", true);
+        // The first match is what counts: as in OTP, which does not try for a longer one.
+        covers("<<\"1\\\\.0|1\\\\.0\\\\.1\">>", "1.0.1", false);
+        covers("<<\".*\">>", "", true);
+    }
+
+    #[test]
+    fn the_first_entry_that_covers_the_version_counts() {
+        let appup = "{\"2.0\",[{<<\"1.*\">>,[{load_module,a}]},{\"1.0\",[{load_module,b}]}],[]}.";
+        assert_eq!(script(appup, "1.0").unwrap().unwrap(), "[{load_module,a}]");
+        assert_eq!(script(appup, "0.9"), Ok(None));
+    }
+
+    #[test]
+    fn a_pattern_that_takes_for_ever_does_not_match() {
+        let appup = "{\"2.0\",[{<<\"(a+)+$\">>,[]}],[]}.";
+        assert_eq!(script(appup, &format!("{}b", "a".repeat(200))), Ok(None));
+    }
+
+    #[test]
+    fn what_is_broken_is_an_error() {
+        let error = |appup: &str| script(appup, "1.0").unwrap_err();
+        assert_eq!(error("{\"2.1\",[],[]}."), "{wrong_vsn,\"2.1\"}");
+        assert_eq!(error("{\"2.0\",[]}."), "bad_format");
+        assert_eq!(error("{\"2.0\",[],[]}. {\"2.0\",[],[]}."), "{term_count,2}");
+        assert_eq!(
+            error("{\"2.0\",[{\"1.0\",[{load,a}]}],[]}."),
+            "{bad_instruction,{load,a}}"
+        );
+        assert_eq!(
+            error("{\"2.0\",[{\"1.0\",a}],[]}."),
+            "{bad_script,{\"1.0\",a}}"
+        );
+        assert_eq!(
+            error("{\"2.0\",[{<<\"(\">>,[]}],[]}."),
+            "{bad_pattern,<<\"(\">>}"
+        );
+    }
+}
