@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::BeamError;
-use super::chunks::{Chunk, Chunks, number};
+use super::chunks::{Chunk, Chunks};
 
 /// The atoms of a module. The first is its name; numbers start at 1.
 #[derive(Clone, Debug)]
@@ -63,6 +63,11 @@ impl<'a> AtomTable<'a> {
         self.texts.iter().filter_map(|text| self.decode(text))
     }
 
+    /// The bytes of every atom, in the encoding of the table, in the order of their numbers.
+    pub fn bytes(&self) -> &[&'a [u8]] {
+        &self.texts
+    }
+
     fn decode(&self, text: &'a [u8]) -> Option<Cow<'a, str>> {
         if self.latin1 && !text.is_ascii() {
             return Some(Cow::Owned(
@@ -111,11 +116,6 @@ fn length(bytes: &[u8], compact: bool) -> Option<(usize, &[u8])> {
         usize::from(first & 0b1110_0000) << 3 | usize::from(low),
         rest,
     ))
-}
-
-/// The number at `index` of a table of 32-bit numbers behind a count.
-pub(super) fn entry(bytes: &[u8], index: usize) -> Option<usize> {
-    number(bytes.get(index.checked_mul(4)?..)?)
 }
 
 #[cfg(test)]

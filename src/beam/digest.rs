@@ -67,14 +67,16 @@ pub fn compare_code(old: &Chunks<'_>, new: &Chunks<'_>) -> Difference {
 }
 
 fn same_funs(a: &[u8], b: &[u8]) -> bool {
-    let relevant = |bytes: &[u8]| {
-        let mut parts = Vec::new();
-        fun_parts(bytes, |part, unique| {
-            parts.push((part.to_vec(), unique.len()))
-        });
-        parts
+    let (Some((count_a, a)), Some((count_b, b))) = (a.split_at_checked(4), b.split_at_checked(4)) else {
+        return false;
     };
-    a.len() == b.len() && relevant(a) == relevant(b)
+    let (entries_a, entries_b) = (a.chunks(FUN_ENTRY), b.chunks(FUN_ENTRY));
+    // A rest that is no whole entry counts whole.
+    let relevant = |entry: &'_ [u8]| if entry.len() == FUN_ENTRY { FUN_RELEVANT } else { entry.len() };
+    let mut pairs = entries_a.zip(entries_b);
+    a.len() == b.len()
+        && count_a == count_b
+        && pairs.all(|(a, b)| a[..relevant(a)] == b[..relevant(b)])
 }
 
 /// Calls `part` with each stretch of bytes that counts, and the stretch after it that does not.

@@ -121,12 +121,12 @@ fn open(path: &Path) -> Result<(File, usize), BeamError> {
 
 fn unreadable(error: &io::Error) -> BeamError {
     BeamError::Unreadable {
-        posix: posix(error),
+        posix: posix_name(error),
     }
 }
 
 /// The POSIX name of an error, as Erlang has it.
-pub(super) fn posix(error: &io::Error) -> &'static str {
+pub fn posix_name(error: &io::Error) -> &'static str {
     match error.raw_os_error() {
         Some(libc::EACCES) => "eacces",
         Some(libc::EPERM) => "eperm",

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::atoms::{AtomTable, entry};
+use super::atoms::AtomTable;
 use super::chunks::{Chunk, Chunks, number};
 use super::{BeamError, digest, opcodes};
 
@@ -53,20 +53,20 @@ impl<'a> Module<'a> {
 
     /// The functions that it exports, in the order of the file.
     pub fn exports(&self) -> Result<Vec<Function<'a>>, BeamError> {
-        let entries = triples(self.chunks.require(Chunk::ExpT)?, "ExpT")?;
-        entries
-            .map(|[name, arity, _label]| Ok((self.atoms.get(name)?, arity)))
-            .collect()
+        let entries = triples(self.chunks.require(Chunk::ExpT)?, Chunk::ExpT)?;
+        entries.map(|[name, arity, _label]| Ok((self.atoms.get(name)?, arity))).collect()
     }
 
     /// The functions of other modules that it calls, in the order of the file.
     pub fn imports(&self) -> Result<Vec<Import<'a>>, BeamError> {
-        let entries = triples(self.chunks.require(Chunk::ImpT)?, "ImpT")?;
-        entries
-            .map(|[module, name, arity]| {
-                Ok((self.atoms.get(module)?, self.atoms.get(name)?, arity))
-            })
-            .collect()
+        let text = |number| self.atoms.get(number);
+        let entries = self.import_numbers()?;
+        entries.map(|[module, name, arity]| Ok((text(module)?, text(name)?, arity))).collect()
+    }
+
+    /// The imports as numbers of atoms, of module and name, and arity.
+    pub fn import_numbers(&self) -> Result<impl Iterator<Item = [usize; 3]> + 'a, BeamError> {
+        triples(self.chunks.require(Chunk::ImpT)?, Chunk::ImpT)
     }
 
     /// Its attributes in the external term format, which is not yet checked; `None` where they have
@@ -83,20 +83,15 @@ impl<'a> Module<'a> {
     }
 }
 
-fn triples<'a>(
-    bytes: &'a [u8],
-    chunk: &'static str,
-) -> Result<impl Iterator<Item = [usize; 3]> + 'a, BeamError> {
-    let bad = BeamError::BadChunk { chunk };
-    let count = number(bytes).ok_or_else(|| bad.clone())?;
-    let size = count.checked_mul(12).ok_or_else(|| bad.clone())?;
-    let table = bytes
-        .get(4..)
-        .and_then(|rest| rest.get(..size))
-        .ok_or(bad)?;
-    let field =
-        |bytes: &[u8], index| entry(bytes, index).expect("three of four bytes each in twelve");
-    Ok(table
-        .chunks_exact(12)
-        .map(move |e| [field(e, 0), field(e, 1), field(e, 2)]))
+/// The entries of a table behind their count, each of three 32-bit numbers.
+fn triples(bytes: &[u8], chunk: Chunk) -> Result<impl Iterator<Item = [usize; 3]> + '_, BeamError> {
+    let table = || {
+        let size = number(bytes)?.checked_mul(12)?;
+        bytes.get(4..)?.get(..size)
+    };
+    let table = table().ok_or(BeamError::BadChunk { chunk: chunk.name() })?;
+    let field = |entry: &[u8], index| {
+        number(&entry[index..]).expect("an entry has twelve bytes")
+    };
+    Ok(table.chunks_exact(12).map(move |e| [field(e, 0), field(e, 4), field(e, 8)]))
 }

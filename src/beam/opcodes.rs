@@ -6,6 +6,9 @@ use super::chunks::number;
 /// `beam_opcodes:opname(149)`.
 const ON_LOAD: u8 = 149;
 
+/// `beam_opcodes:opname(1)`.
+const LABEL: u8 = 1;
+
 /// How many arguments the instructions 1, 2, ... have: `beam_opcodes:opname/1` of OTP 29. Numbers are
 /// never reused, later releases add to the end.
 const ARITIES: &[u8] = &[
@@ -23,19 +26,39 @@ const MAX_NESTING: usize = 4;
 /// Whether the instructions of a `Code` chunk contain `on_load`. Stops at the first instruction that
 /// it does not know and answers `false`.
 pub(super) fn has_on_load(code: &[u8]) -> bool {
-    let Some(header) = number(code) else {
-        return false;
+    let instructions = number(code).and_then(|header| code.get(header.checked_add(4)?..));
+    instructions.is_some_and(|code| may_have_on_load(code) && find_on_load(code))
+}
+
+/// A quick look that spares most modules the slow one: `on_load` follows the label of its function.
+fn may_have_on_load(code: &[u8]) -> bool {
+    let follows_label = |at: usize| match code[..at] {
+        [.., LABEL, number] => number & 0b1111 == 0,
+        _ => false,
+    } || match code[..at] {
+        [.., LABEL, high, _low] => high & 0b1_1111 == 0b0_1000,
+        _ => false,
+    } || match code[..at] {
+        [.., LABEL, length, _, _] => length == 0b0001_1000,
+        _ => false,
     };
-    let mut code = code.get(header.saturating_add(4)..).unwrap_or_default();
+    let mut from = 0;
+    while let Some(found) = code[from..].iter().position(|&byte| byte == ON_LOAD) {
+        if follows_label(from + found) {
+            return true;
+        }
+        from += found + 1;
+    }
+    false
+}
+
+fn find_on_load(mut code: &[u8]) -> bool {
     while let Some((&opcode, rest)) = code.split_first() {
         if opcode == ON_LOAD {
             return true;
         }
-        let arity = usize::from(opcode)
-            .checked_sub(1)
-            .and_then(|index| ARITIES.get(index));
-        let Some(rest) = arity.and_then(|&arity| skip(rest, usize::from(arity), MAX_NESTING))
-        else {
+        let arity = usize::from(opcode).checked_sub(1).and_then(|index| ARITIES.get(index));
+        let Some(rest) = arity.and_then(|&arity| skip(rest, usize::from(arity), MAX_NESTING)) else {
             return false;
         };
         code = rest;

@@ -1,0 +1,132 @@
+//! Why there is no script.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::appup::{BadAttribute, ShippedError};
+use crate::beam::{BeamError, BeamFileError};
+use crate::term::Term;
+use crate::{application, term};
+
+/// Which of both versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Age {
+    /// The earlier one.
+    Old,
+    /// The later one.
+    New,
+}
+
+/// What is wrong with a file of terms.
+#[derive(Clone, Debug, Error)]
+pub enum FileError {
+    /// The operating system refuses it.
+    #[error("{posix}")]
+    Unreadable {
+        /// The POSIX name of the error.
+        posix: &'static str,
+    },
+    /// It is larger than files of its kind may be, or no regular file.
+    #[error(transparent)]
+    Refused(BeamError),
+    /// It is no text of terms.
+    #[error(transparent)]
+    Parse(term::text::ParseError),
+    /// It is no application specification.
+    #[error(transparent)]
+    Application(application::Error),
+}
+
+/// Why there is no script.
+#[derive(Clone, Debug, Error)]
+pub enum ScriptError {
+    /// The `.app` file of a version cannot be used.
+    #[error("{}", file.display())]
+    BadAppFile {
+        /// Which version.
+        age: Age,
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        source: Box<FileError>,
+    },
+    /// The `.app` file is that of another version.
+    #[error("{} is for version {found}, not {wanted}", file.display())]
+    BadAppVsn {
+        /// Which version.
+        age: Age,
+        /// The file.
+        file: PathBuf,
+        /// The version that was asked for.
+        wanted: String,
+        /// The version that the file is for.
+        found: String,
+    },
+    /// A module file cannot be used.
+    #[error(transparent)]
+    BadBeam(#[from] BeamFileError),
+    /// A directory cannot be listed.
+    #[error("{}: {posix}", dir.display())]
+    BadDirectory {
+        /// The directory.
+        dir: PathBuf,
+        /// The POSIX name of the error.
+        posix: &'static str,
+    },
+    /// An attribute that steers generation has a value that it cannot have.
+    #[error(transparent)]
+    BadAttribute(#[from] BadAttribute),
+    /// The appup file cannot be read as terms.
+    #[error("{}", file.display())]
+    UnreadableAppup {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        source: Box<FileError>,
+    },
+    /// The appup file holds something else than an appup.
+    #[error("{}", file.display())]
+    BadAppup {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        source: Box<ShippedError>,
+    },
+}
+
+impl FileError {
+    fn reason(&self) -> Term {
+        match self {
+            Self::Unreadable { posix } => Term::atom(posix),
+            Self::Refused(error) => error.reason(),
+            Self::Parse(error) => error.reason(),
+            Self::Application(error) => error.reason(),
+        }
+    }
+}
+
+impl ScriptError {
+    /// The reason as an Erlang term: for `.app` files the atoms that `erlrcdynamic:make_appup/5`
+    /// answers, otherwise a tuple that names what is wrong where.
+    pub fn reason(&self) -> Term {
+        let path = |path: &PathBuf| Term::string(&path.to_string_lossy());
+        let bad = |tag, file: &PathBuf, why| Term::tuple([Term::atom(tag), path(file), why]);
+        match self {
+            Self::BadAppFile { age: Age::Old, .. } => Term::atom("bad_old_appfile"),
+            Self::BadAppFile { age: Age::New, .. } => Term::atom("bad_new_appfile"),
+            Self::BadAppVsn { age: Age::Old, .. } => Term::atom("bad_old_appvsn"),
+            Self::BadAppVsn { age: Age::New, .. } => Term::atom("bad_new_appvsn"),
+            Self::BadBeam(error) => error.reason(),
+            Self::BadDirectory { dir, posix } => bad("bad_directory", dir, Term::atom(posix)),
+            Self::BadAttribute(BadAttribute { module, attribute, value }) => Term::tuple([
+                Term::atom("bad_attribute"),
+                Term::Atom(module.clone()),
+                Term::Atom(attribute.clone()),
+                value.clone(),
+            ]),
+            Self::UnreadableAppup { file, source } => bad("bad_appup", file, source.reason()),
+            Self::BadAppup { file, source } => bad("bad_appup", file, source.reason()),
+        }
+    }
+}
