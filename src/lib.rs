@@ -9,6 +9,7 @@
 //! * [`installed`]: what is on disk, as the facts that `inclusion` decides from.
 //! * [`appup`]: scripts from one version of an application to another.
 //! * [`beam`]: BEAM files, read without loading them.
+//! * [`script`]: two versions on disk or in a node, and the script between them.
 //! * `identity`: names and cookies of nodes.
 //! * `rendezvous`: node entries on disk.
 //! * `node`: the distribution client.
@@ -30,4 +31,5 @@ pub mod installed;
 pub mod node;
 #[cfg(feature = "cli")]
 pub mod rendezvous;
+pub mod script;
 pub mod term;

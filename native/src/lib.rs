@@ -9,6 +9,7 @@ compile_error!(
     "erlrc_nif needs panic = \"unwind\": with \"abort\" a panic takes the whole VM down"
 );
 
+mod appup;
 mod atoms;
 mod decode;
 mod encode;

@@ -60,6 +60,16 @@ impl Generated {
         ])
     }
 
+    /// `#{appup, reasons, warnings}`, as the engine answers it.
+    pub fn term(&self) -> Term {
+        let warnings = self.warnings.iter().map(Warning::term).collect();
+        Term::Map(vec![
+            (Term::atom("appup"), self.appup()),
+            (Term::atom("reasons"), self.reasons()),
+            (Term::atom("warnings"), Term::List(warnings)),
+        ])
+    }
+
     /// `[{up | down, Instruction, [Reason]}]`.
     pub fn reasons(&self) -> Term {
         let directions = [Direction::Up, Direction::Down];

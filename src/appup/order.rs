@@ -220,11 +220,12 @@ impl<'a> Plan<'a> {
         let by_depends = self.connected_by_depends();
         for group in sequence {
             let mut group = groups[group].clone();
-            group.sort_by_key(|&item| inner[item]);
-            if group
-                .iter()
-                .any(|&item| by_depends[item] != by_depends[group[0]])
-            {
+            let joined = |&item: &usize| by_depends[item] == by_depends[group[0]];
+            if group.iter().all(joined) {
+                group.sort_by_key(|&item| inner[item]);
+            } else {
+                // No order is right for all of them.
+                group.sort_by_key(|&item| rank[item]);
                 self.cycle(&group, &mut order);
             }
             order.sequence.extend(group);

@@ -67,12 +67,19 @@ pub fn compare_code(old: &Chunks<'_>, new: &Chunks<'_>) -> Difference {
 }
 
 fn same_funs(a: &[u8], b: &[u8]) -> bool {
-    let (Some((count_a, a)), Some((count_b, b))) = (a.split_at_checked(4), b.split_at_checked(4)) else {
+    let (Some((count_a, a)), Some((count_b, b))) = (a.split_at_checked(4), b.split_at_checked(4))
+    else {
         return false;
     };
     let (entries_a, entries_b) = (a.chunks(FUN_ENTRY), b.chunks(FUN_ENTRY));
     // A rest that is no whole entry counts whole.
-    let relevant = |entry: &'_ [u8]| if entry.len() == FUN_ENTRY { FUN_RELEVANT } else { entry.len() };
+    let relevant = |entry: &'_ [u8]| {
+        if entry.len() == FUN_ENTRY {
+            FUN_RELEVANT
+        } else {
+            entry.len()
+        }
+    };
     let mut pairs = entries_a.zip(entries_b);
     a.len() == b.len()
         && count_a == count_b

@@ -54,14 +54,18 @@ impl<'a> Module<'a> {
     /// The functions that it exports, in the order of the file.
     pub fn exports(&self) -> Result<Vec<Function<'a>>, BeamError> {
         let entries = triples(self.chunks.require(Chunk::ExpT)?, Chunk::ExpT)?;
-        entries.map(|[name, arity, _label]| Ok((self.atoms.get(name)?, arity))).collect()
+        entries
+            .map(|[name, arity, _label]| Ok((self.atoms.get(name)?, arity)))
+            .collect()
     }
 
     /// The functions of other modules that it calls, in the order of the file.
     pub fn imports(&self) -> Result<Vec<Import<'a>>, BeamError> {
         let text = |number| self.atoms.get(number);
         let entries = self.import_numbers()?;
-        entries.map(|[module, name, arity]| Ok((text(module)?, text(name)?, arity))).collect()
+        entries
+            .map(|[module, name, arity]| Ok((text(module)?, text(name)?, arity)))
+            .collect()
     }
 
     /// The imports as numbers of atoms, of module and name, and arity.
@@ -89,9 +93,11 @@ fn triples(bytes: &[u8], chunk: Chunk) -> Result<impl Iterator<Item = [usize; 3]
         let size = number(bytes)?.checked_mul(12)?;
         bytes.get(4..)?.get(..size)
     };
-    let table = table().ok_or(BeamError::BadChunk { chunk: chunk.name() })?;
-    let field = |entry: &[u8], index| {
-        number(&entry[index..]).expect("an entry has twelve bytes")
-    };
-    Ok(table.chunks_exact(12).map(move |e| [field(e, 0), field(e, 4), field(e, 8)]))
+    let table = table().ok_or(BeamError::BadChunk {
+        chunk: chunk.name(),
+    })?;
+    let field = |entry: &[u8], index| number(&entry[index..]).expect("an entry has twelve bytes");
+    Ok(table
+        .chunks_exact(12)
+        .map(move |e| [field(e, 0), field(e, 4), field(e, 8)]))
 }

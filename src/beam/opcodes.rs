@@ -57,8 +57,11 @@ fn find_on_load(mut code: &[u8]) -> bool {
         if opcode == ON_LOAD {
             return true;
         }
-        let arity = usize::from(opcode).checked_sub(1).and_then(|index| ARITIES.get(index));
-        let Some(rest) = arity.and_then(|&arity| skip(rest, usize::from(arity), MAX_NESTING)) else {
+        let arity = usize::from(opcode)
+            .checked_sub(1)
+            .and_then(|index| ARITIES.get(index));
+        let Some(rest) = arity.and_then(|&arity| skip(rest, usize::from(arity), MAX_NESTING))
+        else {
             return false;
         };
         code = rest;

@@ -70,20 +70,31 @@ fn loaded(term: &Term) -> Option<LoadedModule> {
     let [name, md5, exports, attributes] = term.as_tuple()? else {
         return None;
     };
-    let mut exports = exports.elements()?.iter().map(function).collect::<Option<Vec<_>>>()?;
+    let mut exports = exports
+        .elements()?
+        .iter()
+        .map(function)
+        .collect::<Option<Vec<_>>>()?;
     exports.sort_unstable();
     Some(LoadedModule {
         name: name.as_atom()?.clone(),
         md5: md5.as_binary()?.try_into().ok()?,
         exports,
-        attributes: attributes.elements()?.iter().map(attribute).collect::<Option<_>>()?,
+        attributes: attributes
+            .elements()?
+            .iter()
+            .map(attribute)
+            .collect::<Option<_>>()?,
     })
 }
 
 fn function(term: &Term) -> Option<Function> {
     let (name, arity) = term.as_pair()?;
     let arity = u32::try_from(arity.as_integer()?).ok()?;
-    Some(Function { name: name.as_atom()?.clone(), arity })
+    Some(Function {
+        name: name.as_atom()?.clone(),
+        arity,
+    })
 }
 
 fn attribute(term: &Term) -> Option<(Atom, Term)> {
@@ -92,5 +103,8 @@ fn attribute(term: &Term) -> Option<(Atom, Term)> {
 }
 
 fn atoms(term: &Term) -> Option<Vec<Atom>> {
-    term.elements()?.iter().map(|element| element.as_atom().cloned()).collect()
+    term.elements()?
+        .iter()
+        .map(|element| element.as_atom().cloned())
+        .collect()
 }

@@ -78,7 +78,12 @@ enum Content<'b> {
 impl<'a> Comparer<'a> {
     /// One for these versions.
     pub fn new(sides: &'a Sides<'a>) -> Self {
-        Self { sides, old: Reader::new(), new: Reader::new(), path: PathBuf::new() }
+        Self {
+            sides,
+            old: Reader::new(),
+            new: Reader::new(),
+            path: PathBuf::new(),
+        }
     }
 
     /// Compares the module.
@@ -92,7 +97,11 @@ impl<'a> Comparer<'a> {
         Ok(Found { state, warnings })
     }
 
-    fn both(&mut self, name: &Atom, warnings: &mut Vec<Warning>) -> Result<ModuleState, BeamFileError> {
+    fn both(
+        &mut self,
+        name: &Atom,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<ModuleState, BeamFileError> {
         let new_there = self.read_new(name)?;
         let old_there = self.read_old(name)?;
         if !new_there {
@@ -106,15 +115,25 @@ impl<'a> Comparer<'a> {
             }
             warnings.push(missing(self.sides.earlier, name));
         }
-        let files = matches!((&self.sides.old, &self.sides.new), (Source::Ebin(_), Source::Ebin(_)));
+        let files = matches!(
+            (&self.sides.old, &self.sides.new),
+            (Source::Ebin(_), Source::Ebin(_))
+        );
         if files && old_there && !self.sides.reload && self.old.raw() == self.new.raw() {
             return Ok(ModuleState::Unchanged);
         }
         let new = self.content(name, Of::New)?;
-        let old = if old_there { Some(self.content(name, Of::Old)?) } else { None };
+        let old = if old_there {
+            Some(self.content(name, Of::Old)?)
+        } else {
+            None
+        };
         let change = match &old {
             Some(old) => change(old, &new).map_err(|error| self.at(name, error))?,
-            None => Change { old_missing: true, ..Change::default() },
+            None => Change {
+                old_missing: true,
+                ..Change::default()
+            },
         };
         if change.is_empty() && !self.sides.reload {
             return Ok(ModuleState::Unchanged);
@@ -126,10 +145,18 @@ impl<'a> Comparer<'a> {
             None => Default::default(),
         };
         let new = self.facts(&new, name)?;
-        Ok(ModuleState::Changed(Box::new(ChangedModule { change, old, new })))
+        Ok(ModuleState::Changed(Box::new(ChangedModule {
+            change,
+            old,
+            new,
+        })))
     }
 
-    fn later(&mut self, name: &Atom, warnings: &mut Vec<Warning>) -> Result<ModuleState, BeamFileError> {
+    fn later(
+        &mut self,
+        name: &Atom,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<ModuleState, BeamFileError> {
         if self.read_new(name)? {
             let new = self.content(name, Of::New)?;
             return Ok(ModuleState::Added(Box::new(self.facts(&new, name)?)));
@@ -139,7 +166,11 @@ impl<'a> Comparer<'a> {
     }
 
     // Going down it is loaded again, so its file must be sound.
-    fn earlier(&mut self, name: &Atom, warnings: &mut Vec<Warning>) -> Result<ModuleState, BeamFileError> {
+    fn earlier(
+        &mut self,
+        name: &Atom,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<ModuleState, BeamFileError> {
         if self.read_old(name)? {
             self.content(name, Of::Old)?;
             return Ok(ModuleState::Removed);
@@ -185,7 +216,9 @@ impl<'a> Comparer<'a> {
             return Ok(Content::Loaded(module));
         }
         let module = Chunks::parse(reader.bytes()).and_then(|chunks| named(chunks, name));
-        module.map(Content::File).map_err(|error| self.error(name, side, error))
+        module
+            .map(Content::File)
+            .map_err(|error| self.error(name, side, error))
     }
 
     fn error(&self, name: &Atom, side: Of, source: BeamError) -> BeamFileError {
@@ -202,7 +235,11 @@ impl<'a> Comparer<'a> {
 
     /// An error of either side; the one that is a file is named.
     fn at(&self, name: &Atom, source: BeamError) -> BeamFileError {
-        let side = if matches!(self.sides.new, Source::Ebin(_)) { Of::New } else { Of::Old };
+        let side = if matches!(self.sides.new, Source::Ebin(_)) {
+            Of::New
+        } else {
+            Of::Old
+        };
         self.error(name, side, source)
     }
 }
@@ -227,7 +264,10 @@ fn read(
     match reader.read(path) {
         Ok(()) => Ok(true),
         Err(BeamError::Unreadable { posix: "enoent" }) => Ok(false),
-        Err(source) => Err(BeamFileError { file: path.clone(), source }),
+        Err(source) => Err(BeamFileError {
+            file: path.clone(),
+            source,
+        }),
     }
 }
 
@@ -245,20 +285,31 @@ fn named<'b>(chunks: Chunks<'b>, name: &Atom) -> Result<Module<'b>, BeamError> {
     if found == name.as_str() {
         return Ok(module);
     }
-    let found = Atom::new(&found).ok_or(BeamError::BadChunk { chunk: Chunk::AtU8.name() })?;
+    let found = Atom::new(&found).ok_or(BeamError::BadChunk {
+        chunk: Chunk::AtU8.name(),
+    })?;
     Err(BeamError::WrongName { module: found })
 }
 
 fn missing(vsn: &str, module: &Atom) -> Warning {
-    Warning::MissingBeam { vsn: vsn.to_owned(), module: module.clone() }
+    Warning::MissingBeam {
+        vsn: vsn.to_owned(),
+        module: module.clone(),
+    }
 }
 
 fn change(old: &Content<'_>, new: &Content<'_>) -> Result<Change, BeamError> {
     let code = match (old, new) {
-        (Content::File(old), Content::File(new)) => !compare_code(old.chunks(), new.chunks()).is_empty(),
+        (Content::File(old), Content::File(new)) => {
+            !compare_code(old.chunks(), new.chunks()).is_empty()
+        }
         (old, new) => md5(old)? != md5(new)?,
     };
-    Ok(Change { code, attributes: changed_attributes(old, new)?, old_missing: false })
+    Ok(Change {
+        code,
+        attributes: changed_attributes(old, new)?,
+        old_missing: false,
+    })
 }
 
 fn md5(content: &Content<'_>) -> Result<[u8; 16], BeamError> {

@@ -7,9 +7,12 @@ use super::survey;
 use crate::beam::{BeamError, Module, Reader};
 use crate::term::Atom;
 
+/// A module and its digest, or why it has none.
+pub type ModuleDigest = (Atom, Result<[u8; 16], BeamError>);
+
 /// The digest of every module in `dir/ebin`, sorted by name, as `beam_lib:md5/1` has it and, for loaded
 /// code, `module_info(md5)`.
-pub fn module_digests(dir: &Path) -> Result<Vec<(Atom, Result<[u8; 16], BeamError>)>, ScriptError> {
+pub fn module_digests(dir: &Path) -> Result<Vec<ModuleDigest>, ScriptError> {
     let ebin = dir.join("ebin");
     let mut names = survey::beams(&ebin)?;
     names.sort_unstable();
@@ -17,7 +20,9 @@ pub fn module_digests(dir: &Path) -> Result<Vec<(Atom, Result<[u8; 16], BeamErro
     let mut digests = Vec::with_capacity(names.len());
     for name in names {
         // A file whose name no atom can have is no module.
-        let Some(module) = Atom::new(&name) else { continue };
+        let Some(module) = Atom::new(&name) else {
+            continue;
+        };
         let digest = digest(&mut reader, ebin.join(format!("{name}.beam")), &name);
         digests.push((module, digest));
     }

@@ -119,7 +119,11 @@ impl ScriptError {
             Self::BadAppVsn { age: Age::New, .. } => Term::atom("bad_new_appvsn"),
             Self::BadBeam(error) => error.reason(),
             Self::BadDirectory { dir, posix } => bad("bad_directory", dir, Term::atom(posix)),
-            Self::BadAttribute(BadAttribute { module, attribute, value }) => Term::tuple([
+            Self::BadAttribute(BadAttribute {
+                module,
+                attribute,
+                value,
+            }) => Term::tuple([
                 Term::atom("bad_attribute"),
                 Term::Atom(module.clone()),
                 Term::Atom(attribute.clone()),

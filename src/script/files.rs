@@ -20,14 +20,23 @@ pub fn specification(
         Side::Loaded(application, _) => (PathBuf::from(name.as_str()), (**application).clone()),
         Side::Directory(dir) => {
             let file = dir.join("ebin").join(format!("{name}.app"));
-            let application = read(&file, name, options)
-                .map_err(|source| ScriptError::BadAppFile { age, file: file.clone(), source: Box::new(source) })?;
+            let application =
+                read(&file, name, options).map_err(|source| ScriptError::BadAppFile {
+                    age,
+                    file: file.clone(),
+                    source: Box::new(source),
+                })?;
             (file, application)
         }
     };
     if application.vsn != version.vsn {
         let (wanted, found) = (version.vsn.clone(), application.vsn);
-        return Err(ScriptError::BadAppVsn { age, file, wanted, found });
+        return Err(ScriptError::BadAppVsn {
+            age,
+            file,
+            wanted,
+            found,
+        });
     }
     Ok(application)
 }
@@ -39,12 +48,15 @@ fn read(file: &Path, name: &Atom, _options: &Options) -> Result<Application, Fil
     if application.name == *name {
         return Ok(application);
     }
-    Err(FileError::Application(application::Error::WrongName { found: application.name }))
+    Err(FileError::Application(application::Error::WrongName {
+        found: application.name,
+    }))
 }
 
 fn single(terms: Vec<Term>) -> Result<Term, application::Error> {
     let count = terms.len();
-    let [term] = <[Term; 1]>::try_from(terms).map_err(|_| application::Error::TermCount { count })?;
+    let [term] =
+        <[Term; 1]>::try_from(terms).map_err(|_| application::Error::TermCount { count })?;
     Ok(term)
 }
 
@@ -65,7 +77,12 @@ pub fn shipped(name: &Atom, version: &Version) -> Result<Option<(PathBuf, Shippe
     let terms = match terms(&file) {
         Ok(terms) => terms,
         Err(FileError::Unreadable { posix: "enoent" }) => return Ok(None),
-        Err(source) => return Err(ScriptError::UnreadableAppup { file, source: Box::new(source) }),
+        Err(source) => {
+            return Err(ScriptError::UnreadableAppup {
+                file,
+                source: Box::new(source),
+            });
+        }
     };
     match Shipped::from_terms(terms, &version.vsn) {
         Ok(shipped) => Ok(Some((file, shipped))),
@@ -75,5 +92,8 @@ pub fn shipped(name: &Atom, version: &Version) -> Result<Option<(PathBuf, Shippe
 
 /// The error of an appup file.
 pub fn bad_appup(file: &Path, source: ShippedError) -> ScriptError {
-    ScriptError::BadAppup { file: file.to_owned(), source: Box::new(source) }
+    ScriptError::BadAppup {
+        file: file.to_owned(),
+        source: Box::new(source),
+    }
 }

@@ -21,7 +21,11 @@ pub struct LoadedModule {
 impl LoadedModule {
     /// What it offers; what it uses is not known.
     pub fn interface(&self) -> Interface {
-        Interface { exports: self.exports.clone(), calls: None, names: Vec::new() }
+        Interface {
+            exports: self.exports.clone(),
+            calls: None,
+            names: Vec::new(),
+        }
     }
 
     /// As a module of the later version.
@@ -37,18 +41,35 @@ impl LoadedModule {
 /// What the earlier version of a module offers and uses.
 pub fn old_interface(module: &Module<'_>, names: &Names) -> Result<Interface, BeamError> {
     let known = Known::new(module, names);
-    Ok(Interface { exports: exports(module)?, calls: Some(known.uses()?.calls), names: Vec::new() })
+    Ok(Interface {
+        exports: exports(module)?,
+        calls: Some(known.uses()?.calls),
+        names: Vec::new(),
+    })
 }
 
 /// All that is told of the later version of a module.
 pub fn new_module(module: &Module<'_>, names: &Names) -> Result<NewModule, BeamError> {
     let known = Known::new(module, names);
-    let Uses { calls, start_links, loads_nif } = known.uses()?;
-    let mut names: Vec<_> = known.positions.iter().copied().filter(|&at| at != NONE).collect();
+    let Uses {
+        calls,
+        start_links,
+        loads_nif,
+    } = known.uses()?;
+    let mut names: Vec<_> = known
+        .positions
+        .iter()
+        .copied()
+        .filter(|&at| at != NONE)
+        .collect();
     names.sort_unstable();
     names.dedup();
     Ok(NewModule {
-        interface: Interface { exports: exports(module)?, calls: Some(calls), names },
+        interface: Interface {
+            exports: exports(module)?,
+            calls: Some(calls),
+            names,
+        },
         attributes: attributes(module)?,
         start_links,
         loads_nif,
@@ -61,7 +82,10 @@ pub fn exports(module: &Module<'_>) -> Result<Vec<Function>, BeamError> {
     let functions = module.exports()?;
     let mut exports = Vec::with_capacity(functions.len());
     for (name, arity) in functions {
-        exports.push(Function { name: atom(&name)?, arity: small(arity)? });
+        exports.push(Function {
+            name: atom(&name)?,
+            arity: small(arity)?,
+        });
     }
     exports.sort_unstable();
     Ok(exports)
@@ -72,10 +96,16 @@ pub fn attributes(module: &Module<'_>) -> Result<Option<Vec<(Atom, Term)>>, Beam
     let Some(bytes) = module.attributes() else {
         return Ok(None);
     };
-    let bad = || BeamError::BadChunk { chunk: Chunk::Attr.name() };
+    let bad = || BeamError::BadChunk {
+        chunk: Chunk::Attr.name(),
+    };
     let pairs = external::decode(bytes, &Limits::default()).map_err(|_| bad())?;
     let pairs = pairs.into_elements().map_err(|_| bad())?;
-    pairs.into_iter().map(|pair| attribute(pair).ok_or_else(bad)).collect::<Result<_, _>>().map(Some)
+    pairs
+        .into_iter()
+        .map(|pair| attribute(pair).ok_or_else(bad))
+        .collect::<Result<_, _>>()
+        .map(Some)
 }
 
 fn attribute(pair: Term) -> Option<(Atom, Term)> {
@@ -87,11 +117,15 @@ fn attribute(pair: Term) -> Option<(Atom, Term)> {
 }
 
 fn atom(text: &str) -> Result<Atom, BeamError> {
-    Atom::new(text).ok_or(BeamError::BadChunk { chunk: Chunk::AtU8.name() })
+    Atom::new(text).ok_or(BeamError::BadChunk {
+        chunk: Chunk::AtU8.name(),
+    })
 }
 
 fn small(arity: usize) -> Result<u32, BeamError> {
-    u32::try_from(arity).map_err(|_| BeamError::BadChunk { chunk: Chunk::ExpT.name() })
+    u32::try_from(arity).map_err(|_| BeamError::BadChunk {
+        chunk: Chunk::ExpT.name(),
+    })
 }
 
 const NONE: u32 = u32::MAX;
@@ -116,30 +150,46 @@ impl<'m, 'a> Known<'m, 'a> {
         let own = texts.first();
         let position = |text: &&[u8]| {
             let other = Some(text) != own;
-            other.then(|| names.position(text)).flatten().unwrap_or(NONE)
+            other
+                .then(|| names.position(text))
+                .flatten()
+                .unwrap_or(NONE)
         };
-        Self { module, positions: texts.iter().map(position).collect() }
+        Self {
+            module,
+            positions: texts.iter().map(position).collect(),
+        }
     }
 
     fn uses(&self) -> Result<Uses, BeamError> {
         let atoms = self.module.atoms();
         let texts = atoms.bytes();
-        let bad = BeamError::BadChunk { chunk: Chunk::ImpT.name() };
+        let bad = BeamError::BadChunk {
+            chunk: Chunk::ImpT.name(),
+        };
         let mut uses = Uses::default();
         for [module, name, arity] in self.module.import_numbers()? {
             let (Some(at), Some(name_at)) = (module.checked_sub(1), name.checked_sub(1)) else {
                 return Err(bad);
             };
-            let (Some(&position), Some(&text)) = (self.positions.get(at), texts.get(name_at)) else {
+            let (Some(&position), Some(&text)) = (self.positions.get(at), texts.get(name_at))
+            else {
                 return Err(bad);
             };
             if position != NONE {
-                let function = Function { name: atom(&atoms.get(name)?)?, arity: small(arity)? };
-                uses.calls.push(Call { module: position, function });
+                let function = Function {
+                    name: atom(&atoms.get(name)?)?,
+                    arity: small(arity)?,
+                };
+                uses.calls.push(Call {
+                    module: position,
+                    function,
+                });
             }
             match text {
                 b"start_link" if arity == 2 || arity == 3 => {
-                    uses.start_links.push((atom(&atoms.get(module)?)?, small(arity)?));
+                    uses.start_links
+                        .push((atom(&atoms.get(module)?)?, small(arity)?));
                 }
                 b"load_nif" => uses.loads_nif |= arity == 2 && texts[at] == b"erlang",
                 _ => {}

@@ -18,7 +18,7 @@ use crate::application::Application;
 use crate::appup::{self, Direction, Generated, Reason, Warning};
 use crate::term::{Atom, Term};
 
-pub use digests::module_digests;
+pub use digests::{ModuleDigest, module_digests};
 pub use error::{Age, FileError, ScriptError};
 pub use interface::LoadedModule;
 
@@ -56,6 +56,8 @@ pub struct Options {
 /// A script of one direction.
 #[derive(Clone, Debug)]
 pub struct Script {
+    /// Which way it leads.
+    pub direction: Direction,
     /// Whether it was generated or found in the appup that the later version ships.
     pub generated: bool,
     /// The high-level instructions.
@@ -97,29 +99,65 @@ pub fn upgrade_script(
             let script = shipped.script(direction, &old.vsn);
             let script = script.map_err(|error| files::bad_appup(file, error))?;
             if let Some(instructions) = script {
-                return Ok(Script::shipped(instructions));
+                return Ok(Script::shipped(direction, instructions));
             }
-            Some(Warning::NotCovered { vsn: old.vsn.clone(), direction })
+            Some(Warning::NotCovered {
+                vsn: old.vsn.clone(),
+                direction,
+            })
         }
         None => None,
     };
     let generated = make_appup(application, old, new, options)?;
     let steps = generated.script(direction);
     Ok(Script {
+        direction,
         generated: true,
         instructions: steps.iter().map(|step| step.instruction.term()).collect(),
         reasons: steps.iter().map(|step| step.reasons.clone()).collect(),
-        warnings: not_covered.into_iter().chain(generated.warnings.iter().cloned()).collect(),
+        warnings: not_covered
+            .into_iter()
+            .chain(generated.warnings.iter().cloned())
+            .collect(),
     })
 }
 
 impl Script {
-    fn shipped(instructions: &[Term]) -> Self {
+    fn shipped(direction: Direction, instructions: &[Term]) -> Self {
         Self {
+            direction,
             generated: false,
             instructions: instructions.to_vec(),
             reasons: Vec::new(),
             warnings: Vec::new(),
         }
+    }
+
+    /// `#{source, instructions, reasons, warnings}`, as the engine answers it.
+    pub fn term(&self) -> Term {
+        let source = if self.generated {
+            "generated"
+        } else {
+            "shipped"
+        };
+        let reasons = self
+            .instructions
+            .iter()
+            .zip(&self.reasons)
+            .map(|(instruction, reasons)| {
+                let reasons = reasons.iter().map(Reason::term).collect();
+                let direction = Term::atom(self.direction.name());
+                Term::tuple([direction, instruction.clone(), Term::List(reasons)])
+            });
+        let warnings = self.warnings.iter().map(Warning::term).collect();
+        Term::Map(vec![
+            (Term::atom("source"), Term::atom(source)),
+            (
+                Term::atom("instructions"),
+                Term::List(self.instructions.clone()),
+            ),
+            (Term::atom("reasons"), Term::list(reasons)),
+            (Term::atom("warnings"), Term::List(warnings)),
+        ])
     }
 }

@@ -18,7 +18,10 @@ const BITS: usize = 1 << 16;
 impl Names {
     /// The names in this order.
     pub fn new<'a>(names: impl IntoIterator<Item = &'a Atom>) -> Self {
-        let mut found = Self { positions: HashMap::new(), seen: vec![0; BITS / 64] };
+        let mut found = Self {
+            positions: HashMap::new(),
+            seen: vec![0; BITS / 64],
+        };
         for (position, name) in (0..).zip(names) {
             let bit = digest(name.as_str().as_bytes());
             found.seen[bit / 64] |= 1 << (bit % 64);

@@ -10,8 +10,8 @@ use super::error::ScriptError;
 use super::names::Names;
 use super::{Options, Side, Version};
 use crate::application::Application;
-use crate::appup::facts::{Facts, Interface, ModuleFacts, ModuleState, StartModule};
 use crate::appup::Warning;
+use crate::appup::facts::{Facts, Interface, ModuleFacts, ModuleState, StartModule};
 use crate::beam::{BeamFileError, posix_name};
 use crate::term::Atom;
 
@@ -39,12 +39,19 @@ pub fn survey(
         names: Names::new(listed.modules.iter().map(|(name, _)| *name)),
         reload: options.reload_unchanged,
     };
-    let found = compare_all(&sides, &listed.modules, threads(options, listed.modules.len()))?;
+    let found = compare_all(
+        &sides,
+        &listed.modules,
+        threads(options, listed.modules.len()),
+    )?;
     let mut warnings = Vec::new();
     let mut modules = Vec::with_capacity(found.len());
     for ((name, _), found) in listed.modules.iter().zip(found) {
         warnings.extend(found.warnings);
-        modules.push(ModuleFacts { name: (*name).clone(), state: found.state });
+        modules.push(ModuleFacts {
+            name: (*name).clone(),
+            state: found.state,
+        });
     }
     warnings.extend(unlisted(&new.1.side, &new.1.vsn, &new.0.modules)?);
     let facts = Facts {
@@ -69,7 +76,14 @@ impl<'a> Listed<'a> {
         let mut modules = Vec::with_capacity(new.len());
         for name in new.iter().filter(|name| seen.insert(*name)) {
             let both = in_old.contains(name);
-            modules.push((name, if both { Presence::Both } else { Presence::Later }));
+            modules.push((
+                name,
+                if both {
+                    Presence::Both
+                } else {
+                    Presence::Later
+                },
+            ));
         }
         let gone = old.iter().filter(|name| seen.insert(*name));
         modules.extend(gone.map(|name| (name, Presence::Earlier)));
@@ -89,7 +103,9 @@ fn source(side: &Side) -> Source<'_> {
 
 fn threads(options: &Options, modules: usize) -> usize {
     let wanted = match options.threads {
-        0 => thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS),
+        0 => thread::available_parallelism()
+            .map_or(1, usize::from)
+            .min(MAX_THREADS),
         threads => threads,
     };
     wanted.min(modules / WORTH_A_THREAD).max(1)
@@ -136,7 +152,11 @@ fn merge(results: Vec<Compared>) -> Result<Vec<Portion>, BeamFileError> {
     }
 }
 
-fn compare_portions(sides: &Sides<'_>, modules: &[(&Atom, Presence)], next: &AtomicUsize) -> Compared {
+fn compare_portions(
+    sides: &Sides<'_>,
+    modules: &[(&Atom, Presence)],
+    next: &AtomicUsize,
+) -> Compared {
     let mut comparer = Comparer::new(sides);
     let mut portions = Vec::new();
     loop {
@@ -173,7 +193,11 @@ fn start(
         _ => read()?.is_some_and(|new| exports(&new.interface)),
     };
     let (module, args) = (start.module.clone(), start.args.clone());
-    Ok(Some(StartModule { module, args, version_change }))
+    Ok(Some(StartModule {
+        module,
+        args,
+        version_change,
+    }))
 }
 
 fn unlisted(side: &Side, vsn: &str, listed: &[Atom]) -> Result<Vec<Warning>, ScriptError> {
@@ -184,7 +208,10 @@ fn unlisted(side: &Side, vsn: &str, listed: &[Atom]) -> Result<Vec<Warning>, Scr
     let mut names = beams(&dir.join("ebin"))?;
     names.retain(|name| !listed.contains(name.as_str()));
     names.sort_unstable();
-    let warning = |module| Warning::UnlistedBeam { vsn: vsn.to_owned(), module };
+    let warning = |module| Warning::UnlistedBeam {
+        vsn: vsn.to_owned(),
+        module,
+    };
     Ok(names.into_iter().map(warning).collect())
 }
 
@@ -197,7 +224,11 @@ pub fn beams(ebin: &Path) -> Result<Vec<String>, ScriptError> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(ebin).map_err(|error| bad(&error))? {
         let name = entry.map_err(|error| bad(&error))?.file_name();
-        names.extend(name.to_str().and_then(|name| name.strip_suffix(".beam")).map(str::to_owned));
+        names.extend(
+            name.to_str()
+                .and_then(|name| name.strip_suffix(".beam"))
+                .map(str::to_owned),
+        );
     }
     Ok(names)
 }

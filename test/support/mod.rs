@@ -1,5 +1,9 @@
 //! What the integration tests share: the Erlang that they ask.
 
+#![allow(dead_code)] // Each test uses a part of it.
+
+pub mod application;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
