@@ -43,13 +43,15 @@ pub fn consult(file: &Path) -> Result<Vec<Term>, Fault> {
 
 /// The specification in `dir/ebin/NAME.app`, with the override in `root` put over it.
 pub fn application(name: &Atom, dir: &Path, root: &Path) -> Result<Application, FileError> {
-    let file = dir.join("ebin").join(format!("{name}.app"));
     let overrides = root.join("applications").join(format!("{name}.app"));
-    let buffer = &mut Vec::new();
-    match specification(name, &file, buffer)? {
-        Some(application) => overridden(application, &overrides, buffer),
-        None => Err(FileError::NotFound { file: text(&file) }),
-    }
+    overridden(shipped(name, dir)?, &overrides, &mut Vec::new())
+}
+
+/// The specification in `dir/ebin/NAME.app` as it is.
+pub fn shipped(name: &Atom, dir: &Path) -> Result<Application, FileError> {
+    let file = dir.join("ebin").join(format!("{name}.app"));
+    let found = specification(name, &file, &mut Vec::new())?;
+    found.ok_or_else(|| FileError::NotFound { file: text(&file) })
 }
 
 /// The specification of `name` in `file`; none where there is no such file.

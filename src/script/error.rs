@@ -1,13 +1,14 @@
 //! Why there is no script.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::application::{Fault, FileError};
 use crate::appup::{BadAttribute, ShippedError};
-use crate::beam::{BeamError, BeamFileError};
+use crate::beam::BeamFileError;
 use crate::term::Term;
-use crate::{application, term};
 
 /// Which of both versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,37 +19,24 @@ pub enum Age {
     New,
 }
 
-/// What is wrong with a file of terms.
-#[derive(Clone, Debug, Error)]
-pub enum FileError {
-    /// The operating system refuses it.
-    #[error("{posix}")]
-    Unreadable {
-        /// The POSIX name of the error.
-        posix: &'static str,
-    },
-    /// It is larger than files of its kind may be, or no regular file.
-    #[error(transparent)]
-    Refused(BeamError),
-    /// It is no text of terms.
-    #[error(transparent)]
-    Parse(term::text::ParseError),
-    /// It is no application specification.
-    #[error(transparent)]
-    Application(application::Error),
+impl fmt::Display for Age {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Old => "earlier",
+            Self::New => "later",
+        })
+    }
 }
 
 /// Why there is no script.
 #[derive(Clone, Debug, Error)]
 pub enum ScriptError {
-    /// The `.app` file of a version cannot be used.
-    #[error("{}", file.display())]
+    /// The `.app` file of a version cannot be used, or its override.
+    #[error("the {age} version cannot be told from its .app file")]
     BadAppFile {
         /// Which version.
         age: Age,
-        /// The file.
-        file: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong with which file.
         source: Box<FileError>,
     },
     /// The `.app` file is that of another version.
@@ -83,7 +71,7 @@ pub enum ScriptError {
         /// The file.
         file: PathBuf,
         /// What is wrong with it.
-        source: Box<FileError>,
+        source: Box<Fault>,
     },
     /// The appup file holds something else than an appup.
     #[error("{}", file.display())]
@@ -93,17 +81,6 @@ pub enum ScriptError {
         /// What is wrong with it.
         source: Box<ShippedError>,
     },
-}
-
-impl FileError {
-    fn reason(&self) -> Term {
-        match self {
-            Self::Unreadable { posix } => Term::atom(posix),
-            Self::Refused(error) => error.reason(),
-            Self::Parse(error) => error.reason(),
-            Self::Application(error) => error.reason(),
-        }
-    }
 }
 
 impl ScriptError {

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::error::{Age, FileError, ScriptError};
+use super::error::{Age, ScriptError};
 use super::{Options, Side, Version};
-use crate::application::{self, Application};
+use crate::application::{Application, FileError};
 use crate::appup::{Shipped, ShippedError};
-use crate::beam::{self, BeamError};
-use crate::term::{Atom, Limits, Term, text};
+use crate::installed;
+use crate::term::Atom;
 
 /// The specification of a version, which is that of the application and of the version.
 pub fn specification(
@@ -19,14 +19,15 @@ pub fn specification(
     let (file, application) = match &version.side {
         Side::Loaded(application, _) => (PathBuf::from(name.as_str()), (**application).clone()),
         Side::Directory(dir) => {
-            let file = dir.join("ebin").join(format!("{name}.app"));
-            let application =
-                read(&file, name, options).map_err(|source| ScriptError::BadAppFile {
-                    age,
-                    file: file.clone(),
-                    source: Box::new(source),
-                })?;
-            (file, application)
+            let application = read(name, dir, options);
+            let bad = |source| ScriptError::BadAppFile {
+                age,
+                source: Box::new(source),
+            };
+            (
+                dir.join("ebin").join(format!("{name}.app")),
+                application.map_err(bad)?,
+            )
         }
     };
     if application.vsn != version.vsn {
@@ -41,31 +42,11 @@ pub fn specification(
     Ok(application)
 }
 
-fn read(file: &Path, name: &Atom, _options: &Options) -> Result<Application, FileError> {
-    let application = single(terms(file)?)
-        .and_then(Application::from_term)
-        .map_err(FileError::Application)?;
-    if application.name == *name {
-        return Ok(application);
+fn read(name: &Atom, dir: &Path, options: &Options) -> Result<Application, FileError> {
+    match &options.root {
+        Some(root) => installed::application(name, dir, root),
+        None => installed::shipped(name, dir),
     }
-    Err(FileError::Application(application::Error::WrongName {
-        found: application.name,
-    }))
-}
-
-fn single(terms: Vec<Term>) -> Result<Term, application::Error> {
-    let count = terms.len();
-    let [term] =
-        <[Term; 1]>::try_from(terms).map_err(|_| application::Error::TermCount { count })?;
-    Ok(term)
-}
-
-fn terms(file: &Path) -> Result<Vec<Term>, FileError> {
-    let bytes = beam::read(file).map_err(|error| match error {
-        BeamError::Unreadable { posix } => FileError::Unreadable { posix },
-        error => FileError::Refused(error),
-    })?;
-    text::parse_all(&bytes, &Limits::default()).map_err(FileError::Parse)
 }
 
 /// The appup that a version ships, if it ships one.
@@ -74,14 +55,12 @@ pub fn shipped(name: &Atom, version: &Version) -> Result<Option<(PathBuf, Shippe
         return Ok(None);
     };
     let file = dir.join("ebin").join(format!("{name}.appup"));
-    let terms = match terms(&file) {
+    let terms = match installed::consult(&file) {
         Ok(terms) => terms,
-        Err(FileError::Unreadable { posix: "enoent" }) => return Ok(None),
-        Err(source) => {
-            return Err(ScriptError::UnreadableAppup {
-                file,
-                source: Box::new(source),
-            });
+        Err(fault) if fault.is_missing() => return Ok(None),
+        Err(fault) => {
+            let source = Box::new(fault);
+            return Err(ScriptError::UnreadableAppup { file, source });
         }
     };
     match Shipped::from_terms(terms, &version.vsn) {

@@ -19,7 +19,7 @@ use crate::appup::{self, Direction, Generated, Reason, Warning};
 use crate::term::{Atom, Term};
 
 pub use digests::{ModuleDigest, module_digests};
-pub use error::{Age, FileError, ScriptError};
+pub use error::{Age, ScriptError};
 pub use interface::LoadedModule;
 
 /// One version of an application.

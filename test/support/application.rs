@@ -55,9 +55,9 @@ impl<'a> Demo<'a> {
             self.keys
         )
         .unwrap();
-        write!(
+        writeln!(
             app,
-            "{{applications, [kernel, stdlib]}}, {{modules, [{}]}}]}}.\n",
+            "{{applications, [kernel, stdlib]}}, {{modules, [{}]}}]}}.",
             names.join(",")
         )
         .unwrap();
