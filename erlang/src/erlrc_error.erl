@@ -56,6 +56,8 @@ event(#{what := cookie_file_unknown, files := Files}) ->
     );
 event(#{what := notify_failed, reason := Reason}) ->
     text("erlrc: READY=1 did not reach systemd (NOTIFY_SOCKET): ~ts", [why(Reason)]);
+event(#{what := warning, warning := Warning}) ->
+    text("erlrc: ~ts", [format(Warning)]);
 event(#{what := What} = Report) ->
     text("erlrc: ~ts ~ts", [term(What), term(maps:remove(what, Report))]);
 event(Report) ->
@@ -177,6 +179,23 @@ format_upgrade({sticky_directory, Module}) ->
     text("~ts belongs to OTP itself, in a sticky directory; restart the node", [Module]);
 format_upgrade({old_processes, Module}) ->
     text("processes still run old code of ~ts; try again later, or restart the node", [Module]);
+format_upgrade({script_failed, App, {timeout, []}}) ->
+    text("the script for ~ts did not end in time", [App]);
+format_upgrade({script_failed, App, {timeout, Pids}}) ->
+    text("the script for ~ts did not end in time; it waited for ~ts", [App, term(Pids)]);
+format_upgrade({script_failed, App, {code_change_failed, Pid, Module, _Vsn, Why}}) ->
+    text("~ts: code_change of ~ts failed in ~ts: ~ts", [App, Module, term(Pid), why(Why)]);
+format_upgrade({script_failed, App, Why}) ->
+    text("the script for ~ts failed: ~ts", [App, why(Why)]);
+format_upgrade({bad_new_appvsn, App, Vsn, Found}) ->
+    text("the .app file of ~ts says ~ts, not ~ts", [App, Found, Vsn]);
+format_upgrade({module_not_loaded, Module, Dir, Why}) ->
+    text("~ts of the running version is not loaded and cannot be, from ~ts: ~ts", [Module, Dir, why(Why)]);
+format_upgrade({old_code_in_use, Module}) ->
+    text("processes still run old code of ~ts; stop them, or restart the node", [Module]);
+format_upgrade({unknown_record, Name}) ->
+    text("systools of OTP ~ts has another record ~ts than this version of erlrc knows",
+        [erlang:system_info(otp_release), Name]);
 format_upgrade({bad_evaluator, Name}) ->
     text("there is no evaluator ~ts; take transactional or release_handler", [term(Name)]);
 format_upgrade({engine_not_loaded, Why}) ->
@@ -187,6 +206,20 @@ format_upgrade({engine_not_loaded, Why}) ->
 format_upgrade({crashed, Why}) ->
     text("erlrc itself failed, which is a bug: ~ts", [term(Why)]);
 format_upgrade(Reason) ->
+    format_request(Reason).
+
+%% Requests of the binary.
+format_request(incomplete_request) ->
+    "the request names no operation or no application";
+format_request({unknown_operation, Operation}) ->
+    text("this node's erlrc does not know the operation ~ts; upgrade erlrc", [term(Operation)]);
+format_request({bad_application_name, Name}) ->
+    text("~ts is no name of an application", [term(Name)]);
+format_request({missing, Key}) ->
+    text("the request lacks ~ts", [Key]);
+format_request({bad_argument, Key}) ->
+    text("~ts of the request is no text, or too long", [Key]);
+format_request(Reason) ->
     term(Reason).
 
 %% What a file of terms can be refused for.
