@@ -38,6 +38,7 @@ init_per_testcase(Case, Config) ->
     {Peer, _} = fixture:start_node(#{
         name => false, root => fixture:root(Dir), path => [filename:join(Lib, "ebin")]
     }),
+    ok = fixture:call(Peer, erlrc_app, ensure_started, []),
     [{peer, Peer} | Config].
 
 end_per_testcase(_Case, Config) ->
