@@ -1,0 +1,39 @@
+%% @doc Calls to code that is not ours: `apply' instructions and checks, each in a process of its own, so that neither
+%% a crash nor a message left behind reaches the operation.
+-module(erlrc_check).
+
+-export([call/2, run/3]).
+
+%% @doc Applies and waits. A thrown value is an error as it is in `release_handler'.
+-spec call({module(), atom(), [term()]}, timeout()) -> {ok, term()} | {error, term()}.
+call({Module, Function, Arguments}, Timeout) ->
+    Leader = group_leader(),
+    {Pid, Ref} = spawn_monitor(fun() ->
+        true = group_leader(Leader, self()),
+        exit(
+            try
+                {?MODULE, {ok, apply(Module, Function, Arguments)}}
+            catch
+                throw:Value -> {?MODULE, {error, Value}};
+                exit:Reason -> {?MODULE, {error, {'EXIT', Reason}}};
+                error:Reason:Stack -> {?MODULE, {error, {'EXIT', {Reason, lists:sublist(Stack, 4)}}}}
+            end
+        )
+    end),
+    receive
+        {'DOWN', Ref, process, Pid, {?MODULE, Result}} -> Result;
+        {'DOWN', Ref, process, Pid, Reason} -> {error, {'EXIT', Reason}}
+    after Timeout ->
+        demonitor(Ref, [flush]),
+        exit(Pid, kill),
+        {error, timeout}
+    end.
+
+%% @doc A check passes when it answers `ok' or `true'.
+-spec run(atom(), {module(), atom(), [term()]}, timeout()) -> ok | {error, {atom(), term(), term()}}.
+run(Name, MFA, Timeout) ->
+    case call(MFA, Timeout) of
+        {ok, Passed} when Passed =:= ok; Passed =:= true -> ok;
+        {ok, Answer} -> {error, {Name, MFA, Answer}};
+        {error, Why} -> {error, {Name, MFA, Why}}
+    end.

@@ -1,0 +1,125 @@
+%% @doc The children of supervisors whose specification changed.
+%%
+%% OTP's supervisor takes the new specifications over and leaves it there: a child that is new is not started, one that
+%% is gone from them stays. To tell which are which, `init/1' of the old and of the new module are asked, each in a
+%% process of its own. An `init/1' that cannot be called twice just means that nothing is known and nothing done.
+-module(erlrc_children).
+
+-export([before/1, added/1, removed/1, remove/1, stop/2, start/1]).
+-export_type([known/0]).
+
+%% Supervisor, callback module, its arguments, ids in specification order.
+-type known() :: {pid(), module(), term(), [term()]}.
+
+-define(INIT_TIMEOUT, 2000).
+
+%% @doc What the supervisors with these callback modules have in their specifications now.
+-spec before([module()]) -> [known()].
+before([]) ->
+    [];
+before(Modules) ->
+    #{targets := Targets} = erlrc_discover:processes(Modules, #{}),
+    Pids = [Pid || {Pid, #{kind := supervisor, suspended := false}} <- maps:to_list(Targets)],
+    [
+        {Pid, Module, Arguments, Ids}
+     || {Pid, Module, Arguments} <- arguments(Pids), {ok, Ids} <- [ids(Module, Arguments)]
+    ].
+
+%% The last two fields of a supervisor's state are its callback module and that module's arguments.
+arguments(Pids) ->
+    Ref = make_ref(),
+    Self = self(),
+    Nobody = erlrc_system:nobody(),
+    Fun = fun(State) ->
+        Size = tuple_size(State),
+        Self ! {{Ref, {self(), element(Size - 1, State), element(Size, State)}}, ok},
+        State
+    end,
+    _ = [erlrc_system:tell(Pid, Nobody, {replace_state, Fun}) || Pid <- Pids],
+    Answers = #{left => length(Pids), answered => [], errors => []},
+    #{answered := Found} = erlrc_system:collect(Ref, Answers, ?INIT_TIMEOUT),
+    Found.
+
+ids(Module, Arguments) ->
+    case erlrc_check:call({Module, init, [Arguments]}, ?INIT_TIMEOUT) of
+        {ok, {ok, {Flags, Specs}}} when is_list(Specs) ->
+            case is_simple(Flags) of
+                true -> unknown;
+                false -> {ok, [id(Spec) || Spec <- Specs]}
+            end;
+        _ ->
+            unknown
+    end.
+
+is_simple(#{strategy := Strategy}) -> Strategy =:= simple_one_for_one;
+is_simple(Flags) when is_tuple(Flags) -> element(1, Flags) =:= simple_one_for_one;
+is_simple(_) -> false.
+
+id(#{id := Id}) -> Id;
+id(Spec) -> element(1, Spec).
+
+%% @doc Children that came with the new specifications and do not run, in specification order.
+-spec added([known()]) -> [{pid(), term()}].
+added(Known) ->
+    [
+        {Pid, Id}
+     || {Pid, Module, Arguments, Old} <- Known,
+        {ok, New} <- [ids(Module, Arguments)],
+        Children <- [children(Pid)],
+        Id <- New -- Old,
+        {_, undefined, _, _} <- [lists:keyfind(Id, 1, Children)]
+    ].
+
+%% @doc Children that are in the specifications no longer, in reverse order of the old ones.
+-spec removed([known()]) -> [{pid(), term()}].
+removed(Known) ->
+    [
+        {Pid, Id}
+     || {Pid, Module, Arguments, Old} <- Known,
+        {ok, New} <- [ids(Module, Arguments)],
+        Children <- [children(Pid)],
+        Id <- lists:reverse(Old -- New),
+        lists:keymember(Id, 1, Children)
+    ].
+
+children(Pid) ->
+    try
+        supervisor:which_children(Pid)
+    catch
+        exit:_ -> []
+    end.
+
+%% @doc Stops and forgets children.
+-spec remove([{pid(), term()}]) -> ok.
+remove(Children) ->
+    lists:foreach(
+        fun({Supervisor, Id}) ->
+            _ = attempt(terminate_child, Supervisor, Id),
+            _ = attempt(delete_child, Supervisor, Id)
+        end,
+        Children
+    ).
+
+%% @doc Stops the children that run one of `Modules', the instruction `stop'.
+-spec stop([module()], map()) -> [{pid(), term()}].
+stop(Modules, Options) ->
+    [
+        {Supervisor, Id}
+     || {Supervisor, Id, _, Runs} <- erlrc_discover:children(Options),
+        is_pid(Supervisor),
+        lists:any(fun(Module) -> lists:member(Module, Modules) end, Runs),
+        ok =:= attempt(terminate_child, Supervisor, Id)
+    ].
+
+%% @doc Starts stopped children again.
+-spec start([{pid(), term()}]) -> ok.
+start(Children) ->
+    lists:foreach(fun({Supervisor, Id}) -> attempt(restart_child, Supervisor, Id) end, Children).
+
+%% A supervisor that is gone has no children to care for.
+attempt(Function, Supervisor, Id) ->
+    try
+        supervisor:Function(Supervisor, Id)
+    catch
+        exit:Reason -> {error, Reason}
+    end.

@@ -1,0 +1,168 @@
+%% @doc The change of code: all modules of a batch in one `code:finish_loading/1', and the same way back.
+%%
+%% Finishing a prepared handle twice crashes the code server and with it the node. A handle therefore carries a lock
+%% that is taken once; after that the same code is prepared anew.
+-module(erlrc_commit).
+
+-export([handle/1, modules/1, switch/2, is_switched/1, path/2, set_path/1]).
+-export_type([handle/0]).
+
+-opaque handle() :: #{
+    lock := atomics:atomics_ref(),
+    prepared := [code:prepared_code()],
+    items := [erlrc_prepare:item()]
+}.
+-type options() :: #{protected => [pid()], force => boolean()}.
+
+%% @doc A handle over modules prepared one by one.
+-spec handle([{erlrc_prepare:item(), code:prepared_code()}]) -> handle().
+handle(Prepared) ->
+    #{
+        lock => atomics:new(1, []),
+        prepared => [Code || {_, Code} <- Prepared],
+        items => [Item || {Item, _} <- Prepared]
+    }.
+
+%% @doc The modules of a handle.
+-spec modules(handle()) -> [module()].
+modules(#{items := Items}) ->
+    [Module || {Module, _, _, _} <- Items].
+
+%% @doc Makes the code of a side current. Modules that run code when they are loaded come first, one by one, because
+%% they can fail. With `force' also when it looks as if it were current. Answers the processes that had to be killed.
+-spec switch(erlrc_prepare:side(), options()) -> {ok, Killed :: [{pid(), module()}]} | {error, term()}.
+switch(#{handle := Handle, on_load := OnLoad, delete := Delete}, Options) ->
+    try
+        Killed1 = lists:append([load(Item, Options) || Item <- OnLoad]),
+        Killed2 = finish_if_needed(Handle, Options),
+        Killed3 = lists:append([delete(Module, Options) || Module <- Delete]),
+        {ok, Killed1 ++ Killed2 ++ Killed3}
+    catch
+        throw:{error, _} = Error -> Error
+    end.
+
+%% @doc Whether the code of a side is what is loaded. Waits for the code server to be through with earlier requests.
+-spec is_switched(erlrc_prepare:side()) -> boolean().
+is_switched(#{handle := #{items := Items}, on_load := OnLoad, delete := Delete}) ->
+    _ = code:get_path(),
+    lists:all(fun is_current/1, Items ++ OnLoad) andalso
+        not lists:any(fun erlang:module_loaded/1, Delete).
+
+is_current({Module, _, _, Md5}) ->
+    erlang:module_loaded(Module) andalso erlang:get_module_info(Module, md5) =:= Md5.
+
+load({Module, File, Beam, _} = Item, Options) ->
+    case not maps:get(force, Options, false) andalso is_current(Item) of
+        true ->
+            [];
+        false ->
+            Killed = purge(Module, Options),
+            case code:load_binary(Module, File, Beam) of
+                {module, Module} -> Killed;
+                {error, Why} -> throw({error, {load_failed, Module, Why}})
+            end
+    end.
+
+finish_if_needed(#{items := []}, _Options) ->
+    [];
+finish_if_needed(#{items := Items} = Handle, Options) ->
+    case not maps:get(force, Options, false) andalso lists:all(fun is_current/1, Items) of
+        true -> [];
+        false -> finish(take(Handle), Options)
+    end.
+
+%% A process may have come to run old code since the purge: purge and try once more. Nothing is loaded after an error,
+%% the handle is still good.
+finish(Prepared, Options) ->
+    case code:finish_loading(Prepared) of
+        ok ->
+            [];
+        {error, [{_, not_purged} | _] = Errors} ->
+            Killed = lists:append([purge(Module, Options) || {Module, not_purged} <- Errors]),
+            ok = must_finish(code:finish_loading(Prepared)),
+            Killed;
+        Error ->
+            must_finish(Error)
+    end.
+
+must_finish(ok) -> ok;
+must_finish({error, [{Module, Why} | _]}) -> throw({error, {load_failed, Module, Why}}).
+
+%% The one place where a handle is used.
+take(#{lock := Lock, prepared := Prepared, items := Items}) ->
+    case atomics:compare_exchange(Lock, 1, 0, 1) of
+        ok -> join(Prepared, Items);
+        _ -> prepare(Items)
+    end.
+
+%% The documented way prepares all modules at once; what it answers has had one shape since OTP 19.
+join(Prepared, Items) ->
+    try lists:append([List || {'$prepared$', List} <- Prepared]) of
+        List when length(List) =:= length(Items) -> {'$prepared$', List};
+        _ -> prepare(Items)
+    catch
+        error:_ -> prepare(Items)
+    end.
+
+prepare(Items) ->
+    case code:prepare_loading([{Module, File, Beam} || {Module, File, Beam, _} <- Items]) of
+        {ok, Prepared} -> Prepared;
+        {error, [{Module, Why} | _]} -> throw({error, {load_failed, Module, Why}})
+    end.
+
+delete(Module, Options) ->
+    case erlang:module_loaded(Module) of
+        true ->
+            Killed = purge(Module, Options),
+            true = code:delete(Module),
+            Killed;
+        false ->
+            []
+    end.
+
+%% Old code has to go before anything can become old. Whoever still runs it is killed, unless it is the operation
+%% itself.
+purge(Module, Options) ->
+    case code:soft_purge(Module) of
+        true ->
+            [];
+        false ->
+            Pids = [Pid || Pid <- processes(), erlang:check_process_code(Pid, Module) =:= true],
+            case [Pid || Pid <- maps:get(protected, Options, []), lists:member(Pid, Pids)] of
+                [] ->
+                    _ = code:purge(Module),
+                    [{Pid, Module} || Pid <- Pids];
+                [_ | _] ->
+                    throw({error, {old_processes, Module}})
+            end
+    end.
+
+%% @doc Puts the ebin directory `To' where the application's stands in the code path.
+-spec path(file:filename(), file:filename()) -> ok.
+path(From, To) ->
+    Wanted = [absolute(From), absolute(To)],
+    Elsewhere = fun(Dir) -> not lists:member(absolute(Dir), Wanted) end,
+    case lists:splitwith(Elsewhere, code:get_path()) of
+        {Head, [_ | Tail]} ->
+            ok = set_path(Head ++ [To | lists:filter(Elsewhere, Tail)]);
+        {_, []} ->
+            true = code:add_pathz(To),
+            ok
+    end.
+
+%% @doc Makes the code path what it was.
+-spec set_path([file:filename()]) -> ok | {error, term()}.
+set_path(Path) ->
+    case code:get_path() of
+        Path ->
+            ok;
+        _ ->
+            case code:set_path(Path) of
+                true -> ok;
+                Error -> Error
+            end
+    end.
+
+%% The path holds directories as they were given, archives and "." among them.
+absolute(Dir) ->
+    filename:absname(Dir).

@@ -1,0 +1,84 @@
+%% @doc Watches over an operation. Holds a copy of its journal; if the process that carries the operation out dies
+%% or gives up, the guardian brings the node to the old or to the new.
+%%
+%% It is linked to nobody. It holds the name `erlrc_guardian' from before the first change until the node is settled:
+%% two operations never overlap, even if the first one's process was killed.
+-module(erlrc_guardian).
+
+-export([run/2, settle/3]).
+
+%% @doc Runs `Fun' under a guardian. `Fun' leaves by `exit({erlrc_done, Result})' or `exit({erlrc_failed, Why, Left})';
+%% it gets the guardian's pid.
+-spec run(fun((pid()) -> no_return()), fun(([pid()]) -> map())) -> {ok, term()} | {error, term()} | restart_new_emulator.
+run(Fun, Context) ->
+    Caller = self(),
+    Token = make_ref(),
+    {Guardian, Ref} = spawn_monitor(fun() -> guard(Caller, Token, Fun, Context) end),
+    receive
+        {Token, Runner} ->
+            wait(Guardian, Ref, Runner, monitor(process, Runner));
+        {'DOWN', Ref, process, Guardian, {busy, Other}} ->
+            wait_for(Other),
+            run(Fun, Context);
+        {'DOWN', Ref, process, Guardian, Reason} ->
+            {error, {guardian_died, Reason}}
+    end.
+
+wait_for(Other) ->
+    Ref = monitor(process, Other),
+    receive
+        {'DOWN', Ref, process, Other, _} -> ok
+    end.
+
+%% The guardian has the last word. Without one, the operation ends itself and its own word counts.
+wait(Guardian, Ref, Runner, RunnerRef) ->
+    receive
+        {'DOWN', Ref, process, Guardian, {erlrc_done, Result}} ->
+            demonitor(RunnerRef, [flush]),
+            Result;
+        {'DOWN', Ref, process, Guardian, _Killed} ->
+            receive
+                {'DOWN', RunnerRef, process, Runner, {erlrc_done, Result}} -> Result;
+                {'DOWN', RunnerRef, process, Runner, Reason} -> {error, {not_rolled_back, {died, Reason}, [unknown]}}
+            end
+    end.
+
+guard(Caller, Token, Fun, Context) ->
+    try register(?MODULE, self()) of
+        true ->
+            Guardian = self(),
+            {Runner, Ref} = spawn_opt(fun() -> Fun(Guardian) end, [monitor, {min_heap_size, 65536}]),
+            Caller ! {Token, Runner},
+            watch(Runner, Ref, Context([self(), Caller]), [])
+    catch
+        error:badarg -> exit({busy, whereis(?MODULE)})
+    end.
+
+watch(Runner, Ref, Context, Entries) ->
+    receive
+        {note, Runner, Entry} -> watch(Runner, Ref, Context, [Entry | Entries]);
+        cancel ->
+            Runner ! cancel,
+            watch(Runner, Ref, Context, Entries);
+        {'DOWN', Ref, process, Runner, {erlrc_done, _} = Done} -> exit(Done);
+        {'DOWN', Ref, process, Runner, Reason} -> exit({erlrc_done, settle(Reason, Entries, Context)})
+    end.
+
+%% @doc Brings the node to the old or the new, as the journal has it, and says how the operation ended.
+-spec settle(term(), [term()], map()) -> erlrc_evaluator:result().
+settle(Reason, Entries, #{application := App} = Context) ->
+    {Why, Left0} = why(Reason, App),
+    ok = erlrc_journal:start(none),
+    erlrc_journal:log(warning, #{event => undo, reason => Why}),
+    try erlrc_undo:run(Entries, Context) of
+        {finished, Unpurged} -> {ok, Unpurged};
+        {undone, Left} -> result(Why, Left0 ++ Left)
+    catch
+        Class:Crash:Stack -> result(Why, Left0 ++ [{undo_crashed, {Class, Crash, lists:sublist(Stack, 5)}}])
+    end.
+
+why({erlrc_failed, Why, Left}, _App) -> {Why, Left};
+why(Reason, App) -> {{script_failed, App, {evaluator_died, Reason}}, []}.
+
+result(Why, []) -> {error, Why};
+result(Why, Left) -> {error, {not_rolled_back, Why, lists:usort(Left)}}.

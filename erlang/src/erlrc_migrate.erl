@@ -1,0 +1,201 @@
+%% @doc The state of processes: kept, changed, put back.
+%%
+%% A snapshot never leaves its process. A function sent with sys's `replace_state' puts the state, which nothing
+%% changes any more, into the process dictionary and answers the same state; another one takes it from there. Nothing
+%% is copied, and what is put back is the very term.
+-module(erlrc_migrate).
+
+-export([keep/2, put_back/1, forget/1, record/1, record_if_missing/1, exact/3]).
+-export([change/2, restore/3, refresh/3]).
+-export_type([id/0, change/0]).
+
+-type id() :: reference().
+%% Process, module, version as `code_change' is told, extra.
+-type change() :: {pid(), module(), term(), term()}.
+
+-define(OLD(Id), {'$erlrc_snapshot', Id}).
+-define(NEW(Id), {'$erlrc_migrated', Id}).
+-define(NEXT(Id), {'$erlrc_restoring', Id}).
+
+%% @doc The request that keeps the state. An event manager calls the function once per handler; `Attempt' tells one
+%% request from the next.
+-spec keep(id(), reference()) -> {replace_state, fun()}.
+keep(Id, Attempt) ->
+    {replace_state, fun(State) -> store(?OLD(Id), Attempt, State) end}.
+
+%% @doc The request that keeps the state after the migration, to tell later whether it is still that.
+-spec record(id()) -> {replace_state, fun()}.
+record(Id) ->
+    Attempt = make_ref(),
+    {replace_state, fun(State) -> store(?NEW(Id), Attempt, State) end}.
+
+%% @doc The same for a process that may have been told already and may have changed its state since.
+-spec record_if_missing(id()) -> {replace_state, fun()}.
+record_if_missing(Id) ->
+    Attempt = make_ref(),
+    {replace_state, fun(State) ->
+        case {get(?OLD(Id)), get(?NEW(Id))} of
+            {{_, _}, undefined} -> store(?NEW(Id), Attempt, State);
+            _ -> State
+        end
+    end}.
+
+store(Key, Attempt, State) ->
+    case get(Key) of
+        {Attempt, States} -> put(Key, {Attempt, [State | States]});
+        _ -> put(Key, {Attempt, [State]})
+    end,
+    State.
+
+%% @doc The request that puts the kept state back.
+-spec put_back(id()) -> {replace_state, fun()}.
+put_back(Id) ->
+    {replace_state, fun(State) -> back(Id, State) end}.
+
+back(Id, State) ->
+    case {get(?OLD(Id)), get(?NEXT(Id))} of
+        {undefined, _} -> State;
+        {{_, [Old]}, _} -> Old;
+        {{_, Olds}, undefined} -> pop(Id, lists:reverse(Olds));
+        {_, Rest} -> pop(Id, Rest)
+    end.
+
+pop(Id, [Old]) ->
+    erase(?NEXT(Id)),
+    Old;
+pop(Id, [Old | Rest]) ->
+    put(?NEXT(Id), Rest),
+    Old.
+
+%% @doc The request that drops what was kept.
+-spec forget(id()) -> {replace_state, fun()}.
+forget(Id) ->
+    {replace_state, fun(State) ->
+        _ = erase(?OLD(Id)),
+        _ = erase(?NEW(Id)),
+        State
+    end}.
+
+%% @doc Puts back the state of those that have not changed since they were migrated; answers them. An event manager,
+%% whose handlers cannot be told apart by the function, is none of them.
+-spec exact([pid()], id(), timeout()) -> [pid()].
+exact(Pids, Id, Timeout) ->
+    Ref = make_ref(),
+    Self = self(),
+    Fun = fun(State) -> unchanged(Id, State, Self, Ref) end,
+    Nobody = erlrc_system:nobody(),
+    _ = [
+        begin
+            erlrc_system:tell(Pid, Nobody, {replace_state, Fun}),
+            erlrc_system:ask(Pid, Ref, Pid, suspend)
+        end
+     || Pid <- Pids
+    ],
+    _ = erlrc_system:collect(Ref, answers(Pids), Timeout),
+    flush(Ref).
+
+unchanged(Id, State, Self, Ref) ->
+    case {get(?OLD(Id)), get(?NEW(Id))} of
+        {{_, [Old]}, {_, [New]}} when New =:= State ->
+            Self ! {Ref, exact, self()},
+            Old;
+        _ ->
+            State
+    end.
+
+flush(Ref) ->
+    receive
+        {Ref, exact, Pid} -> [Pid | flush(Ref)]
+    after 0 ->
+        []
+    end.
+
+%% @doc Changes the state of processes that stand, all at once. `Timeout' is the longest time in which no process
+%% finishes. A process that dies meanwhile is its supervisor's affair.
+-spec change([change()], timeout()) -> ok | {error, term()}.
+change([], _Timeout) ->
+    ok;
+change(Changes, Timeout) ->
+    Ref = make_ref(),
+    _ = [
+        erlrc_system:ask(Pid, Ref, {Pid, Module}, {change_code, Module, Vsn, Extra})
+     || {Pid, Module, Vsn, Extra} <- Changes
+    ],
+    Keys = [{Pid, Module} || {Pid, Module, _, _} <- Changes],
+    changed(Ref, Keys, answers(Keys), Timeout, Timeout).
+
+%% Errors end the wait at once.
+changed(_Ref, _Keys, #{errors := [{{Pid, Module}, {error, Why}} | _]}, _Left, _Timeout) ->
+    {error, {code_change_failed, Pid, Module, reason(Why)}};
+changed(_Ref, _Keys, #{left := 0}, _Left, _Timeout) ->
+    ok;
+changed(Ref, Keys, #{left := Before} = Answers0, Left, Timeout) ->
+    Wait = min(Left, 100),
+    case erlrc_system:collect(Ref, Answers0, Wait) of
+        #{left := Before, errors := [], answered := Answered} = Answers ->
+            Missing = missing(Keys, Answered),
+            Alive = [Pid || {Pid, _} <- Missing, is_process_alive(Pid)],
+            case {Alive, Left - Wait} of
+                {[], _} -> ok;
+                {_, Rest} when Rest > 0 -> changed(Ref, Keys, Answers, Rest, Timeout);
+                _ -> {error, {code_change_timeout, [erlrc_system:culprit(Pid) || Pid <- lists:usort(Alive)]}}
+            end;
+        Answers ->
+            changed(Ref, Keys, Answers, Timeout, Timeout)
+    end.
+
+missing(Keys, Answered) ->
+    Done = maps:from_keys(Answered, []),
+    [Key || Key <- Keys, not is_map_key(Key, Done)].
+
+reason({'EXIT', {Reason, Stack}}) when is_list(Stack) -> {Reason, lists:sublist(Stack, 4)};
+reason(Reason) -> Reason.
+
+%% @doc Sends a request to processes that stand and waits until it is carried out. Answers those that did not in time;
+%% what was sent stays in their mailboxes.
+-spec restore([pid()], term(), timeout()) -> Hung :: [pid()].
+restore([], _Request, _Timeout) ->
+    [];
+restore(Pids, Request, Timeout) ->
+    Ref = make_ref(),
+    Nobody = erlrc_system:nobody(),
+    _ = [
+        begin
+            erlrc_system:tell(Pid, Nobody, Request),
+            erlrc_system:ask(Pid, Ref, Pid, suspend)
+        end
+     || Pid <- Pids
+    ],
+    restored(Ref, Pids, answers(Pids), Timeout).
+
+restored(Ref, Pids, #{left := Before} = Answers0, Timeout) ->
+    case erlrc_system:collect(Ref, Answers0, min(Timeout, 100)) of
+        #{left := 0} ->
+            [];
+        #{left := Before, answered := Answered} = Answers ->
+            Alive = [Pid || Pid <- missing(Pids, Answered), is_process_alive(Pid)],
+            case {Alive, Timeout - 100} of
+                {[], _} -> [];
+                {_, Rest} when Rest > 0 -> restored(Ref, Pids, Answers, Rest);
+                _ -> Alive
+            end;
+        Answers ->
+            restored(Ref, Pids, Answers, Timeout)
+    end.
+
+%% @doc Makes a gen_statem look at its callback mode again, which it does after a change of code alone. The state is
+%% kept before and put back after it.
+-spec refresh([pid()], module(), timeout()) -> ok | {error, term()}.
+refresh([], _Module, _Timeout) ->
+    ok;
+refresh(Pids, Module, Timeout) ->
+    Id = make_ref(),
+    _ = restore(Pids, keep(Id, make_ref()), Timeout),
+    Vsn = proplists:get_value(vsn, erlang:get_module_info(Module, attributes)),
+    Result = change([{Pid, Module, Vsn, []} || Pid <- Pids], Timeout),
+    _ = restore(Pids, put_back(Id), Timeout),
+    _ = restore(Pids, forget(Id), Timeout),
+    Result.
+
+answers(Keys) ->
+    #{left => length(Keys), answered => [], errors => []}.

@@ -1,0 +1,183 @@
+%% @doc Reads, checks and prepares the code of a batch, the new and the old, while everything runs.
+%%
+%% What would fail later fails here, with nothing changed: missing and broken files, code for another OTP, sticky
+%% directories, processes in code that has to be purged softly. The old files are taken only if they are what is
+%% loaded; a module for which they are not to be had is named in `no_way_back'.
+-module(erlrc_prepare).
+
+-export([prepare/2, vsns/2]).
+-export_type([code/0, side/0, item/0]).
+
+-type item() :: {module(), file:filename(), binary(), Md5 :: binary()}.
+%% One side of a batch. `own': modules on the stack of the operation itself, for its last commit.
+-type side() :: #{
+    handle := erlrc_commit:handle(),
+    on_load := [item()],
+    delete := [module()]
+}.
+-type code() :: #{
+    new := side(),
+    old := side(),
+    vsns := #{module() => {From :: term(), To :: term()}},
+    no_way_back := [module()],
+    skipped := [module()]
+}.
+
+%% @doc Prepares a batch. Options: `from' and `to' are the ebin directories, `generated' says that modules whose code
+%% is loaded already may be left out, `protected' are the processes that no purge may kill.
+-spec prepare(erlrc_segment:batch(), map()) -> {ok, code()} | {error, term()}.
+prepare(#{load := Loads, remove := Removes}, #{to := To, from := From} = Options) ->
+    try
+        Modules = [Module || {Module, _, _} <- Loads],
+        ok = not_sticky(Modules ++ [Module || {Module, _, _} <- Removes]),
+        Read = [read_new(Module, To) || Module <- Modules],
+        {Skipped, New} = skip(Read, Options),
+        Replaced = [element(1, Item) || Item <- New] ++ [Module || {Module, _, _} <- Removes],
+        {Old, Missing} = read_old(Replaced, From),
+        Absent = [element(1, Item) || Item <- New, not is_loaded(element(1, Item))],
+        NewSide = side(New, [Module || {Module, _, _} <- Removes]),
+        OldSide = side(Old, Absent),
+        ok = purge([Entry || {Module, _, _} = Entry <- Loads ++ Removes, lists:member(Module, Replaced)], Options),
+        {ok, #{
+            new => NewSide,
+            old => OldSide,
+            vsns => maps:from_list([{element(1, Item), vsns(Item, loaded)} || Item <- Read]),
+            no_way_back => Missing,
+            skipped => Skipped
+        }}
+    catch
+        throw:{error, _} = Error -> Error
+    end.
+
+not_sticky(Modules) ->
+    case [Module || Module <- Modules, code:is_sticky(Module)] of
+        [] -> ok;
+        [Module | _] -> throw({error, {sticky_directory, Module}})
+    end.
+
+read_new(Module, Ebin) ->
+    File = filename:join(Ebin, atom_to_list(Module) ++ code:objfile_extension()),
+    case read(Module, File) of
+        {ok, Item} -> Item;
+        {error, Why} -> throw({error, {bad_module, Module, File, Why}})
+    end.
+
+read(Module, File) ->
+    case file:read_file(File) of
+        {ok, Beam} ->
+            case beam_lib:md5(Beam) of
+                {ok, {Module, Md5}} -> {ok, {Module, File, Beam, Md5}};
+                {ok, {Other, _}} -> {error, {contains, Other}};
+                {error, beam_lib, Why} -> {error, beam_reason(Why)}
+            end;
+        {error, Posix} ->
+            {error, Posix}
+    end.
+
+%% beam_lib repeats the whole binary in its reasons.
+beam_reason(Why) ->
+    case [Part || Part <- tuple_to_list(Why), is_atom(Part)] of
+        [Tag] -> Tag;
+        Tags -> list_to_tuple(Tags)
+    end.
+
+skip(Items, #{generated := true}) ->
+    lists:partition(fun is_same/1, Items);
+skip(Items, _Options) ->
+    {[], Items}.
+
+is_same({Module, _, Beam, Md5}) ->
+    is_loaded(Module) andalso
+        erlang:get_module_info(Module, md5) =:= Md5 andalso
+        attributes(Beam) =:= lists:sort(erlang:get_module_info(Module, attributes)).
+
+attributes(Beam) ->
+    case beam_lib:chunks(Beam, [attributes]) of
+        {ok, {_, [{attributes, Attributes}]}} -> lists:sort(Attributes);
+        {error, _, _} -> []
+    end.
+
+is_loaded(Module) ->
+    erlang:module_loaded(Module).
+
+read_old(Modules, Ebin) ->
+    lists:foldl(
+        fun(Module, {Items, Missing}) ->
+            case is_loaded(Module) andalso find_old(Module, Ebin) of
+                false -> {Items, Missing};
+                {ok, Item} -> {[Item | Items], Missing};
+                error -> {Items, [Module | Missing]}
+            end
+        end,
+        {[], []},
+        lists:reverse(Modules)
+    ).
+
+find_old(Module, Ebin) ->
+    Loaded = erlang:get_module_info(Module, md5),
+    Name = atom_to_list(Module) ++ code:objfile_extension(),
+    find_old(Module, Loaded, [File || File <- [code:which(Module), filename:join(Ebin, Name)], is_list(File)]).
+
+find_old(_Module, _Md5, []) ->
+    error;
+find_old(Module, Md5, [File | Files]) ->
+    case read(Module, File) of
+        {ok, {_, _, _, Md5} = Item} -> {ok, Item};
+        _ -> find_old(Module, Md5, Files)
+    end.
+
+side(Items, Delete) ->
+    {OnLoad, Plain} = lists:foldr(fun sort_item/2, {[], []}, Items),
+    #{handle => erlrc_commit:handle(Plain), on_load => OnLoad, delete => Delete}.
+
+%% One module at a time: `code:prepare_loading/1' takes a process per module and would fill every scheduler.
+sort_item({Module, File, Beam, _} = Item, {OnLoad, Plain}) ->
+    case code:prepare_loading([{Module, File, Beam}]) of
+        {ok, Prepared} -> {OnLoad, [{Item, Prepared} | Plain]};
+        {error, [{_, on_load_not_allowed}]} -> {[Item | OnLoad], Plain};
+        {error, [{_, Why}]} -> throw({error, {bad_module, Module, File, Why}})
+    end.
+
+%% What earlier upgrades left. Softly first; what stands in the way is killed only if the script allows it and it is
+%% none of ours.
+purge(Entries, Options) ->
+    Occupied = [
+        Entry
+     || {Module, _, _} = Entry <- Entries, erlang:check_old_code(Module), not code:soft_purge(Module)
+    ],
+    Protected = maps:get(protected, Options, []),
+    Stuck = [
+        Module
+     || {Module, Pre, _} <- Occupied,
+        Pre =:= soft_purge orelse lists:any(fun(Pid) -> runs_old(Pid, Module) end, Protected)
+    ],
+    case Stuck of
+        [] -> lists:foreach(fun({Module, _, _}) -> code:purge(Module) end, Occupied);
+        [Module | _] -> throw({error, {old_processes, Module}})
+    end.
+
+runs_old(Pid, Module) ->
+    is_process_alive(Pid) andalso erlang:check_process_code(Pid, Module).
+
+%% @doc The versions that `code_change' is told: the one that is loaded and the one of the file.
+-spec vsns(item(), loaded) -> {term(), term()}.
+vsns({Module, _, Beam, _}, loaded) ->
+    From =
+        case is_loaded(Module) of
+            true -> vsn(proplists:get_value(vsn, erlang:get_module_info(Module, attributes)));
+            false -> undefined
+        end,
+    To =
+        case beam_lib:version(Beam) of
+            {ok, {_, Vsn}} -> vsn(Vsn);
+            {error, _, _} -> undefined
+        end,
+    {From, To}.
+
+%% As `release_handler_1' has it: a string as it is, any other single term without its list.
+vsn(Vsn) ->
+    case io_lib:char_list(Vsn) of
+        true -> Vsn;
+        false when is_list(Vsn), length(Vsn) =:= 1 -> hd(Vsn);
+        false -> Vsn
+    end.

@@ -1,0 +1,48 @@
+%% @doc Purges old code at leisure: after a time of grace, one module after the other, only where no process runs it
+%% any more. Until then functions made by the old code go on working. What is left is tried again, and named by
+%% {@link status/0}.
+-module(erlrc_purge).
+
+-export([schedule/2, status/0]).
+-export([loop/2]).
+
+-define(REST, 20).
+-define(RETRY, 60000).
+
+%% @doc Purges these modules, `Delay' milliseconds from now at the earliest.
+-spec schedule([module()], timeout()) -> ok.
+schedule([], _Delay) ->
+    ok;
+schedule(_Modules, infinity) ->
+    ok;
+schedule(Modules, Delay) ->
+    _ = spawn(?MODULE, loop, [Modules, Delay]),
+    ok.
+
+%% @doc The modules that have old code, and who runs it.
+-spec status() -> [{module(), [pid()]}].
+status() ->
+    [
+        {Module, [Pid || Pid <- processes(), erlang:check_process_code(Pid, Module) =:= true]}
+     || {Module, _} <- code:all_loaded(), erlang:check_old_code(Module)
+    ].
+
+%% @private Each round goes through the module's name, so that this very module can be replaced and purged.
+-spec loop([module()], non_neg_integer()) -> ok.
+loop([], _Delay) ->
+    ok;
+loop(Modules, Delay) ->
+    receive
+    after Delay -> ok
+    end,
+    ?MODULE:loop([Module || Module <- Modules, not purge(Module)], ?RETRY).
+
+%% No purge while an operation runs: what it replaced is its way back.
+purge(Module) ->
+    receive
+    after ?REST -> ok
+    end,
+    case whereis(erlrc_guardian) of
+        undefined -> not erlang:check_old_code(Module) orelse code:soft_purge(Module);
+        _ -> false
+    end.

@@ -1,0 +1,56 @@
+%% @doc System messages, sys(3), to many processes at once: all requests are sent, then all answers collected.
+%%
+%% The messages are those that `sys' itself sends. An answer that nobody wants goes to a process that is dead already,
+%% so that a state, which some requests answer with, is never copied.
+-module(erlrc_system).
+
+-export([nobody/0, tell/3, ask/4, collect/3, culprit/1]).
+-export_type([answers/0]).
+
+-type answers() :: #{left := non_neg_integer(), answered := [term()], errors := [{term(), term()}]}.
+
+%% @doc A process that is dead, to address unwanted answers to.
+-spec nobody() -> pid().
+nobody() ->
+    {Pid, Ref} = spawn_monitor(fun() -> ok end),
+    receive
+        {'DOWN', Ref, process, Pid, _} -> Pid
+    end.
+
+%% @doc Sends a request whose answer is not wanted.
+-spec tell(pid(), pid(), term()) -> ok.
+tell(Pid, Nobody, Request) ->
+    Pid ! {system, {Nobody, erlrc}, Request},
+    ok.
+
+%% @doc Sends a request; its answer is collected under `Ref' as `Key'.
+-spec ask(pid(), reference(), term(), term()) -> ok.
+ask(Pid, Ref, Key, Request) ->
+    Pid ! {system, {self(), {Ref, Key}}, Request},
+    ok.
+
+%% @doc Collects until nothing is left to come, or nothing has come for `Wait' milliseconds.
+-spec collect(reference(), answers(), timeout()) -> answers().
+collect(_Ref, #{left := 0} = Answers, _Wait) ->
+    Answers;
+collect(Ref, #{left := Left, answered := Answered, errors := Errors}, Wait) ->
+    collect(Ref, Left, Answered, Errors, Wait).
+
+collect(_Ref, 0, Answered, Errors, _Wait) ->
+    #{left => 0, answered => Answered, errors => Errors};
+collect(Ref, Left, Answered, Errors, Wait) ->
+    receive
+        {{Ref, Key}, ok} -> collect(Ref, Left - 1, [Key | Answered], Errors, Wait);
+        {{Ref, Key}, Error} -> collect(Ref, Left - 1, [Key | Answered], [{Key, Error} | Errors], Wait)
+    after Wait ->
+        #{left => Left, answered => Answered, errors => Errors}
+    end.
+
+%% @doc What a person wants to know of a process that does not answer.
+-spec culprit(pid()) -> map().
+culprit(Pid) ->
+    Items = [registered_name, current_function, current_stacktrace, message_queue_len],
+    case process_info(Pid, Items) of
+        undefined -> #{pid => Pid};
+        Info -> maps:from_list([{pid, Pid} | [Entry || {_, Value} = Entry <- Info, Value =/= []]])
+    end.

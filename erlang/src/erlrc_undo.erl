@@ -1,0 +1,91 @@
+%% @doc Ends an operation that did not end by itself: back to the old, or, past the point where the way back was given
+%% up, on to the new. Works from the journal alone.
+-module(erlrc_undo).
+
+-export([run/2]).
+
+-type entries() :: [term()].
+-type context() :: #{
+    options := map(), protected := [pid()], from := file:filename(), to := file:filename(), application := atom()
+}.
+
+%% @doc Carries out what the journal (newest first) asks for.
+-spec run(entries(), context()) -> {finished, [module()]} | {undone, Left :: [term()]}.
+run(Entries, Context) ->
+    Order = lists:reverse(Entries),
+    Windows = lists:foldl(fun window/2, #{}, Order),
+    case lists:keyfind(confirmed, 1, Order) of
+        {confirmed, Rest} ->
+            _ = [erlrc_window:release(Window, fun(_) -> [] end) || {Window, _} <- maps:values(Windows)],
+            {finished, erlrc_transaction:finish(Rest, Context)};
+        false ->
+            {undone, undo(Entries, Windows, Context, [])}
+    end.
+
+window({open, #{id := Id} = Window}, Windows) ->
+    Windows#{Id => {Window, open}};
+window({joined, Id, Pids, Resume, Changed}, Windows) ->
+    #{Id := {#{pids := Pids0, resume := Resume0, changed := Changed0} = Window, Status}} = Windows,
+    Wider = Window#{pids := Pids ++ Pids0, resume := Resume ++ Resume0, changed := Changed ++ Changed0},
+    Windows#{Id := {Wider, Status}};
+window({changing, Id}, Windows) ->
+    maps:update_with(Id, fun({Window, _}) -> {Window, changing} end, Windows);
+window({migrated, #{id := Id} = Window}, Windows) ->
+    Windows#{Id := {Window, migrated}};
+window({released, Id}, Windows) ->
+    case Windows of
+        #{Id := {_, migrated}} -> Windows;
+        #{Id := _} -> maps:remove(Id, Windows)
+    end;
+window(_Entry, Windows) ->
+    Windows.
+
+undo([], _Windows, _Context, Left) ->
+    lists:reverse(Left);
+undo([{open, #{id := Id}} | Entries], Windows, Context, Left) when is_map_key(Id, Windows) ->
+    {Window, Status} = maps:get(Id, Windows),
+    case undo_window(Status, Window, Context) of
+        {gone_on, More} -> lists:reverse(Left, More);
+        More -> undo(Entries, Windows, Context, lists:reverse(More, Left))
+    end;
+undo([{applied, MFA} | Entries], Windows, Context, Left) ->
+    undo(Entries, Windows, Context, [{applied, MFA} | Left]);
+undo([{purged, Modules} | Entries], Windows, Context, Left) ->
+    undo(Entries, Windows, Context, [{purged, Modules} | Left]);
+undo([{stopped, Children} | Entries], Windows, Context, Left) ->
+    ok = erlrc_children:start(Children),
+    undo(Entries, Windows, Context, [{restarted, Id} || {_, Id} <- Children] ++ Left);
+undo([{child, Supervisor, Id} | Entries], Windows, Context, Left) ->
+    ok = erlrc_children:remove([{Supervisor, Id}]),
+    undo(Entries, Windows, Context, Left);
+undo([{path, Path} | Entries], Windows, Context, Left) ->
+    ok = erlrc_commit:set_path(Path),
+    undo(Entries, Windows, Context, Left);
+undo([_ | Entries], Windows, Context, Left) ->
+    undo(Entries, Windows, Context, Left).
+
+%% Not everything stands, but nothing has changed yet.
+undo_window(open, Window, _Context) ->
+    ok = erlrc_window:release(Window, fun(_) -> [] end),
+    [];
+undo_window(changing, Window, Context) ->
+    erlrc_window:revert(Window, Context);
+%% The processes ran again, or may have: the way back is a window of its own.
+undo_window(migrated, #{id := Id, batch := Batch, code := Code} = Window, Context) ->
+    ok = erlrc_window:release(Window, fun(_) -> [erlrc_migrate:record_if_missing(Id)] end),
+    #{new := New, old := Old, no_way_back := Missing} = Code,
+    #{from := From, to := To, options := Options} = Context,
+    Back = Context#{
+        note => fun(_) -> ok end,
+        cancelled => fun() -> false end,
+        last => #{},
+        direction => back,
+        exact => Id,
+        from := To,
+        to := From,
+        options := maps:remove(max_pause, Options)
+    },
+    case erlrc_window:run(erlrc_segment:inverse(Batch), Code#{new := Old, old := New}, Back) of
+        {ok, _} -> [{code, Module} || Module <- Missing];
+        {error, Why, Left} -> {gone_on, [{version, Why} | Left]}
+    end.

@@ -1,0 +1,366 @@
+%% @doc One batch, carried out: the time in which the processes concerned stand still.
+%%
+%% Quiesce, changes that run in the code that is there, commit, changes that run in the new code, health check, go on.
+%% A failure at any point puts states, code and processes back; what the guardian has to know to do the same is noted
+%% before it is done.
+-module(erlrc_window).
+
+-export([run/3, revert/2, release/2]).
+-export_type([window/0, context/0]).
+
+-type window() :: #{
+    id := reference(),
+    batch := erlrc_segment:batch(),
+    code := erlrc_prepare:code(),
+    %% All that we suspend, those that we let go again, and those whose state changes, with their modules.
+    pids := [pid()],
+    resume := [pid()],
+    changed := [{pid(), [module()]}],
+    %% The callback mode that gen_statem modules had before.
+    modes := #{module() => term()},
+    direction := forward | back,
+    %% The code path when the window was opened.
+    path := [file:filename()],
+    %% Processes whose exact earlier state was put back.
+    exact := #{pid() => []}
+}.
+-type context() :: #{
+    note := fun((term()) -> ok),
+    options := map(),
+    protected := [pid()],
+    cancelled := fun(() -> boolean()),
+    %% Ebin directories; the path is changed with the first commit.
+    from := file:filename(),
+    to := file:filename(),
+    %% What follows this window without a way back, `none' if there has to be one.
+    last := none | map(),
+    direction => forward | back,
+    %% Where the exact states of an earlier window are kept.
+    exact => reference()
+}.
+
+-define(QUIESCE, 5000).
+-define(QUIESCE_LONGEST, 30000).
+-define(CODE_CHANGE, 5000).
+-define(RESTORE, 5000).
+
+%% @doc Carries out a batch. After an error everything is as it was, but for what is left.
+-spec run(erlrc_segment:batch(), erlrc_prepare:code(), context()) ->
+    {ok, window()} | {error, term(), Left :: [term()]}.
+run(Batch, Code, Context) ->
+    Modules = suspended_modules(Batch),
+    Found = erlrc_journal:timed(discover, fun() -> erlrc_discover:processes(Modules, options(Context)) end),
+    warn(Found),
+    Window = open(Batch, Code, Found, Context),
+    case predicted(Window, Context) of
+        ok -> note(Context, {open, Window}), quiesce(Window, Found, Context);
+        {error, Why} -> {error, Why, []}
+    end.
+
+suspended_modules(#{suspend := Suspend, before := Before, 'after' := After}) ->
+    lists:usort([M || {M, _} <- Suspend] ++ [M || {M, _, _} <- Before ++ After]).
+
+warn(#{warnings := []}) -> ok;
+warn(#{warnings := Warnings}) -> erlrc_journal:log(warning, #{event => discover, warnings => Warnings}).
+
+open(Batch, Code, #{targets := Targets, parents := Parents}, Context) ->
+    #{before := Before, 'after' := After} = Batch,
+    Changing = maps:from_list([{Module, []} || {Module, _, _} <- Before ++ After]),
+    #{
+        id => make_ref(),
+        batch => Batch,
+        code => Code,
+        pids => Parents ++ maps:keys(Targets),
+        resume => resumable(Targets) ++ Parents,
+        changed => changing(Targets, Changing),
+        modes => maps:from_list([{M, mode(M)} || M <- maps:keys(Changing), is_statem(M)]),
+        direction => maps:get(direction, Context, forward),
+        path => code:get_path(),
+        exact => #{}
+    }.
+
+%% In the order in which they go on: supervisors last. What stood before we came is not ours to let go.
+resumable(Targets) ->
+    {Supervisors, Others} = lists:partition(
+        fun({_, #{kind := Kind}}) -> Kind =:= supervisor end,
+        [Target || {_, #{suspended := false}} = Target <- maps:to_list(Targets)]
+    ),
+    [Pid || {Pid, _} <- Others ++ Supervisors].
+
+changing(Targets, Changing) ->
+    [
+        {Pid, Changed}
+     || {Pid, #{modules := Modules}} <- maps:to_list(Targets),
+        Changed <- [[M || M <- Modules, is_map_key(M, Changing)]],
+        Changed =/= []
+    ].
+
+is_statem(Module) -> erlang:function_exported(Module, callback_mode, 0).
+
+mode(Module) ->
+    try
+        Module:callback_mode()
+    catch
+        _:_ -> unknown
+    end.
+
+%% A rough prediction: what the stages cost per process and per module on slow machines.
+predicted(#{pids := Pids, changed := Changed, code := #{new := #{handle := Handle}}}, Context) ->
+    Modules = length(erlrc_commit:modules(Handle)),
+    Milliseconds = (Modules * 200 + length(Pids) * 4 + length(Changed) * 6) div 1000,
+    case maps:get(max_pause, options(Context), infinity) of
+        Max when is_integer(Max), Milliseconds > Max -> {error, {pause_too_long, Milliseconds, Max}};
+        _ -> ok
+    end.
+
+quiesce(Window, Found, Context) ->
+    Started = erlang:monotonic_time(microsecond),
+    Stand = erlrc_journal:timed(quiesce, fun() -> bring_to_stand(Window, Found, Context) end),
+    case Stand of
+        {ok, Standing} ->
+            Result = within(Standing, Context),
+            erlrc_journal:measure(pause, erlang:monotonic_time(microsecond) - Started),
+            Result;
+        {error, Why, Wider} ->
+            release(Wider, fun(_) -> [] end),
+            note(Context, {released, maps:get(id, Wider)}),
+            {error, Why, []}
+    end.
+
+%% Supervisors, then the rest, then whoever came in between, until nobody comes any more.
+bring_to_stand(#{pids := Pids} = Window, #{targets := Targets, parents := Parents} = Found, Context) ->
+    Supervisors = Parents ++ [Pid || {Pid, #{kind := supervisor}} <- maps:to_list(Targets)],
+    Request = request(Supervisors, #{}, Window),
+    Deadline = deadline(Window, Context),
+    Cancelled = maps:get(cancelled, Context),
+    case erlrc_quiesce:suspend(Request, Deadline, Cancelled) of
+        {ok, Standing} ->
+            stand(subtract(Pids, Supervisors), Standing, Window, Found, Deadline, Context);
+        {error, Why} ->
+            {error, Why, Window}
+    end.
+
+subtract(Pids, Supervisors) ->
+    Known = maps:from_keys(Supervisors, []),
+    [Pid || Pid <- Pids, not is_map_key(Pid, Known)].
+
+stand(Pids, Standing0, Window, Found, Deadline, Context) ->
+    case erlrc_quiesce:suspend(request(Pids, Standing0, Window), Deadline, maps:get(cancelled, Context)) of
+        {ok, Standing} ->
+            case erlrc_discover:newcomers(suspended_modules(maps:get(batch, Window)), Found, options(Context)) of
+                {New, _} when map_size(New) =:= 0 ->
+                    {ok, Window};
+                {New, Found1} ->
+                    Wider = join(New, Window, Context),
+                    stand(maps:keys(New), Standing, Wider, Found1, Deadline, Context)
+            end;
+        {error, Why} ->
+            {error, Why, Window}
+    end.
+
+join(New, #{pids := Pids, resume := Resume, changed := Changed, id := Id} = Window, Context) ->
+    #{batch := #{before := Before, 'after' := After}} = Window,
+    More = changing(New, maps:from_list([{Module, []} || {Module, _, _} <- Before ++ After])),
+    note(Context, {joined, Id, maps:keys(New), resumable(New), More}),
+    Window#{
+        pids := maps:keys(New) ++ Pids, resume := resumable(New) ++ Resume, changed := More ++ Changed
+    }.
+
+request(Pids, Standing, #{changed := Changed, id := Id}) ->
+    Changing = maps:from_list(Changed),
+    #{
+        pids => Pids,
+        standing => Standing,
+        nobody => erlrc_system:nobody(),
+        snapshot => fun(Pid) ->
+            case is_map_key(Pid, Changing) of
+                true -> erlrc_migrate:keep(Id, make_ref());
+                false -> none
+            end
+        end
+    }.
+
+%% A script that says `infinity' means long, not for ever.
+deadline(#{batch := #{suspend := Suspend}}, Context) ->
+    Options = options(Context),
+    Longest = maps:get(quiesce_longest, Options, ?QUIESCE_LONGEST),
+    Timeouts = [timeout(Timeout, Longest) || {_, Timeout} <- Suspend],
+    Timeout = maps:get(suspend_timeout, Options, lists:max([1000 | Timeouts])),
+    erlang:monotonic_time(millisecond) + Timeout.
+
+timeout(default, _Longest) -> ?QUIESCE;
+timeout(infinity, Longest) -> Longest;
+timeout(Timeout, _Longest) -> Timeout.
+
+%% Everything stands.
+within(#{id := Id} = Window0, Context) ->
+    note(Context, {changing, Id}),
+    Window = Window0#{exact := restore_exact(Window0, Context)},
+    Steps = [
+        {migrate, fun() -> change(before, Window, Context) end},
+        {commit, fun() -> not_cancelled(Context) end},
+        {commit, fun() -> commit(Window, Context) end},
+        {migrate, fun() -> refresh(Window, Context) end},
+        {migrate, fun() -> change('after', Window, Context) end},
+        {health_check, fun() -> health_check(Window, Context) end}
+    ],
+    case steps(Steps) of
+        ok ->
+            note(Context, {migrated, Window}),
+            confirm(Context),
+            erlrc_journal:timed(resume, fun() -> release(Window, after_success(Window, Context)) end),
+            note(Context, {released, Id}),
+            {ok, Window};
+        {error, Why} ->
+            Left = erlrc_journal:timed(rollback, fun() -> revert(Window, Context) end),
+            note(Context, {released, Id}),
+            {error, Why, Left}
+    end.
+
+confirm(#{last := none}) -> ok;
+confirm(#{last := Rest} = Context) -> note(Context, {confirmed, Rest}).
+
+steps([]) ->
+    ok;
+steps([{Stage, Fun} | Steps]) ->
+    try erlrc_journal:timed(Stage, Fun) of
+        ok -> steps(Steps);
+        {error, _} = Error -> Error
+    catch
+        Class:Reason:Stack -> {error, {crashed, Stage, {Class, Reason, lists:sublist(Stack, 5)}}}
+    end.
+
+not_cancelled(#{cancelled := Cancelled}) ->
+    case Cancelled() of
+        true -> {error, cancelled};
+        false -> ok
+    end.
+
+%% Going back after the processes ran again: the states that nobody has touched are put back as they were.
+restore_exact(#{changed := Changed}, #{exact := Id} = Context) ->
+    Exact = erlrc_migrate:exact([Pid || {Pid, _} <- Changed], Id, code_change_timeout(Context)),
+    maps:from_keys(Exact, []);
+restore_exact(_Window, _Context) ->
+    #{}.
+
+change(When, #{batch := Batch, exact := Exact} = Window, Context) ->
+    Changes = maps:from_list([
+        {Module, {argument(Mode, Module, Window), Extra}}
+     || {Module, Mode, Extra} <- maps:get(When, Batch)
+    ]),
+    Requests = [
+        {Pid, Module, Vsn, Extra}
+     || {Pid, Modules} <- maps:get(changed, Window),
+        not is_map_key(Pid, Exact),
+        Module <- Modules,
+        {Vsn, Extra} <- [maps:get(Module, Changes, none)]
+    ],
+    erlrc_migrate:change(Requests, code_change_timeout(Context)).
+
+argument(up, Module, Window) -> element(1, sides(Module, Window));
+argument(down, Module, Window) -> {down, element(2, sides(Module, Window))}.
+
+%% The versions of a module: that which it leaves and that to which it goes.
+sides(Module, #{direction := Direction, code := #{vsns := Vsns}}) ->
+    case {Direction, maps:get(Module, Vsns, {undefined, undefined})} of
+        {forward, Sides} -> Sides;
+        {back, {From, To}} -> {To, From}
+    end.
+
+code_change_timeout(Context) -> maps:get(code_change_timeout, options(Context), ?CODE_CHANGE).
+
+commit(#{code := #{new := New}}, #{from := From, to := To} = Context) ->
+    ok = erlrc_commit:path(From, To),
+    switched(erlrc_commit:switch(New, #{protected => maps:get(protected, Context), force => true})).
+
+switched({ok, []}) ->
+    ok;
+switched({ok, Killed}) ->
+    erlrc_journal:log(warning, #{event => purged_with_force, killed => Killed}),
+    ok;
+switched({error, _} = Error) ->
+    Error.
+
+%% Going down, the change runs in the newer code, and what it says of the callback mode is that of the newer code.
+refresh(#{modes := Modes, batch := #{before := Before}} = Window, Context) ->
+    Modules = [M || {M, _, _} <- Before, is_map_key(M, Modes), mode_differs(M, Modes)],
+    first_error([fun() -> refresh(M, Window, code_change_timeout(Context)) end || M <- Modules]).
+
+refresh(Module, #{changed := Changed}, Timeout) ->
+    erlrc_migrate:refresh([Pid || {Pid, Modules} <- Changed, lists:member(Module, Modules)], Module, Timeout).
+
+mode_differs(Module, Modes) ->
+    is_statem(Module) andalso mode(Module) =/= maps:get(Module, Modes).
+
+first_error([]) ->
+    ok;
+first_error([Fun | Funs]) ->
+    case Fun() of
+        ok -> first_error(Funs);
+        Error -> Error
+    end.
+
+health_check(#{direction := forward}, #{options := #{health_check := MFA} = Options}) ->
+    erlrc_check:run(health_check, MFA, maps:get(health_check_timeout, Options, 5000));
+health_check(_Window, _Context) ->
+    ok.
+
+%% What a process is told before it goes on: the kept state is dropped, or what it became is kept beside it.
+after_success(#{id := Id, changed := Changed}, #{last := Last} = Context) ->
+    Changing = maps:from_keys([Pid || {Pid, _} <- Changed], []),
+    Earlier = [erlrc_migrate:forget(Exact) || #{exact := Exact} <- [Context]],
+    Requests = case Last of none -> [erlrc_migrate:record(Id)]; _ -> [erlrc_migrate:forget(Id)] end,
+    fun(Pid) ->
+        case is_map_key(Pid, Changing) of
+            true -> Requests ++ Earlier;
+            false -> []
+        end
+    end.
+
+%% @doc Lets all processes of a window go on; `Before' as in {@link erlrc_quiesce:resume/2}, the kept state is dropped
+%% where it says nothing.
+-spec release(window(), fun((pid()) -> [term()])) -> ok.
+release(#{resume := Pids, changed := Changed, id := Id}, Before) ->
+    Changing = maps:from_list(Changed),
+    erlrc_quiesce:resume(Pids, fun(Pid) ->
+        case Before(Pid) of
+            [] when is_map_key(Pid, Changing) -> [erlrc_migrate:forget(Id)];
+            Requests -> Requests
+        end
+    end).
+
+%% @doc Puts states, code, path and processes of a window back that are all still standing. Answers what is left.
+-spec revert(window(), #{protected := [pid()], _ => _}) -> Left :: [term()].
+revert(#{id := Id, code := Code, changed := Changed, modes := Modes, path := Path} = Window, Context) ->
+    Hung = erlrc_migrate:restore([Pid || {Pid, _} <- Changed], erlrc_migrate:put_back(Id), ?RESTORE),
+    Stale = [Module || Module <- maps:keys(Modes), mode_differs(Module, Modes)],
+    Left = uncommit(Code, Context),
+    ok = erlrc_commit:set_path(Path),
+    Modeless = lists:append([refresh_back(Module, Window, Hung) || Module <- Stale]),
+    release(Window, fun(_) -> [] end),
+    [{hung, erlrc_system:culprit(Pid)} || Pid <- Hung] ++ Left ++ Modeless.
+
+uncommit(#{old := Old, new := New, no_way_back := Missing}, Context) ->
+    case erlrc_commit:is_switched(Old) andalso (Missing =:= [] orelse not erlrc_commit:is_switched(New)) of
+        true ->
+            [];
+        false ->
+            case erlrc_commit:switch(Old, #{protected => maps:get(protected, Context)}) of
+                {ok, Killed} ->
+                    [{killed, Pid, Module} || {Pid, Module} <- Killed] ++ [{code, Module} || Module <- Missing];
+                {error, Why} ->
+                    [{code, Why}]
+            end
+    end.
+
+%% Under the old code again, a gen_statem that looked at the new callback mode has to look once more.
+refresh_back(Module, #{changed := Changed}, Hung) ->
+    Pids = [Pid || {Pid, Modules} <- Changed, lists:member(Module, Modules)] -- Hung,
+    case erlrc_migrate:refresh(Pids, Module, ?CODE_CHANGE) of
+        ok -> [];
+        {error, Why} -> [{callback_mode, Module, Why}]
+    end.
+
+note(#{note := Note}, Entry) -> Note(Entry).
+
+options(#{options := Options}) -> Options.
