@@ -62,7 +62,7 @@ complain(Reason) ->
 perform() ->
     Result =
         case erlrc_app:ensure_started() of
-            ok -> plan(erlrc_engine:transition(erlrc_node:facts(), boot));
+            ok -> plan(transition());
             {error, Why} -> failed(Why, [])
         end,
     %% Also those of applications that others started: no directory is needed later on.
@@ -70,6 +70,13 @@ perform() ->
     ok = erlrc_watch:refresh(),
     ok = erlrc_registration:refresh(),
     Result.
+
+transition() ->
+    try
+        erlrc_engine:transition(erlrc_node:facts(), boot)
+    catch
+        error:{engine_not_loaded, _} = Why -> {error, Why}
+    end.
 
 plan({ok, #{actions := Actions, warnings := Warnings}}) ->
     lists:foreach(fun warn/1, Warnings),

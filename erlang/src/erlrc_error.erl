@@ -199,10 +199,9 @@ format_upgrade({unknown_record, Name}) ->
 format_upgrade({bad_evaluator, Name}) ->
     text("there is no evaluator ~ts; take transactional or release_handler", [term(Name)]);
 format_upgrade({engine_not_loaded, Why}) ->
-    text(
-        "the native library of erlrc cannot be loaded: ~ts; reinstall erlrc for this machine",
-        [why(Why)]
-    );
+    why(Why);
+format_upgrade({crashed, {{engine_not_loaded, _} = Why, [_ | _]}}) ->
+    format_upgrade(Why);
 format_upgrade({crashed, Why}) ->
     text("erlrc itself failed, which is a bug: ~ts", [term(Why)]);
 format_upgrade(Reason) ->

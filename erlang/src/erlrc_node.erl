@@ -62,10 +62,10 @@ root() ->
 apps_dir() ->
     directory("ERLRC_APPS", apps_dir, "/usr/lib/erlrc/apps").
 
-%% @doc Where nodes write their own rendezvous entries, below `nodes'.
+%% @doc Where nodes write their own rendezvous entries.
 -spec run_dir() -> file:filename().
 run_dir() ->
-    directory("ERLRC_RUN", run_dir, "/run/erlrc").
+    directory("ERLRC_RUN", run_dir, "/run/erlrc/nodes").
 
 %% @doc Where old versions are kept for a late upgrade.
 -spec stash_dir() -> file:filename().

@@ -75,7 +75,7 @@ register_node(State) ->
 register_node(State, none) ->
     State;
 register_node(State, Address) ->
-    File = filename:join([erlrc_node:run_dir(), "nodes", atom_to_list(node())]),
+    File = filename:join(erlrc_node:run_dir(), atom_to_list(node())),
     case {File, unicode:characters_to_binary(entry(Address))} of
         State ->
             State;

@@ -11,6 +11,7 @@ mod downgrade;
 mod eval;
 mod failure;
 mod hook;
+mod make_boot_script;
 mod man;
 mod nodes;
 pub mod output;
@@ -59,6 +60,8 @@ pub enum Command {
     Downgrade(downgrade::Arguments),
     /// Evaluate Erlang expressions on a node
     Eval(eval::Arguments),
+    /// Write a boot script that ends in the boot of the registered applications
+    MakeBootScript(make_boot_script::Arguments),
     /// Print completions for a shell
     Completions(completions::Arguments),
     /// Write the manual pages into a directory
@@ -73,6 +76,7 @@ impl Command {
             Self::Upgrade(arguments) => upgrade::run(arguments, common),
             Self::Downgrade(arguments) => downgrade::run(arguments, common),
             Self::Eval(arguments) => eval::run(&arguments, common),
+            Self::MakeBootScript(arguments) => make_boot_script::run(&arguments, common),
             Self::Completions(arguments) => completions::run(&arguments, common),
             Self::Man(arguments) => man::run(&arguments, common),
         }

@@ -1,0 +1,125 @@
+//! `erlrc make-boot-script`: the boot script of a minimal release. OTP's own `systools` makes it, in
+//! an Erlang that lives for as long as that takes.
+
+use super::{Common, Failure, Status, arguments};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+
+/// A `-s` whose module is missing would leave a crash dump behind.
+const MAIN: &str = r#"
+    case code:ensure_loaded(erlrc_boot_script) of
+        {module, Module} ->
+            Module:main();
+        {error, _} ->
+            Text = "erlrc: Erlang does not find the application erlrc; name its ebin by --path
+",
+            io:put_chars(standard_error, Text),
+            halt(1)
+    end."#;
+
+/// Arguments of `erlrc make-boot-script`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Writes NAME.rel, NAME.script and NAME.boot for kernel, stdlib, sasl, erlrc, the applications that are
+named and all that these depend on. A node that is started with it boots what is registered, and ends
+with status 1 when that fails; under systemd it says when it is ready (Type=notify).
+
+Examples:
+  erlrc make-boot-script /usr/lib/node1/boot crypto,ssl
+  erl -boot /usr/lib/node1/boot -sname node1")]
+pub struct Arguments {
+    /// Where to write, without the suffix
+    #[arg(value_parser = arguments::directory)]
+    name: PathBuf,
+    /// Further applications, with commas between them
+    #[arg(value_delimiter = ',', value_parser = arguments::application)]
+    applications: Vec<String>,
+    /// Print what would be written
+    #[arg(long)]
+    dry_run: bool,
+    /// The erl to use
+    #[arg(long, value_name = "FILE", default_value = "erl")]
+    erl: PathBuf,
+    /// Further directories of modules (ebin)
+    #[arg(long, value_name = "DIR", value_parser = arguments::directory)]
+    path: Vec<PathBuf>,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum MakeError {
+    #[error("cannot run {}", erl.display())]
+    Erl {
+        erl: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("{} ended with {status}", erl.display())]
+    Ended { erl: PathBuf, status: ExitStatus },
+}
+
+/// Has the files written.
+pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
+    let files = [".rel", ".script", ".boot"].map(|suffix| {
+        let mut file = arguments.name.clone().into_os_string();
+        file.push(suffix);
+        file.to_string_lossy().into_owned()
+    });
+    if !arguments.dry_run {
+        let status = make(arguments)?;
+        if status != Status::Done {
+            return Ok(status);
+        }
+    }
+    let out = common.output();
+    let key = if arguments.dry_run {
+        "would_write"
+    } else {
+        "written"
+    };
+    out.json(&json!({ key: files }));
+    for file in &files {
+        out.text(&format!("{file}\n"));
+    }
+    Ok(Status::Done)
+}
+
+/// What went wrong inside Erlang it has said by itself, with the statuses of this command line.
+fn make(arguments: &Arguments) -> Result<Status, Failure> {
+    let erl = arguments.erl.clone();
+    let failed = |error| Failure::new(Status::Failed, error);
+    let status = command(arguments).status().map_err(|source| {
+        let erl = erl.clone();
+        failed(MakeError::Erl { erl, source }).hint("name the Erlang to use by --erl")
+    })?;
+    match status.code() {
+        Some(0) => Ok(Status::Done),
+        Some(1) => Ok(Status::Failed),
+        _ => Err(failed(MakeError::Ended { erl, status })),
+    }
+}
+
+fn command(arguments: &Arguments) -> Command {
+    let mut command = Command::new(&arguments.erl);
+    for variable in ["ERL_AFLAGS", "ERL_FLAGS", "ERL_ZFLAGS"] {
+        command.env_remove(variable);
+    }
+    command.args(["-noinput", "-noshell", "-boot", "start_clean"]);
+    for dir in own_modules().iter().chain(&arguments.path) {
+        command.arg("-pa").arg(dir);
+    }
+    command.args(["-eval", MAIN, "-extra"]);
+    command.arg(&arguments.name);
+    if !arguments.applications.is_empty() {
+        command.arg(arguments.applications.join(","));
+    }
+    // Standard output belongs to this command.
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command
+}
+
+/// This program lies in the `priv` of the application erlrc, or erlrc is where Erlang finds it.
+fn own_modules() -> Option<PathBuf> {
+    let program = std::env::current_exe().ok()?.canonicalize().ok()?;
+    let ebin = program.parent().and_then(Path::parent)?.join("ebin");
+    ebin.join("erlrc.app").is_file().then_some(ebin)
+}
