@@ -11,6 +11,7 @@ mod downgrade;
 mod eval;
 mod failure;
 mod hook;
+mod make_appup;
 mod make_boot_script;
 mod man;
 mod nodes;
@@ -62,6 +63,9 @@ pub enum Command {
     Eval(eval::Arguments),
     /// Write a boot script that ends in the boot of the registered applications
     MakeBootScript(make_boot_script::Arguments),
+    /// Print the appup between two versions of an application
+    #[command(visible_alias = "makeappup")]
+    MakeAppup(make_appup::Arguments),
     /// Print completions for a shell
     Completions(completions::Arguments),
     /// Write the manual pages into a directory
@@ -77,6 +81,7 @@ impl Command {
             Self::Downgrade(arguments) => downgrade::run(arguments, common),
             Self::Eval(arguments) => eval::run(&arguments, common),
             Self::MakeBootScript(arguments) => make_boot_script::run(&arguments, common),
+            Self::MakeAppup(arguments) => make_appup::run(arguments, common),
             Self::Completions(arguments) => completions::run(&arguments, common),
             Self::Man(arguments) => man::run(&arguments, common),
         }
