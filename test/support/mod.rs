@@ -3,6 +3,8 @@
 #![allow(dead_code)] // Each test uses a part of it.
 
 pub mod application;
+pub mod mutate;
+pub mod terms;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -8,7 +8,7 @@ mod compact;
 mod float;
 mod layout;
 
-use super::Term;
+use super::{Term, text};
 
 /// The width that files for people are made for.
 pub const WIDTH: usize = 80;
@@ -29,18 +29,32 @@ pub fn pretty(term: &Term, width: usize) -> String {
 }
 
 /// A file of `terms`, each with its dot and newline, for people to read.
+///
+/// Has the first line of [`file_with_coding`] only where it needs it: where a string among the first
+/// lines looks like the comment that declares a file to be in Latin-1.
 pub fn file(terms: &[Term]) -> String {
+    let text = dotted(terms);
+    if text::is_latin1(text.as_bytes()) {
+        format!("{CODING}{text}")
+    } else {
+        text
+    }
+}
+
+/// As [`file`], with a first line that tells editors the encoding.
+pub fn file_with_coding(terms: &[Term]) -> String {
+    format!("{CODING}{}", dotted(terms))
+}
+
+const CODING: &str = "%% coding: utf-8\n";
+
+fn dotted(terms: &[Term]) -> String {
     let mut text = String::new();
     for term in terms {
         layout::write(&mut text, term, WIDTH);
         text.push_str(".\n");
     }
     text
-}
-
-/// As [`file`], with a first line that tells editors the encoding.
-pub fn file_with_coding(terms: &[Term]) -> String {
-    format!("%% coding: utf-8\n{}", file(terms))
 }
 
 #[cfg(test)]

@@ -29,6 +29,16 @@ fn wide_terms_are_broken_below_each_other() {
 }
 
 #[test]
+fn a_string_that_looks_like_a_coding_comment_does_not_declare_one() {
+    let terms = [Term::string("% coding: latin-1 å")];
+    let limits = crate::term::Limits::default();
+    let read = |file: String| crate::term::text::parse_all(file.as_bytes(), &limits);
+    assert_eq!(read(file(&terms)), Ok(terms.to_vec()));
+    assert_ne!(read(format!("{}.", terms[0])), Ok(terms.to_vec()));
+    assert!(!file(&[Term::string("% coding: utf-8 å")]).starts_with('%'));
+}
+
+#[test]
 fn small_elements_are_side_by_side() {
     let term = parse("{modules,[aaa,bbb,ccc,ddd,eee]}").expect("a term");
     assert_eq!(

@@ -8,7 +8,7 @@ const SEARCHED: usize = 512;
 
 /// The text of a file: UTF-8 unless a comment in its first two lines says `coding: latin-1`.
 pub(super) fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, ParseError> {
-    if is_latin1(&bytes[..bytes.len().min(SEARCHED)]) {
+    if is_latin1(bytes) {
         return Ok(Cow::Owned(bytes.iter().copied().map(char::from).collect()));
     }
     let not_utf8 = |at| ParseError::after(&bytes[..at], ParseErrorKind::NotUtf8);
@@ -31,9 +31,10 @@ fn noncharacter(utf8: &[u8]) -> Option<usize> {
         .position(|three| matches!(three, [0xEF, 0xBF, 0xBE | 0xBF]))
 }
 
-/// Whether a comment in the first two lines names Latin-1. A comment starts at the first `%`, even
+/// Whether a comment in the first two lines of a file names Latin-1. A comment starts at the first `%`, even
 /// one inside of a string; only its first `coding` that is followed by a name counts.
-fn is_latin1(start: &[u8]) -> bool {
+pub(in crate::term) fn is_latin1(bytes: &[u8]) -> bool {
+    let start = &bytes[..bytes.len().min(SEARCHED)];
     if !start.contains(&b'%') {
         return false;
     }

@@ -16,6 +16,7 @@ mod number;
 mod quoted;
 mod triple;
 
+pub(super) use encoding::is_latin1;
 pub(super) use name::RESERVED;
 
 use super::{Limits, Term};

@@ -157,12 +157,6 @@ impl Parser<'_> {
         let digits = self.digits(base);
         let next = self.bytes.get(self.at + 1).map(|byte| char::from(*byte));
         if self.peek() == Some(b'.') && next.is_some_and(|next| next.is_digit(base)) {
-            if digits.is_empty() {
-                return Err(Fault {
-                    at: start,
-                    kind: ParseErrorKind::Illegal { what: "float" },
-                });
-            }
             return self.based_float(start, digits, base);
         }
         let integer = self.integer(start, digits, base)?;
@@ -190,7 +184,10 @@ impl Parser<'_> {
             self.text.get(range).unwrap_or_default().replace('_', "")
         };
         let (whole, fraction, exponent) = (plain(whole), plain(fraction), plain(exponent));
-        let float = if base == 10 {
+        // erl_scan takes a based float without digits before its point, but for base 10.
+        let float = if base == 10 && whole.is_empty() {
+            None
+        } else if base == 10 {
             let exponent = if exponent.is_empty() {
                 "0"
             } else {

@@ -73,6 +73,8 @@ fn numbers() {
     case("1_0.5_0e1_0", "1.05e11");
     case("16#f.8#e2", "3968.0");
     case("2#1.1#e-1", "0.75");
+    case("2#.1", "0.5");
+    refused("10#.5.", "line 1, column 1: illegal float");
     case("-0.0", "-0.0");
     case("1.0e-400", "0.0");
     refused("1.0e400.", "line 1, column 1: illegal float");
