@@ -35,7 +35,7 @@ impl App {
         Application::from_term(parse(&text).unwrap()).unwrap()
     }
 
-    fn of(application: &Application) -> Self {
+    pub fn of(application: &Application) -> Self {
         let strings = |atoms: &[Atom]| atoms.iter().map(Atom::to_string).collect();
         Self {
             applications: strings(&application.applications),
