@@ -175,6 +175,9 @@ impl Model {
                         "{name} is started before {dependency}"
                     );
                 }
+                for member in self.unit(name).into_iter().chain([name.to_owned()]) {
+                    assert_eq!(self.top(&member), None, "{member} runs when {name} is started");
+                }
                 self.running.insert(name.to_owned());
             }
             Action::Stop(name) => assert!(self.running.remove(name.as_str()), "{name} runs not"),
