@@ -36,52 +36,31 @@ right_version(Vsn, {ok, {application, _, Keys} = Spec}) ->
 right_version(_Vsn, {error, _} = Error) ->
     Error.
 
-carry_out({start, App, _, _} = Event) ->
-    case transition(Event) of
-        {ok, Actions} ->
-            Result = result(erlrc_transition:carry_out(Actions, fun no_script/0)),
-            Result =:= ok andalso erlrc_node:clear_stopped(App),
-            outcome(Result, Actions, {stop, started, started_included_stopped});
-        {error, _} = Error ->
-            Error
-    end;
-carry_out({stop, App} = Event) ->
-    case transition(Event) of
-        {ok, Actions} ->
-            Result = result(erlrc_transition:carry_out(Actions, fun no_script/0)),
-            Result =:= ok andalso stopped(App),
-            outcome(Result, Actions, {start, stopped, stopped_included_started});
-        {error, _} = Error ->
-            Error
-    end.
-
-%% An erlrc that was stopped has lost its table.
-stopped(erlrc) -> ok;
-stopped(App) -> erlrc_node:mark_stopped(App).
-
-transition(Event) ->
+carry_out(Event) ->
     case erlrc_engine:transition(erlrc_node:facts(), Event) of
-        {ok, #{actions := Actions} = Transition} ->
-            [erlrc_operations:warn(Warning) || Warning <- maps:get(warnings, Transition, [])],
-            {ok, Actions};
+        {ok, #{actions := Actions, outcome := Outcome, warnings := Warnings}} ->
+            lists:foreach(fun erlrc_operations:warn/1, Warnings),
+            case erlrc_transition:carry_out(Actions, fun no_script/0) of
+                {ok, _} -> done(Event, Outcome);
+                {error, _} = Error -> Error
+            end;
         {error, _} = Error ->
             Error
     end.
-
-result({ok, _}) -> ok;
-result({error, _} = Error) -> Error.
 
 no_script() ->
     {error, no_script}.
 
-%% Whether the inclusion of an application made it stop or start beside the one that was asked for.
-outcome(ok, Actions, {Other, Plain, WithIncluded}) ->
-    case lists:keymember(Other, 1, Actions) of
-        true -> WithIncluded;
-        false -> Plain
-    end;
-outcome({error, _} = Error, _Actions, _Outcomes) ->
-    Error.
+done({start, App, _, _}, Outcome) ->
+    ok = erlrc_node:clear_stopped(App),
+    Outcome;
+done({stop, App}, Outcome) ->
+    ok = stopped(App),
+    Outcome.
+
+%% An erlrc that was stopped has lost its table.
+stopped(erlrc) -> ok;
+stopped(App) -> erlrc_node:mark_stopped(App).
 
 %% @doc Stops an application.
 -spec stop(erlrcdynamic:operation()) -> erlrcdynamic:result().
