@@ -142,8 +142,11 @@ application_that_is_stopped_does_not_halt_the_node(Config) ->
 
 %% What the watch had to see it has seen, and the node is not about to stop.
 settled(Peer) ->
-    _ = call(Peer, sys, get_state, [erlrc_watch]),
-    _ = call(Peer, sys, get_state, [erlrc_watch]),
+    fixture:wait_until(fun() ->
+        Running = proplists:get_value(running, call(Peer, application, info, [])),
+        Masters = lists:sort([Master || {_, Master} <- Running, is_pid(Master)]),
+        Masters =:= lists:sort(maps:keys(call(Peer, sys, get_state, [erlrc_watch])))
+    end),
     ?assertMatch({started, _}, call(Peer, init, get_status, [])).
 
 %%% Boot scripts

@@ -9,7 +9,7 @@
 
 -export([facts/0, root/0, apps_dir/0, run_dir/0, stash_dir/0]).
 -export([load/1, unload/1, reload/3, start/1, start/2, stop/1, running/0, restart_type/1, vsn/1, status/1]).
--export([masters/0, died/2, parts/1, needed/1]).
+-export([masters/0, ending/2, parts/1, needed/1]).
 -export([respecify/2, specify/3, applications/1, original/1, respecified/1]).
 -export([mark_stopped/1, clear_stopped/1, is_stopped/1]).
 -export([use_directories/1, restore_path/1, is_on_path/1, leave_path/1]).
@@ -141,13 +141,16 @@ restart_type(App) ->
 masters() ->
     [{App, Master} || {App, Master} <- info(running), is_pid(Master)].
 
-%% @doc Whether the application ended by itself when this application master did. One that was
-%% stopped is not among the started any more; one that died is, it only does not run.
--spec died(atom(), Master :: pid()) -> boolean().
-died(App, Master) ->
-    lists:keymember(App, 1, info(started)) andalso
-        proplists:get_value(App, info(running), Master) =:= Master andalso
-        element(1, init:get_status()) =/= stopping.
+%% @doc How an application ended whose application master is dead. One that was stopped is not among
+%% the started any more; one that died is, it only does not run. As long as it is among the running
+%% the application controller has not got that far: OTP 29 stops applications beside itself.
+-spec ending(atom(), Master :: pid()) -> stopped | died | unknown_yet.
+ending(App, Master) ->
+    case {proplists:get_value(App, info(running)), lists:keymember(App, 1, info(started))} of
+        {Master, _} -> unknown_yet;
+        {undefined, true} -> died;
+        _ -> stopped
+    end.
 
 info(Key) ->
     proplists:get_value(Key, application:info(), []).

@@ -76,13 +76,20 @@ register_node(State, none) ->
     State;
 register_node(State, Address) ->
     File = filename:join(erlrc_node:run_dir(), atom_to_list(node())),
-    case {File, unicode:characters_to_binary(entry(Address))} of
+    CookieFile = cookie_file(),
+    case {File, unicode:characters_to_binary(entry(CookieFile, Address))} of
         State ->
             State;
         {File, Content} = New ->
+            ok = warn(CookieFile),
             remove(State),
             written(New, write(File, Content))
     end.
+
+warn({ok, _File}) ->
+    ok;
+warn({none_of, Files}) ->
+    ?LOG_WARNING(#{what => cookie_file_unknown, files => Files}, ?REPORT).
 
 written(New, ok) ->
     New;
@@ -90,13 +97,18 @@ written({File, _}, {error, Reason}) ->
     ?LOG_DEBUG(#{what => node_not_registered, file => File, reason => Reason}, ?REPORT),
     none.
 
-entry({Ip, Port}) ->
+entry(CookieFile, {Ip, Port}) ->
+    Cookie =
+        case CookieFile of
+            {ok, File} -> ["cookie_file=", File, "\n"];
+            {none_of, _} -> []
+        end,
     Host =
         case is_local(Ip) of
             true -> [];
             false -> ["host=", inet:ntoa(Ip), "\n"]
         end,
-    ["managed=1\n", cookie(), "port=", integer_to_list(Port), "\n", Host].
+    ["managed=1\n", Cookie, "port=", integer_to_list(Port), "\n", Host].
 
 %% The hooks try the loopback addresses first.
 is_local({0, 0, 0, 0}) -> true;
@@ -126,14 +138,13 @@ sockets() ->
         {name, "tcp_inet"} =:= erlang:port_info(Port, name)
     ].
 
-cookie() ->
+%% The file that holds the cookie in use.
+cookie_file() ->
     Cookie = atom_to_binary(erlang:get_cookie()),
-    case [File || File <- cookie_files(), holds(File, Cookie)] of
-        [File | _] ->
-            ["cookie_file=", filename:absname(File), "\n"];
-        [] ->
-            ?LOG_WARNING(#{what => cookie_file_unknown, files => cookie_files()}, ?REPORT),
-            []
+    Files = cookie_files(),
+    case [File || File <- Files, holds(File, Cookie)] of
+        [File | _] -> {ok, filename:absname(File)};
+        [] -> {none_of, Files}
     end.
 
 %% Where OTP itself reads it from, after what the environment of erlrc says.

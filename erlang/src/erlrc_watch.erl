@@ -15,6 +15,9 @@
 %% What an orderly stop of the node may take before it is cut short.
 -define(STOP_MILLISECONDS, 30000).
 
+%% When to ask again an application controller that is about to note the end of an application.
+-define(CONTROLLER_MILLISECONDS, 10).
+
 %% @doc Starts the server.
 -spec start_link() -> gen_server:start_ret().
 start_link() ->
@@ -52,6 +55,9 @@ handle_info({'DOWN', Ref, process, Master, Reason}, State) ->
         error ->
             {noreply, State}
     end;
+handle_info({ended, App, Master, Reason}, State) ->
+    ok = ended(App, Master, Reason),
+    {noreply, State};
 handle_info(_Message, State) ->
     {noreply, State}.
 
@@ -71,9 +77,15 @@ watch_all(State) ->
     ).
 
 ended(App, Master, Reason) ->
-    case erlrc_node:died(App, Master) andalso on_exit(App) of
-        halt -> halt_node(App, Reason);
-        _ -> ok
+    case erlrc_node:ending(App, Master) of
+        stopped ->
+            ok;
+        died ->
+            on_exit(App) =:= halt andalso halt_node(App, Reason),
+            ok;
+        unknown_yet ->
+            _ = erlang:send_after(?CONTROLLER_MILLISECONDS, self(), {ended, App, Master, Reason}),
+            ok
     end.
 
 %% Read when it is needed: a registration that was edited holds at once.
@@ -89,5 +101,9 @@ on_exit(_, _Terms) -> stay.
 
 halt_node(App, Reason) ->
     ?LOG_ERROR(#{what => application_died, application => App, reason => Reason}, ?REPORT),
-    _ = spawn(fun() -> receive after ?STOP_MILLISECONDS -> erlang:halt(1) end end),
+    _ = spawn(fun() ->
+        receive
+        after ?STOP_MILLISECONDS -> erlang:halt(1)
+        end
+    end),
     init:stop(1).
