@@ -72,14 +72,18 @@ sh(Format, Arguments, Dir) ->
 %% @doc Runs a shell command in `Dir' and returns what it writes; fails where its status is not 0.
 -spec run(file:filename(), string(), [{string(), string() | false}]) -> string().
 run(Dir, Command, Environment) ->
-    Clean = [{Name, false} || Name <- ["ERL_AFLAGS", "ERL_FLAGS", "ERL_ZFLAGS", "ERL_LIBS"]],
     Port = open_port({spawn_executable, "/bin/sh"}, [
-        {args, ["-c", Command]}, {cd, Dir}, {env, Clean ++ Environment}, exit_status, stderr_to_stdout, binary
+        {args, ["-c", Command]}, {cd, Dir}, {env, clean() ++ Environment}, exit_status, stderr_to_stdout, binary
     ]),
     case output(Port, []) of
         {0, Output} -> Output;
         {Status, Output} -> error({command_failed, Command, Status, Output})
     end.
+
+%% What the Erlang and the build tool that run the suite have set for themselves, and nobody else.
+clean() ->
+    Ours = "^(ERL_|REBAR|MIX_|ROOTDIR$|BINDIR$|EMU$|PROGNAME$)",
+    [{Name, false} || {Name, _} <- os:env(), re:run(Name, Ours) =/= nomatch].
 
 output(Port, Output) ->
     receive

@@ -1,0 +1,262 @@
+%% @doc erlrc as a dependency of other projects: rebar3 and mix fetch it, build it, its native library
+%% included, and leave it alone when nothing has changed.
+-module(dependency_SUITE).
+
+-include_lib("stdlib/include/assert.hrl").
+-include_lib("kernel/include/file.hrl").
+
+-export([suite/0, all/0, groups/0, init_per_suite/1, end_per_suite/1, init_per_group/2, end_per_group/2]).
+-export([
+    rebar3_builds_a_git_dependency/1,
+    rebar3_builds_it_once/1,
+    rebar3_profiles_share_it/1,
+    rebar3_builds_a_checkout/1,
+    missing_cargo_is_said_in_a_sentence/1,
+    old_rust_is_said_in_a_sentence/1,
+    mix_builds_a_git_dependency/1,
+    mix_builds_a_path_dependency/1
+]).
+
+-spec suite() -> [tuple()].
+suite() ->
+    [{timetrap, {minutes, 20}}].
+
+-spec all() -> [term()].
+all() ->
+    [{group, rebar3}, {group, mix}].
+
+-spec groups() -> [tuple()].
+groups() ->
+    [
+        {rebar3, [sequence], [
+            rebar3_builds_a_git_dependency,
+            rebar3_builds_it_once,
+            rebar3_profiles_share_it,
+            rebar3_builds_a_checkout,
+            missing_cargo_is_said_in_a_sentence,
+            old_rust_is_said_in_a_sentence
+        ]},
+        {mix, [sequence], [mix_builds_a_git_dependency, mix_builds_a_path_dependency]}
+    ].
+
+init_per_suite(Config) ->
+    Source = project:copy("source", project:vsn()),
+    project:run(
+        Source,
+        "rm -rf .git priv && printf '/target/\\n*.old\\n' >.gitignore && git init -q -b main && git add -A &&"
+        " git -c user.name=suite -c user.email=suite@localhost commit -q -m source",
+        []
+    ),
+    [{source, Source} | Config].
+
+end_per_suite(_Config) ->
+    ok.
+
+init_per_group(rebar3, Config) ->
+    Dir = project("rebar3", [
+        {"rebar.config", ["{erl_opts, [debug_info]}.\n{deps, [{erlrc, ", rebar3_git(Config), "}]}.\n"]},
+        {"src/shop.app.src", shop_app()},
+        {"src/shop.erl", "-module(shop).\n-export([engine/0]).\nengine() -> erlrc_engine:vsn().\n"}
+    ]),
+    needs("rebar3", [{dir, Dir} | Config]);
+init_per_group(mix, Config) ->
+    needs("mix", Config).
+
+end_per_group(_Group, _Config) ->
+    ok.
+
+needs(Tool, Config) ->
+    case os:find_executable(Tool) of
+        false -> {skip, Tool ++ " is not installed"};
+        _ -> Config
+    end.
+
+rebar3_builds_a_git_dependency(Config) ->
+    Dir = proplists:get_value(dir, Config),
+    rebar3(Dir, "compile"),
+    Priv = filename:join(Dir, "_build/default/lib/erlrc/priv"),
+    ?assertMatch({ok, #file_info{type = directory}}, file:read_link_info(Priv)),
+    ?assertMatch([_], filelib:wildcard("erlrc_nif-*.so", Priv)),
+    ?assertEqual("erlrc " ++ project:vsn() ++ "\n", project:run(Priv, "./erlrc --version", [])),
+    ?assertEqual(project:vsn(), engine(Dir, "_build/default/lib/*/ebin")).
+
+rebar3_builds_it_once(Config) ->
+    Dir = proplists:get_value(dir, Config),
+    Before = built(Dir, "default"),
+    {Output, Cargo} = without_cargo_running(Dir, "rebar3 compile"),
+    ?assertEqual({Before, []}, {built(Dir, "default"), Cargo}, Output).
+
+rebar3_profiles_share_it(Config) ->
+    Dir = proplists:get_value(dir, Config),
+    Before = built(Dir, "default"),
+    [
+        begin
+            {Output, Cargo} = without_cargo_running(Dir, "rebar3 as " ++ Profile ++ " compile"),
+            ?assertEqual({Before, []}, {built(Dir, Profile), Cargo}, Output),
+            ?assertEqual(project:vsn(), engine(Dir, "_build/" ++ Profile ++ "/lib/*/ebin"))
+        end
+     || Profile <- ["prod", "test"]
+    ].
+
+rebar3_builds_a_checkout(Config) ->
+    Source = proplists:get_value(source, Config),
+    Dir = project("checkout", [
+        {"rebar.config", "{erl_opts, [debug_info]}.\n{deps, [erlrc]}.\n"},
+        {"src/shop.app.src", shop_app()},
+        {"src/shop.erl", "-module(shop).\n-export([engine/0]).\nengine() -> erlrc_engine:vsn().\n"}
+    ]),
+    project:run(Dir, "mkdir _checkouts && ln -s '" ++ Source ++ "' _checkouts/erlrc", []),
+    project:run(Dir, "rebar3 compile", []),
+    ?assertEqual(project:vsn(), engine(Dir, "_build/default/*/*/ebin")),
+    Before = files(Source, ["priv/*", "erlang/src/*.hrl"]) ++ files(Dir, ["_build/default/checkouts/erlrc/ebin/*"]),
+    project:run(Dir, "rebar3 compile", []),
+    After = files(Source, ["priv/*", "erlang/src/*.hrl"]) ++ files(Dir, ["_build/default/checkouts/erlrc/ebin/*"]),
+    ?assertEqual(Before, After).
+
+missing_cargo_is_said_in_a_sentence(Config) ->
+    Source = proplists:get_value(source, Config),
+    Path = path_without_rust(Config, "no_cargo"),
+    ?assertError(
+        {command_failed, _, 1,
+            "erlrc: cargo is not in PATH: Rust 1.91 or newer is needed to build it (https://rustup.rs).\n"},
+        project:run(Source, "sh native/build.sh", [{"PATH", Path}])
+    ),
+    Dir = project("no_cargo", [
+        {"rebar.config", ["{deps, [{erlrc, ", rebar3_git(Config), "}]}.\n"]}, {"src/shop.app.src", shop_app()}
+    ]),
+    try project:run(Dir, "rebar3 compile", [{"PATH", Path}]) of
+        Output -> error({compiled_without_cargo, Output})
+    catch
+        error:{command_failed, _, Status, Output} when Status =/= 0 ->
+            Said = re:run(Output, "erlrc: .*", [global, {capture, first, list}]),
+            ?assertMatch({match, [["erlrc: cargo is not in PATH: " ++ _]]}, Said)
+    end.
+
+old_rust_is_said_in_a_sentence(Config) ->
+    Path = path_without_rust(Config, "old_rust"),
+    [Bin | _] = string:split(Path, ":"),
+    [
+        begin
+            ok = file:write_file(filename:join(Bin, Tool), ["#!/bin/sh\necho '", Tool, " 1.90.1 (0 2025-01-01)'\n"]),
+            ok = file:change_mode(filename:join(Bin, Tool), 8#755)
+        end
+     || Tool <- ["cargo", "rustc"]
+    ],
+    ?assertError(
+        {command_failed, _, 1,
+            "erlrc: this is Rust 1.90: Rust 1.91 or newer is needed to build it (https://rustup.rs).\n"},
+        project:run(proplists:get_value(source, Config), "sh native/build.sh", [{"PATH", Path}])
+    ).
+
+mix_builds_a_git_dependency(Config) ->
+    Url = "file://" ++ proplists:get_value(source, Config),
+    Dir = project("mix_git", [{"mix.exs", mix_exs("git: \"" ++ Url ++ "\", branch: \"main\"")}]),
+    Target = cargo_target(Dir, "deps/erlrc"),
+    mix(Dir, "deps.get", []),
+    ?assertEqual(project:vsn(), mix_engine(Dir, Target)),
+    Before = files(Dir, ["deps/erlrc/priv/*", "_build/*/lib/erlrc/ebin/*"]),
+    ?assertMatch([_, _ | _], Before),
+    ?assertEqual(project:vsn(), mix_engine(Dir, Target)),
+    ?assertEqual(Before, files(Dir, ["deps/erlrc/priv/*", "_build/*/lib/erlrc/ebin/*"])).
+
+mix_builds_a_path_dependency(Config) ->
+    Source = proplists:get_value(source, Config),
+    Dir = project("mix_path", [{"mix.exs", mix_exs("path: \"" ++ Source ++ "\"")}]),
+    ?assertEqual(project:vsn(), mix_engine(Dir, [])).
+
+%% A new project, always at the same place: what cargo built for its dependency is found again.
+project(Name, Files) ->
+    Dir = filename:join([project:root(), "_build", "suites", Name]),
+    ok = filelib:ensure_path(Dir),
+    project:run(Dir, "rm -rf ./* ./.[a-z]* _checkouts _build", []),
+    [
+        begin
+            Path = filename:join(Dir, File),
+            ok = filelib:ensure_dir(Path),
+            ok = file:write_file(Path, Content)
+        end
+     || {File, Content} <- Files
+    ],
+    Dir.
+
+shop_app() ->
+    "{application, shop, [{description, \"\"}, {vsn, \"1\"}, {registered, []},"
+    " {applications, [kernel, stdlib, erlrc]}]}.\n".
+
+rebar3_git(Config) ->
+    ["{git, \"file://", proplists:get_value(source, Config), "\", {branch, \"main\"}}"].
+
+mix_exs(Where) ->
+    [
+        "defmodule Shop.MixProject do\n"
+        "  use Mix.Project\n"
+        "  def project, do: [app: :shop, version: \"1.0.0\", deps: [{:erlrc, ",
+        Where,
+        "}]]\n  def application, do: []\nend\n"
+    ].
+
+rebar3(Dir, Command) ->
+    project:run(Dir, "rebar3 " ++ Command, cargo_target(Dir, "_build/default/lib/erlrc")).
+
+mix(Dir, Command, Environment) ->
+    Rebar3 = os:find_executable("rebar3"),
+    Home = filename:join(Dir, "mix_home"),
+    project:run(Dir, "mix " ++ Command, [{"MIX_REBAR3", Rebar3}, {"MIX_HOME", Home} | Environment]).
+
+mix_engine(Dir, Environment) ->
+    Output = mix(Dir, "run -e 'IO.puts([\"engine \", :erlrc_engine.vsn()])'", Environment),
+    {match, [Vsn]} = re:run(Output, "^engine (.*)$", [multiline, {capture, all_but_first, list}]),
+    Vsn.
+
+%% Outside of the dependency, which is fetched anew every time; with what is built already of others' crates.
+cargo_target(Dir, Dependency) ->
+    Target = filename:join([project:root(), "_build", "suites", "target"]),
+    project:run(
+        project:root(),
+        "own='" ++ Target ++ "'/erlrc-$(echo '" ++ filename:join(Dir, Dependency) ++
+            "' | sha256sum | cut -c 1-16); [ -e $own ] || { mkdir -p $own && cp -Rp target/release $own/ || true; }",
+        []
+    ),
+    [{"CARGO_TARGET_DIR", Target}].
+
+engine(Dir, Path) ->
+    Expr = "io:put_chars(erlrc_engine:vsn()), halt().",
+    project:run(Dir, fixture:erl() ++ " -noshell -pa " ++ Path ++ " -eval '" ++ Expr ++ "'", []).
+
+%% Runs a command with a cargo that leaves a trace of each of its runs.
+without_cargo_running(Dir, Command) ->
+    Bin = filename:join(Dir, "bin"),
+    Trace = filename:join(Dir, "cargo_runs"),
+    Cargo = filename:join(Bin, "cargo"),
+    ok = filelib:ensure_dir(Cargo),
+    Script = ["#!/bin/sh\necho \"$@\" >>'", Trace, "'\nexec '", os:find_executable("cargo"), "' \"$@\"\n"],
+    ok = file:write_file(Cargo, Script),
+    ok = file:change_mode(Cargo, 8#755),
+    Output = project:run(Dir, Command, [{"PATH", Bin ++ ":" ++ os:getenv("PATH")}]),
+    {Output, filelib:wildcard(Trace)}.
+
+built(Dir, Profile) ->
+    Lib = filename:join([Dir, "_build", Profile, "lib", "erlrc"]),
+    Files = files(Lib, ["priv/*", "ebin/*.beam"]),
+    ?assertMatch([_, _, _ | _], Files),
+    [{filename:basename(File), Inode, Mtime} || {File, Inode, Mtime} <- Files].
+
+files(Dir, Wildcards) ->
+    [
+        {File, Inode, Mtime}
+     || Wildcard <- Wildcards,
+        File <- filelib:wildcard(filename:join(Dir, Wildcard)),
+        {ok, #file_info{inode = Inode, mtime = Mtime}} <- [file:read_file_info(File)]
+    ].
+
+%% A directory of links to all that PATH has but cargo and rustc.
+path_without_rust(Config, Name) ->
+    Bin = filename:join([proplists:get_value(priv_dir, Config), Name]),
+    ok = filelib:ensure_path(Bin),
+    [
+        file:make_symlink(File, filename:join(Bin, filename:basename(File)))
+     || Dir <- string:lexemes(os:getenv("PATH"), ":"),
+        File <- filelib:wildcard(filename:join(Dir, "*")),
+        not lists:member(filename:basename(File), ["cargo", "rustc"])
+    ],
+    Bin.
