@@ -9,6 +9,8 @@
     terms_come_back_as_they_were/1,
     nesting_is_bounded/1,
     bad_arguments_are_errors/1,
+    deep_specification_is_taken_apart/1,
+    hostile_file_makes_no_atoms/1,
     every_function_runs_on_a_dirty_scheduler/1,
     schedulers_stay_free/1,
     concurrent_calls_do_not_disturb_each_other/1,
@@ -20,6 +22,8 @@
     changed/0,
     nested/2,
     outcomes/0,
+    deep_specification/1,
+    atoms_made/1,
     schedulers/0,
     longest_gap/0,
     concurrently/2,
@@ -35,6 +39,8 @@ all() ->
         terms_come_back_as_they_were,
         nesting_is_bounded,
         bad_arguments_are_errors,
+        deep_specification_is_taken_apart,
+        hostile_file_makes_no_atoms,
         every_function_runs_on_a_dirty_scheduler,
         schedulers_stay_free,
         concurrent_calls_do_not_disturb_each_other,
@@ -77,6 +83,21 @@ nesting_is_bounded(Config) ->
 
 bad_arguments_are_errors(Config) ->
     ?assertEqual([], on_peer(Config, outcomes, [])).
+
+deep_specification_is_taken_apart(Config) ->
+    ?assertMatch({ok, #{actions := _}}, on_peer(Config, deep_specification, [200])).
+
+%% 1 MiB of atoms that no node has yet.
+hostile_file_makes_no_atoms(Config) ->
+    Dir = filename:join(proplists:get_value(priv_dir, Config), "hostile"),
+    File = filename:join([Dir, "ebin", "hostile.app"]),
+    ok = filelib:ensure_dir(File),
+    Atoms = lists:join(",", [["u", integer_to_list(N, 36)] || N <- lists:seq(10000000, 10000000 + 150000)]),
+    ok = file:write_file(File, ["{application,hostile,[{modules,[", Atoms, "]}]}.\n"]),
+    ?assert(filelib:file_size(File) > 1 bsl 20),
+    Made = on_peer(Config, atoms_made, [Dir]),
+    ?assertMatch([{consult, error, _}, {application, error, _}, {make_appup, error, _}], Made),
+    [?assert(New < 100, {Function, New}) || {Function, error, New} <- Made].
 
 every_function_runs_on_a_dirty_scheduler(Config) ->
     Schedulers = on_peer(Config, schedulers, []),
@@ -171,6 +192,30 @@ outcomes() ->
         Arguments <- [[case P of Place -> Value; _ -> Rest end || P <- lists:seq(1, Arity)]],
         Outcome <- [outcome(Function, Arguments)],
         not lists:member(Outcome, [badarg, error, ok, answer])
+    ].
+
+deep_specification(Depth) ->
+    Facts = #{root => "/nonexistent", apps => "/nonexistent", path => [], loaded => [], original => [],
+        running => [], stopped => []},
+    Env = [{Shape, nest(Shape, Depth, a)} || Shape <- [list, improper, tuple, key, value]],
+    Specification = {application, deep, [{vsn, "2"}, {env, Env}]},
+    erlrc_engine:transition(Facts, {upgrade, deep, Specification}).
+
+%% How each function that reads a specification ends, and how many atoms it made.
+atoms_made(Dir) ->
+    {ok, _} = erlrc_engine:round_trip(a),
+    File = filename:join([Dir, "ebin", "hostile.app"]),
+    [
+        begin
+            Before = erlang:system_info(atom_count),
+            Outcome = outcome(Function, Arguments),
+            {Function, Outcome, erlang:system_info(atom_count) - Before}
+        end
+     || {Function, Arguments} <- [
+            {consult, [File]},
+            {application, [hostile, Dir, "/nonexistent"]},
+            {make_appup, [hostile, {"1", Dir}, {"2", Dir}, #{}]}
+        ]
     ].
 
 outcome(Function, Arguments) ->
