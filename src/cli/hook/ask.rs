@@ -7,7 +7,7 @@ use super::place;
 use crate::cli::{Common, Connection, Status, nodes, output};
 use crate::node::{Deadline, Node, NodeError, Stage};
 use crate::rendezvous::Entry;
-use crate::term::Atom;
+use crate::term::{Atom, Term};
 use std::error::Error;
 use std::time::Duration;
 
@@ -120,6 +120,28 @@ impl Asker<'_> {
         }
     }
 
+    /// Asks what runs, over a connection of its own. A node that is on its way down may still take
+    /// connections and close them: it is asked until it answers or is gone.
+    fn ask_again(
+        &self,
+        entry: &Entry,
+        operation: &Operation,
+        deadline: Deadline,
+    ) -> Result<Term, NodeError> {
+        loop {
+            let asked = nodes::connect(entry, self.connection)
+                .and_then(|mut node| node.call(what_runs(&operation.application), deadline));
+            match asked {
+                Err(NodeError::Lost { .. } | NodeError::CookieRefused)
+                    if deadline.left().is_some() =>
+                {
+                    std::thread::sleep(PAUSE);
+                }
+                settled => return settled,
+            }
+        }
+    }
+
     /// No answer came: what does the node run?
     fn aftermath(&self, entry: &Entry, operation: &Operation, error: &NodeError) -> Answer {
         let deadline = Deadline::after(self.connection.connect_timeout);
@@ -128,8 +150,7 @@ impl Asker<'_> {
         } else {
             "lost"
         };
-        let asked = nodes::connect(entry, self.connection)
-            .and_then(|mut node| node.call(what_runs(&operation.application), deadline));
+        let asked = self.ask_again(entry, operation, deadline);
         let running = match asked {
             Ok(term) => match Answer::parse(&term) {
                 Some(answer) => answer.running,
@@ -168,6 +189,9 @@ impl Asker<'_> {
         Answer { running, ..answer }
     }
 }
+
+/// How often a node that is on its way down is asked.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// A stopped application that could not be unloaded is stopped all the same.
 fn combine(first: Answer, second: Answer) -> Answer {

@@ -1,0 +1,111 @@
+//! Calls that take long, and connections that end in their midst.
+
+use crate::host::{Host, foo};
+use std::time::Duration;
+
+#[test]
+fn a_late_answer_arrives_however_impatient_the_node_is() {
+    let host = Host::new();
+    host.listed("n1");
+    // The node gives up on whoever is silent for four seconds.
+    let _node = host.start(&["-sname", "n1", "-kernel", "net_ticktime", "4"]);
+    host.erlrc(&["eval", "n1", "timer:sleep(7000), late"])
+        .is("late\n", 0);
+}
+
+#[test]
+fn a_call_that_takes_too_long_is_given_up() {
+    let host = Host::new();
+    let _node = host.node("n1");
+    host.erlrc(&["eval", "n1", "timer:sleep(30000)", "--node-timeout", "0.5"])
+        .is("", 3)
+        .says("no reply within 0.5 s while waiting for the answer");
+}
+
+#[test]
+fn a_node_that_ends_in_the_midst_of_a_call_is_lost() {
+    let host = Host::new();
+    let _node = host.node("n1");
+    host.erlrc(&["eval", "n1", "erlang:halt()"])
+        .is("", 3)
+        .says("the connection was lost");
+}
+
+#[test]
+fn after_a_timeout_the_node_is_asked_what_it_runs() {
+    let host = Host::new();
+    let node = host.node("n1");
+    // Operations wait behind this one.
+    let blocker = host
+        .command(&["eval", "n1", "erlrc_operations:run(timer, sleep, [4000])"])
+        .spawn();
+    let mut blocker = blocker.expect("erlrc runs");
+    let waits = "erlrc_operations:status() =/= idle";
+    crate::host::eventually("the operation runs", || {
+        host.erlrc(&["eval", "n1", waits]).out == "true\n"
+    });
+    host.erlrc(&["start", "foo", "1.0", &foo("1.0"), "--node-timeout", "0.5"])
+        .is("erlrc-start: Starting 'foo': (n1) timed_out\n", 1)
+        .says("the node does not run it now");
+    assert!(blocker.wait().expect("an end").success());
+    crate::host::eventually("the operation was carried out after all", || {
+        host.erlrc(&["eval", "n1", "whereis(foo_sup) =/= undefined"])
+            .out
+            == "true\n"
+    });
+    drop(node);
+}
+
+#[test]
+fn a_node_that_dies_of_the_operation_is_said_to_have_died() {
+    let host = Host::new();
+    let mut node = host.node("n1");
+    let mut blocker = host
+        .command(&["eval", "n1", "erlrc_operations:run(timer, sleep, [30000])"])
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("erlrc runs");
+    crate::host::eventually("the operation runs", || {
+        host.erlrc(&["eval", "n1", "erlrc_operations:status() =/= idle"])
+            .out
+            == "true\n"
+    });
+    let hook = host
+        .command(&["start", "foo", "1.0", &foo("1.0")])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("erlrc runs");
+    crate::host::eventually("the hook waits", || {
+        let run = host.erlrc(&["eval", "n1", "maps:get(waiting, erlrc_operations:status())"]);
+        run.out == "1\n"
+    });
+    node.kill();
+    let output = hook.wait_with_output().expect("an end");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(
+        (&*text, output.status.code()),
+        ("erlrc-start: Starting 'foo': (n1) node_died\n", Some(6))
+    );
+    let _ = blocker.wait();
+}
+
+#[test]
+fn the_whole_hook_has_an_end() {
+    let host = Host::new();
+    let nodes = ["n1", "n2"].map(|name| host.node(name));
+    nodes.iter().for_each(|node| node.signal("STOP"));
+    let started = std::time::Instant::now();
+    let run = host.erlrc(&[
+        "start",
+        "foo",
+        "1.0",
+        &foo("1.0"),
+        "--connect-timeout",
+        "1",
+        "--hook-timeout",
+        "0.5",
+    ]);
+    run.is("erlrc-start: Starting 'foo': (n1) hung (n2) not_tried\n", 1);
+    assert!(started.elapsed() < Duration::from_secs(5));
+}

@@ -1,0 +1,400 @@
+//! A host of one's own: a root, a port mapper on a port of its own, nodes, and the command.
+//!
+//! All of it ends with the test: nodes end when their standard input does.
+
+use std::fs::{self, Permissions};
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+pub const COOKIE: &str = "oatmealXraisin42";
+
+/// A place with everything that the command looks for on a host.
+pub struct Host {
+    directory: tempfile::TempDir,
+    epmd: Option<Child>,
+    pub epmd_port: u16,
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        if let Some(epmd) = &mut self.epmd {
+            let _ = epmd.kill();
+            let _ = epmd.wait();
+        }
+    }
+}
+
+impl Host {
+    /// A host whose port mapper runs.
+    pub fn new() -> Self {
+        let mut host = Self::without_epmd();
+        let epmd = clean(Command::new("epmd"))
+            .args(["-port", &host.epmd_port.to_string()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("epmd runs");
+        host.epmd = Some(epmd);
+        let port = host.epmd_port;
+        eventually("epmd listens", || {
+            TcpStream::connect(("127.0.0.1", port)).is_ok()
+        });
+        host
+    }
+
+    /// A host without port mapper.
+    pub fn without_epmd() -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        for name in ["nodes", "applications", "run/nodes", "apps", "home"] {
+            fs::create_dir_all(directory.path().join(name)).expect("a directory");
+        }
+        let host = Self {
+            directory,
+            epmd: None,
+            epmd_port: free_port(),
+        };
+        host.file("home/.erlang.cookie", COOKIE, 0o400);
+        host
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Writes a file below the host's directory.
+    pub fn file(&self, name: &str, text: &str, mode: u32) -> PathBuf {
+        let path = self.path(name);
+        let _ = fs::remove_file(&path);
+        fs::write(&path, text).expect("a file");
+        fs::set_permissions(&path, Permissions::from_mode(mode)).expect("a mode");
+        path
+    }
+
+    /// Writes a person's entry.
+    pub fn entry(&self, node: &str, text: &str) {
+        self.file(&format!("nodes/{node}"), text, 0o600);
+    }
+
+    /// Writes an entry that holds the cookie alone.
+    pub fn listed(&self, node: &str) {
+        self.entry(node, &format!("{COOKIE}\n"));
+    }
+
+    /// Starts a node with short names that has an entry.
+    pub fn node(&self, name: &str) -> Node {
+        self.listed(name);
+        self.start(&["-sname", name])
+    }
+
+    /// Starts a node with these arguments, with erlrc on its code path.
+    pub fn start(&self, arguments: &[&str]) -> Node {
+        self.start_bare(
+            &[
+                arguments,
+                &["-pa", &fixtures().join("erlrc/ebin").display().to_string()],
+            ]
+            .concat(),
+        )
+    }
+
+    /// Starts a node with these arguments.
+    pub fn start_bare(&self, arguments: &[&str]) -> Node {
+        let mut command = clean(Command::new(erl()));
+        command
+            .args(["-noshell", "-start_epmd", "false"])
+            .args(arguments)
+            .args([
+                "-eval",
+                "io:format(\"ready~n\"), spawn(fun() -> io:get_line(\"\"), halt() end).",
+            ])
+            .current_dir(self.directory.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        self.environment(&mut command);
+        Node::spawn(command)
+    }
+
+    /// Runs `erlrc` with these arguments.
+    pub fn erlrc(&self, arguments: &[&str]) -> Run {
+        Run::of(self.command(arguments).output().expect("erlrc runs"))
+    }
+
+    /// `erlrc` with these arguments, yet to be run.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = clean(Command::new(env!("CARGO_BIN_EXE_erlrc")));
+        command.args(arguments).stdin(Stdio::null());
+        self.environment(&mut command);
+        command
+    }
+
+    fn environment(&self, command: &mut Command) {
+        command
+            .env("ERL_EPMD_PORT", self.epmd_port.to_string())
+            .env("ERLRC_ROOT", self.directory.path())
+            .env("ERLRC_RUN", self.path("run"))
+            .env("ERLRC_APPS", self.path("apps"))
+            .env("HOME", self.path("home"));
+    }
+}
+
+/// What a command came to.
+#[derive(Debug)]
+pub struct Run {
+    pub out: String,
+    pub err: String,
+    pub status: i32,
+}
+
+impl Run {
+    fn of(output: Output) -> Self {
+        Self {
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+            status: output.status.code().unwrap_or(-1),
+        }
+    }
+
+    /// Asserts standard output and status.
+    #[track_caller]
+    pub fn is(&self, out: &str, status: i32) -> &Self {
+        assert_eq!(
+            (self.out.as_str(), self.status),
+            (out, status),
+            "{}",
+            self.err
+        );
+        self
+    }
+
+    /// Asserts that standard error holds `text`.
+    #[track_caller]
+    pub fn says(&self, text: &str) -> &Self {
+        assert!(self.err.contains(text), "{text:?} is not in {:?}", self.err);
+        self
+    }
+}
+
+/// A node that runs until this is dropped.
+pub struct Node {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    log: Arc<Mutex<String>>,
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.signal("CONT");
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Node {
+    fn spawn(mut command: Command) -> Self {
+        let mut child = command.spawn().expect("erl runs");
+        let (stdin, stdout) = (child.stdin.take(), child.stdout.take().expect("a pipe"));
+        let log = Arc::new(Mutex::new(String::new()));
+        let writer = Arc::clone(&log);
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                writer.lock().expect("a whole log").push_str(&(line + "\n"));
+            }
+        });
+        let node = Self { child, stdin, log };
+        eventually("the node is ready", || {
+            node.log().lines().any(|line| line == "ready")
+        });
+        node
+    }
+
+    /// What the node has printed so far.
+    pub fn log(&self) -> String {
+        self.log.lock().expect("a whole log").clone()
+    }
+
+    /// Sends a signal to the node's process.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let _ = Command::new("kill")
+            .args(["-s", name, &pid])
+            .stderr(Stdio::null())
+            .status();
+    }
+
+    /// Ends the node and waits for its end.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        drop(self.stdin.take());
+    }
+}
+
+/// Waits until `true`, for a machine under load.
+#[track_caller]
+pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !condition() {
+        assert!(Instant::now() < deadline, "not within a minute: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    listener.local_addr().expect("a bound socket").port()
+}
+
+/// The `erl` under test.
+pub fn erl() -> PathBuf {
+    std::env::var_os("ERLRC_TEST_ERL").map_or_else(|| PathBuf::from("erl"), PathBuf::from)
+}
+
+fn erlc() -> PathBuf {
+    let beside = erl().parent().map(|directory| directory.join("erlc"));
+    beside
+        .filter(|erlc| erlc.is_file())
+        .unwrap_or_else(|| PathBuf::from("erlc"))
+}
+
+fn clean(mut command: Command) -> Command {
+    for name in [
+        "ERL_AFLAGS",
+        "ERL_FLAGS",
+        "ERL_ZFLAGS",
+        "ERL_LIBS",
+        "ERLRC_SKIP",
+    ] {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// The directory of application `foo` in a version that the fixtures have.
+pub fn foo(vsn: &str) -> String {
+    fixtures().join(format!("foo-{vsn}")).display().to_string()
+}
+
+/// erlrc and `foo` in two versions, compiled once.
+fn fixtures() -> &'static Path {
+    static FIXTURES: OnceLock<tempfile::TempDir> = OnceLock::new();
+    FIXTURES
+        .get_or_init(|| {
+            let directory = tempfile::tempdir().expect("a temporary directory");
+            compile_erlrc(&directory.path().join("erlrc"));
+            for vsn in ["1.0", "2.0"] {
+                compile_foo(&directory.path().join(format!("foo-{vsn}")), vsn);
+            }
+            directory
+        })
+        .path()
+}
+
+fn compile_erlrc(directory: &Path) {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (ebin, private) = (directory.join("ebin"), directory.join("priv"));
+    fs::create_dir_all(&ebin).expect("a directory");
+    fs::create_dir_all(&private).expect("a directory");
+    let mut sources: Vec<PathBuf> = fs::read_dir(top.join("erlang/src"))
+        .expect("the sources")
+        .map(|file| file.expect("a file").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "erl"))
+        .collect();
+    // The behaviours come first: the others name them.
+    sources.sort_by_key(|path| {
+        !path.ends_with("erlrc_evaluator.erl") && !path.ends_with("erlrcsupnotify.erl")
+    });
+    for source in &sources {
+        erlc_into(
+            &ebin,
+            &[
+                "-pa",
+                &ebin.display().to_string(),
+                &source.display().to_string(),
+            ],
+        );
+    }
+    fs::copy(top.join("erlang/erlrc.app.src"), ebin.join("erlrc.app")).expect("the .app");
+    fs::copy(library(top), private.join("erlrc_nif.so")).expect("the library");
+}
+
+/// The engine's library, of the same profile as the command.
+fn library(top: &Path) -> PathBuf {
+    let directory = Path::new(env!("CARGO_BIN_EXE_erlrc"))
+        .parent()
+        .expect("a directory");
+    let mut build = Command::new(env!("CARGO"));
+    build
+        .current_dir(top)
+        .args(["build", "--quiet", "--package", "erlrc_nif"]);
+    if directory.ends_with("release") {
+        build.arg("--release");
+    }
+    assert!(
+        build.status().expect("cargo runs").success(),
+        "the library does not build"
+    );
+    directory.join("liberlrc_nif.so")
+}
+
+const SERVER: &str = "
+-module(foo_server).
+-behaviour(gen_server).
+-export([start_link/0, history/0, init/1, handle_call/3, handle_cast/2, code_change/3]).
+start_link() -> gen_server:start_link({local, ?MODULE}, ?MODULE, [], []).
+history() -> gen_server:call(?MODULE, history).
+init([]) -> {ok, [?VSN]}.
+handle_call(history, _, State) -> {reply, State, State}.
+handle_cast(_, State) -> {noreply, State}.
+code_change(_, State, _) -> {ok, [?VSN | State]}.
+";
+const SUPERVISOR: &str = "
+-module(foo_sup).
+-behaviour(supervisor).
+-behaviour(application).
+-export([start/2, stop/1, init/1]).
+start(_, _) -> supervisor:start_link({local, ?MODULE}, ?MODULE, []).
+stop(_) -> ok.
+init([]) -> {ok, {#{}, [#{id => server, start => {foo_server, start_link, []}}]}}.
+";
+
+fn compile_foo(directory: &Path, vsn: &str) {
+    let ebin = directory.join("ebin");
+    fs::create_dir_all(&ebin).expect("a directory");
+    for (name, text) in [("foo_server", SERVER), ("foo_sup", SUPERVISOR)] {
+        let source = directory.join(format!("{name}.erl"));
+        fs::File::create(&source)
+            .and_then(|mut file| file.write_all(text.as_bytes()))
+            .expect("a source");
+        erlc_into(
+            &ebin,
+            &[&format!("-DVSN=\"{vsn}\""), &source.display().to_string()],
+        );
+    }
+    let specification = format!(
+        "{{application, foo, [{{description, \"foo\"}}, {{vsn, \"{vsn}\"}}, \
+         {{modules, [foo_server, foo_sup]}}, {{registered, [foo_sup, foo_server]}}, \
+         {{applications, [kernel, stdlib]}}, {{mod, {{foo_sup, []}}}}]}}.\n"
+    );
+    fs::write(ebin.join("foo.app"), specification).expect("the .app");
+}
+
+fn erlc_into(ebin: &Path, arguments: &[&str]) {
+    let output = clean(Command::new(erlc()))
+        .arg("-o")
+        .arg(ebin)
+        .args(arguments)
+        .output()
+        .expect("erlc runs");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+}

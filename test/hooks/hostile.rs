@@ -1,0 +1,206 @@
+//! What a node may say: nothing of it crashes the command, hangs it or lasts beyond its deadline.
+//!
+//! `ERLRC_FUZZ_SECONDS` is for how long replies are mutated.
+
+use crate::host::{COOKIE, Host};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+/// A listener that goes through the handshake as a node of this cookie would, then `speak`s.
+struct Impostor {
+    port: u16,
+}
+
+impl Impostor {
+    fn new(speak: impl Fn(&mut TcpStream) + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+        let port = listener.local_addr().expect("a bound socket").port();
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().map_while(Result::ok) {
+                if handshake(&mut stream).is_some() {
+                    speak(&mut stream);
+                }
+            }
+        });
+        Self { port }
+    }
+}
+
+fn handshake(stream: &mut TcpStream) -> Option<()> {
+    let name = b"n1@localhost";
+    message(stream)?;
+    send(stream, b"snamed:\x00\x05a@b.c\x00\x00\x00\x01")?;
+    let mut challenge = vec![b'N'];
+    challenge.extend_from_slice(&u64::MAX.to_be_bytes());
+    challenge.extend_from_slice(&[0, 0, 0, 7, 0, 0, 0, 1, 0, 12]);
+    challenge.extend_from_slice(name);
+    send(stream, &challenge)?;
+    let reply = message(stream)?;
+    let theirs = u32::from_be_bytes(reply.get(1..5)?.try_into().ok()?);
+    let digest = md5::compute(format!("{COOKIE}{theirs}")).0;
+    send(stream, &[b"a".as_slice(), &digest].concat())
+}
+
+fn message(stream: &mut TcpStream) -> Option<Vec<u8>> {
+    let mut length = [0; 2];
+    stream.read_exact(&mut length).ok()?;
+    let mut message = vec![0; usize::from(u16::from_be_bytes(length))];
+    stream.read_exact(&mut message).ok()?;
+    Some(message)
+}
+
+fn send(stream: &mut TcpStream, message: &[u8]) -> Option<()> {
+    let length = u16::try_from(message.len()).ok()?.to_be_bytes();
+    stream.write_all(&[&length, message].concat()).ok()
+}
+
+/// A frame with a message to whoever calls: `{rex, answer}`.
+fn frame(answer: &[u8]) -> Vec<u8> {
+    let mut frame = vec![112];
+    // {2, '', <a@b.c.1.0>}
+    frame.extend_from_slice(
+        b"\x83h\x03a\x02w\x00Xw\x05a@b.c\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01",
+    );
+    frame.extend_from_slice(b"\x83h\x02w\x03rex");
+    frame.extend_from_slice(answer);
+    let length = u32::try_from(frame.len())
+        .expect("a short frame")
+        .to_be_bytes();
+    [length.as_slice(), &frame].concat()
+}
+
+#[track_caller]
+fn outcome(host: &Host, impostor: &Impostor, expected: &str) {
+    host.entry("n1", &format!("{COOKIE}\nport={}\n", impostor.port));
+    let started = Instant::now();
+    let run = host.erlrc(&["start", "foo", "1.0", "--connect-timeout", "1"]);
+    run.is(
+        &format!("erlrc-start: Starting 'foo': (n1) {expected}\n"),
+        3,
+    );
+    assert!(started.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn a_node_that_sends_nonsense_is_malformed() {
+    let host = Host::without_epmd();
+    let case = |bytes: &'static [u8], expected: &str| {
+        let impostor = Impostor::new(move |stream| {
+            let _ = stream.write_all(bytes);
+            let _ = stream.read_to_end(&mut Vec::new());
+        });
+        outcome(&host, &impostor, expected);
+    };
+    case(b"\x00\x00\x00\x03abc", "malformed");
+    case(b"\xff\xff\xff\xff", "too_large");
+    case(b"\x00\x00\x00\x05\x70\x83\x6c\xff\xff", "malformed");
+    case(b"\x00\x00\x00\x00\x00\x00\x00\x00", "hung");
+}
+
+#[test]
+fn deep_and_huge_terms_are_refused() {
+    let host = Host::without_epmd();
+    let deep = Impostor::new(|stream| {
+        let mut term = b"h\x01".repeat(1_000_000);
+        term.push(106);
+        let _ = stream.write_all(&frame(&term));
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    outcome(&host, &deep, "malformed");
+    let wide = Impostor::new(|stream| {
+        let mut term = b"l\x00\x98\x96\x80".to_vec();
+        term.extend_from_slice(&vec![106; 10_000_001]);
+        let _ = stream.write_all(&frame(&term));
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    outcome(&host, &wide, "malformed");
+}
+
+#[test]
+fn an_endless_stream_ends_at_the_deadline() {
+    let host = Host::without_epmd();
+    let dripping = Impostor::new(|stream| {
+        while stream.write_all(&[0, 0, 0, 0]).is_ok() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    });
+    outcome(&host, &dripping, "hung");
+    let output = Impostor::new(|stream| {
+        // {rex_stdout, <<"x">>} for ever.
+        let mut frame = frame(b"");
+        frame.truncate(0);
+        let mut body = vec![112];
+        body.extend_from_slice(
+            b"\x83h\x03a\x02w\x00Xw\x05a@b.c\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01",
+        );
+        body.extend_from_slice(b"\x83h\x02w\x0arex_stdoutm\x00\x00\x00\x01x");
+        frame.extend_from_slice(
+            &u32::try_from(body.len())
+                .expect("a short frame")
+                .to_be_bytes(),
+        );
+        frame.extend_from_slice(&body);
+        while stream.write_all(&frame).is_ok() {}
+    });
+    outcome(&host, &output, "hung");
+}
+
+#[test]
+fn who_does_not_know_the_cookie_does_not_pass_for_the_node() {
+    let host = Host::without_epmd();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let port = listener.local_addr().expect("a bound socket").port();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let _ = message(&mut stream);
+            let _ = send(&mut stream, b"snamed:\x00\x05a@b.c\x00\x00\x00\x01");
+            let mut challenge = vec![b'N'];
+            challenge.extend_from_slice(&[0xff; 8]);
+            challenge.extend_from_slice(b"\x00\x00\x00\x07\x00\x00\x00\x01\x00\x0cn1@localhost");
+            let _ = send(&mut stream, &challenge);
+            let _ = message(&mut stream);
+            let _ = send(&mut stream, &[b'a'; 17]);
+            let _ = stream.read_to_end(&mut Vec::new());
+        }
+    });
+    outcome(&host, &Impostor { port }, "not_proven");
+}
+
+#[test]
+fn mutated_replies_crash_nothing() {
+    let host = Host::without_epmd();
+    let seconds = std::env::var("ERLRC_FUZZ_SECONDS")
+        .ok()
+        .and_then(|text| text.parse().ok());
+    let end = Instant::now() + Duration::from_secs(seconds.unwrap_or(5));
+    // {ok, #{status => ok, outcome => started, reason => <<"x">>, warnings => [<<"y">>], running => <<"1">>}}
+    let answer = b"h\x02w\x02okt\x00\x00\x00\x05w\x06statusw\x02okw\x07outcomew\x07startedw\x06reasonm\
+        \x00\x00\x00\x01xw\x08warningsl\x00\x00\x00\x01m\x00\x00\x00\x01yjw\x07runningm\x00\x00\x00\x011";
+    let whole = frame(answer);
+    let state = std::sync::Mutex::new(0x2545_F491_4F6C_DD1D_u64);
+    let impostor = Impostor::new(move |stream| {
+        let random = || {
+            let mut state = state.lock().expect("a number");
+            *state ^= *state << 13;
+            *state ^= *state >> 7;
+            *state ^= *state << 17;
+            *state
+        };
+        let mut mutated = whole.clone();
+        for _ in 0..=(random() % 4) {
+            let at = usize::try_from(random()).unwrap_or_default() % mutated.len();
+            mutated[at] = random().to_le_bytes()[0];
+        }
+        let _ = stream.write_all(&mutated);
+        // Whoever still waits is told that there is no more.
+    });
+    host.entry("n1", &format!("{COOKIE}\nport={}\n", impostor.port));
+    let mut runs = 0;
+    while Instant::now() < end {
+        let run = host.erlrc(&["start", "foo", "1.0", "--connect-timeout", "1"]);
+        assert!([0, 1, 3, 6].contains(&run.status), "{run:?}");
+        runs += 1;
+    }
+    assert!(runs > 0);
+}

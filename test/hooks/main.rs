@@ -1,0 +1,13 @@
+//! The `erlrc` command against real nodes: every outcome, the exact lines, the exit statuses.
+//!
+//! `ERLRC_TEST_ERL` names another `erl` than the one on the path.
+
+mod call;
+mod eval;
+mod host;
+mod hostile;
+mod operations;
+mod pages;
+mod reach;
+mod secrets;
+mod undo;

@@ -1,0 +1,82 @@
+//! Help, manual pages and completions: every command is in them.
+
+use crate::host::Host;
+
+const COMMANDS: [&str; 7] = [
+    "start",
+    "stop",
+    "upgrade",
+    "downgrade",
+    "eval",
+    "completions",
+    "man",
+];
+
+#[test]
+fn every_command_has_help_with_examples_and_statuses() {
+    let host = Host::without_epmd();
+    let all = host.erlrc(&["--help"]).out;
+    for command in commands(&host) {
+        assert!(all.contains(&command), "{command}");
+        let run = host.erlrc(&[&command, "--help"]);
+        assert_eq!(run.status, 0);
+        assert!(run.out.contains("Example"), "{command}: {}", run.out);
+        assert!(run.out.contains("Exit status:"), "{command}: {}", run.out);
+    }
+}
+
+#[test]
+fn every_command_has_a_page_and_completions() {
+    let host = Host::without_epmd();
+    let pages = host.path("man").display().to_string();
+    host.erlrc(&["man", &pages]).is("", 0);
+    for command in commands(&host) {
+        let page = std::fs::read_to_string(host.path(&format!("man/erlrc-{command}.8")));
+        assert!(page.expect("a page").contains("Exit status"), "{command}");
+    }
+    for shell in ["bash", "zsh", "fish"] {
+        let script = host.erlrc(&["completions", shell]).out;
+        for command in commands(&host) {
+            assert!(script.contains(&command), "{shell}: {command}");
+        }
+    }
+}
+
+/// The commands as the help lists them, so that none is forgotten.
+fn commands(host: &Host) -> Vec<String> {
+    let help = host.erlrc(&["--help"]).out;
+    let listed: Vec<String> = help
+        .lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| {
+            line.strip_prefix("  ")?
+                .split(' ')
+                .next()
+                .map(str::to_owned)
+        })
+        .filter(|name| !name.is_empty() && name != "help")
+        .collect();
+    for command in COMMANDS {
+        assert!(listed.iter().any(|name| name == command), "{command}");
+    }
+    listed
+}
+
+#[test]
+fn a_wrong_command_line_is_a_matter_of_usage() {
+    let host = Host::without_epmd();
+    for arguments in [
+        ["start"].as_slice(),
+        &["start", "foo"],
+        &["upgrade", "foo", "1.0", "2.0", "/only-one"],
+        &["stop", "foo", "1.0", "/x", "--node-timeout", "soon"],
+        &["no-such-command"],
+        &["eval", "bad/name", "ok"],
+        &[],
+    ] {
+        assert_eq!(host.erlrc(arguments).status, 2, "{arguments:?}");
+    }
+    assert_eq!(host.erlrc(&["--version"]).status, 0);
+}
