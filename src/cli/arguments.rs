@@ -33,12 +33,12 @@ impl Common {
 /// Where node entries are, and how long to wait for a node.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Connection {
-    /// Directory of what nodes write themselves, their entries in nodes/ below it
+    /// Directory of the entries that nodes write themselves
     #[arg(
         long,
         value_name = "DIR",
         env = "ERLRC_RUN",
-        default_value = "/run/erlrc",
+        default_value = "/run/erlrc/nodes",
         hide_env_values = true
     )]
     pub run: PathBuf,

@@ -44,10 +44,7 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     let text = text(arguments)?;
     let entries = nodes::entries(common, &arguments.connection)?;
     let entry = nodes::lookup(&arguments.node, entries).map_err(|error| {
-        let places = (
-            common.root.join("nodes"),
-            arguments.connection.run.join("nodes"),
-        );
+        let places = (common.root.join("nodes"), arguments.connection.run.clone());
         let hint = format!(
             "entries are in {} and {}",
             places.0.display(),

@@ -7,7 +7,7 @@ use crate::rendezvous::{self, Entries, Entry, RendezvousError};
 
 /// The entries of this host's nodes, a person's before the nodes' own.
 pub fn entries(common: &Common, connection: &Connection) -> Result<Entries, Failure> {
-    rendezvous::entries(&[common.root.join("nodes"), connection.run.join("nodes")])
+    rendezvous::entries(&[common.root.join("nodes"), connection.run.clone()])
         .map_err(|error| Failure::new(Status::Failed, error))
 }
 

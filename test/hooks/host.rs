@@ -138,7 +138,7 @@ impl Host {
         command
             .env("ERL_EPMD_PORT", self.epmd_port.to_string())
             .env("ERLRC_ROOT", self.directory.path())
-            .env("ERLRC_RUN", self.path("run"))
+            .env("ERLRC_RUN", self.path("run/nodes"))
             .env("ERLRC_APPS", self.path("apps"))
             .env("HOME", self.path("home"));
     }
@@ -352,7 +352,8 @@ history() -> gen_server:call(?MODULE, history).
 init([]) -> {ok, [?VSN]}.
 handle_call(history, _, State) -> {reply, State, State}.
 handle_cast(_, State) -> {noreply, State}.
-code_change(_, State, _) -> {ok, [?VSN | State]}.
+code_change({down, _}, State, _) -> {ok, [down | State]};
+code_change(_, State, _) -> {ok, [up | State]}.
 ";
 const SUPERVISOR: &str = "
 -module(foo_sup).

@@ -1,6 +1,6 @@
 //! Whom a hook reaches, and what it says of whom it does not.
 
-use crate::host::{COOKIE, Host, foo, free_port};
+use crate::host::{COOKIE, Host, eventually, foo, free_port};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 
@@ -112,10 +112,9 @@ fn the_entry_that_a_node_writes_itself_is_found() {
         "-eval",
         "application:ensure_all_started(erlrc).",
     ]);
-    let entry = std::fs::read_dir(host.path("run/nodes"))
-        .expect("a directory")
-        .next();
-    let name = entry.expect("an entry").expect("an entry").file_name();
+    let written = || std::fs::read_dir(host.path("run/nodes")).ok()?.next()?.ok();
+    eventually("the node registers", || written().is_some());
+    let name = written().expect("an entry").file_name();
     let name = name.to_str().expect("a name");
     outcome(&host, &format!("({name}) started"), 0);
 }

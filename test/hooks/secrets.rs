@@ -105,7 +105,7 @@ fn a_node_that_sees_other_files_is_left_alone() {
         Some("erlrc-start: Starting 'foo': (n1) started\n")
     );
     // Where the run directory is another one, the node does not see what is made in it.
-    let run_directory = host.path("run").display().to_string();
+    let run_directory = host.path("run/nodes").display().to_string();
     let hide = format!("mount -t tmpfs none {run_directory}");
     let run = in_namespace(&host, &hide);
     assert_eq!(
