@@ -176,7 +176,11 @@ impl Model {
                     );
                 }
                 for member in self.unit(name).into_iter().chain([name.to_owned()]) {
-                    assert_eq!(self.top(&member), None, "{member} runs when {name} is started");
+                    assert_eq!(
+                        self.top(&member),
+                        None,
+                        "{member} runs when {name} is started"
+                    );
                 }
                 self.running.insert(name.to_owned());
             }

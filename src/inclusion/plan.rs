@@ -136,8 +136,9 @@ impl Search<'_> {
     fn tops(&self, visited: &[bool], includer: &[Option<Id>]) -> Result<Vec<Option<Id>>, Error> {
         let mut top: Vec<Option<Id>> = vec![None; self.world.len()];
         let mut on_path = vec![false; self.world.len()];
+        let mut cycle: Vec<Id> = Vec::new();
         let concerned = |id: &Id| visited[id.index()] || self.state.is_active(*id);
-        for id in self.world.ids().rev().filter(concerned) {
+        for id in self.world.ids().filter(concerned) {
             let mut path = Vec::new();
             let mut here = id;
             let found = loop {
@@ -145,7 +146,8 @@ impl Search<'_> {
                     break top;
                 }
                 if std::mem::replace(&mut on_path[here.index()], true) {
-                    return Err(self.inclusion_cycle(&path, here));
+                    cycle = greater(cycle, closed(&path, here));
+                    break here;
                 }
                 path.push(here);
                 match includer[here.index()] {
@@ -158,15 +160,11 @@ impl Search<'_> {
                 top[id.index()] = Some(found);
             }
         }
-        Ok(top)
-    }
-
-    fn inclusion_cycle(&self, path: &[Id], closed_at: Id) -> Error {
-        let start = path.iter().position(|id| *id == closed_at).unwrap_or(0);
-        let mut cycle = path[start..].to_vec();
-        cycle.sort_unstable();
-        Error::CircularDependency {
-            cycle: self.world.names(&cycle),
+        match cycle.is_empty() {
+            true => Ok(top),
+            false => Err(Error::CircularDependency {
+                cycle: self.world.names(&cycle),
+            }),
         }
     }
 
@@ -231,6 +229,19 @@ impl Search<'_> {
             dependencies,
         }
     }
+}
+
+/// The end of `path` from `start` on, sorted.
+fn closed(path: &[Id], start: Id) -> Vec<Id> {
+    let place = path.iter().position(|id| *id == start).unwrap_or(0);
+    let mut cycle = path[place..].to_vec();
+    cycle.sort_unstable();
+    cycle
+}
+
+/// Of two sorted cycles the one with the greater last.
+fn greater(a: Vec<Id>, b: Vec<Id>) -> Vec<Id> {
+    if a.last() > b.last() { a } else { b }
 }
 
 /// `ids` so that what depends on another one directly stands before it.
