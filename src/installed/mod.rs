@@ -12,6 +12,9 @@ mod reach;
 mod registrations;
 mod survey;
 
+#[cfg(test)]
+mod tests;
+
 use crate::application::{Application, Error as ContentError, Fault, FileError, FileKind, merge};
 use crate::term::{Atom, Term};
 use std::path::{Path, PathBuf};
