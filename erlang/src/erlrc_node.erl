@@ -1,18 +1,14 @@
 %% @doc The facts of this node, and what is done to it: applications loaded, started, stopped,
-%% unloaded, their specifications rewritten, the code path. Besides the evaluators nothing else
-%% touches `code' and `application_controller'.
+%% unloaded, their modules.
 %%
-%% The table `erlrc_table' (owner: `erlrc_sup') holds `{{original, App}, Applications}', what the
-%% key `applications' was before it was rewritten, and `{{stopped, App}, true}', stopped by an
-%% operation since.
+%% The table `erlrc_table' (owner: `erlrc_sup') holds `{{stopped, App}, true}', stopped by an
+%% operation since, and what {@link erlrc_specification} keeps.
 -module(erlrc_node).
 
 -export([facts/0, root/0, apps_dir/0, run_dir/0, stash_dir/0]).
 -export([load/1, unload/1, reload/3, start/1, start/2, stop/1, running/0, restart_type/1, vsn/1, status/1]).
 -export([masters/0, ending/2, parts/1, needed/1]).
--export([respecify/2, specify/3, applications/1, original/1, respecified/1]).
 -export([mark_stopped/1, clear_stopped/1, is_stopped/1]).
--export([use_directories/1, restore_path/1, is_on_path/1, leave_path/1]).
 -export([load_modules/1, load_modules/0, modules/1, purge/1, retire/1]).
 -export_type([facts/0]).
 
@@ -35,7 +31,7 @@ facts() ->
     #{
         root => root(),
         apps => apps_dir(),
-        path => path(),
+        path => erlrc_code_path:absolute(),
         loaded => [loaded(App, Vsn) || {App, _, Vsn} <- application:loaded_applications()],
         original => [{App, Apps} || {{original, App}, Apps} <- ets:tab2list(erlrc_table)],
         running => running(),
@@ -90,8 +86,8 @@ load({application, App, _} = Spec) ->
 -spec unload(atom()) -> ok | {error, term()}.
 unload(App) ->
     case application:unload(App) of
-        ok -> forget_original(App);
-        {error, {not_loaded, App}} -> forget_original(App);
+        ok -> erlrc_specification:forget(App);
+        {error, {not_loaded, App}} -> erlrc_specification:forget(App);
         {error, _} = Error -> Error
     end.
 
@@ -165,7 +161,7 @@ parts(App) ->
 -spec needed(atom()) -> [atom()].
 needed(App) ->
     Whole = parts(App),
-    lists:usort([Needed || Part <- Whole, Needed <- applications(Part)]) -- Whole.
+    lists:usort([Needed || Part <- Whole, Needed <- key(Part, applications)]) -- Whole.
 
 %% @doc The version that is loaded.
 -spec vsn(atom()) -> {ok, string()} | undefined.
@@ -189,90 +185,6 @@ status(App, Running) ->
 included(true) -> included;
 included(false) -> loaded.
 
-%% @doc The key `applications' as it is now.
--spec applications(atom()) -> [atom()].
-applications(App) ->
-    key(App, applications).
-
-%% @doc What `applications' was before it was rewritten.
--spec original(atom()) -> {ok, [atom()]} | undefined.
-original(App) ->
-    case ets:lookup(erlrc_table, {original, App}) of
-        [{_, Applications}] -> {ok, Applications};
-        [] -> undefined
-    end.
-
-%% @doc The specification was replaced by a new one: what was rewritten in the old one is of no use any more.
--spec respecified(atom()) -> ok.
-respecified(App) ->
-    forget_original(App).
-
-%% The table ends with erlrc.
-forget_original(App) ->
-    _ = ets:whereis(erlrc_table) =/= undefined andalso ets:delete(erlrc_table, {original, App}),
-    ok.
-
-%% @doc Rewrites the key `applications' of a loaded application, and nothing else: no value of any
-%% environment is touched. What it was is kept until it is so again.
--spec respecify(atom(), [atom()]) -> ok | {error, term()}.
-respecify(App, Applications) ->
-    case application:get_key(App, applications) of
-        undefined -> {error, {not_loaded, App}};
-        {ok, Applications} -> ok;
-        {ok, Current} -> respecify(App, Current, Applications)
-    end.
-
-respecify(App, Current, Applications) ->
-    case write_applications(App, Current, Applications) of
-        ok -> remember_original(App, Current, Applications);
-        {error, _} = Error -> Error
-    end.
-
-%% @doc Undoes {@link respecify/2}: `Original' is what {@link original/1} said before it.
--spec specify(atom(), [atom()], {ok, [atom()]} | undefined) -> ok | {error, term()}.
-specify(App, Applications, Original) ->
-    case respecify(App, Applications) of
-        ok -> restore_original(App, Original);
-        {error, _} = Error -> Error
-    end.
-
-restore_original(App, undefined) ->
-    forget_original(App);
-restore_original(App, {ok, Applications}) ->
-    true = ets:insert(erlrc_table, {{original, App}, Applications}),
-    ok.
-
-remember_original(App, Current, Applications) ->
-    _ = ets:insert_new(erlrc_table, {{original, App}, Current}),
-    case original(App) of
-        {ok, Applications} -> forget_original(App);
-        _ -> ok
-    end.
-
-%% application_controller has no call for this: change_application_data/2 rebuilds the environment
-%% of the application and takes what it is given as the configuration of the whole node. Its table
-%% is public, the key `applications' is the last field of the entry on every release from 25 on;
-%% that is checked before and after.
-write_applications(App, Current, Applications) ->
-    Key = {loaded, App},
-    case ets:lookup(ac_tab, Key) of
-        [{Key, Entry}] when element(tuple_size(Entry), Entry) =:= Current ->
-            New = setelement(tuple_size(Entry), Entry, Applications),
-            true = ets:update_element(ac_tab, Key, {2, New}),
-            written(App, Applications);
-        _ ->
-            unknown_controller()
-    end.
-
-written(App, Applications) ->
-    case application:get_key(App, applications) of
-        {ok, Applications} -> ok;
-        _ -> unknown_controller()
-    end.
-
-unknown_controller() ->
-    {error, {unknown_application_controller, erlang:system_info(otp_release)}}.
-
 %% @doc Notes that an operation stopped the application: it is not wanted until it is started again.
 -spec mark_stopped(atom()) -> ok.
 mark_stopped(App) ->
@@ -289,68 +201,6 @@ clear_stopped(App) ->
 -spec is_stopped(atom()) -> boolean().
 is_stopped(App) ->
     ets:member(erlrc_table, {stopped, App}).
-
-path() ->
-    [filename:absname(Dir) || Dir <- code:get_path()].
-
-%% @doc Makes sure that these `ebin' directories are where these applications are loaded from: each
-%% takes the place of other directories of its application, else it comes last. Answers the path as
-%% it was, or `unchanged'.
--spec use_directories([{atom(), file:filename_all()}]) -> unchanged | {changed, [file:filename()]}.
-use_directories([]) ->
-    unchanged;
-use_directories(Wanted) ->
-    Path = code:get_path(),
-    %% The first directory of each application on the path.
-    Named = [{application_of(Dir), filename:absname(Dir)} || Dir <- lists:reverse(Path)],
-    First = maps:from_list(Named),
-    Absolute = [{atom_to_list(App), absolute(Ebin)} || {App, Ebin} <- Wanted],
-    case [{Name, Dir} || {Name, Dir} <- Absolute, maps:get(Name, First, none) =/= Dir] of
-        [] ->
-            unchanged;
-        Changes ->
-            ok = set_path(replace(Path, maps:from_list(Changes), Changes)),
-            {changed, Path}
-    end.
-
-absolute(Ebin) ->
-    filename:absname(unicode:characters_to_list(Ebin)).
-
-replace([Dir | Path], New, Changes) ->
-    Name = application_of(Dir),
-    case New of
-        #{Name := used} -> replace(Path, New, Changes);
-        #{Name := Ebin} -> [Ebin | replace(Path, New#{Name := used}, Changes)];
-        #{} -> [Dir | replace(Path, New, Changes)]
-    end;
-replace([], New, Changes) ->
-    [Dir || {Name, Dir} <- Changes, map_get(Name, New) =/= used].
-
-%% As the code server names directories: `foo' of `.../foo-1.0/ebin'.
-application_of(Dir) ->
-    Base =
-        case filename:basename(Dir) of
-            "ebin" -> filename:basename(filename:dirname(filename:absname(Dir)));
-            Other -> Other
-        end,
-    lists:takewhile(fun(Char) -> Char =/= $- end, Base).
-
-%% @doc Undoes {@link use_directories/1}.
--spec restore_path(unchanged | {changed, [file:filename()]}) -> ok.
-restore_path(unchanged) -> ok;
-restore_path({changed, Path}) -> set_path(Path).
-
-%% @doc Whether the `ebin' directory of an application directory is on the code path.
--spec is_on_path(file:filename()) -> boolean().
-is_on_path(Dir) ->
-    lists:member(filename:join(Dir, "ebin"), path()).
-
-%% @doc Takes an application directory off the code path.
--spec leave_path(file:filename()) -> ok.
-leave_path(Dir) ->
-    Ebin = filename:join(Dir, "ebin"),
-    _ = [code:del_path(Entry) || Entry <- code:get_path(), filename:absname(Entry) =:= Ebin],
-    ok.
 
 %% @doc The modules that the loaded specification lists.
 -spec modules(atom()) -> [module()].
@@ -375,16 +225,6 @@ retire(Module) ->
             ok;
         false ->
             {error, {old_code_in_use, Module}}
-    end.
-
-%% A path with a directory that is gone is refused as a whole.
-set_path(Path) ->
-    case code:set_path(Path) of
-        true ->
-            ok;
-        {error, bad_directory} ->
-            true = code:set_path([Dir || Dir <- Path, filelib:is_dir(Dir)]),
-            ok
     end.
 
 %% @doc Loads all modules of an application and of those that it includes, so that its directory may

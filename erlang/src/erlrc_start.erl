@@ -86,7 +86,7 @@ unload(#{application := App, vsn := Vsn, dir := Dir}) ->
     end.
 
 unload(App, Dir, Status) ->
-    case {erlrc_node:is_on_path(Dir), filelib:is_dir(Dir), Status} of
+    case {erlrc_code_path:member(Dir), filelib:is_dir(Dir), Status} of
         {false, false, _} -> bad_directory;
         {false, true, {loaded, _}} -> unload_elsewhere(App, Dir);
         _ -> unload(App, Dir)
@@ -103,7 +103,7 @@ unload(App, Dir) ->
     Modules = erlrc_node:modules(App),
     case erlrc_node:unload(App) of
         ok ->
-            ok = erlrc_node:leave_path(Dir),
+            ok = erlrc_code_path:leave(Dir),
             ok = forget_modules(App, Modules),
             unloaded;
         {error, Why} ->

@@ -64,7 +64,7 @@ failed(Why, Left) -> {error, {not_rolled_back, Why, Left}}.
 %% to undo that.
 -spec prepare([action()]) -> [undo()].
 prepare(Actions) ->
-    case erlrc_node:use_directories([{App, Ebin} || {load, App, _, Ebin} <- Actions]) of
+    case erlrc_code_path:use([{App, Ebin} || {load, App, _, Ebin} <- Actions]) of
         unchanged -> [];
         {changed, Path} -> [{restore_path, Path}]
     end.
@@ -74,7 +74,9 @@ prepare(Actions) ->
 perform({load, App, Spec, _Ebin}) ->
     case erlrc_node:vsn(App) of
         {ok, _} -> {ok, nothing};
-        undefined -> answer(erlrc_node:load(Spec), {unload, App, not_loaded(modules(Spec))}, {load_failed, App})
+        undefined ->
+            Undo = {unload, App, not_loaded(modules(Spec))},
+            answer(erlrc_node:load(Spec), Undo, {load_failed, App})
     end;
 perform({unload, App}) ->
     Undo =
@@ -96,8 +98,9 @@ perform({stop, App}) ->
         false -> {ok, nothing}
     end;
 perform({respecify, App, Applications}) ->
-    Undo = {specify, App, erlrc_node:applications(App), erlrc_node:original(App)},
-    answer(erlrc_node:respecify(App, Applications), Undo, {respecify_failed, App}).
+    Before = erlrc_specification:applications(App),
+    Undo = {specify, App, Before, erlrc_specification:original(App)},
+    answer(erlrc_specification:rewrite(App, Applications), Undo, {respecify_failed, App}).
 
 %% @doc Undoes, the last first; answers what could not be undone.
 -spec undo([undo()]) -> [{undo(), term()}].
@@ -107,7 +110,7 @@ undo(Undos) ->
 undo_one(nothing) ->
     ok;
 undo_one({restore_path, Path}) ->
-    erlrc_node:restore_path({changed, Path});
+    erlrc_code_path:restore({changed, Path});
 undo_one({unload, App, Modules}) ->
     lists:foreach(fun retire/1, Modules),
     erlrc_node:unload(App);
@@ -118,7 +121,7 @@ undo_one({restart, App, Type}) ->
 undo_one({reload, App, Spec, Env}) ->
     erlrc_node:reload(App, Spec, Env);
 undo_one({specify, App, Applications, Original}) ->
-    erlrc_node:specify(App, Applications, Original).
+    erlrc_specification:restore(App, Applications, Original).
 
 started(Result) ->
     ok = erlrc_watch:refresh(),

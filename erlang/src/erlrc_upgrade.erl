@@ -146,7 +146,7 @@ evaluate(#{application := App, to_spec := Spec} = Script, #{env := OldEnv}) ->
         {ok, Unpurged} ->
             case erlrc_environment:change(App, OldEnv, Spec) of
                 {ok, _Undo, Difference} ->
-                    ok = erlrc_node:respecified(App),
+                    ok = erlrc_specification:forget(App),
                     {ok, {Unpurged, Difference}};
                 {error, Why} ->
                     {error, {not_rolled_back, Why, [{script, App, done}]}}

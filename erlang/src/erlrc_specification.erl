@@ -1,0 +1,90 @@
+%% @doc The key `applications' of loaded applications, rewritten while inclusion says so.
+%%
+%% The table `erlrc_table' holds `{{original, App}, Applications}', what the key was before.
+-module(erlrc_specification).
+
+-export([applications/1, original/1, rewrite/2, restore/3, forget/1]).
+
+%% @doc The key `applications' as it is now.
+-spec applications(atom()) -> [atom()].
+applications(App) ->
+    case application:get_key(App, applications) of
+        {ok, Applications} -> Applications;
+        undefined -> []
+    end.
+
+%% @doc What `applications' was before it was rewritten.
+-spec original(atom()) -> {ok, [atom()]} | undefined.
+original(App) ->
+    case ets:lookup(erlrc_table, {original, App}) of
+        [{_, Applications}] -> {ok, Applications};
+        [] -> undefined
+    end.
+
+%% @doc The specification was replaced by a new one: what was rewritten in the old one is of no use any more.
+-spec forget(atom()) -> ok.
+forget(App) ->
+    %% The table ends with erlrc.
+    _ = ets:whereis(erlrc_table) =/= undefined andalso ets:delete(erlrc_table, {original, App}),
+    ok.
+
+%% @doc Rewrites the key `applications' of a loaded application, and nothing else: no value of any
+%% environment is touched. What it was is kept until it is so again.
+-spec rewrite(atom(), [atom()]) -> ok | {error, term()}.
+rewrite(App, Applications) ->
+    case application:get_key(App, applications) of
+        undefined -> {error, {not_loaded, App}};
+        {ok, Applications} -> ok;
+        {ok, Current} -> rewrite(App, Current, Applications)
+    end.
+
+rewrite(App, Current, Applications) ->
+    case write_applications(App, Current, Applications) of
+        ok -> remember_original(App, Current, Applications);
+        {error, _} = Error -> Error
+    end.
+
+%% @doc Undoes {@link rewrite/2}: `Original' is what {@link original/1} said before it.
+-spec restore(atom(), [atom()], {ok, [atom()]} | undefined) -> ok | {error, term()}.
+restore(App, Applications, Original) ->
+    case rewrite(App, Applications) of
+        ok -> restore_original(App, Original);
+        {error, _} = Error -> Error
+    end.
+
+restore_original(App, undefined) ->
+    forget(App);
+restore_original(App, {ok, Applications}) ->
+    true = ets:insert(erlrc_table, {{original, App}, Applications}),
+    ok.
+
+remember_original(App, Current, Applications) ->
+    _ = ets:insert_new(erlrc_table, {{original, App}, Current}),
+    case original(App) of
+        {ok, Applications} -> forget(App);
+        _ -> ok
+    end.
+
+%% application_controller has no call for this: change_application_data/2 rebuilds the environment
+%% of the application and takes what it is given as the configuration of the whole node. Its table
+%% is public, the key `applications' is the last field of the entry on every release from 25 on;
+%% that is checked before and after.
+write_applications(App, Current, Applications) ->
+    Key = {loaded, App},
+    case ets:lookup(ac_tab, Key) of
+        [{Key, Entry}] when element(tuple_size(Entry), Entry) =:= Current ->
+            New = setelement(tuple_size(Entry), Entry, Applications),
+            true = ets:update_element(ac_tab, Key, {2, New}),
+            written(App, Applications);
+        _ ->
+            unknown_controller()
+    end.
+
+written(App, Applications) ->
+    case application:get_key(App, applications) of
+        {ok, Applications} -> ok;
+        _ -> unknown_controller()
+    end.
+
+unknown_controller() ->
+    {error, {unknown_application_controller, erlang:system_info(otp_release)}}.
