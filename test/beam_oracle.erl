@@ -62,7 +62,7 @@ set(Elements) ->
 attributes(missing_chunk) ->
     "stripped";
 attributes(Attributes) ->
-    set([[name(Name), $=, erlang:md5(term_to_binary(Value))] || {Name, Value} <- Attributes]).
+    unicode:characters_to_binary(io_lib:format("~0tp", [Attributes])).
 
 hex(Binary) ->
     [io_lib:format("~2.16.0b", [Byte]) || <<Byte>> <= Binary].

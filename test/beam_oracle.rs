@@ -2,10 +2,12 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
 use erlrc::beam::{Module, read};
+use erlrc::term::{Atom, Limits, Term, external, text};
 
 fn set(mut elements: Vec<String>) -> String {
     elements.sort();
@@ -36,6 +38,35 @@ fn facts(path: &str) -> Vec<String> {
     ]
 }
 
+/// `expected` is as `beam_lib` has them: values of one name in one list, sorted by name.
+#[track_caller]
+fn attributes(path: &str, expected: &str) {
+    let bytes = read(Path::new(path)).unwrap();
+    let module = Module::parse(&bytes).unwrap();
+    let Some(found) = module.attributes() else {
+        assert_eq!(expected, "stripped", "{path}");
+        return;
+    };
+    let found = external::decode(found, &Limits::default()).unwrap();
+    let mut merged = BTreeMap::<Atom, Vec<Term>>::new();
+    for pair in found.elements().unwrap().iter() {
+        let (name, values) = pair.as_pair().expect(path);
+        let values = values.elements().expect(path).into_owned();
+        merged
+            .entry(name.as_atom().expect(path).clone())
+            .or_default()
+            .extend(values);
+    }
+    let merged = merged
+        .into_iter()
+        .map(|(name, values)| Term::tuple([name.into(), values.into()]));
+    assert_eq!(
+        Term::list(merged),
+        text::parse(expected).expect(path),
+        "{path}"
+    );
+}
+
 #[test]
 fn every_module_of_otp_reads_as_beam_lib_reads_it() {
     let scratch = tempfile::tempdir().unwrap();
@@ -50,5 +81,6 @@ fn every_module_of_otp_reads_as_beam_lib_reads_it() {
     for line in lines.lines() {
         let expected: Vec<_> = line.split('\t').collect();
         assert_eq!(facts(expected[0]), expected[..5], "{}", expected[0]);
+        attributes(expected[0], expected[5]);
     }
 }

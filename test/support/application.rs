@@ -42,6 +42,13 @@ impl<'a> Demo<'a> {
     /// Writes and compiles it. `options` are the compiler's.
     #[track_caller]
     pub fn build(self, options: &[&str]) -> Version {
+        let (version, sources) = self.write();
+        compile(&sources, &dir(&version).join("ebin"), options);
+        version
+    }
+
+    /// Writes it: `ebin` lacks the modules, the files returned are their sources.
+    pub fn write(self) -> (Version, Vec<PathBuf>) {
         let dir = self.root.join(format!("demo-{}", self.vsn));
         let ebin = dir.join("ebin");
         let src = dir.join("src");
@@ -68,11 +75,14 @@ impl<'a> Demo<'a> {
             fs::write(&file, source).unwrap();
             sources.push(file);
         }
-        compile(&sources, &ebin, options);
-        Version {
-            vsn: self.vsn.to_owned(),
-            side: Side::Directory(dir),
-        }
+        let side = Side::Directory(dir);
+        (
+            Version {
+                vsn: self.vsn.to_owned(),
+                side,
+            },
+            sources,
+        )
     }
 }
 
