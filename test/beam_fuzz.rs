@@ -1,57 +1,18 @@
 //! Mutated modules: whatever is in a file, reading it ends, with an answer or an error.
 //!
-//! `ERLRC_FUZZ_SECONDS` says how long (default 2); a failure prints the seed of its mutation, which
-//! `ERLRC_TEST_SEED` repeats.
+//! `ERLRC_FUZZ_SECONDS` says how long (default 2).
 
 mod support;
 
 use std::fs;
 use std::io::Write as _;
-use std::time::{Duration, Instant};
 
 use erlrc::beam::{Chunks, Module, compare_code, read};
 use erlrc::script::{Options, make_appup};
 use erlrc::term::{Atom, Limits, external};
 use flate2::{Compression, write::GzEncoder};
 use support::application::{Demo, dir};
-
-/// xorshift64*: enough to choose what to break.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        usize::try_from(self.next() % limit.max(1) as u64).unwrap()
-    }
-}
-
-fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
-    for _ in 0..=random.below(4) {
-        let at = random.below(bytes.len());
-        match random.below(6) {
-            0 => bytes[at] = random.next().to_le_bytes()[0],
-            1 => bytes.truncate(at),
-            // The high bytes of lengths and counts.
-            2 => bytes[at..].iter_mut().take(4).for_each(|byte| *byte = 0xff),
-            3 => bytes[at..].iter_mut().take(4).for_each(|byte| *byte = 0),
-            4 => bytes[at] ^= 1 << random.below(8),
-            _ => {
-                let from = random.below(bytes.len());
-                let part: Vec<_> = bytes[from..].iter().take(16).copied().collect();
-                bytes.splice(at..at, part);
-            }
-        }
-        if bytes.is_empty() {
-            return;
-        }
-    }
-}
+use support::mutate::{Mutator, fuzz};
 
 /// Everything that is ever asked of a module.
 fn read_all(bytes: &[u8], whole: &Chunks<'_>) {
@@ -70,19 +31,26 @@ fn read_all(bytes: &[u8], whole: &Chunks<'_>) {
         .map(|bytes| external::decode(bytes, &Limits::default()));
 }
 
-fn duration() -> Duration {
-    let seconds = std::env::var("ERLRC_FUZZ_SECONDS")
-        .ok()
-        .and_then(|text| text.parse().ok());
-    Duration::from_secs_f64(seconds.unwrap_or(2.0))
-}
-
-fn seed() -> u64 {
-    let seed = std::env::var("ERLRC_TEST_SEED")
-        .ok()
-        .and_then(|text| text.parse().ok());
-    seed.unwrap_or_else(|| u64::from(std::process::id()) << 20 | 1)
-}
+/// Chunks, and what lengths and counts may be.
+const DICTIONARY: &[&[u8]] = &[
+    b"\xff\xff\xff\xff",
+    b"\x7f\xff\xff\xff",
+    b"\x80\0\0\0",
+    b"\0\0\0\0",
+    b"\0\0\0\x01",
+    b"FOR1",
+    b"BEAM",
+    b"AtU8",
+    b"Atom",
+    b"ImpT",
+    b"ExpT",
+    b"FunT",
+    b"Attr",
+    b"Code",
+    b"\x1f\x8b",
+    b"\x95",
+    b"\x17\xf8",
+];
 
 #[test]
 fn no_mutation_of_a_module_is_too_much() {
@@ -103,20 +71,16 @@ fn no_mutation_of_a_module_is_too_much() {
     let file = dir(&new).join("ebin/m.beam");
     let sound = fs::read(&file).unwrap();
     let whole = Chunks::parse(&sound).unwrap();
-    let end = Instant::now() + duration();
-    let mut seed = seed();
-    while Instant::now() < end {
-        seed += 1;
-        // Shown when the test fails.
-        println!("ERLRC_TEST_SEED={}", seed - 1);
-        let mut bytes = sound.clone();
-        mutate(&mut bytes, &mut Random(seed));
-        read_all(&bytes, &whole);
-        if seed.is_multiple_of(16) {
-            fs::write(&file, &bytes).unwrap();
+    let seeds = [sound.clone()];
+    let mut count = 0_u32;
+    fuzz(&mut Mutator::new(7, &seeds, DICTIONARY), |bytes| {
+        read_all(bytes, &whole);
+        count += 1;
+        if count.is_multiple_of(16) {
+            fs::write(&file, bytes).unwrap();
             let _ = make_appup(&Atom::of("demo"), &old, &new, &Options::default());
         }
-    }
+    });
 }
 
 #[test]
