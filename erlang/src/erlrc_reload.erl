@@ -26,7 +26,9 @@ reload(#{application := App, to := Vsn, to_dir := Dir} = Change, #{side := Side}
         {ok, Spec} ->
             case erlrc_upgrade:generate(App, {Vsn, Side}, {Vsn, Dir}, Change) of
                 {ok, {_, [{_, Instructions} | _], _}} ->
-                    erlrc_upgrade:run(Change#{direction => up}, Old#{dir => old_dir(App, Vsn, Dir)}, Spec, Instructions);
+                    Options = maps:get(options, Change),
+                    Generated = Change#{direction => up, options => Options#{source => generated}},
+                    erlrc_upgrade:run(Generated, Old#{dir => old_dir(App, Vsn, Dir)}, Spec, Instructions);
                 {error, _} = Error ->
                     Error
             end;

@@ -69,12 +69,15 @@ new_side(#{application := App, to := Vsn, to_dir := Dir}) ->
 
 with_script(Change, Old, New) ->
     case script(Change, Old) of
-        {ok, #{instructions := Instructions} = Script} ->
-            [erlrc_operations:warn(Warning) || Warning <- maps:get(warnings, Script, [])],
-            run(Change, Old, New, Instructions);
+        {ok, #{instructions := Instructions, source := Source, warnings := Warnings}} ->
+            lists:foreach(fun erlrc_operations:warn/1, Warnings),
+            run(with_option(source, Source, Change), Old, New, Instructions);
         {error, _} = Error ->
             Error
     end.
+
+with_option(Key, Value, #{options := Options} = Change) ->
+    Change#{options := Options#{Key => Value}}.
 
 script(#{application := App, direction := up} = Change, Old) ->
     #{to := To, to_dir := ToDir} = Change,
@@ -117,8 +120,8 @@ execute(#{instructions := Instructions} = Script, Old) ->
 
 transition(#{application := App, to_spec := Spec} = Script, Old) ->
     case {erlrc_environment:check(), erlrc_engine:transition(erlrc_node:facts(), {upgrade, App, Spec})} of
-        {ok, {ok, #{actions := Actions} = Transition}} ->
-            [erlrc_operations:warn(Warning) || Warning <- maps:get(warnings, Transition, [])],
+        {ok, {ok, #{actions := Actions, warnings := Warnings}}} ->
+            lists:foreach(fun erlrc_operations:warn/1, Warnings),
             {Before, After} = lists:splitwith(fun(Action) -> Action =/= script end, Actions),
             ok = erlrc_old_side:load_modules(Old),
             carry_out(Script, Old, Before, tl(After ++ [script]));
