@@ -70,7 +70,10 @@ fn another_users_entry_is_good_for_that_users_node_alone() {
 /// Runs the hook in a mount namespace of its own, after `prepare`.
 fn in_namespace(host: &Host, prepare: &str) -> Option<String> {
     let erlrc = env!("CARGO_BIN_EXE_erlrc");
-    let script = format!("{prepare}; exec {erlrc} start foo 1.0 {}", foo("1.0"));
+    let script = format!(
+        "run=; {prepare}; exec $run {erlrc} start foo 1.0 {}",
+        foo("1.0")
+    );
     let command = host.command(&[]);
     let environment = command
         .get_envs()
@@ -108,6 +111,25 @@ fn a_node_that_sees_other_files_is_left_alone() {
     let run_directory = host.path("run/nodes").display().to_string();
     let hide = format!("mount -t tmpfs none {run_directory}");
     let run = in_namespace(&host, &hide);
+    assert_eq!(
+        run.as_deref(),
+        Some("erlrc-start: Starting 'foo': (n1) other_root\n")
+    );
+}
+
+#[test]
+fn a_hook_in_a_chroot_leaves_the_hosts_nodes_alone() {
+    if !can_unshare() || !is_root() {
+        return;
+    }
+    let host = Host::new();
+    let _node = host.node("n1");
+    // The host's own directories under another root, as in a build chroot with a copied /etc.
+    let root = host.path("chroot").display().to_string();
+    let prepare = "mkdir $root; \
+        for name in $(ls /); do [ -d /$name ] && [ ! -L /$name ] && mkdir $root/$name && mount --rbind /$name $root/$name; \
+        [ -L /$name ] && cp -P /$name $root/$name; done; run=\"chroot $root\"";
+    let run = in_namespace(&host, &format!("root={root}; {prepare}"));
     assert_eq!(
         run.as_deref(),
         Some("erlrc-start: Starting 'foo': (n1) other_root\n")
