@@ -2,6 +2,7 @@
 //! an Erlang that lives for as long as that takes.
 
 use super::{Common, Failure, Status, arguments};
+use crate::term::Atom;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -34,7 +35,7 @@ pub struct Arguments {
     name: PathBuf,
     /// Further applications, with commas between them
     #[arg(value_delimiter = ',', value_parser = arguments::application)]
-    applications: Vec<String>,
+    applications: Vec<Atom>,
     /// Print what would be written
     #[arg(long)]
     dry_run: bool,
@@ -110,7 +111,8 @@ fn command(arguments: &Arguments) -> Command {
     command.args(["-eval", MAIN, "-extra"]);
     command.arg(&arguments.name);
     if !arguments.applications.is_empty() {
-        command.arg(arguments.applications.join(","));
+        let names: Vec<&str> = arguments.applications.iter().map(Atom::as_str).collect();
+        command.arg(names.join(","));
     }
     // Standard output belongs to this command.
     command.stdin(Stdio::null()).stdout(Stdio::null());

@@ -94,13 +94,7 @@ impl Host {
 
     /// Starts a node with these arguments, with erlrc on its code path.
     pub fn start(&self, arguments: &[&str]) -> Node {
-        self.start_bare(
-            &[
-                arguments,
-                &["-pa", &fixtures().join("erlrc/ebin").display().to_string()],
-            ]
-            .concat(),
-        )
+        self.start_bare(&[arguments, &["-pa", &erlrc_ebin()]].concat())
     }
 
     /// Starts a node with these arguments.
@@ -279,6 +273,11 @@ fn clean(mut command: Command) -> Command {
 /// The directory of application `foo` in a version that the fixtures have.
 pub fn foo(vsn: &str) -> String {
     fixtures().join(format!("foo-{vsn}")).display().to_string()
+}
+
+/// The modules of erlrc.
+pub fn erlrc_ebin() -> String {
+    fixtures().join("erlrc/ebin").display().to_string()
 }
 
 /// erlrc and `foo` in two versions, compiled once.

@@ -2,6 +2,7 @@
 //!
 //! `ERLRC_TEST_ERL` names another `erl` than the one on the path.
 
+mod boot_script;
 mod call;
 mod eval;
 mod host;
