@@ -6,6 +6,7 @@
 //! help, manual page and completions follow from that.
 
 pub mod arguments;
+mod boot_order;
 mod completions;
 mod downgrade;
 mod eval;
@@ -61,6 +62,8 @@ pub enum Command {
     Downgrade(downgrade::Arguments),
     /// Evaluate Erlang expressions on a node
     Eval(eval::Arguments),
+    /// Print what a node would start when it boots, in which order and why
+    BootOrder(boot_order::Arguments),
     /// Write a boot script that ends in the boot of the registered applications
     MakeBootScript(make_boot_script::Arguments),
     /// Print the appup between two versions of an application
@@ -80,6 +83,7 @@ impl Command {
             Self::Upgrade(arguments) => upgrade::run(arguments, common),
             Self::Downgrade(arguments) => downgrade::run(arguments, common),
             Self::Eval(arguments) => eval::run(&arguments, common),
+            Self::BootOrder(arguments) => boot_order::run(&arguments, common),
             Self::MakeBootScript(arguments) => make_boot_script::run(&arguments, common),
             Self::MakeAppup(arguments) => make_appup::run(arguments, common),
             Self::Completions(arguments) => completions::run(&arguments, common),

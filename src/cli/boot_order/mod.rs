@@ -1,0 +1,279 @@
+//! `erlrc boot-order`: what a node would start, in which order and why, without a node.
+
+mod order;
+mod picture;
+
+use super::arguments::directory;
+use super::{Common, Failure, Output, Status};
+use crate::inclusion::{self, Loaded};
+use crate::installed::{self, Directories, Event, Node};
+use crate::term::Atom;
+use order::BootOrder;
+use serde_json::json;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Arguments of `erlrc boot-order`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Reads what is registered in applications/ of the root directory and the .app files that this reaches.
+kernel and stdlib, which every node runs before it boots, are not listed. Warnings and what is skipped
+go to standard error.
+
+Examples:
+  erlrc boot-order
+  erlrc boot-order --root ./root --lib _build/default/lib --lib /usr/lib/erlang/lib
+  erlrc boot-order --dot | dot -Tsvg > boot.svg")]
+pub struct Arguments {
+    /// Directory of applications, each in APP or APP-VSN below it; the first one that has an
+    /// application counts
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "ERL_LIBS",
+        value_delimiter = ':',
+        default_value = "/usr/lib/erlang/lib",
+        hide_env_values = true,
+        value_parser = directory
+    )]
+    lib: Vec<PathBuf>,
+    /// Directory of what packages say of the applications that they installed
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "ERLRC_APPS",
+        default_value = "/usr/lib/erlrc/apps",
+        hide_env_values = true
+    )]
+    apps: PathBuf,
+    /// Print the order as a graph that Graphviz draws
+    #[arg(long, conflicts_with = "json")]
+    dot: bool,
+    /// Draw the order into a file
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum BootOrderError {
+    #[error("cannot read {}", dir.display())]
+    Library {
+        dir: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("cannot write {}", file.display())]
+    Picture {
+        file: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("{count} applications are too many for a drawing")]
+    TooMany { count: usize },
+}
+
+/// Plans the boot and prints it.
+pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
+    let out = common.output();
+    let order = plan(arguments, common)?;
+    for warning in &order.warnings {
+        out.warning(warning);
+    }
+    if let Some(file) = &arguments.svg {
+        draw(&order, file)?;
+    }
+    if arguments.dot {
+        out.text(&picture::dot(&order));
+    } else {
+        print(&order, out);
+    }
+    Ok(Status::Done)
+}
+
+fn plan(arguments: &Arguments, common: &Common) -> Result<BootOrder, Failure> {
+    let mut path = Vec::new();
+    for dir in &arguments.lib {
+        let failed = |source| BootOrderError::Library {
+            dir: dir.clone(),
+            source,
+        };
+        path.extend(code_path(dir).map_err(|error| Failure::new(Status::Failed, failed(error)))?);
+    }
+    let directories = Directories {
+        root: common.root.clone(),
+        apps: arguments.apps.clone(),
+        path,
+    };
+    let survey = installed::survey(&directories, emulator(), Event::Boot)
+        .map_err(|error| Failure::new(Status::Failed, error))?;
+    let registered = survey.facts.registered.clone();
+    let transition = inclusion::transition(survey.facts, &survey.event)
+        .map_err(|error| Failure::new(Status::Failed, error))?;
+    let warnings = survey.warnings.iter().map(ToString::to_string).collect();
+    Ok(BootOrder::new(transition, registered, warnings))
+}
+
+/// The directories of modules below `dir`, as a node has them on its code path.
+fn code_path(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut path = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        path.push(entry?.path().join("ebin"));
+    }
+    path.sort_unstable();
+    Ok(path)
+}
+
+/// A node before it boots: kernel and stdlib run.
+fn emulator() -> Node {
+    let names = ["kernel", "stdlib"].map(Atom::of);
+    let loaded = names.clone().map(|name| Loaded {
+        name,
+        applications: Vec::new(),
+        included_applications: Vec::new(),
+        optional_applications: Vec::new(),
+    });
+    Node {
+        loaded: loaded.into(),
+        running: names.into(),
+        ..Node::default()
+    }
+}
+
+fn draw(order: &BootOrder, file: &Path) -> Result<(), Failure> {
+    let Some(svg) = picture::svg(order) else {
+        let count = order.applications.len();
+        let error = BootOrderError::TooMany { count };
+        let hint = "erlrc boot-order --dot prints a graph that Graphviz draws";
+        return Err(Failure::new(Status::Failed, error).hint(hint));
+    };
+    fs::write(file, svg).map_err(|source| {
+        let file = file.to_owned();
+        Failure::new(Status::Failed, BootOrderError::Picture { file, source })
+    })
+}
+
+fn print(order: &BootOrder, out: Output) {
+    let started = order
+        .applications
+        .iter()
+        .filter(|application| application.included_by.is_none());
+    for (place, application) in started.enumerate() {
+        let (name, vsn) = (&application.name, &application.vsn);
+        out.text(&super::output::printable(&format!(
+            "{:>3}  {name} {vsn}  {}",
+            place + 1,
+            order.why(application)
+        )));
+        out.text("\n");
+    }
+    out.json(&json!({
+        "order": order.applications,
+        "skipped": order.skipped,
+        "warnings": order.warnings,
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tempfile::TempDir;
+
+    /// Applications `NAME: keys`, one a line, those with a star registered.
+    fn installed(lines: &str) -> (TempDir, Arguments, Common) {
+        let dir = TempDir::new().unwrap();
+        let registrations = dir.path().join("root/applications");
+        fs::create_dir_all(&registrations).unwrap();
+        for line in lines.lines() {
+            let (name, keys) = line.trim().split_once(':').unwrap();
+            let bare = name.trim_start_matches('*');
+            if bare != name {
+                fs::write(registrations.join(bare), "").unwrap();
+            }
+            let ebin = dir.path().join(format!("lib/{bare}-1.0/ebin"));
+            fs::create_dir_all(&ebin).unwrap();
+            let text = format!("{{application, {bare}, [{{vsn, \"1.0\"}}{keys}]}}.");
+            fs::write(ebin.join(format!("{bare}.app")), text).unwrap();
+        }
+        let arguments = Arguments {
+            lib: vec![dir.path().join("lib")],
+            apps: dir.path().join("apps"),
+            dot: false,
+            svg: None,
+        };
+        let root = dir.path().join("root");
+        (dir, arguments, Common { json: false, root })
+    }
+
+    fn order(lines: &str) -> BootOrder {
+        let (_dir, arguments, common) = installed(lines);
+        plan(&arguments, &common).unwrap()
+    }
+
+    const NESTED: &str = "*bar: , {included_applications, [foo]}
+        foo: , {applications, [kernel, low]}, {included_applications, [deep]}
+        deep:
+        *baz: , {applications, [stdlib, foo, low]}
+        low:";
+
+    #[test]
+    fn every_application_says_why_it_is_started() {
+        let order = order(NESTED);
+        let lines: Vec<String> = order
+            .applications
+            .iter()
+            .map(|application| format!("{}: {}", application.name, order.why(application)))
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                "low: dependency of baz, foo",
+                "bar: registered; includes foo (dependency of baz)",
+                "foo: dependency of baz; includes deep",
+                "deep: ",
+                "baz: registered",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_graph_leaves_out_what_follows() {
+        let dot = picture::dot(&order(NESTED));
+        assert!(dot.contains("\"bar\" -> \"foo\" [style=dashed, label=\"includes\"];"));
+        assert!(dot.contains("\"baz\" -> \"foo\";") && dot.contains("\"foo\" -> \"low\";"));
+        assert!(!dot.contains("\"baz\" -> \"low\";"), "{dot}");
+    }
+
+    #[test]
+    fn the_drawing_names_every_application() {
+        let svg = picture::svg(&order(NESTED)).unwrap();
+        for name in ["bar", "foo", "deep", "baz", "low"] {
+            assert!(svg.contains(&format!(">{name}<")), "{svg}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_drawn_is_refused() {
+        let lines: Vec<String> = (0..200).map(|i| format!("*a{i}:")).collect();
+        let order = order(&lines.join("\n"));
+        let failure = draw(&order, Path::new("/nonexistent/file")).unwrap_err();
+        assert_eq!(failure.status(), Status::Failed);
+        assert!(failure.text().contains("--dot"), "{}", failure.text());
+    }
+
+    #[test]
+    fn an_unsound_boot_fails() {
+        let (_dir, arguments, common) = installed("*a: , {applications, [a]}");
+        let failure = plan(&arguments, &common).unwrap_err();
+        assert!(
+            failure.text().contains("circular dependency: a"),
+            "{}",
+            failure.text()
+        );
+    }
+
+    #[test]
+    fn what_is_gone_is_skipped_with_a_warning() {
+        let (_dir, arguments, common) = installed("*a:");
+        fs::write(common.root.join("applications/gone"), "").unwrap();
+        let order = plan(&arguments, &common).unwrap();
+        assert_eq!((order.skipped.len(), order.warnings.len()), (1, 1));
+    }
+}
