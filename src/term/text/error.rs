@@ -77,7 +77,7 @@ pub enum ParseErrorKind {
     #[error("reserved word `{word}` must be quoted to be an atom")]
     ReservedWord {
         /// The word.
-        word: &'static str,
+        word: String,
     },
     /// A token or construct that is malformed or has no value.
     #[error("illegal {what}")]

@@ -40,8 +40,9 @@ impl<'a> Parser<'a> {
             b"fun" => return self.fun(),
             _ => {}
         }
-        if let Some(word) = reserved(name) {
+        if is_reserved(name.as_bytes()) {
             self.at = start;
+            let word = name.to_owned();
             return Err(self.fault(ParseErrorKind::ReservedWord { word }));
         }
         self.push_atom(name, start)
@@ -51,8 +52,10 @@ impl<'a> Parser<'a> {
     pub(super) fn scan_name(&mut self) -> &'a str {
         let start = self.at;
         loop {
+            let rest = &self.bytes[self.at..];
+            let ends = |byte: &u8| !CONTINUES[usize::from(*byte)];
+            self.at += rest.iter().position(ends).unwrap_or(rest.len());
             match self.bytes.get(self.at..) {
-                Some([byte, ..]) if CONTINUES[usize::from(*byte)] => self.at += 1,
                 // U+00C0 to U+00FF but for the signs of multiplication and division.
                 Some([0xC3, 0x80..=0x96 | 0x98..=0xB6 | 0xB8..=0xBF, ..]) => self.at += 2,
                 _ => break,
@@ -129,10 +132,37 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// The reserved word that `name` is. `maybe` is one for a writer only: OTP 25 reads it as an atom.
-fn reserved(name: &str) -> Option<&'static str> {
-    if name.len() > 7 || name == "maybe" {
-        return None;
-    }
-    RESERVED.into_iter().find(|word| *word == name)
+/// Whether `name` is reserved. `maybe` is so for a writer only: OTP 25 reads it as an atom. A match
+/// on bytes is a tree of comparisons, which a search in the list is not.
+fn is_reserved(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b"after"
+            | b"and"
+            | b"andalso"
+            | b"band"
+            | b"begin"
+            | b"bnot"
+            | b"bor"
+            | b"bsl"
+            | b"bsr"
+            | b"bxor"
+            | b"case"
+            | b"catch"
+            | b"cond"
+            | b"div"
+            | b"end"
+            | b"fun"
+            | b"if"
+            | b"let"
+            | b"not"
+            | b"of"
+            | b"or"
+            | b"orelse"
+            | b"receive"
+            | b"rem"
+            | b"try"
+            | b"when"
+            | b"xor"
+    )
 }
