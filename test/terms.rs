@@ -163,3 +163,42 @@ fn hostile_external_terms_are_decoded_or_refused() {
         },
     );
 }
+
+/// A dirty scheduler's stack has 40 kilowords, 320 KiB; some of it belongs to the caller. Frames of
+/// a debug build are several times as large.
+const DIRTY_SCHEDULER: usize = if cfg!(debug_assertions) {
+    1 << 20
+} else {
+    160 << 10
+};
+
+#[test]
+fn the_deepest_terms_fit_a_dirty_schedulers_stack() {
+    let nested = |open: &str, close: &str| {
+        let depth = Limits::default().nesting;
+        format!("{}a{}", open.repeat(depth), close.repeat(depth))
+    };
+    let texts = [
+        nested("[", "]"),
+        nested("{a,", "}"),
+        nested("#{k => ", "}"),
+        nested("[x|{", "}]"),
+    ];
+    let check = |text: &String| {
+        let Ok(term) = text::parse(text) else { return };
+        let encoded = external::encode(&term);
+        assert_eq!(
+            external::decode(&encoded, &Limits::default()),
+            Ok(term.clone())
+        );
+        assert_eq!(text::parse(&print::compact(&term)), Ok(term.clone()));
+        assert_eq!(text::parse(&print::pretty(&term, 80)), Ok(term));
+    };
+    let deepest = move || texts.iter().for_each(check);
+    std::thread::Builder::new()
+        .stack_size(DIRTY_SCHEDULER)
+        .spawn(deepest)
+        .unwrap()
+        .join()
+        .unwrap();
+}

@@ -1,6 +1,6 @@
 //! Values that only a running node can tell apart: pids, ports, references, closures.
 
-use super::ExternalError;
+use super::{encode, tag};
 use crate::term::{Atom, Term};
 
 /// A pid, port, reference or closure, in the external format.
@@ -8,11 +8,9 @@ use crate::term::{Atom, Term};
 pub struct Opaque(Box<[u8]>);
 
 impl Opaque {
-    pub(super) fn new(term: &eetf::Term) -> Result<Self, ExternalError> {
-        let mut bytes = Vec::new();
-        term.encode(&mut bytes)
-            .map_err(|_| ExternalError::Malformed)?;
-        Ok(Self(bytes.into()))
+    /// Of what was checked to be one, without the version byte.
+    pub(super) fn new(external: &[u8]) -> Self {
+        Self([&[tag::VERSION], external].concat().into())
     }
 
     /// The value with this external format, version byte included, as the VM made it for a pid, port,
@@ -29,16 +27,11 @@ impl Opaque {
     /// `#Pid<>` and the like, for messages.
     pub fn kind(&self) -> &'static str {
         match self.0.get(1) {
-            Some(88) => "#Pid<>",
-            Some(89 | 120) => "#Port<>",
-            Some(90) => "#Ref<>",
+            Some(&(tag::PID | tag::NEW_PID)) => "#Pid<>",
+            Some(&(tag::PORT | tag::NEW_PORT | tag::V4_PORT)) => "#Port<>",
+            Some(&(tag::REFERENCE | tag::NEW_REFERENCE | tag::NEWER_REFERENCE)) => "#Ref<>",
             _ => "#Fun<>",
         }
-    }
-
-    pub(super) fn to_eetf(&self) -> eetf::Term {
-        // What `eetf` made it reads; what stands here in case of a doubt crashes nobody.
-        eetf::Term::decode(&*self.0).unwrap_or_else(|_| eetf::List::nil().into())
     }
 }
 
@@ -46,14 +39,11 @@ impl Term {
     /// The pid of a process of `node`, as the node itself numbers it: a client of the distribution
     /// protocol makes up its own.
     pub fn pid(node: &Atom, id: u32, serial: u32, creation: u32) -> Self {
-        let node = eetf::Atom::from(node.as_str());
-        let pid = eetf::Pid {
-            node,
-            id,
-            serial,
-            creation,
-        };
-        // An atom always has a format.
-        Opaque::new(&pid.into()).map_or(Term::NIL, Term::Opaque)
+        let mut bytes = vec![tag::NEW_PID];
+        encode::atom(&mut bytes, node);
+        for number in [id, serial, creation] {
+            bytes.extend(number.to_be_bytes());
+        }
+        Term::Opaque(Opaque::new(&bytes))
     }
 }

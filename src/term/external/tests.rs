@@ -1,4 +1,5 @@
 use super::*;
+use crate::term::Atom;
 use crate::term::text::parse;
 
 fn limits() -> Limits {
@@ -38,7 +39,7 @@ fn values_of_each_kind() {
 }
 
 #[test]
-fn what_eetf_gets_wrong_is_put_right() {
+fn old_formats_and_negative_integers_beside_bytes() {
     case("'å'", &[115, 1, 229]);
     case("{'å',b}", &[104, 2, 100, 0, 1, 229, 115, 1, 98]);
     let mut float = [0; 32];
@@ -52,7 +53,7 @@ fn what_eetf_gets_wrong_is_put_right() {
 }
 
 #[test]
-fn what_crashes_eetf_is_refused() {
+fn what_is_no_term_is_refused() {
     refused(&[108, 255, 255, 255, 255], ExternalError::Truncated);
     refused(&[105, 255, 255, 255, 255, 106], ExternalError::Truncated);
     refused(&[116, 255, 255, 255, 255, 106], ExternalError::Truncated);
@@ -135,6 +136,18 @@ fn limits_hold() {
     assert_eq!(large, Err(ExternalError::TooLargeInteger { limit: 4 }));
     let long = read(&[&[104, 2, 109, 0, 0, 0, 30], &[0; 30][..], &[106]].concat());
     assert_eq!(long, Err(ExternalError::TooLong { limit: 30 }));
+}
+
+#[test]
+fn a_map_has_no_key_twice() {
+    refused(
+        &[116, 0, 0, 0, 2, 97, 1, 97, 2, 97, 1, 97, 3],
+        ExternalError::Malformed,
+    );
+    case(
+        "#{2 => a,1 => b}",
+        &[116, 0, 0, 0, 2, 97, 2, 119, 1, 97, 97, 1, 119, 1, 98],
+    );
 }
 
 #[test]
