@@ -37,6 +37,7 @@ all() ->
         child_started_meanwhile,
         funs_survive_the_upgrade,
         lingering_process_survives,
+        old_code_is_purged_later,
         calls_in_flight_are_answered_once_in_order,
         apply_before_the_point_of_no_return,
         failed_apply_takes_the_upgrade_back,
@@ -63,7 +64,7 @@ server_up_down_up(Config) ->
     Dirs = versions(Config, [], []),
     Pid = pid(Config, service_server),
     1 = next(Config),
-    {ok, [service_server]} = up(Config, Dirs, [update()]),
+    {ok, []} = up(Config, Dirs, [update()]),
     ?assertEqual({state2, 1, 1}, ask(Config, state)),
     2 = next(Config),
     {ok, _} = down(Config, Dirs, [update()]),
@@ -451,6 +452,14 @@ lingering_process_survives(Config) ->
     {ok, _} = down(Config, Dirs, [{load_module, loop}]),
     ?assertNot(call(Config, erlang, is_process_alive, [Pid])).
 
+old_code_is_purged_later(Config) ->
+    Dirs = versions(Config, [plain(plain, 1)], [plain(plain, 2)]),
+    1 = call(Config, plain, version, []),
+    {ok, []} = up(Config, Dirs, [update(), {load_module, plain}], #{purge_after => 0}),
+    fixture:wait_until(fun() ->
+        [false, false] =:= [call(Config, erlang, check_old_code, [Name]) || Name <- [plain, service_server]]
+    end).
+
 calls_in_flight_are_answered_once_in_order(Config) ->
     Dirs = versions(Config, [server(many, 1)], [server(many, 2)]),
     Pids = [start_many(Config, N, x) || N <- lists:seq(1, 5)],
@@ -607,10 +616,11 @@ fallback(Config) ->
 unchanged_modules_are_skipped(Config) ->
     {Old, _} = Dirs = versions(Config, [plain(same, 1), plain(other, 1)], [plain(same, 1), plain(other, 2)]),
     _ = [1 = call(Config, Name, version, []) || Name <- [same, other]],
-    {ok, [other]} = up(Config, Dirs, [{load_module, same}, {load_module, other}], #{source => generated}),
+    {ok, []} = up(Config, Dirs, [{load_module, same}, {load_module, other}], #{source => generated}),
     ?assertEqual(filename:join(service_fixture:ebin(Old), "same.beam"), call(Config, code, which, [same])),
-    {ok, Both} = down(Config, Dirs, [{load_module, same}, {load_module, other}]),
-    ?assertEqual([other, same], Both).
+    ?assertEqual([true, false], [call(Config, erlang, check_old_code, [Name]) || Name <- [other, same]]),
+    {ok, []} = down(Config, Dirs, [{load_module, same}, {load_module, other}]),
+    ?assertEqual([true, true], [call(Config, erlang, check_old_code, [Name]) || Name <- [other, same]]).
 
 timings_are_reported(Config) ->
     Dirs = versions(Config, [], []),

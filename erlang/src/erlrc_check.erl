@@ -10,15 +10,7 @@ call({Module, Function, Arguments}, Timeout) ->
     Leader = group_leader(),
     {Pid, Ref} = spawn_monitor(fun() ->
         true = group_leader(Leader, self()),
-        exit(
-            try
-                {?MODULE, {ok, apply(Module, Function, Arguments)}}
-            catch
-                throw:Value -> {?MODULE, {error, Value}};
-                exit:Reason -> {?MODULE, {error, {'EXIT', Reason}}};
-                error:Reason:Stack -> {?MODULE, {error, {'EXIT', {Reason, lists:sublist(Stack, 4)}}}}
-            end
-        )
+        answer({Module, Function, Arguments})
     end),
     receive
         {'DOWN', Ref, process, Pid, {?MODULE, Result}} -> Result;
@@ -28,6 +20,18 @@ call({Module, Function, Arguments}, Timeout) ->
         exit(Pid, kill),
         {error, timeout}
     end.
+
+-spec answer({module(), atom(), [term()]}) -> no_return().
+answer({Module, Function, Arguments}) ->
+    Result =
+        try
+            {ok, apply(Module, Function, Arguments)}
+        catch
+            throw:Value -> {error, Value};
+            exit:Reason -> {error, {'EXIT', Reason}};
+            error:Reason:Stack -> {error, {'EXIT', {Reason, lists:sublist(Stack, 4)}}}
+        end,
+    exit({?MODULE, Result}).
 
 %% @doc A check passes when it answers `ok' or `true'.
 -spec run(atom(), {module(), atom(), [term()]}, timeout()) -> ok | {error, {atom(), term(), term()}}.

@@ -79,14 +79,17 @@ finish(Prepared, Options) ->
             [];
         {error, [{_, not_purged} | _] = Errors} ->
             Killed = lists:append([purge(Module, Options) || {Module, not_purged} <- Errors]),
-            ok = must_finish(code:finish_loading(Prepared)),
-            Killed;
-        Error ->
-            must_finish(Error)
+            case code:finish_loading(Prepared) of
+                ok -> Killed;
+                {error, Again} -> not_loaded(Again)
+            end;
+        {error, Errors} ->
+            not_loaded(Errors)
     end.
 
-must_finish(ok) -> ok;
-must_finish({error, [{Module, Why} | _]}) -> throw({error, {load_failed, Module, Why}}).
+-spec not_loaded([{module(), term()}, ...]) -> no_return().
+not_loaded([{Module, Why} | _]) ->
+    throw({error, {load_failed, Module, Why}}).
 
 %% The one place where a handle is used.
 take(#{lock := Lock, prepared := Prepared, items := Items}) ->

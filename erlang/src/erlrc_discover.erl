@@ -24,6 +24,9 @@
 }.
 -type child() :: {Supervisor :: pid(), Id :: term(), pid(), [module()]}.
 
+%% What gen(3) itself sends for a request that is answered to an alias.
+-dialyzer({no_improper_lists, [ask/2, ask_modules/1]}).
+
 -define(SUPERVISOR_DEADLINE, 1000).
 
 %% @doc All processes that run one of `Modules', and their supervisors.

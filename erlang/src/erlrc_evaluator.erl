@@ -2,7 +2,7 @@
 %%
 %% An evaluator owns code path, modules and process states. The specification of the application and its
 %% environment belong to `erlrc_upgrade'. The choice is made by the option `evaluator' of the operation, else by
-%% the environment key `evaluator' of erlrc; release_handler is the default.
+%% the environment key `evaluator' of erlrc; the transactional one is the default.
 -module(erlrc_evaluator).
 
 -export([evaluate/1, module/1]).
@@ -44,7 +44,7 @@ evaluate(#{options := Options} = Script) ->
 -spec module(map()) -> {ok, module()} | {error, {bad_evaluator, term()}}.
 module(Options) ->
     case maps:get(evaluator, Options, application:get_env(erlrc, evaluator, undefined)) of
-        undefined -> {ok, erlrc_release_handler};
+        undefined -> {ok, erlrc_transaction};
         transactional -> {ok, erlrc_transaction};
         release_handler -> {ok, erlrc_release_handler};
         Other -> {error, {bad_evaluator, Other}}

@@ -17,10 +17,7 @@ start(Guardian) ->
 %% @doc Adds an entry.
 -spec note(term()) -> ok.
 note(Entry) ->
-    case get({?MODULE, guardian}) of
-        Guardian when is_pid(Guardian) -> Guardian ! {note, self(), Entry};
-        _ -> ok
-    end,
+    _ = [Guardian ! {note, self(), Entry} || Guardian <- [get({?MODULE, guardian})], is_pid(Guardian)],
     put({?MODULE, entries}, [Entry | entries()]),
     ok.
 

@@ -3,7 +3,7 @@
 %% {@link status/0}.
 -module(erlrc_purge).
 
--export([schedule/2, status/0]).
+-export([schedule/2, lingering/1, status/0]).
 -export([loop/2]).
 
 -define(REST, 20).
@@ -18,6 +18,25 @@ schedule(_Modules, infinity) ->
 schedule(Modules, Delay) ->
     _ = spawn(?MODULE, loop, [Modules, Delay]),
     ok.
+
+%% @doc Those of `Modules' whose old code a process still runs, going by the top of its stack: to check every process
+%% for every module would take minutes on a large node.
+-spec lingering([module()]) -> [module()].
+lingering([]) ->
+    [];
+lingering(Modules) ->
+    Known = maps:from_keys(Modules, []),
+    Pairs = lists:usort([
+        {Module, Pid}
+     || Pid <- processes(),
+        {_, Stack} <- [process_info(Pid, current_stacktrace)],
+        {Module, _, _, _} <- Stack,
+        is_map_key(Module, Known)
+    ]),
+    lists:usort([Module || {Module, Pid} <- Pairs, runs_old(Pid, Module)]).
+
+runs_old(Pid, Module) ->
+    Pid =/= self() andalso is_process_alive(Pid) andalso erlang:check_process_code(Pid, Module).
 
 %% @doc The modules that have old code, and who runs it.
 -spec status() -> [{module(), [pid()]}].

@@ -108,12 +108,13 @@ run(Plan, #{from := {_, From}, to := {_, To}, application := App} = Script) ->
         }
     end,
     Leader = group_leader(),
-    Operation = fun(Guardian) ->
-        true = group_leader(Leader, self()),
-        ok = erlrc_journal:start(Guardian),
-        operate(Plan, context(Context([self(), Guardian, Caller]), Guardian, Caller))
-    end,
-    erlrc_guardian:run(Operation, Context).
+    erlrc_guardian:run(fun(Guardian) -> start(Plan, Guardian, Caller, Leader, Context) end, Context).
+
+-spec start(erlrc_segment:plan(), pid(), pid(), pid(), fun(([pid()]) -> map())) -> no_return().
+start(Plan, Guardian, Caller, Leader, Context) ->
+    true = group_leader(Leader, self()),
+    ok = erlrc_journal:start(Guardian),
+    operate(Plan, context(Context([self(), Guardian, Caller]), Guardian, Caller)).
 
 context(Context, Guardian, Caller) ->
     Context#{
@@ -169,6 +170,7 @@ operate(#{first := First, segments := Segments0}, #{application := App} = Contex
     end.
 
 %% The guardian undoes what is to be undone; without one we do.
+-spec leave(term(), [term()], map()) -> no_return().
 leave(Why, Left, #{guardian := Guardian} = Context) ->
     erlrc_journal:log(warning, #{event => failed, reason => Why, timings => erlrc_journal:timings()}),
     Reason = {erlrc_failed, Why, Left},
@@ -177,6 +179,7 @@ leave(Why, Left, #{guardian := Guardian} = Context) ->
         false -> exit({erlrc_done, erlrc_guardian:settle(Reason, erlrc_journal:entries(), Context)})
     end.
 
+-spec fail(term(), [term()]) -> no_return().
 fail(Why, Left) -> throw({failed, Why, Left}).
 
 %% Each batch with its code; the operation's own modules taken out of the last.
@@ -340,7 +343,7 @@ finish(Rest, #{options := Options} = Context) ->
     ok = load_own(maps:get(own, Rest, none), Context),
     Unpurged = maps:get(unpurged, Rest, []),
     ok = erlrc_purge:schedule(Unpurged, maps:get(purge_after, Options, ?PURGE_AFTER)),
-    Unpurged.
+    erlrc_purge:lingering(Unpurged -- maps:get(own, Context, [])).
 
 load_own(none, _Context) ->
     ok;

@@ -6,7 +6,7 @@
 
 -type entries() :: [term()].
 -type context() :: #{
-    options := map(), protected := [pid()], from := file:filename(), to := file:filename(), application := atom()
+    options := map(), protected := [pid()], from := file:filename(), to := file:filename(), application := atom(), _ => _
 }.
 
 %% @doc Carries out what the journal (newest first) asks for.

@@ -36,7 +36,8 @@
     last := none | map(),
     direction => forward | back,
     %% Where the exact states of an earlier window are kept.
-    exact => reference()
+    exact => reference(),
+    _ => _
 }.
 
 -define(QUIESCE, 5000).
