@@ -2,7 +2,7 @@
 
 fn main() {
     // Whether dlclose(3) unmaps a replaced library would depend on what Rust left in thread-local
-    // storage. Decide it: once loaded, the code stays mapped, about half a megabyte for each upgrade.
+    // storage. Decide it: once loaded, the code stays mapped, some three megabytes for each upgrade.
     let elf = std::env::var("CARGO_CFG_TARGET_VENDOR").as_deref() != Ok("apple");
     if elf {
         println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");

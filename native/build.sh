@@ -53,9 +53,8 @@ name=erlrc_nif-$hash
 mkdir -p priv
 install_file "$library" "priv/$name.so"
 install_file "$built/erlrc" priv/erlrc
-for old in priv/erlrc_nif*.so; do
-    [ "$old" = "priv/$name.so" ] || rm -f "$old"
-done
+# The modules of another profile may have been compiled when it was one of the last.
+ls -t priv/erlrc_nif-*.so | grep -v "/$name.so\$" | tail -n +3 | while read -r old; do rm -f "$old"; done
 
 # The name of the library is part of the module: where the library changes, so does the code that an upgrade compares.
 header=erlang/src/erlrc_engine_library.hrl
