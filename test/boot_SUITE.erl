@@ -15,6 +15,8 @@
     boot_is_idempotent/1,
     stray_files_are_ignored/1,
     disabled_applications_are_not_started/1,
+    erlrc_may_be_listed/1,
+    broken_registration_is_reported/1,
     of_nested_includes_only_the_top_runs/1,
     dependents_of_an_included_application_wait_for_its_includer/1,
     includer_that_starts_first_serves_those_who_need_its_parts/1,
@@ -114,6 +116,30 @@ disabled_applications_are_not_started(Config) ->
     Peer = node_of(Config),
     ?assertEqual(ok, boot(Peer)),
     ?assertEqual([foo], started(Peer)),
+    finish(Config, Peer).
+
+-spec erlrc_may_be_listed(list()) -> ok.
+erlrc_may_be_listed(Config) ->
+    install(Config, foo, []),
+    enlist(Config, [erlrc, foo]),
+    Peer = node_of(Config),
+    ?assertEqual(ok, boot(Peer)),
+    ?assertEqual([foo], started(Peer)),
+    ?assert(is_pid(call(Peer, erlang, whereis, [erlrc_sup]))),
+    finish(Config, Peer).
+
+-spec broken_registration_is_reported(list()) -> ok.
+broken_registration_is_reported(Config) ->
+    install(Config, sound, []),
+    install(Config, foo, []),
+    enlist(Config, [sound, foo]),
+    ok = write(registration(Config, "foo"), "{enabled, maybe}.\n"),
+    Peer = node_of(Config),
+    capture_log(Peer),
+    {error, {registration_file_error, File, {bad_registration, enabled}}} = boot(Peer),
+    ?assertEqual(registration(Config, "foo"), text(File)),
+    ?assertMatch([_], logged(Peer, "applications/foo: enabled has a value that it cannot have")),
+    ?assertEqual([], started(Peer)),
     finish(Config, Peer).
 
 %%% Included applications
@@ -332,7 +358,9 @@ highest_version_is_taken(Config) ->
     enlist(Config, [foo]),
     %% OTP would take the first on the path.
     Peer = node_of(Config, #{path => [ebin(Config, "foo-1.0~rc1"), ebin(Config, "foo-1.0")]}),
+    capture_log(Peer),
     ?assertEqual(ok, boot(Peer)),
+    ?assertMatch([_], logged(Peer, "several versions of foo are installed: .*foo-1.0 is taken")),
     ?assertEqual({ok, "1.0"}, call(Peer, application, get_key, [foo, vsn])),
     ?assertEqual(ebin(Config, "foo-1.0"), filename:dirname(call(Peer, code, which, [foo_sup]))),
     finish(Config, Peer).
@@ -372,13 +400,18 @@ boot_goes_on_after_a_failed_start_when_told(Config) ->
     install(Config, d, [{applications, [kernel, stdlib, b]}]),
     install(Config, e, []),
     failing(Config, f, []),
-    enlist(Config, [b, c, e, f]),
+    %% h is to run inside g, and runs itself when g cannot.
+    failing(Config, g, [{included_applications, [h]}]),
+    install(Config, h, []),
+    install(Config, i, [{applications, [kernel, stdlib, h]}]),
+    enlist(Config, [b, c, e, f, g, h, i]),
     Peer = node_of(Config, #{args => ["-erlrc", "on_start_failure", "continue"]}),
     {error, {start_failed, Failed}} = boot(Peer),
-    ?assertEqual([e], started(Peer)),
-    ?assertMatch(
-        [{a, {no_luck, _}}, {b, {not_started, a}}, {c, {not_started, b}}, {f, {no_luck, _}}],
-        lists:sort(Failed)
+    ?assertEqual([e, h, i], lists:sort(started(Peer))),
+    Reasons = [{App, element(1, Why)} || {App, Why} <- lists:sort(Failed)],
+    ?assertEqual(
+        [{a, no_luck}, {b, not_started}, {c, not_started}, {f, no_luck}, {g, no_luck}],
+        Reasons
     ),
     finish(Config, Peer).
 

@@ -10,7 +10,7 @@
     boot/1, started/1, before/3, is_loaded/2, restart_type/2, text/1, capture_log/1, logged/2,
     async/1, await/1
 ]).
--export([directories/2]).
+-export([directories/2, invariants/1, parts/2]).
 
 %% @doc The directories of a case, for `init_per_testcase/2'.
 -spec directories(atom(), list()) -> list().
@@ -126,18 +126,19 @@ finish(_Config, Peer) ->
     invariants(Peer),
     fixture:stop_node(Peer).
 
-%% No application both runs itself and is included by a running one, and none by two.
+%% @doc No application both runs itself and is included by a running one, and none by two.
+-spec invariants(peer:server_ref()) -> ok.
 invariants(Peer) ->
     Running = [App || {App, _, _} <- call(Peer, application, which_applications, [])],
     Included = lists:append([parts(Peer, App) || App <- Running]),
     ?assertEqual([], [App || App <- Running, lists:member(App, Included)]),
     ?assertEqual(lists:usort(Included), lists:sort(Included)),
     %% Everything that runs has what it needs, as application_controller sees it.
-    [
-        ?assertEqual({App, []}, {App, missing(Peer, App, Running)})
-     || App <- Running
-    ].
+    [?assertEqual({App, []}, {App, missing(Peer, App, Running)}) || App <- Running],
+    ok.
 
+%% @doc All that an application includes, directly or through others.
+-spec parts(peer:server_ref(), atom()) -> [atom()].
 parts(Peer, App) ->
     {ok, Included} = call(Peer, application, get_key, [App, included_applications]),
     Included ++ lists:append([parts(Peer, Part) || Part <- Included]).

@@ -62,7 +62,7 @@ complain(Reason) ->
 perform() ->
     Result =
         case erlrc_app:ensure_started() of
-            ok -> plan(transition());
+            ok -> run(#{on_failure => on_failure(), started => [], failed => []});
             {error, Why} -> failed(Why, [])
         end,
     %% Also those of applications that others started: no directory is needed later on.
@@ -71,22 +71,30 @@ perform() ->
     ok = erlrc_registration:refresh(),
     Result.
 
-transition() ->
+on_failure() ->
+    case application:get_env(erlrc, on_start_failure, stop) of
+        continue -> continue;
+        _ -> stop
+    end.
+
+run(#{started := Started, failed := Failed} = State) ->
+    case transition([App || {App, _} <- Failed]) of
+        {ok, #{actions := Actions, warnings := Warnings}} ->
+            Failed =:= [] andalso lists:foreach(fun warn/1, Warnings),
+            {Preparations, Rest} = lists:splitwith(fun prepares/1, Actions),
+            prepared(erlrc_transition:carry_out(Preparations, fun no_script/0), Rest, State);
+        {error, Why} ->
+            failed(Why, Started)
+    end.
+
+%% What failed to start is not wanted any more: the plan does without it.
+transition(Failed) ->
+    Facts = #{stopped := Stopped} = erlrc_node:facts(),
     try
-        erlrc_engine:transition(erlrc_node:facts(), boot)
+        erlrc_engine:transition(Facts#{stopped := lists:usort(Failed ++ Stopped)}, boot)
     catch
         error:{engine_not_loaded, _} = Why -> {error, Why}
     end.
-
-plan({ok, #{actions := Actions, warnings := Warnings}}) ->
-    lists:foreach(fun warn/1, Warnings),
-    {Preparations, Rest} = lists:splitwith(fun prepares/1, Actions),
-    case erlrc_transition:carry_out(Preparations, fun() -> {error, no_script} end) of
-        {ok, _} -> carry_out(Rest);
-        {error, Why} -> failed(Why, [])
-    end;
-plan({error, Why}) ->
-    failed(Why, []).
 
 warn(Warning) ->
     ?LOG_WARNING(#{what => boot_warning, reason => Warning}, ?REPORT).
@@ -96,61 +104,52 @@ prepares({start, _}) -> false;
 prepares({stop, _}) -> false;
 prepares(_) -> true.
 
-%% What was started stays, whatever fails later.
-carry_out(Actions) ->
-    OnFailure =
-        case application:get_env(erlrc, on_start_failure, stop) of
-            continue -> continue;
-            _ -> stop
-        end,
-    State = #{on_failure => OnFailure, started => [], stopped => [], failed => []},
-    #{started := Started, failed := Failed} = lists:foldl(fun act/2, State, Actions),
-    case {Failed, OnFailure} of
-        {[], _} -> booted(lists:reverse(Started));
-        {[Why], stop} -> failed(Why, Started);
-        {_, continue} -> failed({start_failed, [without_tag(Why) || Why <- Failed]}, Started)
-    end.
+no_script() ->
+    {error, no_script}.
 
-without_tag({start_failed, App, Why}) -> {App, Why};
-without_tag({_, App, _} = Reason) -> {App, Reason}.
+prepared({ok, _}, Actions, State) -> carry_out(Actions, [], State);
+prepared({error, Why}, _Actions, #{started := Started}) -> failed(Why, Started).
 
-act(_Action, #{on_failure := stop, failed := [_]} = State) ->
-    State;
-act({start, App}, #{failed := Failed} = State) ->
-    case missing(App, Failed) of
-        [] -> start(App, State);
-        [Missing | _] -> unable({start_failed, App, {not_started, Missing}}, State)
+%% What was started stays, whatever fails later. `Stopped' is what an includer is about to take in.
+carry_out([{start, App} | Actions], Stopped, #{failed := Failed} = State) ->
+    case {lists:keymember(App, 1, Failed), missing(App, Failed)} of
+        {true, _} -> carry_out(Actions, Stopped, State);
+        {false, []} -> start(App, Actions, Stopped, State);
+        {false, [Missing | _]} -> unable(App, {not_started, Missing}, State)
     end;
-act({stop, App}, #{stopped := Stopped} = State) ->
-    case erlrc_transition:perform({stop, App}) of
-        {ok, Undo} -> State#{stopped := [{App, Undo} | Stopped]};
-        {error, Why} -> unable(Why, State)
+carry_out([Action | Actions], Stopped, #{started := Started} = State) ->
+    case {Action, erlrc_transition:perform(Action)} of
+        {{stop, App}, {ok, Undo}} -> carry_out(Actions, [{App, Undo} | Stopped], State);
+        {_, {ok, _}} -> carry_out(Actions, Stopped, State);
+        {_, {error, Why}} -> failed(Why, Started)
     end;
-act(Action, State) ->
-    case erlrc_transition:perform(Action) of
-        {ok, _} -> State;
-        {error, Why} -> unable(Why, State)
-    end.
+carry_out([], _Stopped, #{started := Started, failed := []}) ->
+    booted(lists:reverse(Started));
+carry_out([], _Stopped, #{started := Started, failed := Failed}) ->
+    failed({start_failed, lists:reverse(Failed)}, Started).
 
-start(App, #{started := Started, stopped := Stopped} = State) ->
+start(App, Actions, Stopped, #{started := Started} = State) ->
     case erlrc_transition:perform({start, App}) of
         {ok, _} ->
-            State#{started := [App | Started]};
-        {error, Why} ->
-            %% What ran and was to run inside App runs itself again.
-            Inside = [Undo || {Part, Undo} <- Stopped, lists:member(Part, erlrc_node:parts(App))],
-            _ = erlrc_transition:undo(Inside),
-            unable(Why, State)
+            carry_out(Actions, Stopped, State#{started := [App | Started]});
+        {error, {start_failed, App, Why}} ->
+            %% What ran and was to run inside App runs itself again, and is what others need.
+            Parts = erlrc_node:parts(App) -- [App],
+            _ = erlrc_transition:undo([Undo || {Part, Undo} <- Stopped, lists:member(Part, Parts)]),
+            ok = erlrc_specification:release(App, Parts),
+            unable(App, Why, State)
     end.
 
-unable(Why, #{failed := Failed} = State) ->
-    State#{failed := Failed ++ [Why]}.
+unable(App, Why, #{on_failure := stop, started := Started}) ->
+    failed({start_failed, App, Why}, Started);
+unable(App, Why, #{on_failure := continue, failed := Failed} = State) ->
+    run(State#{failed := [{App, Why} | Failed]}).
 
 %% What App, or an application that it includes, needs and what failed to start.
 missing(_App, []) ->
     [];
 missing(App, Failed) ->
-    [Needed || Needed <- erlrc_node:needed(App), {_, Failure, _} <- Failed, Failure =:= Needed].
+    [Needed || Needed <- erlrc_node:needed(App), lists:keymember(Needed, 1, Failed)].
 
 booted([]) ->
     ok;

@@ -6,8 +6,8 @@
 -module(erlrc_node).
 
 -export([facts/0, root/0, apps_dir/0, run_dir/0, stash_dir/0]).
--export([load/1, unload/1, reload/3, start/1, start/2, stop/1, running/0, restart_type/1, vsn/1, status/1]).
--export([masters/0, ending/2, parts/1, needed/1]).
+-export([load/1, unload/1, reload/3, start/1, start/2, stop/1, running/0, is_running/1, restart_type/1, vsn/1, status/1]).
+-export([masters/0, master/1, ending/2, parts/1, needed/1]).
 -export([mark_stopped/1, clear_stopped/1, is_stopped/1]).
 -export([load_modules/1, load_modules/0, modules/1, purge/1, retire/1]).
 -export_type([facts/0]).
@@ -127,6 +127,11 @@ stop(App) ->
 running() ->
     [App || {App, _, _} <- application:which_applications(infinity)].
 
+%% @doc Whether an application runs itself.
+-spec is_running(atom()) -> boolean().
+is_running(App) ->
+    application_controller:is_running(App).
+
 %% @doc How a running application was started.
 -spec restart_type(atom()) -> application:restart_type().
 restart_type(App) ->
@@ -136,6 +141,11 @@ restart_type(App) ->
 -spec masters() -> [{atom(), pid()}].
 masters() ->
     [{App, Master} || {App, Master} <- info(running), is_pid(Master)].
+
+%% @doc The application master of one application; one without a callback module has none.
+-spec master(atom()) -> pid() | undefined.
+master(App) ->
+    application_controller:get_master(App).
 
 %% @doc How an application ended whose application master is dead. One that was stopped is not among
 %% the started any more; one that died is, it only does not run. As long as it is among the running

@@ -3,7 +3,7 @@
 %% The table `erlrc_table' holds `{{original, App}, Applications}', what the key was before.
 -module(erlrc_specification).
 
--export([applications/1, original/1, rewrite/2, restore/3, forget/1]).
+-export([applications/1, original/1, rewrite/2, restore/3, release/2, forget/1]).
 
 %% @doc The key `applications' as it is now.
 -spec applications(atom()) -> [atom()].
@@ -50,6 +50,29 @@ restore(App, Applications, Original) ->
     case rewrite(App, Applications) of
         ok -> restore_original(App, Original);
         {error, _} = Error -> Error
+    end.
+
+%% @doc An application does not run after all: who needs parts of it needs those themselves again.
+-spec release(atom(), Parts :: [atom()]) -> ok.
+release(Includer, Parts) ->
+    _ = [
+        rewrite(App, released(Includer, Parts, Original, applications(App)))
+     || {{original, App}, Original} <- ets:tab2list(erlrc_table)
+    ],
+    ok.
+
+released(Includer, Parts, Original, Now) ->
+    Back = [Needed || Needed <- Original, lists:member(Needed, Parts)],
+    case lists:member(Includer, Now) andalso Back of
+        [_ | _] -> as_before(Original, (Now -- ([Includer] -- Original)) ++ Back);
+        _ -> Now
+    end.
+
+%% In the order of the specification, where nothing else was rewritten.
+as_before(Original, Applications) ->
+    case lists:sort(Original) =:= lists:sort(Applications) of
+        true -> Original;
+        false -> Applications
     end.
 
 restore_original(App, undefined) ->

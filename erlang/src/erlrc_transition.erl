@@ -86,12 +86,12 @@ perform({unload, App}) ->
         end,
     answer(erlrc_node:unload(App), Undo, {unload_failed, App});
 perform({start, App}) ->
-    case lists:member(App, erlrc_node:running()) of
+    case erlrc_node:is_running(App) of
         true -> {ok, nothing};
-        false -> started(start(App, not_loaded(erlrc_node:modules(App))))
+        false -> watched(App, start(App, not_loaded(erlrc_node:modules(App))))
     end;
 perform({stop, App}) ->
-    case lists:member(App, erlrc_node:running()) of
+    case erlrc_node:is_running(App) of
         true ->
             Undo = {restart, App, erlrc_node:restart_type(App)},
             answer(erlrc_node:stop(App), Undo, {stop_failed, App});
@@ -117,14 +117,14 @@ undo_one({unload, App, Modules}) ->
 undo_one({stop, App}) ->
     erlrc_node:stop(App);
 undo_one({restart, App, Type}) ->
-    started(erlrc_node:start(App, Type));
+    watched(App, erlrc_node:start(App, Type));
 undo_one({reload, App, Spec, Env}) ->
     erlrc_node:reload(App, Spec, Env);
 undo_one({specify, App, Applications, Original}) ->
     erlrc_specification:restore(App, Applications, Original).
 
-started(Result) ->
-    ok = erlrc_watch:refresh(),
+watched(App, Result) ->
+    ok = erlrc_watch:watch(App),
     Result.
 
 start(App, Fresh) ->

@@ -5,7 +5,7 @@
 -module(erlrc_watch).
 -behaviour(gen_server).
 
--export([start_link/0, refresh/0]).
+-export([start_link/0, refresh/0, watch/1]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, code_change/3]).
 
 -include_lib("kernel/include/logger.hrl").
@@ -28,6 +28,11 @@ start_link() ->
 refresh() ->
     gen_server:cast(?MODULE, refresh).
 
+%% @doc Watches one application that was just started.
+-spec watch(atom()) -> ok.
+watch(App) ->
+    gen_server:cast(?MODULE, {watch, App}).
+
 %% @private
 -spec init([]) -> {ok, map()}.
 init([]) ->
@@ -42,6 +47,8 @@ handle_call(_Request, _From, State) ->
 -spec handle_cast(term(), map()) -> {noreply, map()}.
 handle_cast(refresh, State) ->
     {noreply, watch_all(State)};
+handle_cast({watch, App}, State) ->
+    {noreply, watch(App, erlrc_node:master(App), State)};
 handle_cast(_Request, State) ->
     {noreply, State}.
 
@@ -68,13 +75,15 @@ code_change(_Vsn, State, _Extra) ->
 
 %% State: application master => {application, monitor}.
 watch_all(State) ->
-    maps:merge(
-        maps:from_list([
-            {Master, {App, monitor(process, Master)}}
-         || {App, Master} <- erlrc_node:masters(), not is_map_key(Master, State)
-        ]),
-        State
-    ).
+    Watch = fun({App, Master}, Watched) -> watch(App, Master, Watched) end,
+    lists:foldl(Watch, State, erlrc_node:masters()).
+
+watch(_App, undefined, State) ->
+    State;
+watch(_App, Master, State) when is_map_key(Master, State) ->
+    State;
+watch(App, Master, State) ->
+    State#{Master => {App, monitor(process, Master)}}.
 
 ended(App, Master, Reason) ->
     case erlrc_node:ending(App, Master) of

@@ -1,0 +1,167 @@
+%% @doc Included applications on a real node: whatever is asked for in whichever order, the invariants
+%% hold and application_controller agrees with the plan.
+-module(inclusion_SUITE).
+
+-include_lib("stdlib/include/assert.hrl").
+
+-import(boot_support, [
+    install/3, failing/3, enlist/2, ebin/2, node_of/1, node_of/2, finish/2, call/4, boot/1, started/1,
+    invariants/1, capture_log/1, logged/2
+]).
+
+-export([all/0, init_per_testcase/2, end_per_testcase/2]).
+-export([
+    running_application_is_taken_in/1,
+    failed_includer_gives_back_what_it_took_in/1,
+    stopped_includer_gives_back_what_it_took_in/1,
+    random_sequences_keep_the_invariants/1
+]).
+
+-define(ROUNDS, 40).
+-define(APPLICATIONS, 8).
+-define(OPERATIONS, 12).
+
+-spec all() -> [atom()].
+all() ->
+    [Case || {Case, 1} <- ?MODULE:module_info(exports), Case =/= module_info].
+
+-spec init_per_testcase(atom(), list()) -> list().
+init_per_testcase(Case, Config) ->
+    boot_support:directories(Case, Config).
+
+-spec end_per_testcase(atom(), list()) -> ok.
+end_per_testcase(_Case, _Config) ->
+    ok.
+
+%% foo runs, baz needs it; then bar, which includes foo, is installed and the node booted again.
+-spec running_application_is_taken_in(list()) -> ok.
+running_application_is_taken_in(Config) ->
+    Peer = foo_and_baz(Config),
+    install(Config, bar, [{included_applications, [foo]}]),
+    enlist(Config, [bar]),
+    true = call(Peer, code, add_pathz, [ebin(Config, "bar-1.0")]),
+    ?assertEqual(ok, boot(Peer)),
+    %% baz was not disturbed.
+    ?assertEqual([baz, bar], started(Peer)),
+    ?assertEqual([bar, kernel, stdlib], applications(Peer, baz)),
+    finish(Config, Peer).
+
+-spec failed_includer_gives_back_what_it_took_in(list()) -> ok.
+failed_includer_gives_back_what_it_took_in(Config) ->
+    Peer = foo_and_baz(Config),
+    failing(Config, bar, [{included_applications, [foo]}]),
+    enlist(Config, [bar]),
+    true = call(Peer, code, add_pathz, [ebin(Config, "bar-1.0")]),
+    ?assertMatch({error, {start_failed, bar, _}}, boot(Peer)),
+    ?assertEqual([baz, foo], started(Peer)),
+    ?assertEqual([foo, kernel, stdlib], applications(Peer, baz)),
+    finish(Config, Peer).
+
+-spec stopped_includer_gives_back_what_it_took_in(list()) -> ok.
+stopped_includer_gives_back_what_it_took_in(Config) ->
+    install(Config, bar, [{included_applications, [foo]}]),
+    enlist(Config, [bar]),
+    install(Config, foo, []),
+    install(Config, baz, [{applications, [kernel, stdlib, foo]}]),
+    enlist(Config, [foo]),
+    Peer = node_of(Config),
+    ?assertEqual(ok, boot(Peer)),
+    ?assertEqual([bar], started(Peer)),
+    ?assertEqual(stopped_included_started, call(Peer, erlrcdynamic, stop, [bar, "1.0"])),
+    ?assertEqual([foo], started(Peer)),
+    Dir = filename:dirname(ebin(Config, "bar-1.0")),
+    ?assertEqual(started_included_stopped, call(Peer, erlrcdynamic, start, [bar, "1.0", Dir])),
+    ?assertEqual([bar], started(Peer)),
+    finish(Config, Peer).
+
+foo_and_baz(Config) ->
+    install(Config, foo, []),
+    install(Config, baz, [{applications, [kernel, stdlib, foo]}]),
+    enlist(Config, [baz, foo]),
+    Peer = node_of(Config),
+    ?assertEqual(ok, boot(Peer)),
+    ?assertEqual([foo, baz], started(Peer)),
+    Peer.
+
+applications(Peer, App) ->
+    {ok, Applications} = call(Peer, application, get_key, [App, applications]),
+    lists:sort(Applications).
+
+%%% Random graphs, random sequences
+
+-spec random_sequences_keep_the_invariants(list()) -> ok.
+random_sequences_keep_the_invariants(Config) ->
+    Seed = rand:export_seed_s(rand:seed(exsss)),
+    ct:pal("seed ~w", [Seed]),
+    Peer = node_of(Config, #{path => []}),
+    Booted = [round(Config, Peer, Round) || Round <- lists:seq(1, ?ROUNDS)],
+    %% Circles are refused; most graphs have none.
+    ?assert(length([ok || ok <- Booted]) > ?ROUNDS div 3),
+    ok = fixture:stop_node(Peer).
+
+%% Libraries only: nothing has to be compiled.
+round(Config, Peer, Round) ->
+    Apps = [name(Round, N) || N <- lists:seq(1, ?APPLICATIONS)],
+    Dir = filename:join(proplists:get_value(dir, Config), integer_to_list(Round)),
+    Dirs = maps:from_list(graph(Dir, Apps)),
+    Root = fixture:root(Dir),
+    Registered = [App || App <- Apps, rand:uniform(3) > 1],
+    [ok = fixture:register(Root, App) || App <- Registered],
+    true = call(Peer, os, putenv, ["ERLRC_ROOT", Root]),
+    [true = call(Peer, code, add_pathz, [filename:join(D, "ebin")]) || D <- maps:values(Dirs)],
+    Result = boot(Peer),
+    checked(Peer, Result, []),
+    Result =:= ok andalso ?assertEqual([], Registered -- counted(Peer)),
+    [operation(Peer, Apps, Dirs) || _ <- lists:seq(1, ?OPERATIONS)],
+    [ok = call(Peer, application, stop, [App]) || App <- lists:reverse(started(Peer))],
+    case Result of
+        ok -> ok;
+        {error, {Tag, _, _}} when Tag =:= circular_dependency -> Tag
+    end.
+
+operation(Peer, Apps, Dirs) ->
+    App = lists:nth(rand:uniform(length(Apps)), Apps),
+    Before = started(Peer),
+    Result =
+        case rand:uniform(5) of
+            1 -> boot(Peer);
+            2 -> call(Peer, erlrcdynamic, stop, [App, "1.0"]);
+            3 -> call(Peer, erlrcdynamic, stop, [App, "1.0"]);
+            _ -> call(Peer, erlrcdynamic, start, [App, "1.0", map_get(App, Dirs)])
+        end,
+    checked(Peer, Result, Before).
+
+%% After every answer the invariants hold, after an error nothing has changed.
+checked(Peer, Result, Before) ->
+    invariants(Peer),
+    case Result of
+        {error, Reason} -> ?assertEqual({Reason, Before}, {Reason, started(Peer)});
+        _ -> ok
+    end.
+
+%% What runs, and what is included in it.
+counted(Peer) ->
+    lists:flatmap(fun(App) -> [App | boot_support:parts(Peer, App)] end, started(Peer)).
+
+%% An application needs some of those before it and includes some that nobody else does.
+graph(Dir, Apps) ->
+    {Graph, _, _} = lists:foldl(
+        fun(App, {Acc, Earlier, Free}) ->
+            Included = some(4, Free),
+            Needed = some(3, Earlier -- Included),
+            Keys = [
+                {applications, [kernel, stdlib | Needed]}, {included_applications, Included}
+            ],
+            AppDir = fixture:application(filename:join(Dir, "lib"), App, "1.0", #{app => Keys}),
+            {[{App, AppDir} | Acc], [App | Earlier], [App | Free -- Included]}
+        end,
+        {[], [], []},
+        Apps
+    ),
+    Graph.
+
+some(OneIn, List) ->
+    [Element || Element <- List, rand:uniform(OneIn) =:= 1].
+
+name(Round, N) ->
+    list_to_atom("r" ++ integer_to_list(Round) ++ "_" ++ integer_to_list(N)).
