@@ -9,7 +9,7 @@
 -behaviour(gen_server).
 
 -export([run/3, run/4, status/0, warn/1, warnings/0]).
--export([perform/1, crashed/1]).
+-export([enter/0, crashed/1]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, code_change/3]).
 
 -include_lib("kernel/include/logger.hrl").
@@ -56,12 +56,11 @@ warned() ->
         Warnings -> Warnings
     end.
 
-%% @private
--spec perform({module(), atom(), [term()]}) -> no_return().
-perform({Module, Function, Arguments}) ->
+%% @private The process of an operation begins here.
+-spec enter() -> ok.
+enter() ->
     put(?MODULE, running),
-    leave_group(),
-    exit({?MODULE, apply(Module, Function, Arguments)}).
+    leave_group().
 
 %% @private
 -spec crashed(term()) -> {error, {crashed, term()}}.
@@ -120,7 +119,7 @@ ensure_server() ->
 next(#{current := none, waiting := Waiting} = State) ->
     case queue:out(Waiting) of
         {{value, {Operation, Crashed, From}}, Rest} ->
-            {_Pid, Ref} = spawn_monitor(?MODULE, perform, [Operation]),
+            {_Pid, Ref} = perform(Operation),
             Since = erlang:system_time(millisecond),
             Current = #{ref => Ref, from => From, operation => Operation, crashed => Crashed, since => Since},
             State#{current := Current, waiting := Rest};
@@ -129,6 +128,16 @@ next(#{current := none, waiting := Waiting} = State) ->
     end;
 next(State) ->
     State.
+
+%% Evaluated, so that no frame of this module lies under an operation that replaces it, and puts it back.
+perform({Module, Function, Arguments}) ->
+    {ok, Tokens, _} = erl_scan:string(
+        "erlrc_operations:enter(), exit({erlrc_operations, apply(Module, Function, Arguments)})."
+    ),
+    {ok, Expressions} = erl_parse:parse_exprs(Tokens),
+    Values = [{'Module', Module}, {'Function', Function}, {'Arguments', Arguments}],
+    Bind = fun({Name, Value}, Bindings) -> erl_eval:add_binding(Name, Value, Bindings) end,
+    spawn_monitor(erl_eval, exprs, [Expressions, lists:foldl(Bind, erl_eval:new_bindings(), Values)]).
 
 %% An erlrc that was unloaded leaves no process behind.
 idle(#{current := none} = State) ->

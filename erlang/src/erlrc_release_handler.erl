@@ -12,6 +12,8 @@
 -export([run/3, note/2, note_suspended/1]).
 
 -define(TIMEOUT, 60000).
+%% What stands on the stack of an operation: old code that runs cannot be put back.
+-define(OWN, [?MODULE, erlrc_snapshot, erlrc_code_path, erlrc_upgrade, erlrc_reload, erlrc_transition, erlrc_hook]).
 
 %% @doc Runs the script.
 -spec evaluate(erlrc_evaluator:script()) -> erlrc_evaluator:result().
@@ -24,7 +26,7 @@ maybe_evaluate(false, Script) ->
     case translate(Script) of
         {ok, Steps} ->
             case check(Steps, Script) of
-                ok -> guard(Steps, Script);
+                ok -> guard(own_last(Steps), Script);
                 {error, _} = Error -> Error
             end;
         {error, _} = Error ->
@@ -107,6 +109,14 @@ first_error([Check | Checks]) ->
         ok -> first_error(Checks);
         Error -> Error
     end.
+
+%% The modules that do all this are loaded when nothing can fail any more.
+own_last(Steps) ->
+    {Own, Others} = lists:partition(fun is_own/1, Steps),
+    Others ++ Own.
+
+is_own({load, {Module, _, _}}) -> lists:member(Module, ?OWN);
+is_own(_) -> false.
 
 guard(Steps, #{options := Options} = Script) ->
     Snapshot = erlrc_snapshot:take(touched(Steps), Script),
