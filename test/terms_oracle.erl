@@ -1,6 +1,7 @@
 %% @doc What file:consult/1 says about files, for terms_oracle.rs to compare with.
 %%
-%% Writes one record for each file: its path and what is in it, in the external format, each after its
+%% A file may have one beside it, of the same name and `.etf`, with a term in the external format, which
+%% is then the first of its terms. Writes one record for each file: its path and what is in it, in the external format, each after its
 %% length.
 -module(terms_oracle).
 
@@ -29,7 +30,7 @@ record(Device, File) ->
     %% The scanner of OTP 28 and later crashes on some floats.
     Result =
         try file:consult(File) of
-            {ok, Terms} -> {ok, Terms};
+            {ok, Terms} -> {ok, external(File) ++ Terms};
             {error, _} -> error
         catch
             _:_ -> error
@@ -37,3 +38,9 @@ record(Device, File) ->
     Path = unicode:characters_to_binary(File),
     Term = term_to_binary(Result),
     ok = file:write(Device, [<<(byte_size(Path)):32>>, Path, <<(byte_size(Term)):32>>, Term]).
+
+external(File) ->
+    case file:read_file(File ++ ".etf") of
+        {ok, Binary} -> [binary_to_term(Binary)];
+        {error, enoent} -> []
+    end.

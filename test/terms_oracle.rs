@@ -94,7 +94,7 @@ fn every_file_of_otp_reads_as_file_consult_reads_it() {
 }
 
 #[test]
-fn what_is_printed_is_read_back_by_file_consult() {
+fn what_is_printed_or_encoded_is_read_back_by_otp() {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[25; 32]);
     let mut runner = TestRunner::new_with_rng(config(1), rng);
     let terms: Vec<Term> = (0..3000)
@@ -111,11 +111,12 @@ fn what_is_printed_is_read_back_by_file_consult() {
         })
         .collect();
     let dir = tempfile::tempdir().unwrap();
-    for ((_, found), term) in consult(Some(&written(dir.path(), &texts)))
-        .into_iter()
-        .zip(terms)
-    {
-        assert_eq!(found, Some(vec![term.clone(), term]));
+    let files = written(dir.path(), &texts);
+    for (file, term) in files.iter().zip(&terms) {
+        std::fs::write(file.with_extension("etf"), external::encode(term)).unwrap();
+    }
+    for ((_, found), term) in consult(Some(&files)).into_iter().zip(terms) {
+        assert_eq!(found, Some(vec![term.clone(), term.clone(), term]));
     }
 }
 

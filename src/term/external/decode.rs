@@ -1,18 +1,16 @@
 //! Terms out of the external format, without recursion and without taking a length on faith.
 
-use super::{ExternalError, Opaque, tag};
+use super::{ExternalError, Opaque, compressed, leaf, tag};
 use crate::term::{Atom, Limits, Term};
-use num_bigint::{BigInt, Sign};
 use std::collections::HashSet;
-use std::io::Read as _;
 
-type Step<T> = Result<T, ExternalError>;
+pub(super) type Step<T> = Result<T, ExternalError>;
 
 /// The term that `bytes` start with, and its length.
 pub(super) fn prefix(bytes: &[u8], limits: &Limits) -> Step<(Term, usize)> {
     match bytes {
         [tag::VERSION, tag::COMPRESSED, ..] => {
-            let (plain, length) = decompress(bytes, limits)?;
+            let (plain, length) = compressed::plain(bytes, limits)?;
             match plain_prefix(&plain, limits)? {
                 (term, used) if used == plain.len() => Ok((term, length)),
                 _ => Err(ExternalError::Compression),
@@ -20,26 +18,6 @@ pub(super) fn prefix(bytes: &[u8], limits: &Limits) -> Step<(Term, usize)> {
         }
         [tag::VERSION, ..] => plain_prefix(bytes, limits),
         _ => Err(ExternalError::Version),
-    }
-}
-
-/// The plain form of a compressed term, and how many bytes the compressed one has.
-fn decompress(bytes: &[u8], limits: &Limits) -> Step<(Vec<u8>, usize)> {
-    let header = bytes.get(2..6).and_then(|size| size.try_into().ok());
-    let size = u32::from_be_bytes(header.ok_or(ExternalError::Truncated)?) as usize;
-    if size > limits.size {
-        return Err(ExternalError::TooLong { limit: limits.size });
-    }
-    let mut plain = vec![tag::VERSION];
-    let mut decoder = flate2::bufread::ZlibDecoder::new(bytes.get(6..).unwrap_or_default());
-    // One byte more than there should be shows that there is more, and has the checksum read.
-    match decoder
-        .by_ref()
-        .take(size as u64 + 1)
-        .read_to_end(&mut plain)
-    {
-        Ok(length) if length == size => Ok((plain, 6 + decoder.total_in() as usize)),
-        _ => Err(ExternalError::Compression),
     }
 }
 
@@ -77,16 +55,16 @@ enum Kind {
     Closure(usize),
 }
 
-struct Decoder<'a> {
+pub(super) struct Decoder<'a> {
     bytes: &'a [u8],
     at: usize,
-    limits: &'a Limits,
+    pub(super) limits: &'a Limits,
     open: Vec<Open>,
     stack: Vec<Term>,
     values: usize,
     /// How many atoms there are, the same one twice counting twice.
-    atoms: usize,
-    distinct: Option<HashSet<Atom>>,
+    pub(super) atoms: usize,
+    pub(super) distinct: Option<HashSet<Atom>>,
 }
 
 impl<'a> Decoder<'a> {
@@ -160,7 +138,7 @@ impl<'a> Decoder<'a> {
             tag::INTEGER => Term::from(i64::from(i32::from_be_bytes(self.array()?))),
             tag::SMALL_BIG => self.small().and_then(|length| self.big_integer(length))?,
             tag::LARGE_BIG => self.word().and_then(|length| self.big_integer(length))?,
-            tag::NEW_FLOAT => finite(f64::from_be_bytes(self.array()?))?,
+            tag::NEW_FLOAT => leaf::finite(f64::from_be_bytes(self.array()?))?,
             tag::FLOAT => self.old_float()?,
             tag::ATOM | tag::SMALL_ATOM | tag::ATOM_UTF8 | tag::SMALL_ATOM_UTF8 => {
                 self.atom(tag)?
@@ -247,114 +225,32 @@ impl<'a> Decoder<'a> {
         Ok(Term::Opaque(Opaque::new(&self.bytes[start..self.at])))
     }
 
-    fn big_integer(&mut self, length: usize) -> Step<Term> {
-        if length > self.limits.digits {
-            return Err(ExternalError::TooLargeInteger {
-                limit: self.limits.digits,
-            });
-        }
-        let sign = match self.byte()? {
-            0 => Sign::Plus,
-            1 => Sign::Minus,
-            _ => return Err(ExternalError::Malformed),
-        };
-        Ok(Term::from(BigInt::from_bytes_le(sign, self.take(length)?)))
-    }
-
-    /// A float as text.
-    fn old_float(&mut self) -> Step<Term> {
-        let text = self.take(31)?;
-        let end = text
-            .iter()
-            .position(|byte| *byte == 0)
-            .unwrap_or(text.len());
-        let text = std::str::from_utf8(&text[..end]).map_err(|_| ExternalError::Malformed)?;
-        text.trim()
-            .parse()
-            .map_err(|_| ExternalError::Malformed)
-            .and_then(finite)
-    }
-
-    fn atom(&mut self, tag: u8) -> Step<Term> {
-        let length = match tag {
-            tag::SMALL_ATOM | tag::SMALL_ATOM_UTF8 => self.small()?,
-            _ => usize::from(u16::from_be_bytes(self.array()?)),
-        };
-        let name = self.take(length)?;
-        let atom = match std::str::from_utf8(name) {
-            Ok(name) if name.is_ascii() || matches!(tag, tag::ATOM_UTF8 | tag::SMALL_ATOM_UTF8) => {
-                Atom::new(name)
-            }
-            _ if matches!(tag, tag::ATOM | tag::SMALL_ATOM) => Atom::new(&latin1(name)),
-            _ => None,
-        };
-        let atom = atom.ok_or(ExternalError::Malformed)?;
-        self.atoms += 1;
-        if let Some(distinct) = &mut self.distinct {
-            distinct.insert(atom.clone());
-            if distinct.len() > self.limits.atoms {
-                return Err(ExternalError::TooManyAtoms {
-                    limit: self.limits.atoms,
-                });
-            }
-        }
-        Ok(Term::Atom(atom))
-    }
-
-    fn string(&mut self) -> Step<Term> {
-        let length = usize::from(u16::from_be_bytes(self.array()?));
-        self.take(length).map(|bytes| Term::string(&latin1(bytes)))
-    }
-
-    fn bit_string(&mut self) -> Step<Term> {
-        let length = self.word()?;
-        let used = usize::from(self.byte()?);
-        let bytes = self.take(length)?;
-        match (length, used) {
-            (0, 0) => Ok(Term::binary([])),
-            (1.., 1..=8) => Ok(Term::bit_string(bytes, length * 8 - 8 + used)),
-            _ => Err(ExternalError::Malformed),
-        }
-    }
-
-    fn take(&mut self, length: usize) -> Step<&'a [u8]> {
+    pub(super) fn take(&mut self, length: usize) -> Step<&'a [u8]> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let taken = rest.get(..length).ok_or(ExternalError::Truncated)?;
         self.at += length;
         Ok(taken)
     }
 
-    fn array<const N: usize>(&mut self) -> Step<[u8; N]> {
+    pub(super) fn array<const N: usize>(&mut self) -> Step<[u8; N]> {
         self.take(N)?
             .try_into()
             .map_err(|_| ExternalError::Truncated)
     }
 
-    fn byte(&mut self) -> Step<u8> {
+    pub(super) fn byte(&mut self) -> Step<u8> {
         self.array().map(|[byte]| byte)
     }
 
     /// A number of 8 bits.
-    fn small(&mut self) -> Step<usize> {
+    pub(super) fn small(&mut self) -> Step<usize> {
         self.byte().map(usize::from)
     }
 
     /// A number of 32 bits.
-    fn word(&mut self) -> Step<usize> {
+    pub(super) fn word(&mut self) -> Step<usize> {
         self.array().map(|word| u32::from_be_bytes(word) as usize)
     }
-}
-
-fn finite(float: f64) -> Step<Term> {
-    if float.is_finite() {
-        Ok(Term::Float(float))
-    } else {
-        Err(ExternalError::Malformed)
-    }
-}
-
-fn latin1(bytes: &[u8]) -> String {
-    bytes.iter().copied().map(char::from).collect()
 }
 
 fn map(parts: Vec<Term>) -> Step<Term> {

@@ -6,9 +6,11 @@
 //! length on the wire says, panics at some tags and sizes, takes atoms in Latin-1 for UTF-8, reads
 //! floats of old with half of their digits, and writes `[1,-1]` as `[1,255]`.
 
+mod compressed;
 mod decode;
 mod encode;
 mod error;
+mod leaf;
 mod opaque;
 
 use super::{Limits, Term};
