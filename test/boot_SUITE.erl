@@ -33,6 +33,7 @@
     package_that_is_gone_is_skipped/1,
     installed_package_without_specification_is_an_error/1,
     highest_version_is_taken/1,
+    version_on_the_command_line_is_taken/1,
     metadata_decides_the_version/1,
     failed_start_stops_the_boot/1,
     boot_goes_on_after_a_failed_start_when_told/1,
@@ -353,16 +354,28 @@ installed_package_without_specification_is_an_error(Config) ->
 
 -spec highest_version_is_taken(list()) -> ok.
 highest_version_is_taken(Config) ->
-    install(Config, foo, "1.0~rc1", []),
+    install(Config, foo, "1.0-rc1", []),
     install(Config, foo, "1.0", []),
     enlist(Config, [foo]),
-    %% OTP would take the first on the path.
-    Peer = node_of(Config, #{path => [ebin(Config, "foo-1.0~rc1"), ebin(Config, "foo-1.0")]}),
+    Lib = filename:dirname(filename:dirname(ebin(Config, "foo-1.0"))),
+    Peer = node_of(Config, #{path => [], env => [{"ERL_LIBS", Lib}]}),
+    %% What OTP has taken.
+    ?assertEqual(filename:join(Lib, "foo-1.0-rc1"), call(Peer, code, lib_dir, [foo])),
     capture_log(Peer),
     ?assertEqual(ok, boot(Peer)),
     ?assertMatch([_], logged(Peer, "several versions of foo are installed: .*foo-1.0 is taken")),
     ?assertEqual({ok, "1.0"}, call(Peer, application, get_key, [foo, vsn])),
     ?assertEqual(ebin(Config, "foo-1.0"), filename:dirname(call(Peer, code, which, [foo_sup]))),
+    finish(Config, Peer).
+
+-spec version_on_the_command_line_is_taken(list()) -> ok.
+version_on_the_command_line_is_taken(Config) ->
+    install(Config, foo, "1.0", []),
+    install(Config, foo, "2.0", []),
+    enlist(Config, [foo]),
+    Peer = node_of(Config, #{path => [ebin(Config, "foo-1.0")]}),
+    ?assertEqual(ok, boot(Peer)),
+    ?assertEqual({ok, "1.0"}, call(Peer, application, get_key, [foo, vsn])),
     finish(Config, Peer).
 
 -spec metadata_decides_the_version(list()) -> ok.

@@ -180,7 +180,7 @@ outcomes() ->
         self(), make_ref(), fun() -> ok end, 1 bsl 70, -1, 1.5, a, [], {}, #{}, <<1:3>>, <<255>>, "\0",
         <<"a", 0>>, [$a | b], [16#110000], nest(tuple, 1000, a), binary:copy(<<"/x">>, 100000),
         [{a, b}], {"1", "/nonexistent"}, {"1", {loaded, a, b}}, {start, a, "1", "/nonexistent"}, boot,
-        {application, a, [{vsn, a} | b]}, #{root => a, path => [a | b]}
+        {application, a, [{vsn, a} | b]}, #{root => a, path => [a | b], libs => []}
     ],
     Good = ["/nonexistent", a, {"1", "/nonexistent"}, #{}],
     [
@@ -195,7 +195,7 @@ outcomes() ->
     ].
 
 deep_specification(Depth) ->
-    Facts = #{root => "/nonexistent", apps => "/nonexistent", path => [], loaded => [], original => [],
+    Facts = #{root => "/nonexistent", apps => "/nonexistent", path => [], libs => [], loaded => [], original => [],
         running => [], stopped => []},
     Env = [{Shape, nest(Shape, Depth, a)} || Shape <- [list, improper, tuple, key, value]],
     Specification = {application, deep, [{vsn, "2"}, {env, Env}]},

@@ -1,13 +1,19 @@
 %% @doc The code path as a list whose order matters, and what is loaded against what lies in files.
 -module(erlrc_code_path).
 
--export([absolute/0, use/1, restore/1, member/1, leave/1]).
+-export([absolute/0, libs/0, use/1, restore/1, member/1, leave/1]).
 -export([set/1, replace/4, md5/1, ebin/1]).
 
 %% @doc The code path, every directory absolute.
 -spec absolute() -> [file:filename()].
 absolute() ->
     [filename:absname(Dir) || Dir <- code:get_path()].
+
+%% @doc Where OTP has chosen among the versions of an application itself.
+-spec libs() -> [file:filename()].
+libs() ->
+    Given = string:lexemes(os:getenv("ERL_LIBS", ""), ":"),
+    [code:lib_dir() | [filename:absname(Dir) || Dir <- Given]].
 
 %% @doc Makes sure that these `ebin' directories are where these applications are loaded from: each
 %% takes the place of other directories of its application, else it comes last. Answers the path as

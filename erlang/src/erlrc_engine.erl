@@ -71,6 +71,8 @@
     root := path(),
     apps := path(),
     path := [path()],
+    %% Where OTP has put one of several versions on the path itself.
+    libs := [path()],
     loaded := [{
         App :: atom(),
         vsn(),

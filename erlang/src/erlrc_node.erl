@@ -18,6 +18,7 @@
     root := file:filename(),
     apps := file:filename(),
     path := [file:filename()],
+    libs := [file:filename()],
     %% Application, version, `applications', `included_applications', `optional_applications'.
     loaded := [{atom(), string(), [atom()], [atom()], [atom()]}],
     original := [{atom(), [atom()]}],
@@ -32,6 +33,7 @@ facts() ->
         root => root(),
         apps => apps_dir(),
         path => erlrc_code_path:absolute(),
+        libs => erlrc_code_path:libs(),
         loaded => [loaded(App, Vsn) || {App, _, Vsn} <- application:loaded_applications()],
         original => [{App, Apps} || {{original, App}, Apps} <- ets:tab2list(erlrc_table)],
         running => running(),

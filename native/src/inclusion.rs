@@ -69,10 +69,12 @@ fn answer(directories: &Directories, node: Node, event: Event) -> Result<Term, T
 
 fn directories(facts: &Term) -> Option<Directories> {
     let path = facts.get("path")?.elements()?;
+    let libs = facts.get("libs")?.elements()?;
     Some(Directories {
         root: path_of(facts.get("root")?)?,
         apps: path_of(facts.get("apps")?)?,
         path: path.iter().map(path_of).collect::<Option<_>>()?,
+        libs: libs.iter().map(path_of).collect::<Option<_>>()?,
     })
 }
 

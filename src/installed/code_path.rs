@@ -13,6 +13,8 @@ use std::sync::OnceLock;
 #[derive(Debug)]
 pub struct CodePath<'p> {
     path: &'p [PathBuf],
+    /// Where OTP itself has chosen one of several versions.
+    libs: &'p [PathBuf],
     /// Name of an application -> the first directory that is named after it.
     named: HashMap<&'p str, usize>,
     /// The directories that hold the applications' directories.
@@ -57,7 +59,7 @@ impl Candidate {
 
 impl<'p> CodePath<'p> {
     /// The index of `path`. Nothing is read yet.
-    pub fn new(path: &'p [PathBuf]) -> Self {
+    pub fn new(path: &'p [PathBuf], libs: &'p [PathBuf]) -> Self {
         let mut named = HashMap::with_capacity(path.len());
         let mut libraries: HashMap<&Path, Library> = HashMap::new();
         for (place, ebin) in path.iter().enumerate() {
@@ -72,14 +74,15 @@ impl<'p> CodePath<'p> {
         }
         Self {
             path,
+            libs,
             named,
             libraries,
             listed: OnceLock::new(),
         }
     }
 
-    /// Where `application` is by the name of a directory: that directory, and the other versions
-    /// beside it, which OTP has left out of the code path. The latest first.
+    /// Where `application` is by the name of a directory: that directory, and where OTP has chosen it
+    /// itself the other versions beside it, which it has left out of the code path. The latest first.
     pub fn named(&self, application: &str) -> Vec<Candidate> {
         let Some(ebin) = self
             .named
@@ -92,8 +95,8 @@ impl<'p> CodePath<'p> {
         let Some((library, directory)) = split(ebin) else {
             return vec![first];
         };
-        // A directory without a version was put on the path by hand, and there is none beside it.
-        if directory == application {
+        // A directory without a version, or outside of OTP's own, was put on the path by hand.
+        if directory == application || !self.libs.iter().any(|lib| lib == library) {
             return vec![first];
         }
         let mut versions = self.versions(library, application);

@@ -33,7 +33,7 @@ impl<'d> Locator<'d> {
     /// Finds applications in `directories`.
     pub fn new(directories: &'d Directories) -> Self {
         Self {
-            code_path: CodePath::new(&directories.path),
+            code_path: CodePath::new(&directories.path, &directories.libs),
             applications: directories.applications(),
             apps: &directories.apps,
             overridden: None,

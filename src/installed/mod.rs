@@ -31,6 +31,9 @@ pub struct Directories {
     pub apps: PathBuf,
     /// The code path: directories that hold modules and `.app` files.
     pub path: Vec<PathBuf>,
+    /// Directories of applications' directories, `code:lib_dir()` and those of `ERL_LIBS`: of several
+    /// versions in one of these OTP has put one on the path itself. Anywhere else a person chose.
+    pub libs: Vec<PathBuf>,
 }
 
 impl Directories {

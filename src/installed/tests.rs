@@ -65,6 +65,7 @@ impl Disk {
             root: self.dir.path().join("root"),
             apps: self.dir.path().join("apps"),
             path: self.path.clone(),
+            libs: vec![self.dir.path().join("lib")],
         }
     }
 
@@ -317,6 +318,16 @@ fn metadata_that_cannot_be_used_is_passed_over() {
         .file("apps/a", "{a, 1}.")
         .registered("a", "")
         .boots("a=a-1.0 a metadata_file_error");
+}
+
+#[test]
+fn a_version_that_a_person_put_on_the_path_stays() {
+    Disk::new()
+        .file("mine/a-1.0/ebin/a.app", &specification("a", "1.0", ""))
+        .file("mine/a-2.0/ebin/a.app", &specification("a", "2.0", ""))
+        .on_path("mine/a-1.0/ebin")
+        .registered("a", "")
+        .boots("a=a-1.0 a");
 }
 
 #[test]

@@ -101,6 +101,7 @@ fn plan(arguments: &Arguments, common: &Common) -> Result<BootOrder, Failure> {
         root: common.root.clone(),
         apps: arguments.apps.clone(),
         path,
+        libs: arguments.lib.clone(),
     };
     let survey = installed::survey(&directories, emulator(), Event::Boot)
         .map_err(|error| Failure::new(Status::Failed, error))?;
