@@ -15,6 +15,8 @@
     configuration_of_others_stays/1,
     unknown_old_environment_keeps_all/1,
     put_back_restores/1,
+    running_application_keeps_running/1,
+    no_reader_ever_misses_a_value/1,
     config_change_is_told_the_difference/1,
     config_change_is_not_called_without_difference/1,
     config_change_that_fails_hurts_nobody/1
@@ -31,6 +33,8 @@ all() ->
         configuration_of_others_stays,
         unknown_old_environment_keeps_all,
         put_back_restores,
+        running_application_keeps_running,
+        no_reader_ever_misses_a_value,
         config_change_is_told_the_difference,
         config_change_is_not_called_without_difference,
         config_change_that_fails_hurts_nobody
@@ -128,6 +132,37 @@ put_back_restores(Config) ->
 
 without_env({ok, Keys}) ->
     lists:keydelete(env, 1, Keys).
+
+%% Also for application_controller, which knows how it was started.
+running_application_keeps_running(Config) ->
+    load(Config, [{key, old}]),
+    ok = call(Config, application, start, [conf, transient]),
+    Before = call(Config, application_controller, info, []),
+    change(Config, [{key, old}], [{key, new}]),
+    ?assertEqual({ok, "2"}, call(Config, application, get_key, [conf, vsn])),
+    ?assertEqual([{conf, "d", "2"}], [App || {conf, _, _} = App <- call(Config, application, which_applications, [])]),
+    Kept = [running, started, start_p_false, starting],
+    After = call(Config, application_controller, info, []),
+    ?assertEqual([lists:keyfind(Key, 1, Before) || Key <- Kept], [lists:keyfind(Key, 1, After) || Key <- Kept]),
+    ok = call(Config, application, stop, [conf]),
+    ok = call(Config, application, unload, [conf]),
+    {error, {not_loaded, _}} = call(Config, application, unload, [erlrc_specification]).
+
+no_reader_ever_misses_a_value(Config) ->
+    Reader =
+        "-module(reader).\n-export([start/0, loop/1, stop/1]).\n"
+        "start() -> [spawn(?MODULE, loop, [0]) || _ <- [1, 2]].\n"
+        "loop(Missed) -> receive {From, stop} -> From ! {self(), Missed} after 0 ->\n"
+        "  case {application:get_env(conf, steady), application:get_key(conf, vsn)} of\n"
+        "    {{ok, _}, {ok, _}} -> loop(Missed); _ -> loop(Missed + 1) end end.\n"
+        "stop(Pids) -> [begin Pid ! {self(), stop}, receive {Pid, Missed} -> Missed end end || Pid <- Pids].\n",
+    Dir = fixture:application(?config(dir, Config), reader, "1", #{modules => [Reader]}),
+    true = call(Config, code, add_patha, [filename:join(Dir, "ebin")]),
+    Env = [{steady, 1} | [{list_to_atom("key" ++ integer_to_list(N)), N} || N <- lists:seq(1, 50)]],
+    load(Config, Env),
+    Readers = call(Config, reader, start, []),
+    [change(Config, Env, Env) || _ <- lists:seq(1, 200)],
+    ?assertEqual([0, 0], call(Config, reader, stop, [Readers])).
 
 config_change_is_told_the_difference(Config) ->
     callback(Config, "config_change(C, N, R) -> persistent_term:put(told, {C, N, R}).\n"),

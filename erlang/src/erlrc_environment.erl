@@ -1,8 +1,8 @@
 %% @doc The specification and the environment of a loaded application when its version changes.
 %%
-%% OTP's own step wipes the environment. Here every key is merged three ways: a value that somebody set (in
-%% sys.config, on the command line, at run time) stays, a key that nobody set follows the default of the new `.app'.
-%% The configuration that application_controller keeps for applications loaded later is left as it is.
+%% OTP's own step wipes the environment, and what application_controller keeps of sys.config for applications loaded
+%% later. Here every key is merged three ways: a value that somebody set (in sys.config, on the command line, at run
+%% time) stays, a key that nobody set follows the default of the new `.app'.
 -module(erlrc_environment).
 
 -export([check/0, change/3, put_back/2, merge/4, difference/2, config_change/4]).
@@ -19,7 +19,7 @@
 -spec check() -> ok | {error, term()}.
 check() ->
     case configuration() of
-        {ok, _} -> ok;
+        {ok, _} -> erlrc_specification:check();
         {error, _} = Error -> Error
     end.
 
@@ -34,7 +34,7 @@ change(App, Old, {application, App, Keys} = Spec) ->
             {ok, Loaded} = application:get_all_key(App),
             Explicit = override(proplists:get_value(App, Configuration, []), command_line(App)),
             After = merge(Before, Old, proplists:get_value(env, Keys, []), Explicit),
-            case write(Spec, After, Configuration) of
+            case write(Spec, Before, After) of
                 ok -> {ok, {{application, App, Loaded}, Before}, difference(Before, After)};
                 {error, _} = Error -> Error
             end;
@@ -45,10 +45,7 @@ change(App, Old, {application, App, Keys} = Spec) ->
 %% @doc Undoes {@link change/3}.
 -spec put_back(atom(), undo()) -> ok | {error, term()}.
 put_back(App, {{application, App, _} = Spec, Env}) ->
-    case configuration() of
-        {ok, Configuration} -> write(Spec, Env, Configuration);
-        {error, _} = Error -> Error
-    end.
+    write(Spec, application:get_all_env(App), Env).
 
 %% @doc The environment under the new version: `Now' is that of the moment, `Old' and `New' are those of the `.app'
 %% files, `Explicit' is what sys.config and command line say.
@@ -109,30 +106,17 @@ call(App, Module, Arguments, Timeout) ->
         end
     end.
 
-%% change_application_data/2 lays configuration and command line over what the specification says, and keeps the
-%% configuration that it is given. So it is given the one without this application first, the true one after.
-write({application, App, Keys}, Env, Configuration) ->
-    Spec = {application, App, lists:keystore(env, 1, Keys, {env, Env})},
-    Without = lists:keydelete(App, 1, Configuration),
-    Result = application_controller:change_application_data([Spec], Without),
-    ok = application_controller:change_application_data([], Configuration),
-    case Result of
-        ok -> over_command_line(App, Env);
-        {error, _} = Error -> Error
+%% Key by key, so that nobody who reads meanwhile misses a value that stays.
+write({application, App, _} = Spec, Before, After) ->
+    case erlrc_specification:replace(Spec) of
+        ok ->
+            {Changed, New, Removed} = difference(Before, After),
+            [ok = application:set_env(App, Key, Value) || {Key, Value} <- Changed ++ New],
+            [ok = application:unset_env(App, Key) || Key <- Removed],
+            ok;
+        {error, _} = Error ->
+            Error
     end.
-
-%% A value that was set at run time goes before the command line.
-over_command_line(App, Env) ->
-    [over(App, Key, lists:keyfind(Key, 1, Env)) || {Key, _} <- command_line(App)],
-    ok.
-
-over(App, Key, {Key, Value}) ->
-    case application:get_env(App, Key) of
-        {ok, Value} -> ok;
-        _ -> application:set_env(App, Key, Value)
-    end;
-over(App, Key, false) ->
-    application:unset_env(App, Key).
 
 %% There is no call for it: it is the last field of the state, on every release from 25 on.
 configuration() ->

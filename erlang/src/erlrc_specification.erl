@@ -1,9 +1,60 @@
-%% @doc The key `applications' of loaded applications, rewritten while inclusion says so.
+%% @doc The specifications of loaded applications: replaced as a whole by that of another version, and the key
+%% `applications' rewritten while inclusion says so.
 %%
 %% The table `erlrc_table' holds `{{original, App}, Applications}', what the key was before.
 -module(erlrc_specification).
 
+-export([check/0, replace/1]).
 -export([applications/1, original/1, rewrite/2, restore/3, release/2, forget/1]).
+
+%% @doc Whether {@link replace/1} knows the application_controller of this OTP: asked before anything is changed.
+-spec check() -> ok | {error, term()}.
+check() ->
+    case entry({application, kernel, [{vsn, "0"}]}, loaded(kernel)) of
+        {ok, _} -> ok;
+        {error, _} = Error -> Error
+    end.
+
+%% @doc Gives a loaded application, running or not, another specification; not the environment, of which no value is
+%% touched. application_controller's own way takes the whole environment away for a moment, and requests that read it
+%% just then would fail. So the entry of its table is replaced, by one that it made itself under another name.
+-spec replace({application, atom(), [{atom(), term()}]}) -> ok | {error, term()}.
+replace({application, App, Keys} = Spec) ->
+    case entry(Spec, loaded(App)) of
+        {ok, Entry} ->
+            true = ets:update_element(ac_tab, {loaded, App}, {2, Entry}),
+            Vsn = proplists:get_value(vsn, Keys, ""),
+            {ok, Vsn} = application:get_key(App, vsn),
+            ok;
+        {error, _} = Error ->
+            Error
+    end.
+
+loaded(App) ->
+    case ets:lookup(ac_tab, {loaded, App}) of
+        [{_, Entry}] -> Entry;
+        [] -> not_loaded
+    end.
+
+entry({application, App, Keys}, Old) ->
+    try application:load({application, ?MODULE, lists:keydelete(env, 1, Keys)}) of
+        ok -> renamed(App, loaded(?MODULE), Old);
+        {error, Why} -> {error, {bad_specification, App, Why}}
+    after
+        application:unload(?MODULE)
+    end.
+
+%% The name stands in the entry and in the record within; what only a running application has is kept.
+renamed(App, New, Old) when
+    element(2, New) =:= ?MODULE, element(2, element(3, New)) =:= ?MODULE,
+    element(2, Old) =:= App, element(2, element(3, Old)) =:= App, tuple_size(New) =:= tuple_size(Old)
+->
+    Data = setelement(2, element(3, New), App),
+    Named = setelement(3, setelement(2, New, App), Data),
+    Pairs = lists:zip(tuple_to_list(Named), tuple_to_list(Old)),
+    {ok, list_to_tuple([case Value of undefined -> Kept; _ -> Value end || {Value, Kept} <- Pairs])};
+renamed(_App, _New, _Old) ->
+    unknown_controller().
 
 %% @doc The key `applications' as it is now.
 -spec applications(atom()) -> [atom()].
