@@ -122,18 +122,18 @@
 %% @doc The terms of a file, as `file:consult/1' returns them.
 -spec consult(path()) -> {ok, [term()]} | {error, reason()}.
 consult(_File) ->
-    not_loaded().
+    erlang:nif_error(not_loaded()).
 
 %% @doc The specification in `Dir/ebin/App.app', with the override that `Root' holds for it.
 -spec application(App :: atom(), Dir :: path(), Root :: path()) ->
     {ok, application_specification()} | {error, reason()}.
 application(_App, _Dir, _Root) ->
-    not_loaded().
+    erlang:nif_error(not_loaded()).
 
 %% @doc What is to be done when `Event' meets `Facts'.
 -spec transition(facts(), event()) -> {ok, transition()} | {error, reason()}.
 transition(_Facts, _Event) ->
-    not_loaded().
+    erlang:nif_error(not_loaded()).
 
 %% @doc The appup from `Old' to `New' and back, generated from the modules of both.
 -spec make_appup(App :: atom(), Old :: version(), New :: version(), options()) ->
@@ -144,35 +144,35 @@ transition(_Facts, _Event) ->
     }}
     | {error, reason()}.
 make_appup(_App, _Old, _New, _Options) ->
-    not_loaded().
+    erlang:nif_error(not_loaded()).
 
 %% @doc The instructions from one version to the other: those of the appup that the newer version
 %% brings, where it covers the pair, otherwise generated ones.
 -spec upgrade_script(App :: atom(), Old :: version(), New :: version(), direction(), options()) ->
     {ok, script()} | {error, reason()}.
 upgrade_script(_App, _Old, _New, _Direction, _Options) ->
-    not_loaded().
+    erlang:nif_error(not_loaded()).
 
 %% @doc The digest, as `beam_lib:md5/1' has it, of every module in a directory.
 -spec module_digests(Dir :: path()) ->
     {ok, [{module(), Md5 :: binary() | {error, reason()}}]} | {error, reason()}.
 module_digests(_Dir) ->
-    not_loaded().
+    erlang:nif_error(not_loaded()).
 
 %% @doc The order of two versions, as dpkg has it.
 -spec compare_vsn(vsn(), vsn()) -> lt | eq | gt.
 compare_vsn(_A, _B) ->
-    not_loaded().
+    erlang:nif_error(not_loaded()).
 
 %% @doc The version of the library: that of the application, unless files of two versions were mixed.
 -spec vsn() -> vsn().
 vsn() ->
-    not_loaded().
+    erlang:nif_error(not_loaded()).
 
 %% @private
 -spec round_trip(term()) -> {ok, term()}.
 round_trip(_Term) ->
-    not_loaded().
+    erlang:nif_error(not_loaded()).
 
 %% Without its library the module loads all the same, for an error that says what is missing is of more
 %% use than `undef'. Only where a working version would be replaced does it refuse to.
@@ -214,6 +214,5 @@ explanation(Loaded) ->
         [?LIBRARY, Why]
     ).
 
--spec not_loaded() -> no_return().
 not_loaded() ->
-    erlang:nif_error({engine_not_loaded, lists:flatten(explanation([]))}).
+    {engine_not_loaded, lists:flatten(explanation([]))}.
