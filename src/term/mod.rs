@@ -1,6 +1,6 @@
 //! Erlang terms as values: the one representation that text, external format and NIF share.
 //!
-//! Must not do I/O. Reading text is [`text`], printing it is [`print`], the external term format
+//! Must not do I/O. Reading text is [`text`], printing it is [`mod@print`], the external term format
 //! is [`external`].
 
 mod access;

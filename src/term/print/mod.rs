@@ -41,7 +41,7 @@ pub fn file(terms: &[Term]) -> String {
     }
 }
 
-/// As [`file`], with a first line that tells editors the encoding.
+/// As [`file()`], with a first line that tells editors the encoding.
 pub fn file_with_coding(terms: &[Term]) -> String {
     format!("{CODING}{}", dotted(terms))
 }
