@@ -23,7 +23,10 @@ start_all() ->
 %% @private
 -spec start(application:start_type(), term()) -> {ok, pid()} | {error, term()}.
 start(_Type, _Arguments) ->
-    erlrc_sup:start_link().
+    case erlrc_sup:start_link() of
+        {ok, _} = Started -> Started;
+        {error, _} = Error -> Error
+    end.
 
 %% @private
 -spec stop(term()) -> ok.

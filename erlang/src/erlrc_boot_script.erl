@@ -37,6 +37,7 @@ main() ->
         _ -> finish(usage)
     end.
 
+-spec finish(ok | {error, error()} | usage) -> no_return().
 finish(ok) ->
     erlang:halt(0);
 finish({error, Reason}) ->
@@ -97,6 +98,7 @@ make_script(Name) ->
         {error, Module, Error} -> failed(Name, Module:format_error(Error))
     end.
 
+-spec failed(file:filename(), unicode:chardata()) -> no_return().
 failed(Name, Text) ->
     throw({?MODULE, {boot_script_failed, Name ++ ".rel", string:trim(Text)}}).
 

@@ -10,10 +10,11 @@
 -export([masters/0, master/1, ending/2, parts/1, needed/1]).
 -export([mark_stopped/1, clear_stopped/1, is_stopped/1]).
 -export([load_modules/1, load_modules/0, modules/1, purge/1, retire/1]).
--export_type([facts/0]).
+-export_type([facts/0, restart_type/0]).
 
 -include_lib("kernel/include/logger.hrl").
 
+-type restart_type() :: permanent | transient | temporary.
 -type facts() :: #{
     root := file:filename(),
     apps := file:filename(),
@@ -71,10 +72,12 @@ stash_dir() ->
     directory("ERLRC_STASH", stash_dir, "/usr/lib/erlrc/stash").
 
 directory(Variable, Key, Default) ->
-    case os:getenv(Variable, "") of
-        "" -> filename:absname(application:get_env(erlrc, Key, Default));
-        Dir -> filename:absname(Dir)
-    end.
+    Dir =
+        case os:getenv(Variable, "") of
+            "" -> application:get_env(erlrc, Key, Default);
+            Value -> Value
+        end,
+    filename:absname(lists:flatten(io_lib:format("~ts", [Dir]))).
 
 %% @doc Loads a specification as it is, without the applications that it includes.
 -spec load({application, atom(), [tuple()]}) -> ok | {error, term()}.
@@ -108,7 +111,7 @@ start(App) ->
     start(App, temporary).
 
 %% @doc Starts an application as it ran before it was stopped.
--spec start(atom(), application:restart_type()) -> ok | {error, term()}.
+-spec start(atom(), restart_type()) -> ok | {error, term()}.
 start(App, Type) ->
     ok = load_modules(App),
     case application:start(App, Type) of
@@ -135,7 +138,7 @@ is_running(App) ->
     application_controller:is_running(App).
 
 %% @doc How a running application was started.
--spec restart_type(atom()) -> application:restart_type().
+-spec restart_type(atom()) -> restart_type().
 restart_type(App) ->
     proplists:get_value(App, info(started), temporary).
 
@@ -257,9 +260,9 @@ load_modules_of(Apps) ->
         {error, Failed} -> report_missing([Error || Error <- Failed, not retried(Error)])
     end.
 
-%% In embedded mode only what the boot script names is loaded by itself.
-retried({Module, embedded}) -> element(1, code:load_file(Module)) =:= module;
-retried(_) -> false.
+%% In embedded mode a module with `-on_load' is loaded on demand only.
+retried({Module, _Why}) ->
+    code:get_mode() =:= embedded andalso element(1, code:load_file(Module)) =:= module.
 
 report_missing([]) ->
     ok;

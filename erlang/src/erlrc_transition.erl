@@ -23,7 +23,7 @@
 -type undo() ::
     {restore_path, [file:filename()]}
     | {reload, atom(), tuple(), [{atom(), term()}]}
-    | {restart, atom(), application:restart_type()}
+    | {restart, atom(), erlrc_node:restart_type()}
     | {unload, atom(), [module()]}
     | {stop, atom()}
     | {specify, atom(), [atom()], {ok, [atom()]} | undefined}
@@ -88,7 +88,7 @@ perform({unload, App}) ->
 perform({start, App}) ->
     case erlrc_node:is_running(App) of
         true -> {ok, nothing};
-        false -> watched(App, start(App, not_loaded(erlrc_node:modules(App))))
+        false -> start(App, not_loaded(erlrc_node:modules(App)))
     end;
 perform({stop, App}) ->
     case erlrc_node:is_running(App) of
@@ -117,18 +117,17 @@ undo_one({unload, App, Modules}) ->
 undo_one({stop, App}) ->
     erlrc_node:stop(App);
 undo_one({restart, App, Type}) ->
-    watched(App, erlrc_node:start(App, Type));
+    Result = erlrc_node:start(App, Type),
+    ok = erlrc_watch:watch(App),
+    Result;
 undo_one({reload, App, Spec, Env}) ->
     erlrc_node:reload(App, Spec, Env);
 undo_one({specify, App, Applications, Original}) ->
     erlrc_specification:restore(App, Applications, Original).
 
-watched(App, Result) ->
-    ok = erlrc_watch:watch(App),
-    Result.
-
 start(App, Fresh) ->
     Result = erlrc_node:start(App),
+    ok = erlrc_watch:watch(App),
     Result =:= ok orelse lists:foreach(fun retire/1, Fresh),
     answer(Result, {stop, App}, {start_failed, App}).
 

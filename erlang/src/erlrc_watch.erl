@@ -110,9 +110,5 @@ on_exit(_, _Terms) -> stay.
 
 halt_node(App, Reason) ->
     ?LOG_ERROR(#{what => application_died, application => App, reason => Reason}, ?REPORT),
-    _ = spawn(fun() ->
-        receive
-        after ?STOP_MILLISECONDS -> erlang:halt(1)
-        end
-    end),
+    {ok, _} = timer:apply_after(?STOP_MILLISECONDS, erlang, halt, [1]),
     init:stop(1).
