@@ -3,6 +3,7 @@
 //! With arguments it prints those tables alone whose name starts with one of them.
 
 mod common;
+mod hook;
 
 use std::cell::RefCell;
 
@@ -25,6 +26,9 @@ fn main() {
     let wanted = |name: &str| arguments.is_empty() || arguments.iter().any(|a| name.starts_with(a));
     if wanted("appup") {
         appup();
+    }
+    if wanted("hook") {
+        hook::table();
     }
 }
 

@@ -130,7 +130,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn dispatch(arguments: Vec<OsString>) -> Status {
-    let matches = match command().try_get_matches_from(arguments) {
+    // What only help shows costs a hook more time than its parsing.
+    let parsed = Cli::command().try_get_matches_from(&arguments);
+    let matches = match parsed.or_else(|_| command().try_get_matches_from(&arguments)) {
         Ok(matches) => matches,
         Err(error) => {
             // Help and version go to standard output and are no errors.

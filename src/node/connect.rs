@@ -53,16 +53,13 @@ pub fn connect(target: &Target, options: &Options) -> Result<Node, NodeError> {
     let mut best = NodeError::Down {
         why: Absence::NoEpmd,
     };
+    let mut tried = Vec::new();
     for place in attempt.places() {
-        let addresses = match place {
-            Place::Address(address) => vec![address],
-            Place::Host(host) => match attempt.resolve(host) {
-                Ok(addresses) => addresses,
-                Err(error) if target.host.is_some() => return Err(error),
-                Err(_) => Vec::new(),
-            },
-        };
-        for address in addresses {
+        for address in attempt.addresses(place, &best)? {
+            if tried.contains(&address) {
+                continue;
+            }
+            tried.push(address);
             match attempt.address(address) {
                 Ok(node) => return Ok(node),
                 Err(error) if rank(&error).is_none() => return Err(error),
@@ -92,6 +89,20 @@ fn rank(error: &NodeError) -> Option<u8> {
     }
 }
 
+fn is_unknown(error: &NodeError) -> bool {
+    matches!(
+        error,
+        NodeError::Down {
+            why: Absence::Unknown
+        }
+    )
+}
+
+/// Whether `host` is what this host calls itself.
+fn is_own(host: &str) -> bool {
+    rustix::system::uname().nodename().to_str() == Ok(host)
+}
+
 enum Place<'a> {
     Address(IpAddr),
     Host(&'a str),
@@ -119,6 +130,20 @@ impl<'a> Attempt<'a> {
             .map(Place::Address)
             .chain(host)
             .collect()
+    }
+
+    /// The addresses of `place` that are worth a try after `best`.
+    fn addresses(&self, place: Place<'_>, best: &NodeError) -> Result<Vec<IpAddr>, NodeError> {
+        match place {
+            // The port mapper of this host has answered already: it is one for both loopbacks.
+            Place::Address(_) if is_unknown(best) => Ok(Vec::new()),
+            Place::Address(address) => Ok(vec![address]),
+            Place::Host(host) if is_unknown(best) && is_own(host) => Ok(Vec::new()),
+            Place::Host(host) => match self.resolve(host) {
+                Err(_) if self.target.host.is_none() => Ok(Vec::new()),
+                resolved => resolved,
+            },
+        }
     }
 
     /// The addresses of `host` that count, looked up within the time that is left.
