@@ -31,11 +31,11 @@ proptest! {
     #[test]
     fn another_codec_reads_what_is_encoded_and_writes_it_the_same(term in term()) {
         let theirs = eetf::Term::decode(external::encode(&term).as_slice()).expect("a term");
-        // It writes [-1] as [255].
-        prop_assume!(!term.to_string().contains('-'));
         let mut again = Vec::new();
         theirs.encode(&mut again).expect("encoded");
-        prop_assert_eq!(external::decode(&again, &Limits::default()), Ok(term));
+        let again = external::decode(&again, &Limits::default());
+        // It writes [-1] as [255].
+        prop_assert!(again.as_ref() == Ok(&term) || term.to_string().contains('-'), "{:?}", again);
     }
 
     #[test]
