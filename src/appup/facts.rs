@@ -1,5 +1,7 @@
 //! What generation is told: the modules of both versions, compared.
 
+use std::sync::Arc;
+
 use crate::term::{Atom, Term};
 
 /// Both versions of an application.
@@ -97,13 +99,14 @@ pub struct NewModule {
     pub on_load: bool,
 }
 
-/// What a module offers to others and what it uses of the application's modules.
+/// What a module offers to others and what it uses of the application's modules. Both sides of a module
+/// share what is the same.
 #[derive(Clone, Debug, Default)]
 pub struct Interface {
     /// The functions that it exports, sorted.
-    pub exports: Vec<Function>,
+    pub exports: Arc<[Function]>,
     /// Its calls; `None` where they are not known, as those of code that is only loaded.
-    pub calls: Option<Vec<Call>>,
+    pub calls: Option<Arc<[Call]>>,
     /// The modules whose name it has as an atom, as positions in [`Facts::modules`].
     pub names: Vec<u32>,
 }
@@ -114,6 +117,21 @@ impl Interface {
         let wanted =
             |function: &Function| (function.name.as_str(), function.arity).cmp(&(name, arity));
         self.exports.binary_search_by(wanted).is_ok()
+    }
+
+    /// The functions that it exports and another does not.
+    pub fn exports_beyond<'a>(
+        &'a self,
+        other: &'a Self,
+    ) -> impl Iterator<Item = &'a Function> + 'a {
+        let exports: &[_] = if Arc::ptr_eq(&self.exports, &other.exports) {
+            &[]
+        } else {
+            &self.exports
+        };
+        exports
+            .iter()
+            .filter(|function| other.exports.binary_search(function).is_err())
     }
 }
 

@@ -399,9 +399,10 @@ impl Changed<'_> {
         reasons.extend(change.attributes.iter().cloned().map(Reason::Attribute));
         reasons.extend(change.is_empty().then_some(Reason::AllModules));
         if !change.old_missing {
-            let (old, new) = (&old.exports, &new.interface.exports);
-            reasons.extend(without(new, old).map(Reason::ExportAdded));
-            reasons.extend(without(old, new).map(Reason::ExportRemoved));
+            let added = new.interface.exports_beyond(old).take(TOLD);
+            let removed = old.exports_beyond(&new.interface).take(TOLD);
+            reasons.extend(added.cloned().map(Reason::ExportAdded));
+            reasons.extend(removed.cloned().map(Reason::ExportRemoved));
         }
         match &self.kind {
             Kind::Supervisor(reason) => reasons.push(reason.clone()),
@@ -421,13 +422,6 @@ impl Changed<'_> {
 
 /// How many functions that come or go are told of one module.
 const TOLD: usize = 16;
-
-fn without<'f>(all: &'f [Function], other: &'f [Function]) -> impl Iterator<Item = Function> + 'f {
-    all.iter()
-        .filter(|function| other.binary_search(function).is_err())
-        .take(TOLD)
-        .cloned()
-}
 
 impl Replacement<'_, '_> {
     fn step(&self) -> Step {

@@ -166,7 +166,7 @@ impl<'a> Plan<'a> {
             let called: HashSet<_> = interface
                 .calls
                 .iter()
-                .flatten()
+                .flat_map(|calls| calls.iter())
                 .map(|call| call.module)
                 .collect();
             for position in &interface.names {
@@ -183,16 +183,9 @@ impl<'a> Plan<'a> {
     // A module that only loses functions is safe after, not before, those that may still call them.
     fn named(&self, named: usize, by: usize) -> (usize, usize) {
         let ChangedModule { old, new, .. } = self.items[named].changed;
-        let gains = new
-            .interface
-            .exports
-            .iter()
-            .any(|function| !has(old, function));
-        let loses = old
-            .exports
-            .iter()
-            .any(|function| !has(&new.interface, function));
-        if loses && !gains {
+        let gains = || new.interface.exports_beyond(old).next().is_some();
+        let loses = old.exports_beyond(&new.interface).next().is_some();
+        if loses && !gains() {
             (by, named)
         } else {
             (named, by)

@@ -6,6 +6,9 @@ use super::chunks::number;
 /// `beam_opcodes:opname(149)`.
 const ON_LOAD: u8 = 149;
 
+/// How many bytes are looked at together.
+const BLOCK: usize = 64;
+
 /// `beam_opcodes:opname(1)`.
 const LABEL: u8 = 1;
 
@@ -42,14 +45,21 @@ fn may_have_on_load(code: &[u8]) -> bool {
         [.., LABEL, length, _, _] => length == 0b0001_1000,
         _ => false,
     };
-    let mut from = 0;
-    while let Some(found) = code[from..].iter().position(|&byte| byte == ON_LOAD) {
-        if follows_label(from + found) {
-            return true;
-        }
-        from += found + 1;
-    }
-    false
+    // Blocks without the byte, most of them, are passed over many bytes at a time.
+    let blocks = (0..).step_by(BLOCK).zip(code.chunks(BLOCK));
+    let here = blocks.filter(|(_, block)| {
+        block
+            .iter()
+            .fold(false, |any, &byte| any | (byte == ON_LOAD))
+    });
+    here.into_iter().any(|(start, block)| {
+        let at = block
+            .iter()
+            .enumerate()
+            .filter(|(_, byte)| **byte == ON_LOAD);
+        at.into_iter()
+            .any(|(offset, _)| follows_label(start + offset))
+    })
 }
 
 fn find_on_load(mut code: &[u8]) -> bool {

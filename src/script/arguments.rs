@@ -79,7 +79,7 @@ fn loaded(term: &Term) -> Option<LoadedModule> {
     Some(LoadedModule {
         name: name.as_atom()?.clone(),
         md5: md5.as_binary()?.try_into().ok()?,
-        exports,
+        exports: exports.into(),
         attributes: attributes
             .elements()?
             .iter()

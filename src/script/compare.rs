@@ -9,8 +9,10 @@ use std::path::{Path, PathBuf};
 use super::interface::{self, LoadedModule};
 use super::names::Names;
 use crate::appup::Warning;
-use crate::appup::facts::{Change, ChangedModule, ModuleState, NewModule};
-use crate::beam::{BeamError, BeamFileError, Chunk, Chunks, Module, Reader, compare_code};
+use crate::appup::facts::{Change, ChangedModule, Interface, ModuleState, NewModule};
+use crate::beam::{
+    BeamError, BeamFileError, Chunk, Chunks, Module, Reader, compare_code, module_md5,
+};
 use crate::term::{Atom, Term};
 
 /// Where the modules of a version are.
@@ -71,7 +73,7 @@ pub struct Found {
 
 /// A module as one side has it.
 enum Content<'b> {
-    File(Module<'b>),
+    File(Chunks<'b>),
     Loaded(&'b LoadedModule),
 }
 
@@ -138,18 +140,36 @@ impl<'a> Comparer<'a> {
         if change.is_empty() && !self.sides.reload {
             return Ok(ModuleState::Unchanged);
         }
+        let facts = self.facts(&new, name)?;
         let old = match &old {
-            Some(Content::File(module)) => interface::old_interface(module, &self.sides.names)
-                .map_err(|error| self.error(name, Of::Old, error))?,
-            Some(Content::Loaded(module)) => module.interface(),
-            None => Default::default(),
+            Some(old) => self.old_facts(old, &new, &facts.interface, name)?,
+            None => Interface::default(),
         };
-        let new = self.facts(&new, name)?;
         Ok(ModuleState::Changed(Box::new(ChangedModule {
             change,
             old,
-            new,
+            new: facts,
         })))
+    }
+
+    fn old_facts(
+        &self,
+        old: &Content<'_>,
+        new: &Content<'_>,
+        facts: &Interface,
+        name: &Atom,
+    ) -> Result<Interface, BeamFileError> {
+        let chunks = match old {
+            Content::File(chunks) => chunks,
+            Content::Loaded(module) => return Ok(module.interface()),
+        };
+        let same = |chunk| match new {
+            Content::File(new) => chunks.get(chunk) == new.get(chunk),
+            Content::Loaded(_) => false,
+        };
+        // Where the atoms are the same, so is the name, which has been looked at.
+        interface::old_interface(|| named(*chunks, name), &self.sides.names, facts, same)
+            .map_err(|error| self.error(name, Of::Old, error))
     }
 
     fn later(
@@ -172,7 +192,9 @@ impl<'a> Comparer<'a> {
         warnings: &mut Vec<Warning>,
     ) -> Result<ModuleState, BeamFileError> {
         if self.read_old(name)? {
-            self.content(name, Of::Old)?;
+            if let Content::File(chunks) = self.content(name, Of::Old)? {
+                named(chunks, name).map_err(|error| self.error(name, Of::Old, error))?;
+            }
             return Ok(ModuleState::Removed);
         }
         warnings.push(missing(self.sides.earlier, name));
@@ -191,7 +213,8 @@ impl<'a> Comparer<'a> {
 
     fn facts(&self, new: &Content<'_>, name: &Atom) -> Result<NewModule, BeamFileError> {
         match new {
-            Content::File(module) => interface::new_module(module, &self.sides.names)
+            Content::File(chunks) => named(*chunks, name)
+                .and_then(|module| interface::new_module(&module, &self.sides.names))
                 .map_err(|error| self.error(name, Of::New, error)),
             Content::Loaded(module) => Ok(module.new_module()),
         }
@@ -215,8 +238,8 @@ impl<'a> Comparer<'a> {
         {
             return Ok(Content::Loaded(module));
         }
-        let module = Chunks::parse(reader.bytes()).and_then(|chunks| named(chunks, name));
-        module
+        let chunks = Chunks::parse(reader.bytes());
+        chunks
             .map(Content::File)
             .map_err(|error| self.error(name, side, error))
     }
@@ -300,9 +323,7 @@ fn missing(vsn: &str, module: &Atom) -> Warning {
 
 fn change(old: &Content<'_>, new: &Content<'_>) -> Result<Change, BeamError> {
     let code = match (old, new) {
-        (Content::File(old), Content::File(new)) => {
-            !compare_code(old.chunks(), new.chunks()).is_empty()
-        }
+        (Content::File(old), Content::File(new)) => !compare_code(old, new).is_empty(),
         (old, new) => md5(old)? != md5(new)?,
     };
     Ok(Change {
@@ -314,7 +335,7 @@ fn change(old: &Content<'_>, new: &Content<'_>) -> Result<Change, BeamError> {
 
 fn md5(content: &Content<'_>) -> Result<[u8; 16], BeamError> {
     match content {
-        Content::File(module) => module.md5(),
+        Content::File(chunks) => module_md5(chunks),
         Content::Loaded(module) => Ok(module.md5),
     }
 }
@@ -322,7 +343,7 @@ fn md5(content: &Content<'_>) -> Result<[u8; 16], BeamError> {
 // Where one side is stripped there is nothing to compare.
 fn changed_attributes(old: &Content<'_>, new: &Content<'_>) -> Result<Vec<Atom>, BeamError> {
     if let (Content::File(old), Content::File(new)) = (old, new)
-        && old.attributes() == new.attributes()
+        && old.get(Chunk::Attr) == new.get(Chunk::Attr)
     {
         return Ok(Vec::new());
     }
@@ -342,7 +363,7 @@ fn changed_attributes(old: &Content<'_>, new: &Content<'_>) -> Result<Vec<Atom>,
 
 fn attributes(content: &Content<'_>) -> Result<Option<Vec<(Atom, Term)>>, BeamError> {
     match content {
-        Content::File(module) => interface::attributes(module),
+        Content::File(chunks) => interface::attributes(chunks),
         Content::Loaded(module) => Ok(Some(module.attributes.clone())),
     }
 }

@@ -1,8 +1,10 @@
 //! What is told of a module: from its file, or from the code that is loaded.
 
+use std::sync::Arc;
+
 use super::names::Names;
 use crate::appup::facts::{Call, Function, Interface, NewModule};
-use crate::beam::{BeamError, Chunk, Module};
+use crate::beam::{BeamError, Chunk, Chunks, Module};
 use crate::term::{Atom, Limits, Term, external};
 
 /// Code that is loaded in a node, as it tells of itself.
@@ -13,7 +15,7 @@ pub struct LoadedModule {
     /// `module_info(md5)`.
     pub md5: [u8; 16],
     /// `module_info(exports)`, sorted.
-    pub exports: Vec<Function>,
+    pub exports: Arc<[Function]>,
     /// `module_info(attributes)`.
     pub attributes: Vec<(Atom, Term)>,
 }
@@ -38,12 +40,39 @@ impl LoadedModule {
     }
 }
 
-/// What the earlier version of a module offers and uses.
-pub fn old_interface(module: &Module<'_>, names: &Names) -> Result<Interface, BeamError> {
-    let known = Known::new(module, names);
+/// What the earlier version of a module offers and uses. `new` is what the later one does, and `same`
+/// tells which chunks of both are the same: where all are that count, the module need not be read.
+pub fn old_interface<'b>(
+    old: impl FnOnce() -> Result<Module<'b>, BeamError>,
+    names: &Names,
+    new: &Interface,
+    same: impl Fn(Chunk) -> bool,
+) -> Result<Interface, BeamError> {
+    let same_atoms = same(Chunk::AtU8) && same(Chunk::Atom);
+    let (same_exports, same_imports) = (
+        same_atoms && same(Chunk::ExpT),
+        same_atoms && same(Chunk::ImpT),
+    );
+    if same_exports && same_imports {
+        return Ok(Interface {
+            names: Vec::new(),
+            ..new.clone()
+        });
+    }
+    let module = old()?;
+    let exports = if same_exports {
+        new.exports.clone()
+    } else {
+        exports(&module)?
+    };
+    let calls = if same_imports {
+        new.calls.clone()
+    } else {
+        Some(Known::new(&module, names).uses()?.calls.into())
+    };
     Ok(Interface {
-        exports: exports(module)?,
-        calls: Some(known.uses()?.calls),
+        exports,
+        calls,
         names: Vec::new(),
     })
 }
@@ -67,10 +96,10 @@ pub fn new_module(module: &Module<'_>, names: &Names) -> Result<NewModule, BeamE
     Ok(NewModule {
         interface: Interface {
             exports: exports(module)?,
-            calls: Some(calls),
+            calls: Some(calls.into()),
             names,
         },
-        attributes: attributes(module)?,
+        attributes: steering(module)?,
         start_links,
         loads_nif,
         on_load: module.has_on_load(),
@@ -78,7 +107,7 @@ pub fn new_module(module: &Module<'_>, names: &Names) -> Result<NewModule, BeamE
 }
 
 /// The functions that a module exports, sorted.
-pub fn exports(module: &Module<'_>) -> Result<Vec<Function>, BeamError> {
+pub fn exports(module: &Module<'_>) -> Result<Arc<[Function]>, BeamError> {
     let functions = module.exports()?;
     let mut exports = Vec::with_capacity(functions.len());
     for (name, arity) in functions {
@@ -88,12 +117,28 @@ pub fn exports(module: &Module<'_>) -> Result<Vec<Function>, BeamError> {
         });
     }
     exports.sort_unstable();
-    Ok(exports)
+    Ok(exports.into())
+}
+
+/// The attributes that generation asks for: those of a module that has none of them are not even
+/// decoded.
+fn steering(module: &Module<'_>) -> Result<Option<Vec<(Atom, Term)>>, BeamError> {
+    const MARKS: [&[u8]; 3] = [b"behavio", b"knit_", b"erlrc_"];
+    let marked = |bytes: &[u8]| {
+        MARKS
+            .iter()
+            .any(|mark| bytes.windows(mark.len()).any(|window| window == *mark))
+    };
+    match module.attributes() {
+        // Compressed, it may hide them.
+        Some(bytes) if bytes.get(1) != Some(&b'P') && !marked(bytes) => Ok(Some(Vec::new())),
+        _ => attributes(module.chunks()),
+    }
 }
 
 /// The attributes of a module, `None` where they have been stripped.
-pub fn attributes(module: &Module<'_>) -> Result<Option<Vec<(Atom, Term)>>, BeamError> {
-    let Some(bytes) = module.attributes() else {
+pub fn attributes(chunks: &Chunks<'_>) -> Result<Option<Vec<(Atom, Term)>>, BeamError> {
+    let Some(bytes) = chunks.get(Chunk::Attr) else {
         return Ok(None);
     };
     let bad = || BeamError::BadChunk {
@@ -101,11 +146,10 @@ pub fn attributes(module: &Module<'_>) -> Result<Option<Vec<(Atom, Term)>>, Beam
     };
     let pairs = external::decode(bytes, &Limits::default()).map_err(|_| bad())?;
     let pairs = pairs.into_elements().map_err(|_| bad())?;
-    pairs
+    let pairs = pairs
         .into_iter()
-        .map(|pair| attribute(pair).ok_or_else(bad))
-        .collect::<Result<_, _>>()
-        .map(Some)
+        .map(|pair| attribute(pair).ok_or_else(bad));
+    pairs.collect::<Result<_, _>>().map(Some)
 }
 
 fn attribute(pair: Term) -> Option<(Atom, Term)> {

@@ -53,7 +53,7 @@ pub fn survey(
             state: found.state,
         });
     }
-    warnings.extend(unlisted(&new.1.side, &new.1.vsn, &new.0.modules)?);
+    warnings.extend(unlisted(&new.1.side, &new.1.vsn, &listed, &sides.names)?);
     let facts = Facts {
         application: new.0.name.clone(),
         earlier: old.1.vsn.clone(),
@@ -200,13 +200,23 @@ fn start(
     }))
 }
 
-fn unlisted(side: &Side, vsn: &str, listed: &[Atom]) -> Result<Vec<Warning>, ScriptError> {
+fn unlisted(
+    side: &Side,
+    vsn: &str,
+    listed: &Listed<'_>,
+    names: &Names,
+) -> Result<Vec<Warning>, ScriptError> {
     let Side::Directory(dir) = side else {
         return Ok(Vec::new());
     };
-    let listed: HashSet<_> = listed.iter().map(Atom::as_str).collect();
-    let mut names = beams(&dir.join("ebin"))?;
-    names.retain(|name| !listed.contains(name.as_str()));
+    let in_later = |name: &str| {
+        let position = names
+            .position(name.as_bytes())
+            .and_then(|at| usize::try_from(at).ok());
+        let module = position.and_then(|at| listed.modules.get(at));
+        module.is_some_and(|(_, presence)| *presence != Presence::Earlier)
+    };
+    let mut names = beams(&dir.join("ebin"), |name| !in_later(name))?;
     names.sort_unstable();
     let warning = |module| Warning::UnlistedBeam {
         vsn: vsn.to_owned(),
@@ -215,8 +225,8 @@ fn unlisted(side: &Side, vsn: &str, listed: &[Atom]) -> Result<Vec<Warning>, Scr
     Ok(names.into_iter().map(warning).collect())
 }
 
-/// The names of the module files in a directory. What is no UTF-8 is no module.
-pub fn beams(ebin: &Path) -> Result<Vec<String>, ScriptError> {
+/// The names of those module files in a directory that are wanted. What is no UTF-8 is no module.
+pub fn beams(ebin: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<String>, ScriptError> {
     let bad = |error: &std::io::Error| ScriptError::BadDirectory {
         dir: ebin.to_owned(),
         posix: posix_name(error),
@@ -224,11 +234,8 @@ pub fn beams(ebin: &Path) -> Result<Vec<String>, ScriptError> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(ebin).map_err(|error| bad(&error))? {
         let name = entry.map_err(|error| bad(&error))?.file_name();
-        names.extend(
-            name.to_str()
-                .and_then(|name| name.strip_suffix(".beam"))
-                .map(str::to_owned),
-        );
+        let name = name.to_str().and_then(|name| name.strip_suffix(".beam"));
+        names.extend(name.filter(|name| wanted(name)).map(str::to_owned));
     }
     Ok(names)
 }
