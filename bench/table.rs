@@ -27,6 +27,9 @@ fn main() {
     if wanted("appup") {
         appup();
     }
+    if wanted("boot") {
+        common::boot::table();
+    }
     if wanted("hook") {
         hook::table();
     }

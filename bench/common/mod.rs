@@ -3,6 +3,7 @@
 #![allow(dead_code)] // Each bench uses a part of it.
 
 pub mod appup;
+pub mod boot;
 pub mod erlang;
 pub mod floor;
 pub mod measure;

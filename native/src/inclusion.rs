@@ -75,6 +75,7 @@ fn directories(facts: &Term) -> Option<Directories> {
         apps: path_of(facts.get("apps")?)?,
         path: path.iter().map(path_of).collect::<Option<_>>()?,
         libs: libs.iter().map(path_of).collect::<Option<_>>()?,
+        threads: installed::threads(),
     })
 }
 

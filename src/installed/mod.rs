@@ -17,7 +17,9 @@ mod tests;
 
 use crate::application::{Application, Error as ContentError, Fault, FileError, FileKind, merge};
 use crate::term::{Atom, Term};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::thread::available_parallelism;
 
 pub use error::{Error, Warning};
 pub use survey::{Event, Node, Survey, survey};
@@ -34,6 +36,14 @@ pub struct Directories {
     /// Directories of applications' directories, `code:lib_dir()` and those of `ERL_LIBS`: of several
     /// versions in one of these OTP has put one on the path itself. Anywhere else a person chose.
     pub libs: Vec<PathBuf>,
+    /// How many threads may read at once, where there is enough to read.
+    pub threads: usize,
+}
+
+/// As many threads as read faster than one; more of them wait for the disk and each other.
+pub fn threads() -> usize {
+    const MOST: usize = 4;
+    available_parallelism().map_or(1, NonZero::get).min(MOST)
 }
 
 impl Directories {

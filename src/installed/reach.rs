@@ -6,17 +6,15 @@ use super::locate::{Locator, Work};
 use crate::inclusion::Specification;
 use crate::term::Atom;
 use std::collections::{HashMap, HashSet};
-use std::num::NonZero;
-use std::thread::{Builder, available_parallelism, scope};
+use std::thread::{Builder, scope};
 
 /// How many files are worth a thread.
 const FILES_PER_THREAD: usize = 64;
-/// More threads than this wait for the disk and each other.
-const MAX_THREADS: usize = 4;
 
 /// What is known so far.
 pub struct Reach<'l, 'd> {
     locator: &'l Locator<'d>,
+    threads: usize,
     /// What needs no reading: it is loaded, or was read before.
     known: HashSet<Atom>,
     /// What has been read.
@@ -27,9 +25,10 @@ pub struct Reach<'l, 'd> {
 
 impl<'l, 'd> Reach<'l, 'd> {
     /// Nothing read yet; `known` need not be.
-    pub fn new(locator: &'l Locator<'d>, known: HashSet<Atom>) -> Self {
+    pub fn new(locator: &'l Locator<'d>, threads: usize, known: HashSet<Atom>) -> Self {
         Self {
             locator,
+            threads,
             known,
             specifications: HashMap::new(),
             warnings: Vec::new(),
@@ -88,10 +87,7 @@ impl<'l, 'd> Reach<'l, 'd> {
     }
 
     fn level(&mut self, names: Vec<Atom>) -> Vec<(Atom, Specification)> {
-        let threads = available_parallelism()
-            .map_or(1, NonZero::get)
-            .min(MAX_THREADS);
-        let threads = threads.min(names.len() / FILES_PER_THREAD).max(1);
+        let threads = self.threads.min(names.len() / FILES_PER_THREAD).max(1);
         let locator = self.locator;
         let parts = split(names, threads);
         let done: Vec<Done> = scope(|scope| {

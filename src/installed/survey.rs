@@ -74,7 +74,7 @@ pub fn survey(directories: &Directories, node: Node, event: Event) -> Result<Sur
         Event::Boot => Locator::for_many(directories, overridden),
         _ => Locator::new(directories),
     };
-    let mut reach = Reach::new(&locator, loaded_names(&node));
+    let mut reach = Reach::new(&locator, directories.threads, loaded_names(&node));
     let event = reached(&mut reach, &node, &enabled, event)?;
     warnings.append(&mut reach.warnings);
     let specifications = std::mem::take(&mut reach.specifications);

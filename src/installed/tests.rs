@@ -66,6 +66,7 @@ impl Disk {
             apps: self.dir.path().join("apps"),
             path: self.path.clone(),
             libs: vec![self.dir.path().join("lib")],
+            threads: 3,
         }
     }
 

@@ -102,6 +102,7 @@ fn plan(arguments: &Arguments, common: &Common) -> Result<BootOrder, Failure> {
         apps: arguments.apps.clone(),
         path,
         libs: arguments.lib.clone(),
+        threads: installed::threads(),
     };
     let survey = installed::survey(&directories, emulator(), Event::Boot)
         .map_err(|error| Failure::new(Status::Failed, error))?;
