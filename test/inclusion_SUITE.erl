@@ -1,5 +1,5 @@
-%% @doc Included applications on a real node: whatever is asked for in whichever order, the invariants
-%% hold and application_controller agrees with the plan.
+%% @doc Included applications on a real node: whatever is asked for in whichever order, the
+%% invariants hold and application_controller agrees with the plan.
 -module(inclusion_SUITE).
 
 -include_lib("stdlib/include/assert.hrl").

@@ -1,5 +1,5 @@
-%% @doc The life of a node: how it is booted by the operating system, what it says of itself, what ends
-%% it.
+%% @doc The life of a node: how it is booted by the operating system, what it says of itself, what
+%% ends it.
 -module(lifecycle_SUITE).
 
 -include_lib("kernel/include/file.hrl").
@@ -20,6 +20,7 @@
     node_outlives_an_application/1,
     application_that_is_stopped_does_not_halt_the_node/1,
     boot_script_boots/1,
+    command_makes_a_boot_script/1,
     boot_script_for_an_unknown_application_is_refused/1,
     node_registers_itself/1,
     registration_may_be_refused/1,
@@ -47,7 +48,7 @@ boot_from_the_command_line(Config) ->
     install(Config, foo, [{applications, [kernel, stdlib, bar]}]),
     install(Config, bar, []),
     enlist(Config, [foo]),
-    Print = ["-eval", "io:format(\"~w~n\", [[A || {A, _, _} <- application:which_applications()]]), halt()."],
+    Print = print_running(),
     Booted = fun(Script) ->
         run(Config, ["-boot", Script, "-s", "erlrc_boot", "boot" | Print])
     end,
@@ -98,6 +99,10 @@ systemd_is_told(Config) ->
     Args = ["-s", "erlrc_boot", "boot_or_halt", "-eval", "halt()."],
     {0, _, []} = run(Config, Args, [{"NOTIFY_SOCKET", Path}]),
     file:delete(Path).
+
+print_running() ->
+    Print = "io:format(\"~w~n\", [[A || {A, _, _} <- application:which_applications()]]), halt().",
+    ["-eval", Print].
 
 %%% Applications that die
 
@@ -161,7 +166,7 @@ boot_script_boots(Config) ->
     Make = ["-s", "erlrc_boot_script", "main", "-extra", Name, "extra,crypto"],
     {0, _, []} = run(Config, Make),
     [?assert(filelib:is_regular(Name ++ Suffix)) || Suffix <- [".rel", ".script", ".boot"]],
-    Print = ["-eval", "io:format(\"~w~n\", [[A || {A, _, _} <- application:which_applications()]]), halt()."],
+    Print = print_running(),
     Path = short_path(),
     {ok, Socket} = gen_udp:open(0, [{ifaddr, {local, Path}}, {active, false}, binary]),
     {0, Output, []} = run(Config, ["-boot", Name | Print], [{"NOTIFY_SOCKET", Path}]),
@@ -178,6 +183,27 @@ boot_script_boots(Config) ->
     {1, _, Errors} = run(Config, ["-boot", Name | Print]),
     ?assertMatch("erlrc: boot: bad failed to start" ++ _, Errors),
     ?assertNot(filelib:is_file(crash_dump(Config))).
+
+-spec command_makes_a_boot_script(list()) -> ok.
+command_makes_a_boot_script(Config) ->
+    install(Config, foo, []),
+    enlist(Config, [foo]),
+    Dir = proplists:get_value(dir, Config),
+    Files = [filename:join(Dir, "by_command" ++ Suffix) || Suffix <- [".rel", ".script", ".boot"]],
+    Command = [filename:join(code:priv_dir(erlrc), "erlrc"), "make-boot-script"],
+    Make = Command ++ ["--erl", fixture:erl(), "--path", fixture:erlrc_ebin(), "by_command"],
+    {0, Planned, []} = run_command(Config, Make ++ ["--dry-run"], []),
+    ?assertEqual(Files, string:lexemes(Planned, "\n")),
+    ?assertNot(lists:any(fun filelib:is_file/1, Files)),
+    {0, Planned, []} = run_command(Config, Make ++ ["crypto"], []),
+    ?assert(lists:all(fun filelib:is_regular/1, Files)),
+    Path = ["-eval", "io:format(\"~w\", [whereis(foo_sup)]), halt()."],
+    {0, "<0." ++ _, []} = run(Config, ["-boot", filename:join(Dir, "by_command") | Path]),
+    {1, [], Refused} = run_command(Config, Make ++ ["nowhere"], []),
+    ?assertMatch("erlrc: nowhere.app is not there" ++ _, Refused),
+    {2, [], _} = run_command(Config, Make ++ ["No'App"], []),
+    {1, [], Missing} = run_command(Config, Command ++ ["--erl", "/nonexistent/erl", "x"], []),
+    ?assertMatch("erlrc: cannot run /nonexistent/erl" ++ _, Missing).
 
 -spec boot_script_for_an_unknown_application_is_refused(list()) -> ok.
 boot_script_for_an_unknown_application_is_refused(Config) ->
@@ -312,12 +338,15 @@ run(Config, Args) ->
 
 %% Runs `erl' to its end: exit status, standard output, standard error.
 run(Config, Args, Env) ->
+    Path = [fixture:erlrc_ebin() | filelib:wildcard(ebin(Config, "*"))],
+    Code = lists:append([["-pa", Dir] || Dir <- Path]),
+    run_command(Config, [fixture:erl(), "-noinput", "-noshell" | Code] ++ Args, Env).
+
+run_command(Config, Command, Env) ->
     Dir = proplists:get_value(dir, Config),
     Errors = filename:join(Dir, "stderr"),
-    Path = [fixture:erlrc_ebin() | filelib:wildcard(ebin(Config, "*"))],
-    Erl = [fixture:erl(), "-noinput", "-noshell" | lists:append([["-pa", D] || D <- Path])] ++ Args,
     Options = [
-        {args, ["-c", "exec \"$@\" 2>\"$STDERR\"", "sh" | Erl]},
+        {args, ["-c", "exec \"$@\" 2>\"$STDERR\"", "sh" | Command]},
         {env, Env ++ [{"STDERR", Errors} | environment(Config)]},
         {cd, Dir},
         exit_status,
