@@ -4,6 +4,9 @@
 
 -export([call/2, run/3]).
 
+%% The process ends with its answer.
+-dialyzer({no_return, call/2}).
+
 %% @doc Applies and waits. A thrown value is an error as it is in `release_handler'.
 -spec call({module(), atom(), [term()]}, timeout()) -> {ok, term()} | {error, term()}.
 call({Module, Function, Arguments}, Timeout) ->

@@ -17,7 +17,7 @@
 -define(TIMEOUT, 5000).
 
 %% @doc Keeps the code path, the object code of these modules and who is suspended already.
--spec take([module()], erlrc_evaluator:script()) -> snapshot().
+-spec take([module()], #{application := atom(), from := {string(), file:filename()}, _ => _}) -> snapshot().
 take(Modules, #{application := App, from := {_, FromDir}}) ->
     Table = ets:new(?MODULE, [public]),
     Rows = [{{module, Module}, object_code(Module, FromDir)} || Module <- Modules],

@@ -27,6 +27,9 @@
 -export([evaluate/1, expressible/1, cancel/0]).
 -export([finish/2]).
 
+%% The operation ends with its answer.
+-dialyzer({no_return, run/2}).
+
 -define(OPTIONS, [
     suspend_timeout,
     quiesce_longest,

@@ -34,7 +34,8 @@
 -type result() :: start_result() | stop_result() | unload_result() | upgrade_result().
 
 -type operation() :: #{
-    operation := start | stop | unload | upgrade | downgrade,
+    operation => start | stop | unload | upgrade | downgrade,
+    direction => up | down,
     application := atom(),
     %% start, stop, unload
     vsn => vsn(),
