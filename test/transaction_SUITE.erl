@@ -715,7 +715,7 @@ runner() ->
         undefined -> none;
         Guardian ->
             case process_info(Guardian, monitors) of
-                {monitors, [{process, Pid}]} -> Pid;
+                {monitors, [{process, Pid}]} when is_pid(Pid) -> Pid;
                 _ -> none
             end
     end.

@@ -28,6 +28,7 @@
 -dialyzer({no_improper_lists, [ask/2, ask_modules/1]}).
 
 -define(SUPERVISOR_DEADLINE, 1000).
+-define(SETTLE, 20).
 
 %% @doc All processes that run one of `Modules', and their supervisors.
 -spec processes([module()], map()) -> found().
@@ -42,7 +43,7 @@ processes(Modules, Options) ->
         {Pid, Id, Mods}
      || {_, Id, Pid, All} <- Children, Mods <- [[M || M <- All, is_map_key(M, Wanted)]], Mods =/= []
     ],
-    Targets = lists:foldl(fun add_listed/2, Scanned, Listed),
+    Targets = confirm_suspended(lists:foldl(fun add_listed/2, Scanned, Listed)),
     #{
         targets => Targets,
         parents => parents(Targets, Children),
@@ -61,6 +62,25 @@ newcomers(Modules, #{seen := Seen, targets := Targets} = Found, _Options) ->
         seen := lists:foldl(fun(Pid, Acc) -> Acc#{Pid => []} end, Seen, Fresh),
         targets := maps:merge(Targets, New)
     }}.
+
+%% A process that was let go a moment ago may not have gone yet; it does not stand in its own right.
+confirm_suspended(Targets) ->
+    case [Pid || {Pid, #{suspended := true}} <- maps:to_list(Targets)] of
+        [] ->
+            Targets;
+        Pids ->
+            receive
+            after ?SETTLE -> ok
+            end,
+            lists:foldl(fun confirm_suspended/2, Targets, Pids)
+    end.
+
+confirm_suspended(Pid, Targets) ->
+    #{Pid := Target} = Targets,
+    case initial(Pid) of
+        {_, Current} -> Targets#{Pid := Target#{suspended := is_suspended(Current)}};
+        gone -> maps:remove(Pid, Targets)
+    end.
 
 add_listed({Pid, _Id, Mods}, Targets) ->
     case Targets of

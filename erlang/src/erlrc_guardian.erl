@@ -5,10 +5,9 @@
 %% two operations never overlap, even if the first one's process was killed.
 -module(erlrc_guardian).
 
--export([run/2, settle/3]).
+-export([run/2, ask/2, settle/3]).
 
-%% @doc Runs `Fun' under a guardian. `Fun' leaves by `exit({erlrc_done, Result})' or `exit({erlrc_failed, Why, Left})';
-%% it gets the guardian's pid.
+%% @doc Runs `Fun' under a guardian. `Fun' leaves by `exit({erlrc_done, Result})'; it gets the guardian's pid.
 -spec run(fun((pid()) -> no_return()), fun(([pid()]) -> map())) -> {ok, term()} | {error, term()} | restart_new_emulator.
 run(Fun, Context) ->
     Caller = self(),
@@ -16,6 +15,7 @@ run(Fun, Context) ->
     {Guardian, Ref} = spawn_monitor(fun() -> guard(Caller, Token, Fun, Context) end),
     receive
         {Token, Runner} ->
+            Runner ! {Token, go},
             wait(Guardian, Ref, Runner, monitor(process, Runner));
         {'DOWN', Ref, process, Guardian, {busy, Other}} ->
             wait_for(Other),
@@ -28,6 +28,16 @@ wait_for(Other) ->
     Ref = monitor(process, Other),
     receive
         {'DOWN', Ref, process, Other, _} -> ok
+    end.
+
+%% @doc Asks the guardian to settle an operation that failed, and waits.
+-spec ask(pid(), term()) -> {ok, erlrc_evaluator:result()} | dead.
+ask(Guardian, Reason) ->
+    Ref = monitor(process, Guardian),
+    Guardian ! {settle, self(), Reason},
+    receive
+        {settled, Result} -> {ok, Result};
+        {'DOWN', Ref, process, Guardian, _} -> dead
     end.
 
 %% The guardian has the last word. Without one, the operation ends itself and its own word counts.
@@ -47,11 +57,23 @@ guard(Caller, Token, Fun, Context) ->
     try register(?MODULE, self()) of
         true ->
             Guardian = self(),
-            {Runner, Ref} = spawn_opt(fun() -> Fun(Guardian) end, [monitor, {min_heap_size, 65536}]),
+            Start = fun() -> start(Fun, Guardian, Caller, Token) end,
+            {Runner, Ref} = spawn_opt(Start, [monitor, {min_heap_size, 65536}]),
             Caller ! {Token, Runner},
             watch(Runner, Ref, Context([self(), Caller]), [])
     catch
         error:badarg -> exit({busy, whereis(?MODULE)})
+    end.
+
+%% Nothing begins before guardian and caller know of each other.
+start(Fun, Guardian, Caller, Token) ->
+    Refs = [monitor(process, Pid) || Pid <- [Guardian, Caller]],
+    receive
+        {Token, go} ->
+            _ = [demonitor(Ref, [flush]) || Ref <- Refs],
+            Fun(Guardian);
+        {'DOWN', _, process, _, Reason} ->
+            exit(Reason)
     end.
 
 watch(Runner, Ref, Context, Entries) ->
@@ -60,6 +82,10 @@ watch(Runner, Ref, Context, Entries) ->
         cancel ->
             Runner ! cancel,
             watch(Runner, Ref, Context, Entries);
+        {settle, Runner, Reason} ->
+            Result = settle(Reason, Entries, Context),
+            Runner ! {settled, Result},
+            exit({erlrc_done, Result});
         {'DOWN', Ref, process, Runner, {erlrc_done, _} = Done} -> exit(Done);
         {'DOWN', Ref, process, Runner, Reason} -> exit({erlrc_done, settle(Reason, Entries, Context)})
     end.

@@ -5,11 +5,12 @@
 %% is copied, and what is put back is the very term.
 -module(erlrc_migrate).
 
--export([keep/2, put_back/1, forget/1, record/1, record_if_missing/1, exact/3]).
--export([change/2, restore/3, refresh/3]).
+-export([keep/2, put_back/1, forget/1, record/1, record_if_missing/1, exact/3, unchanged/3]).
+-export([change/2, restore/3, refresh/4]).
 -export_type([id/0, change/0]).
 
--type id() :: reference().
+%% What a window keeps; `other' and `refresh' are what it keeps beside for a gen_statem's callback mode.
+-type id() :: reference() | {other | refresh, reference()}.
 %% Process, module, version as `code_change' is told, extra.
 -type change() :: {pid(), module(), term(), term()}.
 
@@ -71,8 +72,14 @@ pop(Id, [Old | Rest]) ->
 -spec forget(id()) -> {replace_state, fun()}.
 forget(Id) ->
     {replace_state, fun(State) ->
-        _ = erase(?OLD(Id)),
-        _ = erase(?NEW(Id)),
+        lists:foreach(
+            fun(Each) ->
+                _ = erase(?OLD(Each)),
+                _ = erase(?NEW(Each)),
+                _ = erase(?NEXT(Each))
+            end,
+            [Id, {other, Id}, {refresh, Id}]
+        ),
         State
     end}.
 
@@ -80,9 +87,19 @@ forget(Id) ->
 %% whose handlers cannot be told apart by the function, is none of them.
 -spec exact([pid()], id(), timeout()) -> [pid()].
 exact(Pids, Id, Timeout) ->
+    compare(Pids, Id, fun(Old, _New) -> Old end, Timeout).
+
+%% @doc Those that have not changed since they were migrated; nothing is put back.
+-spec unchanged([pid()], id(), timeout()) -> [pid()].
+unchanged(Pids, Id, Timeout) ->
+    compare(Pids, Id, fun(_Old, New) -> New end, Timeout).
+
+compare([], _Id, _Choose, _Timeout) ->
+    [];
+compare(Pids, Id, Choose, Timeout) ->
     Ref = make_ref(),
     Self = self(),
-    Fun = fun(State) -> unchanged(Id, State, Self, Ref) end,
+    Fun = fun(State) -> compare(Id, State, Choose, Self, Ref) end,
     Nobody = erlrc_system:nobody(),
     _ = [
         begin
@@ -94,11 +111,11 @@ exact(Pids, Id, Timeout) ->
     _ = erlrc_system:collect(Ref, answers(Pids), Timeout),
     flush(Ref).
 
-unchanged(Id, State, Self, Ref) ->
+compare(Id, State, Choose, Self, Ref) ->
     case {get(?OLD(Id)), get(?NEW(Id))} of
         {{_, [Old]}, {_, [New]}} when New =:= State ->
             Self ! {Ref, exact, self()},
-            Old;
+            Choose(Old, New);
         _ ->
             State
     end.
@@ -185,16 +202,14 @@ restored(Ref, Pids, #{left := Before} = Answers0, Timeout) ->
 
 %% @doc Makes a gen_statem look at its callback mode again, which it does after a change of code alone. The state is
 %% kept before and put back after it.
--spec refresh([pid()], module(), timeout()) -> ok | {error, term()}.
-refresh([], _Module, _Timeout) ->
+-spec refresh([pid()], module(), id(), timeout()) -> ok | {error, term()}.
+refresh([], _Module, _Id, _Timeout) ->
     ok;
-refresh(Pids, Module, Timeout) ->
-    Id = make_ref(),
+refresh(Pids, Module, Id, Timeout) ->
     _ = restore(Pids, keep(Id, make_ref()), Timeout),
     Vsn = proplists:get_value(vsn, erlang:get_module_info(Module, attributes)),
     Result = change([{Pid, Module, Vsn, []} || Pid <- Pids], Timeout),
     _ = restore(Pids, put_back(Id), Timeout),
-    _ = restore(Pids, forget(Id), Timeout),
     Result.
 
 answers(Keys) ->

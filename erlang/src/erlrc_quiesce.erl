@@ -114,14 +114,23 @@ local(Pid) when is_pid(Pid), node(Pid) =:= node() -> Pid;
 local({Name, Node}) when Node =:= node() -> whereis(Name);
 local(_Remote) -> undefined.
 
-%% @doc Lets processes go, without waiting. `Before' are requests to send first, for each process.
+%% @doc Lets processes go, and waits a moment until they went. `Before' are requests to send first, for each process.
 -spec resume([pid()], fun((pid()) -> [term()])) -> ok.
 resume(Pids, Before) ->
     Nobody = erlrc_system:nobody(),
+    Ref = make_ref(),
     lists:foreach(
         fun(Pid) ->
             _ = [erlrc_system:tell(Pid, Nobody, Request) || Request <- Before(Pid)],
-            erlrc_system:tell(Pid, Nobody, resume)
+            erlrc_system:ask(Pid, Ref, Pid, resume)
         end,
         Pids
-    ).
+    ),
+    gone(Ref, Pids, #{left => length(Pids), answered => [], errors => []}).
+
+%% Whoever is busy, and so never stood, will find the request later.
+gone(Ref, Pids, #{left := Before} = Answers0) ->
+    case erlrc_system:collect(Ref, Answers0, ?TICK) of
+        #{left := Left} = Answers when Left > 0, Left < Before -> gone(Ref, Pids, Answers);
+        _ -> ok
+    end.

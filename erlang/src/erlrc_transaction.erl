@@ -177,9 +177,9 @@ operate(#{first := First, segments := Segments0}, #{application := App} = Contex
 leave(Why, Left, #{guardian := Guardian} = Context) ->
     erlrc_journal:log(warning, #{event => failed, reason => Why, timings => erlrc_journal:timings()}),
     Reason = {erlrc_failed, Why, Left},
-    case is_process_alive(Guardian) of
-        true -> exit(Reason);
-        false -> exit({erlrc_done, erlrc_guardian:settle(Reason, erlrc_journal:entries(), Context)})
+    case erlrc_guardian:ask(Guardian, Reason) of
+        {ok, Result} -> exit({erlrc_done, Result});
+        dead -> exit({erlrc_done, erlrc_guardian:settle(Reason, erlrc_journal:entries(), Context)})
     end.
 
 -spec fail(term(), [term()]) -> no_return().

@@ -30,6 +30,8 @@ window({joined, Id, Pids, Resume, Changed}, Windows) ->
     Windows#{Id := {Wider, Status}};
 window({changing, Id}, Windows) ->
     maps:update_with(Id, fun({Window, _}) -> {Window, changing} end, Windows);
+window({stale, Id, Modules}, Windows) ->
+    maps:update_with(Id, fun({Window, Status}) -> {Window#{stale := Modules}, Status} end, Windows);
 window({migrated, #{id := Id} = Window}, Windows) ->
     Windows#{Id := {Window, migrated}};
 window({released, Id}, Windows) ->

@@ -21,8 +21,11 @@
     direction := forward | back,
     %% The code path when the window was opened.
     path := [file:filename()],
-    %% Processes whose exact earlier state was put back.
-    exact := #{pid() => []}
+    %% Processes whose exact earlier state was put back, and those that get it after their change.
+    exact := #{pid() => []},
+    later := [pid()],
+    %% Modules whose processes have seen the other version's callback mode: an earlier attempt to go back found them.
+    stale := [module()]
 }.
 -type context() :: #{
     note := fun((term()) -> ok),
@@ -77,7 +80,9 @@ open(Batch, Code, #{targets := Targets, parents := Parents}, Context) ->
         modes => maps:from_list([{M, mode(M)} || M <- maps:keys(Changing), is_statem(M)]),
         direction => maps:get(direction, Context, forward),
         path => code:get_path(),
-        exact => #{}
+        exact => #{},
+        later => [],
+        stale => []
     }.
 
 %% In the order in which they go on: supervisors last. What stood before we came is not ours to let go.
@@ -196,13 +201,14 @@ timeout(Timeout, _Longest) -> Timeout.
 %% Everything stands.
 within(#{id := Id} = Window0, Context) ->
     note(Context, {changing, Id}),
-    Window = Window0#{exact := restore_exact(Window0, Context)},
+    Window = restore_exact(Window0, Context),
     Steps = [
         {migrate, fun() -> change(before, Window, Context) end},
         {commit, fun() -> not_cancelled(Context) end},
         {commit, fun() -> commit(Window, Context) end},
         {migrate, fun() -> refresh(Window, Context) end},
         {migrate, fun() -> change('after', Window, Context) end},
+        {migrate, fun() -> restore_later(Window, Context) end},
         {health_check, fun() -> health_check(Window, Context) end}
     ],
     case steps(Steps) of
@@ -238,11 +244,25 @@ not_cancelled(#{cancelled := Cancelled}) ->
     end.
 
 %% Going back after the processes ran again: the states that nobody has touched are put back as they were.
-restore_exact(#{changed := Changed}, #{exact := Id} = Context) ->
-    Exact = erlrc_migrate:exact([Pid || {Pid, _} <- Changed], Id, code_change_timeout(Context)),
-    maps:from_keys(Exact, []);
-restore_exact(_Window, _Context) ->
-    #{}.
+%% A gen_statem needs the change all the same, to look at its callback mode; it gets its state afterwards.
+restore_exact(#{changed := Changed, modes := Modes} = Window, #{exact := Id} = Context) ->
+    IsStatem = fun({_, Modules}) -> lists:any(fun(Module) -> is_map_key(Module, Modes) end, Modules) end,
+    {Statems, Others} = lists:partition(IsStatem, Changed),
+    Timeout = code_change_timeout(Context),
+    Window#{
+        exact := maps:from_keys(erlrc_migrate:exact([Pid || {Pid, _} <- Others], Id, Timeout), []),
+        later := erlrc_migrate:unchanged([Pid || {Pid, _} <- Statems], Id, Timeout)
+    };
+restore_exact(Window, _Context) ->
+    Window.
+
+restore_later(#{later := Pids}, #{exact := Id} = Context) ->
+    case erlrc_migrate:restore(Pids, erlrc_migrate:put_back(Id), code_change_timeout(Context)) of
+        [] -> ok;
+        Hung -> {error, {hung, Hung}}
+    end;
+restore_later(_Window, _Context) ->
+    ok.
 
 change(When, #{batch := Batch, exact := Exact} = Window, Context) ->
     Changes = maps:from_list([
@@ -287,8 +307,8 @@ refresh(#{modes := Modes, batch := #{before := Before}} = Window, Context) ->
     Modules = [M || {M, _, _} <- Before, is_map_key(M, Modes), mode_differs(M, Modes)],
     first_error([fun() -> refresh(M, Window, code_change_timeout(Context)) end || M <- Modules]).
 
-refresh(Module, #{changed := Changed}, Timeout) ->
-    erlrc_migrate:refresh([Pid || {Pid, Modules} <- Changed, lists:member(Module, Modules)], Module, Timeout).
+refresh(Module, #{id := Id} = Window, Timeout) ->
+    erlrc_migrate:refresh(running(Module, Window), Module, {refresh, Id}, Timeout).
 
 mode_differs(Module, Modes) ->
     is_statem(Module) andalso mode(Module) =/= maps:get(Module, Modes).
@@ -332,12 +352,15 @@ release(#{resume := Pids, changed := Changed, id := Id}, Before) ->
 
 %% @doc Puts states, code, path and processes of a window back that are all still standing. Answers what is left.
 -spec revert(window(), #{protected := [pid()], _ => _}) -> Left :: [term()].
-revert(#{id := Id, code := Code, changed := Changed, modes := Modes, path := Path} = Window, Context) ->
+revert(#{id := Id, code := Code, changed := Changed, path := Path} = Window, Context) ->
+    #{modes := Modes, stale := Known} = Window,
+    Stale = lists:usort(Known ++ [Module || Module <- maps:keys(Modes), mode_differs(Module, Modes)]),
+    is_map_key(note, Context) andalso note(Context, {stale, Id, Stale}),
+    Other = keep_other(Stale, Window),
     Hung = erlrc_migrate:restore([Pid || {Pid, _} <- Changed], erlrc_migrate:put_back(Id), ?RESTORE),
-    Stale = [Module || Module <- maps:keys(Modes), mode_differs(Module, Modes)],
     Left = uncommit(Code, Context),
     ok = erlrc_commit:set_path(Path),
-    Modeless = lists:append([refresh_back(Module, Window, Hung) || Module <- Stale]),
+    Modeless = lists:append([refresh_back(Module, Other, Window, Hung) || Module <- Stale]),
     release(Window, fun(_) -> [] end),
     [{hung, erlrc_system:culprit(Pid)} || Pid <- Hung] ++ Left ++ Modeless.
 
@@ -354,13 +377,36 @@ uncommit(#{old := Old, new := New, no_way_back := Missing}, Context) ->
             end
     end.
 
-%% Under the old code again, a gen_statem that looked at the new callback mode has to look once more.
-refresh_back(Module, #{changed := Changed}, Hung) ->
-    Pids = [Pid || {Pid, Modules} <- Changed, lists:member(Module, Modules)] -- Hung,
-    case erlrc_migrate:refresh(Pids, Module, ?CODE_CHANGE) of
+%% The states of the other version, for processes that will have to be changed once more.
+keep_other(Stale, #{id := Opened} = Window) ->
+    Id = {other, Opened},
+    Pids = lists:usort(lists:append([running(Module, Window) || Module <- Stale])),
+    _ = erlrc_migrate:restore(Pids, erlrc_migrate:keep(Id, make_ref()), ?RESTORE),
+    Id.
+
+running(Module, #{changed := Changed}) ->
+    [Pid || {Pid, Modules} <- Changed, lists:member(Module, Modules)].
+
+%% Under the code that was there before, a gen_statem that looked at the other's callback mode has to look once more:
+%% by a change from its own version to itself, else by one from the other version's state, which it may know.
+refresh_back(Module, Other, #{id := Id} = Window, Hung) ->
+    Pids = running(Module, Window) -- Hung,
+    Result =
+        case erlrc_migrate:refresh(Pids, Module, {refresh, Id}, ?CODE_CHANGE) of
+            ok -> ok;
+            {error, _} -> change_over(Module, Other, Pids, Window)
+        end,
+    _ = erlrc_migrate:restore(Pids, erlrc_migrate:put_back(Id), ?RESTORE),
+    case Result of
         ok -> [];
         {error, Why} -> [{callback_mode, Module, Why}]
     end.
+
+change_over(Module, Other, Pids, #{batch := #{before := Before, 'after' := After}} = Window) ->
+    _ = erlrc_migrate:restore(Pids, erlrc_migrate:put_back(Other), ?RESTORE),
+    {_, _, Extra} = lists:keyfind(Module, 1, Before ++ After),
+    {_, To} = sides(Module, Window),
+    erlrc_migrate:change([{Pid, Module, To, Extra} || Pid <- Pids], ?CODE_CHANGE).
 
 note(#{note := Note}, Entry) -> Note(Entry).
 
