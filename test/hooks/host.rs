@@ -63,6 +63,12 @@ impl Host {
         host
     }
 
+    /// Lets other users into the host's directory.
+    pub fn readable(&self) {
+        let mode = Permissions::from_mode(0o755);
+        fs::set_permissions(self.directory.path(), mode).expect("a mode");
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
@@ -300,24 +306,22 @@ fn compile_erlrc(directory: &Path) {
     let (ebin, private) = (directory.join("ebin"), directory.join("priv"));
     fs::create_dir_all(&ebin).expect("a directory");
     fs::create_dir_all(&private).expect("a directory");
-    let mut sources: Vec<PathBuf> = fs::read_dir(top.join("erlang/src"))
-        .expect("the sources")
-        .map(|file| file.expect("a file").path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "erl"))
-        .collect();
+    let sources = fs::read_dir(top.join("erlang/src")).expect("the sources");
+    let sources = sources.map(|file| file.expect("a file").path());
     // The behaviours come first: the others name them.
-    sources.sort_by_key(|path| {
-        !path.ends_with("erlrc_evaluator.erl") && !path.ends_with("erlrcsupnotify.erl")
-    });
-    for source in &sources {
-        erlc_into(
-            &ebin,
-            &[
-                "-pa",
-                &ebin.display().to_string(),
-                &source.display().to_string(),
-            ],
-        );
+    let (behaviours, others): (Vec<PathBuf>, Vec<PathBuf>) = sources
+        .filter(|path| path.extension().is_some_and(|extension| extension == "erl"))
+        .partition(|path| {
+            path.ends_with("erlrc_evaluator.erl") || path.ends_with("erlrcsupnotify.erl")
+        });
+    for sources in [behaviours, others] {
+        let sources = sources.iter().map(|path| path.display().to_string());
+        let arguments: Vec<String> = ["-pa".to_owned(), ebin.display().to_string()]
+            .into_iter()
+            .chain(sources)
+            .collect();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        erlc_into(&ebin, &arguments);
     }
     fs::copy(top.join("erlang/erlrc.app.src"), ebin.join("erlrc.app")).expect("the .app");
     fs::copy(library(top), private.join("erlrc_nif.so")).expect("the library");

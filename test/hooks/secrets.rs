@@ -135,3 +135,35 @@ fn a_hook_in_a_chroot_leaves_the_hosts_nodes_alone() {
         Some("erlrc-start: Starting 'foo': (n1) other_root\n")
     );
 }
+
+#[test]
+fn who_may_not_write_beside_the_entries_reaches_his_nodes_all_the_same() {
+    let nobody = "65534";
+    let as_nobody = ["--reuid", nobody, "--regid", nobody, "--clear-groups"];
+    let erlrc = env!("CARGO_BIN_EXE_erlrc");
+    let host = Host::new();
+    host.readable();
+    let can = Command::new("setpriv")
+        .args(as_nobody)
+        .args([erlrc, "--version"])
+        .output();
+    if !can.is_ok_and(|output| output.status.success()) {
+        return;
+    }
+    let _node = host.node("n1");
+    std::os::unix::fs::chown(host.path("nodes/n1"), Some(65534), None).expect("a chown");
+    let command = host.command(&[]);
+    let environment = command
+        .get_envs()
+        .filter_map(|(name, value)| Some((name, value?)));
+    let output = Command::new("setpriv")
+        .args(as_nobody)
+        .args([erlrc, "start", "foo", "1.0", &foo("1.0")])
+        .envs(environment)
+        .output()
+        .expect("setpriv runs");
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "erlrc-start: Starting 'foo': (n1) started\n"
+    );
+}

@@ -4,7 +4,7 @@
 use super::answer::Answer;
 use super::operation::{Operation, Step, what_runs};
 use super::place;
-use crate::cli::{Common, Connection, Status, nodes, output};
+use crate::cli::{Connection, Status, nodes, output};
 use crate::node::{Deadline, Node, NodeError, Stage};
 use crate::rendezvous::Entry;
 use crate::term::{Atom, Term};
@@ -14,8 +14,6 @@ use std::time::Duration;
 /// How to reach nodes, and how long to wait for them.
 #[derive(Clone, Copy, Debug)]
 pub struct Asker<'a> {
-    /// Where things are.
-    pub common: &'a Common,
     /// How to connect.
     pub connection: &'a Connection,
 }
@@ -68,7 +66,7 @@ impl Asker<'_> {
         let deadline = Deadline::after(self.connection.connect_timeout);
         let mut node =
             nodes::connect(entry, self.connection).map_err(|error| unreachable(entry, &error))?;
-        match place::is_shared(&mut node, self.common, self.connection, deadline) {
+        match place::is_shared(&mut node, self.connection, deadline) {
             Ok(true) => Ok(node),
             Ok(false) => {
                 let reason = "left alone: it does not see the file system of this hook";

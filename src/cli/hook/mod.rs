@@ -52,7 +52,6 @@ pub fn run(
     }
     let started = Instant::now();
     let asker = Asker {
-        common,
         connection: &arguments.connection,
     };
     let entries = nodes::entries(common, &arguments.connection)?;

@@ -3,19 +3,20 @@
 //! A chroot and many a container share the network of their host: a package that is installed in there
 //! must not reach out to the host's nodes, nor one of the host into there.
 
-use crate::cli::{Common, Connection};
+use crate::cli::Connection;
 use crate::node::{Call, Deadline, Node, NodeError};
 use crate::term::Term;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use tempfile::NamedTempFile;
 
 const MOUNT_NAMESPACE: &str = "/proc/self/ns/mnt";
 
-/// Whether `node` sees our root directory, and our mounts: in the same namespace by definition, in
-/// another one (systemd gives them to services) if it sees a file that we have just made.
+/// Whether `node` sees our root directory and a file that we have just made: numbers of devices, files
+/// and namespaces alone may be the same in another machine. Who may not make one where the nodes'
+/// entries are has to do with the mount namespace, or with a temporary file.
 pub fn is_shared(
     node: &mut Node,
-    common: &Common,
     connection: &Connection,
     deadline: Deadline,
 ) -> Result<bool, NodeError> {
@@ -23,31 +24,34 @@ pub fn is_shared(
     if file_of(node, root, deadline)?.is_some_and(|theirs| Some(theirs) != own_file(root)) {
         return Ok(false);
     }
+    let made = connection
+        .run
+        .ancestors()
+        .find(|directory| directory.is_dir())
+        .and_then(new_file);
+    if let Some(file) = made {
+        return sees(node, &file, deadline);
+    }
     let own = std::fs::read_link(MOUNT_NAMESPACE).ok();
     let own = own.as_ref().and_then(|link| link.to_str());
     if own.is_some() && link_of(node, MOUNT_NAMESPACE, deadline)?.as_deref() == own {
         return Ok(true);
     }
-    sees_new_file(
-        node,
-        &[&connection.run, &common.root, &std::env::temp_dir()],
-        deadline,
-    )
+    match new_file(&std::env::temp_dir()) {
+        Some(file) => sees(node, &file, deadline),
+        None => Ok(false),
+    }
 }
 
-/// Makes a file in the first of `directories` where that is possible, and asks for it.
-fn sees_new_file(
-    node: &mut Node,
-    directories: &[&Path],
-    deadline: Deadline,
-) -> Result<bool, NodeError> {
-    let made = directories.iter().find_map(|directory| {
-        tempfile::Builder::new()
-            .prefix(".erlrc-nonce-")
-            .tempfile_in(directory)
-            .ok()
-    });
-    let Some(file) = made else { return Ok(false) };
+/// A file that is there for as long as this value. Its name is none that an entry could have.
+fn new_file(directory: &Path) -> Option<NamedTempFile> {
+    tempfile::Builder::new()
+        .prefix(".erlrc-nonce-")
+        .tempfile_in(directory)
+        .ok()
+}
+
+fn sees(node: &mut Node, file: &NamedTempFile, deadline: Deadline) -> Result<bool, NodeError> {
     let theirs = file_of(node, file.path(), deadline)?;
     Ok(theirs.is_some() && theirs == own_file(file.path()))
 }

@@ -6,6 +6,9 @@ use crate::cli::{Output, Status, output};
 use crate::identity::NodeName;
 use serde::Serialize;
 
+/// More of a reason than this, in characters, is for machines alone.
+const LONGEST_DETAIL: usize = 1000;
+
 /// The report of a hook on its way.
 #[derive(Debug)]
 pub struct Report {
@@ -116,7 +119,11 @@ impl Report {
             self.output.text("\n");
         }
         for detail in self.details.drain(..) {
-            output::error_text(&format!("{}\n", output::printable(&detail)));
+            let line: String = output::printable(&detail)
+                .chars()
+                .take(LONGEST_DETAIL)
+                .collect();
+            output::error_text(&format!("{line}\n"));
         }
     }
 
