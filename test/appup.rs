@@ -4,9 +4,12 @@ mod support;
 
 use std::fs;
 
+use erlrc::application::Application;
 use erlrc::appup::{Direction, Warning};
-use erlrc::script::{Options, Version, make_appup, upgrade_script};
-use erlrc::term::Atom;
+use erlrc::script::{
+    LoadedModule, Options, Side, Version, make_appup, module_digests, upgrade_script,
+};
+use erlrc::term::{Atom, text};
 use support::application::{Demo, dir, expect};
 use tempfile::tempdir;
 
@@ -336,4 +339,90 @@ fn wrong_files_have_their_names() {
     assert_eq!(reason(&old, &new), "bad_new_appfile");
     fs::remove_file(dir(&old).join("ebin/demo.app")).unwrap();
     assert_eq!(reason(&old, &new), "bad_old_appfile");
+}
+
+#[test]
+fn the_old_side_may_be_what_is_loaded() {
+    let root = tempdir().unwrap();
+    let build = |vsn, n: u8| {
+        let source = format!("-export([f/0]). f() -> {n}.");
+        Demo::new(root.path(), vsn)
+            .module("a", &source)
+            .module("b", "")
+            .module("c", "")
+            .build(&[])
+    };
+    let (old, new) = (build("1", 1), build("2", 2));
+    // `c` is not loaded: it will be, from its new file.
+    let modules = module_digests(dir(&old))
+        .unwrap()
+        .into_iter()
+        .filter(|(name, _)| name.as_str() != "c");
+    let modules = modules.map(|(name, md5)| LoadedModule {
+        name,
+        md5: md5.unwrap(),
+        exports: Vec::new().into(),
+        attributes: Vec::new(),
+    });
+    let spec = text::parse("{application,demo,[{vsn,\"1\"},{modules,[a,b,c]}]}").unwrap();
+    let spec = Application::from_term(spec).unwrap();
+    let loaded = Version {
+        side: Side::Loaded(Box::new(spec), modules.collect()),
+        ..old
+    };
+    let appup = support::application::appup(&loaded, &new);
+    assert_eq!(
+        appup.to_string(),
+        "{\"2\",[{\"1\",[{load_module,a}]}],[{\"1\",[{load_module,a}]}]}"
+    );
+}
+
+#[test]
+fn supervisors_may_be_listed() {
+    let root = tempdir().unwrap();
+    let build = |vsn, n: u8| {
+        let source = format!("-export([init/1]). init(_) -> {n}.");
+        let ours = format!("-behaviour(our_sup).\n{source}");
+        Demo::new(root.path(), vsn)
+            .module("a", &source)
+            .module("b", &ours)
+            .module("c", &source)
+            .build(&[])
+    };
+    let (old, new) = (build("1", 1), build("2", 2));
+    let options = Options {
+        supervisors: vec![Atom::of("a"), Atom::of("our_sup")],
+        ..Options::default()
+    };
+    let generated = make_appup(&Atom::of("demo"), &old, &new, &options).unwrap();
+    let up: Vec<_> = generated
+        .up
+        .iter()
+        .map(|step| step.instruction.term().to_string())
+        .collect();
+    assert_eq!(
+        up,
+        [
+            "{update,a,supervisor}",
+            "{update,b,supervisor}",
+            "{load_module,c}"
+        ]
+    );
+}
+
+#[test]
+fn the_same_version_with_other_bytes_is_told() {
+    let roots = [tempdir().unwrap(), tempdir().unwrap()];
+    let build = |root: usize, body| {
+        Demo::new(roots[root].path(), "1")
+            .module("a", body)
+            .build(&[])
+    };
+    let (old, new) = (build(0, ""), build(1, "-author(me)."));
+    let generated = make_appup(&Atom::of("demo"), &old, &new, &Options::default()).unwrap();
+    let same = Warning::SameVersion {
+        vsn: "1".to_owned(),
+        modules: vec![Atom::of("a")],
+    };
+    assert_eq!(generated.warnings, [same]);
 }

@@ -171,6 +171,67 @@ format_upgrade(bad_new_appvsn) ->
     "the .app file of the later version says another version";
 format_upgrade(no_appup_found) ->
     "no appup covers this pair of versions";
+format_upgrade({bad_beam, File, Why}) ->
+    text("~ts cannot be used: ~ts; install the package again", [File, why(Why)]);
+format_upgrade({bad_appup, File, Why}) ->
+    text(
+        "the appup ~ts is broken: ~ts; correct it, or remove it and one is generated",
+        [File, parse(Why)]
+    );
+format_upgrade({bad_attribute, Module, Attribute, Value}) ->
+    text("the attribute ~ts of ~ts cannot be ~ts", [Attribute, Module, term(Value)]);
+format_upgrade({bad_directory, Dir, Posix}) ->
+    text("cannot list ~ts: ~ts", [Dir, posix(Posix)]);
+format_upgrade({loads_nif, Module}) ->
+    text(
+        "~ts loads a NIF library, which must have an upgrade callback and a path of its own in each"
+        " version; otherwise keep the module as it is or restart the application",
+        [Module]
+    );
+format_upgrade({on_load, Module}) ->
+    text("~ts has an -on_load function, which runs again and must return ok", [Module]);
+format_upgrade({protocol, Module}) ->
+    text(
+        "~ts is an Elixir protocol; build its consolidated copy again and load it after the upgrade",
+        [Module]
+    );
+format_upgrade({protocol_implementation, Module}) ->
+    text(
+        "~ts implements an Elixir protocol; build the protocol's consolidated copy again and load it"
+        " after the upgrade",
+        [Module]
+    );
+format_upgrade({missing_beam, Vsn, Module}) ->
+    text(
+        "version ~ts lists the module ~ts and has no file of it, it is left out; build it, or take"
+        " it out of the .app file",
+        [Vsn, Module]
+    );
+format_upgrade({unlisted_beam, Vsn, Module}) ->
+    text(
+        "version ~ts has a file of the module ~ts and does not list it, it is left out; add it to"
+        " modules in the .app file, or delete the file",
+        [Vsn, Module]
+    );
+format_upgrade({same_version, Vsn, Modules}) ->
+    text(
+        "both sides are version ~ts and differ in ~ts; give the later one a version of its own",
+        [Vsn, names(Modules)]
+    );
+format_upgrade({dropped_depends, Module, Depends}) ->
+    text("~ts depends on ~ts, which is not replaced; its name may be wrong", [Module, Depends]);
+format_upgrade({cycle, Modules}) ->
+    text("~ts need each other's new functions and are replaced together", [names(Modules)]);
+format_upgrade({appup_not_covering, up, Vsn}) ->
+    text(
+        "the appup that is shipped has nothing from version ~ts, a generated one takes its place",
+        [Vsn]
+    );
+format_upgrade({appup_not_covering, down, Vsn}) ->
+    text(
+        "the appup that is shipped has nothing to version ~ts, a generated one takes its place",
+        [Vsn]
+    );
 format_upgrade({bad_script, App, Why}) ->
     text("the script for ~ts is not one that OTP can run: ~ts", [App, why(Why)]);
 format_upgrade({bad_module, Module, File, Why}) ->
@@ -246,6 +307,14 @@ parse(not_an_application) ->
     parse(bad_format);
 parse(bad_metadata) ->
     "not of the form {App, Vsn, Dir}";
+parse(not_an_appup) ->
+    "not of the form {Vsn, [{From, Instructions}], [{To, Instructions}]}";
+parse({wrong_vsn, Vsn}) ->
+    text("it is for version ~ts", [Vsn]);
+parse({bad_instruction, Instruction}) ->
+    text("~ts is no instruction", [term(Instruction)]);
+parse({bad_pattern, Pattern}) ->
+    text("~ts is no regular expression", [term(Pattern)]);
 parse({larger_than, Limit}) ->
     text("larger than ~b bytes", [Limit]);
 parse(not_a_regular_file) ->

@@ -11,8 +11,11 @@ mod instruction;
 mod kind;
 mod order;
 mod reason;
+mod replacement;
 mod shipped;
 mod steering;
+#[cfg(test)]
+mod tests;
 mod warning;
 
 pub use facts::Facts;

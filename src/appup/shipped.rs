@@ -68,7 +68,7 @@ impl ShippedError {
         let tagged = |tag, value: Term| Term::tuple([Term::atom(tag), value]);
         match self {
             Self::TermCount { count } => tagged("term_count", Term::from(*count)),
-            Self::NotAnAppup => Term::atom("bad_format"),
+            Self::NotAnAppup => Term::atom("not_an_appup"),
             Self::WrongVsn { found } => tagged("wrong_vsn", Term::string(found)),
             Self::BadScript { script } => tagged("bad_script", script.clone()),
             Self::BadInstruction { instruction } => tagged("bad_instruction", instruction.clone()),
@@ -226,7 +226,7 @@ mod tests {
     fn what_is_broken_is_an_error() {
         let error = |appup: &str| script(appup, "1.0").unwrap_err();
         assert_eq!(error("{\"2.1\",[],[]}."), "{wrong_vsn,\"2.1\"}");
-        assert_eq!(error("{\"2.0\",[]}."), "bad_format");
+        assert_eq!(error("{\"2.0\",[]}."), "not_an_appup");
         assert_eq!(error("{\"2.0\",[],[]}. {\"2.0\",[],[]}."), "{term_count,2}");
         assert_eq!(
             error("{\"2.0\",[{\"1.0\",[{load,a}]}],[]}."),

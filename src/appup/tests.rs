@@ -1,0 +1,200 @@
+//! Generation on facts made up: what no compiler would make, and more modules than anybody has.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::facts::{
+    Call, Change, ChangedModule, Function, Interface, ModuleFacts, ModuleState, NewModule,
+};
+use super::{Facts, generate};
+use crate::term::{Atom, Term};
+
+fn name(number: usize) -> Atom {
+    Atom::new(&format!("m{number}")).unwrap()
+}
+
+fn function(name: &str) -> Function {
+    Function {
+        name: Atom::new(name).unwrap(),
+        arity: 0,
+    }
+}
+
+fn interface(exports: &[&str], calls: Vec<Call>) -> Interface {
+    let mut exports: Vec<_> = exports.iter().map(|name| function(name)).collect();
+    exports.sort();
+    Interface {
+        exports: exports.into(),
+        calls: Some(calls.into()),
+        names: Vec::new(),
+    }
+}
+
+fn changed(old: Interface, new: NewModule) -> ModuleState {
+    let change = Change {
+        code: true,
+        ..Change::default()
+    };
+    ModuleState::Changed(Box::new(ChangedModule { change, old, new }))
+}
+
+fn facts(states: Vec<ModuleState>) -> Facts {
+    let modules = states.into_iter().enumerate();
+    Facts {
+        application: Atom::of("demo"),
+        earlier: "1".to_owned(),
+        later: "2".to_owned(),
+        start: None,
+        modules: modules
+            .map(|(number, state)| ModuleFacts {
+                name: name(number),
+                state,
+            })
+            .collect(),
+    }
+}
+
+fn call(module: usize, name: &str) -> Call {
+    Call {
+        module: u32::try_from(module).unwrap(),
+        function: function(name),
+    }
+}
+
+fn up(facts: &Facts) -> Vec<String> {
+    let generated = generate(facts, &[]).unwrap();
+    generated
+        .up
+        .iter()
+        .map(|step| step.instruction.term().to_string())
+        .collect()
+}
+
+fn loads(numbers: &[usize]) -> Vec<String> {
+    numbers
+        .iter()
+        .map(|number| format!("{{load_module,m{number}}}"))
+        .collect()
+}
+
+/// Changed modules without exports or calls, with these names and attributes.
+fn module(names: &[usize], attributes: &[(&'static str, Term)]) -> ModuleState {
+    let names = names
+        .iter()
+        .map(|&number| u32::try_from(number).unwrap())
+        .collect();
+    let attributes = attributes
+        .iter()
+        .map(|(name, value)| (Atom::of(name), value.clone()))
+        .collect();
+    let new = NewModule {
+        interface: Interface {
+            names,
+            ..interface(&[], Vec::new())
+        },
+        attributes: Some(attributes),
+        ..NewModule::default()
+    };
+    changed(interface(&[], Vec::new()), new)
+}
+
+fn priority(number: i64) -> [(&'static str, Term); 1] {
+    [("knit_priority", Term::list([Term::from(number)]))]
+}
+
+#[test]
+fn ties_keep_the_order_of_the_app_file() {
+    let states = (0..5).map(|_| module(&[], &[])).collect();
+    assert_eq!(up(&facts(states)), loads(&[0, 1, 2, 3, 4]));
+}
+
+#[test]
+fn a_module_that_is_named_comes_first_unless_something_contradicts() {
+    assert_eq!(
+        up(&facts(vec![module(&[1], &[]), module(&[], &[])])),
+        loads(&[1, 0])
+    );
+    assert_eq!(
+        up(&facts(vec![module(&[1], &[]), module(&[0], &[])])),
+        loads(&[0, 1])
+    );
+    let states = vec![module(&[1], &priority(1)), module(&[], &[])];
+    assert_eq!(up(&facts(states)), loads(&[0, 1]));
+}
+
+#[test]
+fn higher_priorities_go_first_and_calls_go_before_them() {
+    let states = vec![
+        module(&[], &[]),
+        module(&[], &priority(-3)),
+        module(&[], &priority(9)),
+    ];
+    assert_eq!(up(&facts(states)), loads(&[2, 0, 1]));
+    // m0 has the highest priority and calls what m1 adds.
+    let new = |exports: &[&str], calls, attributes: Vec<(Atom, Term)>| NewModule {
+        interface: interface(exports, calls),
+        attributes: Some(attributes),
+        ..NewModule::default()
+    };
+    let high = vec![(Atom::of("erlrc_priority"), Term::list([Term::from(9_i64)]))];
+    let caller = changed(interface(&[], vec![]), new(&[], vec![call(1, "f")], high));
+    let callee = changed(interface(&[], vec![]), new(&["f"], vec![], vec![]));
+    assert_eq!(up(&facts(vec![caller, callee])), loads(&[1, 0]));
+}
+
+#[test]
+fn a_cycle_of_ten_thousand_modules_stays_linear() {
+    const COUNT: usize = 10_000;
+    let exports: Interface = interface(&["f"], Vec::new());
+    let states = (0..COUNT).map(|number| {
+        let calls: Arc<[Call]> = Arc::new([call((number + 1) % COUNT, "f")]);
+        let interface = Interface {
+            calls: Some(calls),
+            ..exports.clone()
+        };
+        changed(
+            Interface::default(),
+            NewModule {
+                interface,
+                ..NewModule::default()
+            },
+        )
+    });
+    let facts = facts(states.collect());
+    let start = Instant::now();
+    let script = up(&facts);
+    assert!(start.elapsed() < Duration::from_secs(20));
+    assert_eq!(script.len(), COUNT);
+    assert_eq!(script[0], "{load_module,m0,[m1]}");
+    assert!(script.iter().map(String::len).sum::<usize>() < COUNT * 40);
+}
+
+#[test]
+fn down_is_the_inverse_in_reverse() {
+    let states = vec![
+        ModuleState::Added(Box::default()),
+        module(&[2], &[]),
+        module(&[], &[]),
+        ModuleState::Unchanged,
+        ModuleState::Removed,
+        ModuleState::Added(Box::default()),
+        ModuleState::Missing,
+        ModuleState::Removed,
+    ];
+    let generated = generate(&facts(states), &[]).unwrap();
+    let inverse = |text: String| {
+        if text.starts_with("{add") {
+            text.replace("add", "delete")
+        } else {
+            text.replace("delete", "add")
+        }
+    };
+    let text = |steps: &[super::Step]| -> Vec<_> {
+        steps
+            .iter()
+            .map(|step| step.instruction.term().to_string())
+            .collect()
+    };
+    let backwards: Vec<_> = text(&generated.up).into_iter().rev().map(inverse).collect();
+    assert_eq!(text(&generated.down), backwards);
+}
