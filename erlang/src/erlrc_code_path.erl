@@ -133,7 +133,7 @@ names(Ebin, App) ->
         (Parent =:= Name orelse lists:prefix(Name ++ "-", Parent)).
 
 %% @doc The `ebin' directory of an application directory.
--spec ebin(file:filename()) -> file:filename().
+-spec ebin(file:filename_all()) -> file:filename_all().
 ebin(Dir) ->
     filename:join(Dir, "ebin").
 

@@ -8,16 +8,16 @@
 -type old() :: #{
     vsn := string(),
     %% Where it is, or was.
-    dir := file:filename(),
+    dir := file:filename_all(),
     %% As the engine takes it.
-    side := file:filename() | {loaded, erlrc_evaluator:specification(), [tuple()]},
+    side := file:filename_all() | {loaded, erlrc_evaluator:specification(), [tuple()]},
     spec := erlrc_evaluator:specification(),
     %% Environment of the `.app' file.
     env := erlrc_environment:env() | unknown
 }.
 
 %% @doc The old side of an upgrade.
--spec find(erlrcdynamic:operation()) -> {ok, old()} | {error, {old_directory_gone, file:filename()}}.
+-spec find(erlrc_upgrade:change()) -> {ok, old()} | {error, {old_directory_gone, file:filename_all()}}.
 find(#{application := App, from := Vsn, from_dir := Dir}) ->
     case [Old || Candidate <- [Dir, stash(App, Vsn)], {ok, Old} <- [from_directory(App, Vsn, Candidate)]] of
         [Old | _] -> {ok, Old};
@@ -64,7 +64,7 @@ module(Module) ->
 %% @doc Loads the modules of the running version that are not loaded yet, from its own directory and no other: on the
 %% code path the new version may lie already.
 -spec load_modules(old()) -> ok.
-load_modules(#{side := Dir, spec := {application, App, _}}) when is_list(Dir) ->
+load_modules(#{side := Dir, spec := {application, App, _}}) when not is_tuple(Dir) ->
     Missing = [Module || Module <- erlrc_node:modules(App), not erlang:module_loaded(Module)],
     lists:foreach(fun(Module) -> load_from(Module, Dir) end, Missing);
 load_modules(_Old) ->
@@ -77,6 +77,6 @@ load_from(Module, Dir) ->
     end.
 
 %% @doc Where an old version is kept after its package is gone.
--spec stash(atom(), string()) -> file:filename().
+-spec stash(atom(), string()) -> file:filename_all().
 stash(App, Vsn) ->
     filename:join(erlrc_node:stash_dir(), atom_to_list(App) ++ "-" ++ Vsn).

@@ -118,8 +118,8 @@ own_last(Steps) ->
 is_own({load, {Module, _, _}}) -> lists:member(Module, ?OWN);
 is_own(_) -> false.
 
-guard(Steps, #{options := Options} = Script) ->
-    Snapshot = erlrc_snapshot:take(touched(Steps), Script),
+guard(Steps, #{application := App, from := {_, FromDir}, options := Options} = Script) ->
+    Snapshot = erlrc_snapshot:take(touched(Steps), App, FromDir),
     {Pid, Ref} = spawn_monitor(?MODULE, run, [watched(Steps, Snapshot), Script, Snapshot]),
     Result =
         receive

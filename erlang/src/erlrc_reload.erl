@@ -5,7 +5,7 @@
 -export([change/2]).
 
 %% @doc `Same' is what to say when nothing differs.
--spec change(already_running | included, erlrcdynamic:operation()) -> erlrcdynamic:result().
+-spec change(already_running | included, erlrc_upgrade:change()) -> erlrcdynamic:result().
 change(Same, #{application := App, to_dir := Dir} = Change) ->
     case erlrc_engine:module_digests(Dir) of
         {ok, Digests} ->

@@ -2,10 +2,10 @@
 %% states, and that nobody stays suspended. What cannot be put back is listed, never left out.
 -module(erlrc_snapshot).
 
--export([take/2, drop/1, note/2, note_suspended/1, place_path/2, restore/2]).
+-export([take/3, drop/1, note/2, note_suspended/1, place_path/2, restore/2]).
 -export_type([snapshot/0, left/0]).
 
--opaque snapshot() :: ets:tid().
+-opaque snapshot() :: ets:table().
 %% Something that is not as it was: instructions with effects of their own, modules, states of processes.
 -type left() ::
     {applied, {module(), atom(), [term()]}}
@@ -16,9 +16,9 @@
 
 -define(TIMEOUT, 5000).
 
-%% @doc Keeps the code path, the object code of these modules and who is suspended already.
--spec take([module()], #{application := atom(), from := {string(), file:filename()}, _ => _}) -> snapshot().
-take(Modules, #{application := App, from := {_, FromDir}}) ->
+%% @doc Keeps the code path, the object code of these modules, which `FromDir' may have, and who is suspended already.
+-spec take([module()], atom(), FromDir :: file:filename_all()) -> snapshot().
+take(Modules, App, FromDir) ->
     Table = ets:new(?MODULE, [public]),
     Rows = [{{module, Module}, object_code(Module, FromDir)} || Module <- Modules],
     true = ets:insert(Table, Rows),
@@ -47,13 +47,13 @@ note_suspended(Table) ->
     ok.
 
 %% @doc Puts the directory of the new version exactly where that of the old one was in the code path.
--spec place_path(snapshot(), file:filename()) -> ok.
+-spec place_path(snapshot(), file:filename_all()) -> ok.
 place_path(Table, Dir) ->
     [{application, App, FromDir}] = ets:lookup(Table, application),
     Path = ets:lookup_element(Table, path, 2),
     erlrc_code_path:set(erlrc_code_path:replace(App, FromDir, Dir, Path)).
 
-%% @doc Puts everything back, wakes all that were suspended since {@link take/2}, and forgets the snapshot. `Late' are
+%% @doc Puts everything back, wakes all that were suspended since {@link take/3}, and forgets the snapshot. `Late' are
 %% processes that may have a suspend message in their mailbox that nobody waits for any more.
 -spec restore(snapshot(), [pid()]) -> [left()].
 restore(Table, Late) ->

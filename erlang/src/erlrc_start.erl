@@ -51,10 +51,10 @@ carry_out(Event) ->
 no_script() ->
     {error, no_script}.
 
-done({start, App, _, _}, Outcome) ->
+done({start, App, _, _}, Outcome) when Outcome =/= booted, Outcome =/= upgraded ->
     ok = erlrc_node:clear_stopped(App),
     Outcome;
-done({stop, App}, Outcome) ->
+done({stop, App}, Outcome) when Outcome =/= booted, Outcome =/= upgraded ->
     ok = stopped(App),
     Outcome.
 

@@ -2,12 +2,25 @@
 -module(erlrc_upgrade).
 
 -export([change/2, run/4, generate/4, make_appup/3]).
+-export_type([change/0]).
+
+%% What runs of an application is to be replaced. Going down, `from' is the later version.
+-type change() :: #{
+    operation := upgrade | downgrade,
+    direction := up | down,
+    application := atom(),
+    from := string(),
+    to := string(),
+    from_dir := file:filename_all(),
+    to_dir := file:filename_all(),
+    options := map()
+}.
 
 %% How long `config_change/3' of an application may take.
 -define(CONFIG_CHANGE, 10000).
 
 %% @doc Replaces what runs of an application. Going down, `from' is the later version.
--spec change(up | down, erlrcdynamic:operation()) -> erlrcdynamic:result().
+-spec change(up | down, map()) -> erlrcdynamic:result().
 change(Direction, #{application := App, from := From, to := To} = Request) ->
     Change = Request#{direction => Direction},
     case erlrc_node:status(App) of
@@ -95,7 +108,7 @@ engine_options(#{options := Options}) ->
     maps:merge(Set#{root => erlrc_node:root()}, maps:with(Known, Options)).
 
 %% @doc Carries out these instructions with all that belongs to an upgrade.
--spec run(map(), erlrc_old_side:old(), erlrc_evaluator:specification(), [term()]) -> erlrcdynamic:result().
+-spec run(change(), erlrc_old_side:old(), erlrc_evaluator:specification(), [term()]) -> erlrcdynamic:result().
 run(#{application := App} = Change, #{spec := OldSpec} = Old, NewSpec, Instructions) ->
     #{direction := Direction, to := To, to_dir := ToDir, options := Options} = Change,
     #{vsn := From, dir := FromDir} = Old,

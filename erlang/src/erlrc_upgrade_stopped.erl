@@ -8,10 +8,10 @@
 -type undo() :: {atom(), erlrc_environment:undo() | none, erlrc_snapshot:snapshot()}.
 
 %% @doc Puts the new version in the place of the old one: code path, specification, environment, no old module loaded.
--spec prepare(erlrcdynamic:operation(), erlrc_evaluator:specification()) -> {ok, undo()} | {error, term()}.
-prepare(#{application := App, from := From, from_dir := FromDir, to_dir := ToDir} = Change, Spec) ->
+-spec prepare(erlrc_upgrade:change(), erlrc_evaluator:specification()) -> {ok, undo()} | {error, term()}.
+prepare(#{application := App, from_dir := FromDir, to_dir := ToDir} = Change, Spec) ->
     Modules = [Module || Module <- modules(App, Spec), erlang:module_loaded(Module)],
-    Snapshot = erlrc_snapshot:take(Modules, #{application => App, from => {From, FromDir}}),
+    Snapshot = erlrc_snapshot:take(Modules, App, FromDir),
     case specify(App, Spec, Change) of
         {ok, Environment} ->
             ok = erlrc_snapshot:place_path(Snapshot, ToDir),

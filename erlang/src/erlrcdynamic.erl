@@ -11,7 +11,7 @@
 -export_type([operation/0, result/0]).
 
 -type vsn() :: string().
--type dir() :: file:filename().
+-type dir() :: file:filename_all().
 
 -type start_result() ::
     started
