@@ -16,8 +16,8 @@
 
 -type restart_type() :: permanent | transient | temporary.
 -type facts() :: #{
-    root := file:filename(),
-    apps := file:filename(),
+    root := file:filename_all(),
+    apps := file:filename_all(),
     path := [file:filename()],
     libs := [file:filename()],
     %% Application, version, `applications', `included_applications', `optional_applications'.
@@ -52,22 +52,22 @@ key(App, Key) ->
     end.
 
 %% @doc Where applications are registered.
--spec root() -> file:filename().
+-spec root() -> file:filename_all().
 root() ->
     directory("ERLRC_ROOT", root_dir, "/etc/erlrc.d").
 
 %% @doc Where packages say what is installed.
--spec apps_dir() -> file:filename().
+-spec apps_dir() -> file:filename_all().
 apps_dir() ->
     directory("ERLRC_APPS", apps_dir, "/usr/lib/erlrc/apps").
 
 %% @doc Where nodes write their own rendezvous entries.
--spec run_dir() -> file:filename().
+-spec run_dir() -> file:filename_all().
 run_dir() ->
     directory("ERLRC_RUN", run_dir, "/run/erlrc/nodes").
 
 %% @doc Where old versions are kept for a late upgrade.
--spec stash_dir() -> file:filename().
+-spec stash_dir() -> file:filename_all().
 stash_dir() ->
     directory("ERLRC_STASH", stash_dir, "/usr/lib/erlrc/stash").
 

@@ -3,8 +3,10 @@
 
 -export([start/1, stop/1, unload/1]).
 
+-type request() :: #{application := atom(), vsn := string(), dir => file:filename_all(), _ => _}.
+
 %% @doc Starts an application from a directory.
--spec start(erlrcdynamic:operation()) -> erlrcdynamic:result().
+-spec start(request()) -> erlrcdynamic:result().
 start(#{application := App, vsn := Vsn, dir := Dir}) ->
     case erlrc_node:status(App) of
         {running, Vsn} -> already_running;
@@ -51,19 +53,29 @@ carry_out(Event) ->
 no_script() ->
     {error, no_script}.
 
-done({start, App, _, _}, Outcome) when Outcome =/= booted, Outcome =/= upgraded ->
+done({start, App, _, _}, Outcome) ->
     ok = erlrc_node:clear_stopped(App),
-    Outcome;
-done({stop, App}, Outcome) when Outcome =/= booted, Outcome =/= upgraded ->
+    started(Outcome);
+done({stop, App}, Outcome) ->
     ok = stopped(App),
-    Outcome.
+    ended(Outcome).
+
+started(started) -> started;
+started(started_included_stopped) -> started_included_stopped;
+started(already_running) -> already_running;
+started(included) -> included.
+
+ended(stopped) -> stopped;
+ended(stopped_included_started) -> stopped_included_started;
+ended(not_running) -> not_running;
+ended(included) -> included.
 
 %% An erlrc that was stopped has lost its table.
 stopped(erlrc) -> ok;
 stopped(App) -> erlrc_node:mark_stopped(App).
 
 %% @doc Stops an application.
--spec stop(erlrcdynamic:operation()) -> erlrcdynamic:result().
+-spec stop(request()) -> erlrcdynamic:result().
 stop(#{application := App, vsn := Vsn}) ->
     case erlrc_node:status(App) of
         {running, Vsn} -> carry_out({stop, App});
@@ -76,7 +88,7 @@ stop(#{application := App, vsn := Vsn}) ->
     end.
 
 %% @doc Unloads an application that does not run.
--spec unload(erlrcdynamic:operation()) -> erlrcdynamic:result().
+-spec unload(request()) -> erlrcdynamic:result().
 unload(#{application := App, vsn := Vsn, dir := Dir}) ->
     case erlrc_node:status(App) of
         {running, _} -> {error, running};
