@@ -22,6 +22,7 @@ mod graph;
 mod plan;
 mod state;
 mod transition;
+mod upgrade;
 mod world;
 
 #[cfg(test)]

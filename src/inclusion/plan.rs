@@ -21,8 +21,6 @@ pub struct Unit {
     pub members: Vec<Id>,
     /// Those that run by themselves and have to stop before; dependents first.
     pub stops: Vec<Id>,
-    /// What the members depend on, outside of the unit.
-    pub dependencies: Vec<Id>,
 }
 
 impl Plan {
@@ -55,7 +53,7 @@ impl Plan {
         }
         let tops: Vec<Id> = world.ids().filter(|id| starts(*id)).collect();
         let included = search.included(&visited, &includer);
-        let unit = |id| search.unit(id, &included, &top);
+        let unit = |id| search.unit(id, &included);
         Ok(Self {
             units: graph.order(&tops).into_iter().map(unit).collect(),
             top,
@@ -205,18 +203,13 @@ impl Search<'_> {
         included
     }
 
-    fn unit(&self, top: Id, included: &[Vec<Id>], tops: &[Option<Id>]) -> Unit {
+    fn unit(&self, top: Id, included: &[Vec<Id>]) -> Unit {
         let mut members = vec![top];
         let mut next = 0;
         while let Some(id) = members.get(next).copied() {
             members.extend(&included[id.index()]);
             next += 1;
         }
-        let outside = |dependency: &Id| tops[dependency.index()].is_some_and(|other| other != top);
-        let depended = members
-            .iter()
-            .flat_map(|id| &self.world.node(*id).applications);
-        let dependencies = depended.copied().filter(outside).collect();
         let running = members
             .iter()
             .copied()
@@ -226,7 +219,6 @@ impl Search<'_> {
             top,
             stops: dependents_first(self.world, running),
             members,
-            dependencies,
         }
     }
 }

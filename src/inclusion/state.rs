@@ -1,6 +1,7 @@
 //! Which applications run, and inside which.
 
 use super::world::{Id, World};
+use std::borrow::Cow;
 
 /// The applications that run themselves, and what follows from that.
 #[derive(Clone)]
@@ -80,7 +81,7 @@ impl State {
     /// What the `applications` of a loaded application have to be while this state lasts:
     /// an application that runs inside another is replaced by that other, each once, and never by
     /// the one that `id` itself is or runs inside of.
-    pub fn applications(&self, world: &World, id: Id) -> Vec<Id> {
+    pub fn applications<'w>(&self, world: &'w World, id: Id) -> Cow<'w, [Id]> {
         let own = self.top(id).unwrap_or(id);
         let written = &world.node(id).applications;
         let named = |id: Id| self.top(id).unwrap_or(id);
@@ -88,13 +89,13 @@ impl State {
             .iter()
             .all(|dependency| named(*dependency) == *dependency)
         {
-            return written.clone();
+            return Cow::Borrowed(written);
         }
         let mut seen = std::collections::HashSet::with_capacity(written.len());
         let replaced = written.iter().filter_map(|&dependency| {
             let top = named(dependency);
             (top == dependency || top != own).then_some(top)
         });
-        replaced.filter(|top| seen.insert(*top)).collect()
+        Cow::Owned(replaced.filter(|top| seen.insert(*top)).collect())
     }
 }

@@ -4,9 +4,7 @@ use super::plan::{Plan, Unit};
 use super::state::State;
 use super::world::{Id, Source, World};
 use super::{Action, Error, Event, Facts, Outcome, Transition, Warning};
-use crate::application::Application;
 use crate::term::Atom;
-use std::collections::HashSet;
 
 /// What is to be done when `event` meets `facts`.
 pub fn transition(mut facts: Facts, event: &Event) -> Result<Transition, Error> {
@@ -35,18 +33,18 @@ pub fn transition(mut facts: Facts, event: &Event) -> Result<Transition, Error> 
 }
 
 #[derive(Default)]
-struct Script {
-    actions: Vec<Action>,
+pub(super) struct Script {
+    pub(super) actions: Vec<Action>,
     skipped: Vec<Atom>,
     warnings: Vec<Warning>,
 }
 
 /// The node as it is after the actions so far.
-struct Node<'a> {
+pub(super) struct Node<'a> {
     facts: &'a Facts,
-    world: &'a mut World,
-    state: State,
-    script: Script,
+    pub(super) world: &'a mut World,
+    pub(super) state: State,
+    pub(super) script: Script,
 }
 
 impl Node<'_> {
@@ -104,70 +102,6 @@ impl Node<'_> {
         Ok(self.answer(outcome))
     }
 
-    fn upgrade(self, application: &Application) -> Result<Transition, Error> {
-        let Some(id) = self.world.id(&application.name) else {
-            return Ok(self.answer(Outcome::NotRunning));
-        };
-        match self.state.top(id) {
-            None => self.upgrade_stopped(id, application),
-            Some(top) => self.upgrade_running(id, top, application),
-        }
-    }
-
-    /// The new version becomes what is loaded, then it is started.
-    fn upgrade_stopped(mut self, id: Id, new: &Application) -> Result<Transition, Error> {
-        let old = self.world.node(id).clone();
-        self.world.specify(new);
-        let plan = Plan::new(self.world, &self.state, &[id], None)?;
-        let new_node = std::mem::replace(self.world.node_mut(id), old);
-        let with_it = plan
-            .units
-            .iter()
-            .position(|unit| unit.members.contains(&id));
-        let (before, after) = plan.units.split_at(with_it.unwrap_or(plan.units.len()));
-        self.load(&plan.units, Some(id));
-        self.start_units(before);
-        self.script.actions.push(Action::Script);
-        *self.world.node_mut(id) = new_node;
-        self.state.update(self.world);
-        self.start_units(after);
-        let outcome = started(&plan, id);
-        Ok(self.answer(outcome))
-    }
-
-    /// The upgrade as a start: where the new version's unit did not run and had to, these would be
-    /// the units to start before it. What the old version included is still inside it then and can
-    /// only be started after the script, and so can what includes or needs one of those.
-    fn upgrade_running(mut self, id: Id, top: Id, new: &Application) -> Result<Transition, Error> {
-        let old_state = self.state.clone();
-        let old_node = self.world.node(id).clone();
-        self.world.specify(new);
-        let mut without = self.state.clone();
-        without.change(self.world, &[top], &[]);
-        let mut renewed = self.state.clone();
-        renewed.update(self.world);
-        let freed = self.freed(&old_state, &renewed, top);
-        let mut roots = vec![top];
-        roots.extend(freed.needed.iter().chain(&freed.wanted));
-        let plan = Plan::new(self.world, &without, &roots, None)?;
-        let new_node = std::mem::replace(self.world.node_mut(id), old_node);
-        let runs_on = plan.top(top) == Some(top);
-        let units = Split::new(plan.units, &old_state, runs_on.then_some(top));
-        self.load(&units.before, None);
-        self.load(&units.own, None);
-        self.load(&units.after, None);
-        self.start_units(&units.before);
-        match &units.own {
-            Some(own) => self.stop_all(&own.stops),
-            None => self.stop_all(&[top]),
-        }
-        self.script.actions.push(Action::Script);
-        *self.world.node_mut(id) = new_node;
-        self.state.update(self.world);
-        self.start_units(&units.after);
-        Ok(self.answer(Outcome::Upgraded))
-    }
-
     /// The registered applications that are to run, in order of name.
     fn wanted(&self) -> Vec<Id> {
         let ids = |names: &[Atom]| names.iter().filter_map(|n| self.world.id(n)).collect();
@@ -190,7 +124,7 @@ impl Node<'_> {
     }
 
     /// What ran inside of `top` and does no more, as far as it is to run or something needs it.
-    fn freed(&self, before: &State, after: &State, top: Id) -> Freed {
+    pub(super) fn freed(&self, before: &State, after: &State, top: Id) -> Freed {
         let was_inside = |id: &Id| *id != top && before.top(*id) == Some(top);
         let is_freed = |id: &Id| was_inside(id) && !after.is_active(*id);
         let wanted = self.wanted().into_iter().filter(is_freed).collect();
@@ -268,7 +202,11 @@ impl Node<'_> {
     }
 
     /// Loads what is not loaded yet, but for `except`.
-    fn load<'u>(&mut self, units: impl IntoIterator<Item = &'u Unit>, except: Option<Id>) {
+    pub(super) fn load<'u>(
+        &mut self,
+        units: impl IntoIterator<Item = &'u Unit>,
+        except: Option<Id>,
+    ) {
         let members = units.into_iter().flat_map(|unit| &unit.members);
         for &id in members.filter(|id| Some(**id) != except) {
             if self.world.node(id).source == Source::Disk
@@ -280,7 +218,7 @@ impl Node<'_> {
     }
 
     /// Starts `units`, after every loaded specification says what it has to while they run.
-    fn start_units<'u>(&mut self, units: impl IntoIterator<Item = &'u Unit> + Clone) {
+    pub(super) fn start_units<'u>(&mut self, units: impl IntoIterator<Item = &'u Unit> + Clone) {
         let stops: Vec<Id> = units
             .clone()
             .into_iter()
@@ -298,7 +236,7 @@ impl Node<'_> {
         }
     }
 
-    fn stop_all(&mut self, ids: &[Id]) {
+    pub(super) fn stop_all(&mut self, ids: &[Id]) {
         let stop = |id: &Id| Action::Stop(self.world.name(*id).clone());
         self.script.actions.extend(ids.iter().map(stop));
         self.state.change(self.world, ids, &[]);
@@ -310,16 +248,16 @@ impl Node<'_> {
                 continue;
             }
             let applications = self.state.applications(self.world, id);
-            if applications != self.world.node(id).current {
+            if *applications != *self.world.node(id).current {
                 let name = self.world.name(id).clone();
                 let names = self.world.names(&applications);
                 self.script.actions.push(Action::Respecify(name, names));
-                self.world.node_mut(id).current = applications;
+                self.world.node_mut(id).current = applications.into_owned();
             }
         }
     }
 
-    fn answer(self, outcome: Outcome) -> Transition {
+    pub(super) fn answer(self, outcome: Outcome) -> Transition {
         let Script {
             actions,
             skipped,
@@ -335,16 +273,16 @@ impl Node<'_> {
 }
 
 /// What is no longer inside another application.
-struct Freed {
+pub(super) struct Freed {
     /// Those that are to run.
-    wanted: Vec<Id>,
+    pub(super) wanted: Vec<Id>,
     /// Those that a running application depends on.
-    needed: Vec<Id>,
+    pub(super) needed: Vec<Id>,
     /// The running applications that depend on them.
     needing: Vec<Id>,
 }
 
-fn started(plan: &Plan, id: Id) -> Outcome {
+pub(super) fn started(plan: &Plan, id: Id) -> Outcome {
     if plan.top(id) != Some(id) {
         Outcome::Included
     } else if plan
@@ -355,43 +293,5 @@ fn started(plan: &Plan, id: Id) -> Outcome {
         Outcome::StartedIncludedStopped
     } else {
         Outcome::Started
-    }
-}
-
-/// The units around the script of an upgrade.
-#[derive(Default)]
-struct Split {
-    /// Those that start before it.
-    before: Vec<Unit>,
-    /// The one that is upgraded, and runs on.
-    own: Option<Unit>,
-    /// Those that start after it.
-    after: Vec<Unit>,
-}
-
-impl Split {
-    /// Splits `units`. `top` is the application that runs on; where there is none, everything
-    /// starts after the script.
-    fn new(units: Vec<Unit>, old: &State, top: Option<Id>) -> Self {
-        let was_inside = |id: &Id| top.is_some() && old.top(*id) == top;
-        let mut split = Self::default();
-        let mut late = HashSet::new();
-        for unit in units {
-            if Some(unit.top) == top {
-                split.own = Some(unit);
-            } else if top.is_none()
-                || unit.members.iter().any(was_inside)
-                || unit
-                    .dependencies
-                    .iter()
-                    .any(|id| !was_inside(id) && late.contains(id))
-            {
-                late.extend(unit.members.iter().copied());
-                split.after.push(unit);
-            } else {
-                split.before.push(unit);
-            }
-        }
-        split
     }
 }

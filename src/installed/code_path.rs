@@ -3,7 +3,7 @@
 //! application.
 
 use crate::application::vsn;
-use std::cmp::Ordering;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::read_dir;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ pub struct CodePath<'p> {
     /// Name of an application -> the first directory that is named after it.
     named: HashMap<&'p str, usize>,
     /// The directories that hold the applications' directories.
-    libraries: HashMap<&'p Path, Library>,
+    libraries: HashMap<&'p str, Library>,
     /// File name of a `.app` file -> the first directory that holds it.
     listed: OnceLock<HashMap<String, usize>>,
 }
@@ -32,36 +32,14 @@ struct Library {
     entries: OnceLock<Vec<String>>,
 }
 
-/// A directory that an application may be in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Candidate {
-    /// The application's directory.
-    pub dir: PathBuf,
-    /// The directory of its modules.
-    pub ebin: PathBuf,
-}
-
-impl Candidate {
-    fn new(dir: PathBuf) -> Self {
-        Self {
-            ebin: dir.join("ebin"),
-            dir,
-        }
-    }
-
-    fn of_ebin(ebin: &Path) -> Self {
-        Self {
-            dir: ebin.parent().unwrap_or(ebin).to_owned(),
-            ebin: ebin.to_owned(),
-        }
-    }
-}
+/// A directory of modules that an application may be in.
+pub type Candidate<'p> = Cow<'p, Path>;
 
 impl<'p> CodePath<'p> {
     /// The index of `path`. Nothing is read yet.
     pub fn new(path: &'p [PathBuf], libs: &'p [PathBuf]) -> Self {
         let mut named = HashMap::with_capacity(path.len());
-        let mut libraries: HashMap<&Path, Library> = HashMap::new();
+        let mut libraries: HashMap<&str, Library> = HashMap::new();
         for (place, ebin) in path.iter().enumerate() {
             let Some((library, directory)) = split(ebin) else {
                 continue;
@@ -83,35 +61,28 @@ impl<'p> CodePath<'p> {
 
     /// Where `application` is by the name of a directory: that directory, and where OTP has chosen it
     /// itself the other versions beside it, which it has left out of the code path. The latest first.
-    pub fn named(&self, application: &str) -> Vec<Candidate> {
-        let Some(ebin) = self
-            .named
-            .get(application)
-            .and_then(|&place| self.path.get(place))
-        else {
+    pub fn named(&self, application: &str) -> Vec<Candidate<'p>> {
+        let place = self.named.get(application);
+        let Some(ebin) = place.and_then(|&place| self.path.get(place)) else {
             return Vec::new();
         };
-        let first = Candidate::of_ebin(ebin);
+        let first = || vec![Cow::Borrowed(ebin.as_path())];
         let Some((library, directory)) = split(ebin) else {
-            return vec![first];
+            return first();
         };
         // A directory without a version, or outside of OTP's own, was put on the path by hand.
-        if directory == application || !self.libs.iter().any(|lib| lib == library) {
-            return vec![first];
+        if directory == application || !self.libs.iter().any(|lib| same(lib, library)) {
+            return first();
         }
-        let mut versions = self.versions(library, application);
+        let versions = self.versions(library, application);
         if versions.iter().all(|entry| entry == directory) {
-            return vec![first];
+            return first();
         }
-        sort_latest_first(application, &mut versions);
-        versions
-            .iter()
-            .map(|entry| Candidate::new(library.join(entry)))
-            .collect()
+        latest_first(library, application, versions)
     }
 
     /// Where `application` is, going by the `.app` files that the directories of the path hold.
-    pub fn listed(&self, application: &str) -> Option<Candidate> {
+    pub fn listed(&self, application: &str) -> Option<Candidate<'p>> {
         let listed = self.listed.get_or_init(|| {
             let mut listed = HashMap::new();
             for (place, ebin) in self.path.iter().enumerate() {
@@ -125,53 +96,51 @@ impl<'p> CodePath<'p> {
             listed
         });
         let place = listed.get(&format!("{application}.app"))?;
-        self.path.get(*place).map(|ebin| Candidate::of_ebin(ebin))
+        self.path
+            .get(*place)
+            .map(|ebin| Cow::Borrowed(ebin.as_path()))
     }
 
     /// Where `application` is that was installed after the path was made: beside what is on it.
-    pub fn beside(&self, application: &str) -> Vec<Candidate> {
+    pub fn beside(&self, application: &str) -> Vec<Candidate<'p>> {
         let mut libraries: Vec<_> = self.libraries.iter().collect();
         libraries.sort_unstable_by_key(|(_, library)| library.place);
-        for (library, _) in libraries {
-            let mut found = self.versions(library, application);
-            if !found.is_empty() {
-                sort_latest_first(application, &mut found);
-                return found
-                    .iter()
-                    .map(|entry| Candidate::new(library.join(entry)))
-                    .collect();
-            }
-        }
-        Vec::new()
+        let mut found = libraries.into_iter().map(|(library, _)| {
+            latest_first(library, application, self.versions(library, application))
+        });
+        found.find(|found| !found.is_empty()).unwrap_or_default()
     }
 
     /// The directories in `library` that are named after `application`, with a version.
-    fn versions(&self, library: &Path, application: &str) -> Vec<String> {
+    fn versions(&self, library: &str, application: &str) -> &[String] {
         let Some(known) = self.libraries.get(library) else {
-            return Vec::new();
+            return &[];
         };
         let entries = known.entries.get_or_init(|| {
-            let mut entries = entries(library);
+            let mut entries = entries(Path::new(library));
             entries.sort_unstable();
             entries
         });
-        let prefix = format!("{application}-");
-        let start = entries.partition_point(|entry| *entry < prefix);
-        let named = entries
+        let start = entries.partition_point(|entry| before(entry, application));
+        let rest = entries.get(start..).unwrap_or_default();
+        let count = rest
             .iter()
-            .skip(start)
-            .take_while(|entry| entry.starts_with(&prefix));
-        named.cloned().collect()
+            .take_while(|entry| vsn_of(entry, application).is_some());
+        let count = count.count();
+        rest.get(..count).unwrap_or_default()
     }
 }
 
 /// `LIBRARY/DIRECTORY/ebin` as its two parts.
-fn split(ebin: &Path) -> Option<(&Path, &str)> {
-    if ebin.file_name()? != "ebin" {
-        return None;
-    }
-    let dir = ebin.parent()?;
-    Some((dir.parent()?, dir.file_name()?.to_str()?))
+fn split(ebin: &Path) -> Option<(&str, &str)> {
+    let dir = ebin.to_str()?.trim_end_matches('/').strip_suffix("/ebin")?;
+    dir.rsplit_once('/')
+}
+
+/// Whether two paths are the same text, but for slashes at the end.
+fn same(path: &Path, text: &str) -> bool {
+    let path = path.to_str().map(|path| path.trim_end_matches('/'));
+    path == Some(text.trim_end_matches('/'))
 }
 
 /// The application that a directory `NAME` or `NAME-VSN` is named after.
@@ -181,12 +150,29 @@ fn application(directory: &str) -> &str {
         .map_or(directory, |(name, _)| name)
 }
 
-fn sort_latest_first(application: &str, directories: &mut [String]) {
-    let version = |directory: &str| directory[application.len() + 1..].to_owned();
-    directories.sort_by(|a, b| match vsn::compare(&version(b), &version(a)) {
-        Ordering::Equal => b.cmp(a),
-        order => order,
-    });
+/// Whether a directory stands before those of `application` in a sorted listing.
+fn before(directory: &str, application: &str) -> bool {
+    directory.bytes().lt(application.bytes().chain([b'-']))
+}
+
+/// The version that the name of a directory of `application` says.
+fn vsn_of<'e>(directory: &'e str, application: &str) -> Option<&'e str> {
+    directory.strip_prefix(application)?.strip_prefix('-')
+}
+
+fn latest_first<'p>(library: &str, application: &str, versions: &[String]) -> Vec<Candidate<'p>> {
+    let vsn = |directory: &str| {
+        vsn_of(directory, application)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let mut versions: Vec<&String> = versions.iter().collect();
+    versions.sort_by(|a, b| vsn::compare(&vsn(b), &vsn(a)).then_with(|| b.cmp(a)));
+    let ebin = |directory: &String| Path::new(library).join(directory).join("ebin");
+    versions
+        .into_iter()
+        .map(|directory| Cow::Owned(ebin(directory)))
+        .collect()
 }
 
 fn entries(dir: &Path) -> Vec<String> {

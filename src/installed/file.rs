@@ -11,15 +11,27 @@ use std::path::Path;
 /// thousands; ten thousand modules take a few hundred thousand.
 const MAX_BYTES: u64 = 4 << 20;
 
+/// Where one file after the other is read into.
+#[derive(Default)]
+pub struct Buffer {
+    bytes: Vec<u8>,
+    filled: usize,
+}
+
+impl Buffer {
+    fn content(&self) -> &[u8] {
+        self.bytes.get(..self.filled).unwrap_or_default()
+    }
+}
+
 /// The terms in `file`; `buffer` is what it is read into, to be used again.
-pub fn terms(file: &Path, buffer: &mut Vec<u8>) -> Result<Vec<Term>, Fault> {
+pub fn terms(file: &Path, buffer: &mut Buffer) -> Result<Vec<Term>, Fault> {
     read(file, buffer)?;
-    Ok(text::parse_all(buffer, &Limits::default())?)
+    Ok(text::parse_all(buffer.content(), &Limits::default())?)
 }
 
 // Opening a pipe would wait for its writer: not with O_NONBLOCK, which a regular file ignores.
-fn read(path: &Path, buffer: &mut Vec<u8>) -> Result<(), Fault> {
-    buffer.clear();
+fn read(path: &Path, buffer: &mut Buffer) -> Result<(), Fault> {
     let mut options = OpenOptions::new();
     let file = options.read(true).custom_flags(libc::O_NONBLOCK).open(path);
     let file = file.map_err(|error| unreadable(&error))?;
@@ -33,13 +45,22 @@ fn read(path: &Path, buffer: &mut Vec<u8>) -> Result<(), Fault> {
     fill(file, metadata.len(), buffer)
 }
 
-/// Reads what the file had when it was opened, and one byte more to see whether it has grown.
-fn fill(file: File, length: u64, buffer: &mut Vec<u8>) -> Result<(), Fault> {
-    buffer.reserve(usize::try_from(length).unwrap_or(0) + 1);
-    let read = file.take(MAX_BYTES + 1).read_to_end(buffer);
-    read.map_err(|error| unreadable(&error))?;
-    if buffer.len() as u64 > MAX_BYTES {
-        return Err(Fault::TooLarge { limit: MAX_BYTES });
+/// Reads what the file had when it was opened. The buffer is not cleared between files: zeroing it
+/// again for each would cost more than reading.
+fn fill(mut file: File, length: u64, buffer: &mut Buffer) -> Result<(), Fault> {
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    if buffer.bytes.len() < length {
+        buffer.bytes.resize(length.next_multiple_of(1 << 14), 0);
+    }
+    buffer.filled = 0;
+    while let Some(rest) = buffer.bytes.get_mut(buffer.filled..length) {
+        match file.read(rest) {
+            // The end, or became shorter meanwhile.
+            Ok(0) => break,
+            Ok(count) => buffer.filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(unreadable(&error)),
+        }
     }
     Ok(())
 }

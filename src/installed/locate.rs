@@ -1,6 +1,7 @@
 //! Which of the directories that an application may be in is meant, and what its specification is.
 
 use super::code_path::{Candidate, CodePath};
+use super::file::Buffer;
 use super::{Directories, Warning, only_term, overridden, specification, text};
 use crate::application::{Application, Error as ContentError, FileError, FileKind, Metadata};
 use crate::inclusion::Specification;
@@ -24,7 +25,7 @@ pub struct Locator<'d> {
 #[derive(Default)]
 pub struct Work {
     /// What files are read into.
-    buffer: Vec<u8>,
+    buffer: Buffer,
     /// What somebody should know.
     pub warnings: Vec<Warning>,
 }
@@ -58,7 +59,7 @@ impl<'d> Locator<'d> {
         match self.found(name, work) {
             Ok(Some((application, ebin))) => Specification::Found {
                 application: Box::new(application),
-                ebin: text(&ebin),
+                ebin,
             },
             Ok(None) => Specification::Gone,
             Err(error) => Specification::Unusable(error),
@@ -71,14 +72,11 @@ impl<'d> Locator<'d> {
         name: &Atom,
         dir: &Path,
         work: &mut Work,
-    ) -> Result<(Application, PathBuf), FileError> {
-        let candidate = Candidate {
-            dir: dir.to_owned(),
-            ebin: dir.join("ebin"),
-        };
-        let found = self.read(name, &candidate, work)?;
+    ) -> Result<(Application, String), FileError> {
+        let ebin = dir.join("ebin");
+        let found = self.read(name, &ebin, work)?;
         found.ok_or_else(|| FileError::NotFound {
-            file: text(&candidate.ebin.join(format!("{name}.app"))),
+            file: text(&ebin.join(format!("{name}.app"))),
         })
     }
 
@@ -86,7 +84,7 @@ impl<'d> Locator<'d> {
         &self,
         name: &Atom,
         work: &mut Work,
-    ) -> Result<Option<(Application, PathBuf)>, FileError> {
+    ) -> Result<Option<(Application, String)>, FileError> {
         if let Some(metadata) = self.metadata(name, work) {
             return self.inside(name, Path::new(&metadata.dir), work).map(Some);
         }
@@ -103,25 +101,21 @@ impl<'d> Locator<'d> {
     fn latest(
         &self,
         name: &Atom,
-        candidates: Vec<Candidate>,
+        candidates: Vec<Candidate<'_>>,
         work: &mut Work,
-    ) -> Result<Option<(Application, PathBuf)>, FileError> {
-        let several = candidates.len() > 1;
+    ) -> Result<Option<(Application, String)>, FileError> {
         let mut candidates = candidates.into_iter();
         while let Some(candidate) = candidates.next() {
             let Some(found) = self.read(name, &candidate, work)? else {
                 continue;
             };
             let file = format!("{name}.app");
-            let there = |other: &Candidate| other.ebin.join(&file).is_file();
-            let others = candidates
-                .filter(there)
-                .map(|other| other.dir)
-                .collect::<Vec<_>>();
-            if several && !others.is_empty() {
+            let others = candidates.filter(|other| other.join(&file).is_file());
+            let others: Vec<PathBuf> = others.map(|other| parent(&other)).collect();
+            if !others.is_empty() {
                 work.warnings.push(Warning::SeveralVersions {
                     application: name.clone(),
-                    chosen: candidate.dir,
+                    chosen: parent(&candidate),
                     others,
                 });
             }
@@ -133,27 +127,22 @@ impl<'d> Locator<'d> {
     fn read(
         &self,
         name: &Atom,
-        candidate: &Candidate,
+        ebin: &Path,
         work: &mut Work,
-    ) -> Result<Option<(Application, PathBuf)>, FileError> {
+    ) -> Result<Option<(Application, String)>, FileError> {
         let file_name = format!("{name}.app");
-        let file = candidate.ebin.join(&file_name);
+        let file = ebin.join(&file_name);
         let Some(application) = specification(name, &file, &mut work.buffer)? else {
             return Ok(None);
         };
-        let is_overridden = self
-            .overridden
-            .as_ref()
-            .is_none_or(|known| known.contains(name));
-        let application = match is_overridden {
-            true => overridden(
-                application,
-                &self.applications.join(file_name),
-                &mut work.buffer,
-            )?,
-            false => application,
+        let known = self.overridden.as_ref();
+        let application = if known.is_none_or(|known| known.contains(name)) {
+            let overrides = self.applications.join(file_name);
+            overridden(application, &overrides, &mut work.buffer)?
+        } else {
+            application
         };
-        Ok(Some((application, candidate.ebin.clone())))
+        Ok(Some((application, text(ebin))))
     }
 
     /// The metadata of `name`. Nothing needs it: what cannot be used is passed over.
@@ -190,4 +179,9 @@ impl<'d> Locator<'d> {
             }
         }
     }
+}
+
+/// The application's directory, which holds the directory of its modules.
+fn parent(ebin: &Path) -> PathBuf {
+    ebin.parent().unwrap_or(ebin).to_owned()
 }

@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 
 pub use error::{Error, Warning};
+use file::Buffer;
 pub use survey::{Event, Node, Survey, survey};
 
 /// Where applications are installed and registered.
@@ -54,19 +55,19 @@ impl Directories {
 
 /// The terms of a file, as `file:consult/1` returns them.
 pub fn consult(file: &Path) -> Result<Vec<Term>, Fault> {
-    file::terms(file, &mut Vec::new())
+    file::terms(file, &mut Buffer::default())
 }
 
 /// The specification in `dir/ebin/NAME.app`, with the override in `root` put over it.
 pub fn application(name: &Atom, dir: &Path, root: &Path) -> Result<Application, FileError> {
     let overrides = root.join("applications").join(format!("{name}.app"));
-    overridden(shipped(name, dir)?, &overrides, &mut Vec::new())
+    overridden(shipped(name, dir)?, &overrides, &mut Buffer::default())
 }
 
 /// The specification in `dir/ebin/NAME.app` as it is.
 pub fn shipped(name: &Atom, dir: &Path) -> Result<Application, FileError> {
     let file = dir.join("ebin").join(format!("{name}.app"));
-    let found = specification(name, &file, &mut Vec::new())?;
+    let found = specification(name, &file, &mut Buffer::default())?;
     found.ok_or_else(|| FileError::NotFound { file: text(&file) })
 }
 
@@ -74,7 +75,7 @@ pub fn shipped(name: &Atom, dir: &Path) -> Result<Application, FileError> {
 fn specification(
     name: &Atom,
     file: &Path,
-    buffer: &mut Vec<u8>,
+    buffer: &mut Buffer,
 ) -> Result<Option<Application>, FileError> {
     let invalid = |fault| FileError::Invalid {
         file: text(file),
@@ -98,7 +99,7 @@ fn specification(
 fn overridden(
     application: Application,
     file: &Path,
-    buffer: &mut Vec<u8>,
+    buffer: &mut Buffer,
 ) -> Result<Application, FileError> {
     let invalid = |fault| FileError::Invalid {
         file: text(file),
@@ -115,7 +116,7 @@ fn overridden(
 }
 
 /// The one term of a file.
-fn only_term(file: &Path, buffer: &mut Vec<u8>) -> Result<Term, Fault> {
+fn only_term(file: &Path, buffer: &mut Buffer) -> Result<Term, Fault> {
     let mut terms = file::terms(file, buffer)?;
     match (terms.pop(), terms.len()) {
         (Some(term), 0) => Ok(term),

@@ -1,6 +1,6 @@
 //! The directory of registrations and overrides.
 
-use super::file::{posix, terms};
+use super::file::{Buffer, posix, terms};
 use super::{Error, Warning, text};
 use crate::application::{FileError, FileKind, Registration, is_application_name};
 use crate::term::Atom;
@@ -38,15 +38,15 @@ pub fn all(dir: &Path) -> Result<Registrations, Error> {
         {
             found.overridden.extend(Atom::new(name));
         } else if let (true, Some(name)) = (is_application_name(name), Atom::new(name)) {
-            files.extend(length(&entry).map(|length| (name, entry.path(), length)));
+            files.extend(length(&entry).map(|length| (name, length)));
         }
     }
     files.sort_unstable();
-    for (name, file, length) in files {
+    for (name, length) in files {
         // Most registrations are empty, and need not be opened.
         let registration = match length {
             0 => Registration::default(),
-            _ => one(&file, &mut found.warnings)?,
+            _ => one(&dir.join(name.as_str()), &mut found.warnings)?,
         };
         if registration.enabled {
             found.enabled.push(name);
@@ -95,7 +95,7 @@ fn one(file: &Path, warnings: &mut Vec<Warning>) -> Result<Registration, FileErr
         kind: FileKind::Registration,
         fault,
     };
-    let terms = terms(file, &mut Vec::new()).map_err(invalid)?;
+    let terms = terms(file, &mut Buffer::default()).map_err(invalid)?;
     let (registration, unknown) =
         Registration::from_terms(terms).map_err(|error| invalid(error.into()))?;
     warnings.extend(

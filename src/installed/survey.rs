@@ -3,7 +3,7 @@
 use super::locate::{Locator, Work};
 use super::reach::Reach;
 use super::registrations::{self, Registrations};
-use super::{Directories, Error, Warning, text};
+use super::{Directories, Error, Warning};
 use crate::application::Application;
 use crate::inclusion::{self, Facts, Loaded, Specification};
 use crate::term::Atom;
@@ -165,7 +165,7 @@ fn start(
         application.clone(),
         Specification::Found {
             application: Box::new(found),
-            ebin: text(&ebin),
+            ebin,
         },
     );
     Ok(())
