@@ -4,7 +4,7 @@
 %% that is taken once; after that the same code is prepared anew.
 -module(erlrc_commit).
 
--export([handle/1, modules/1, switch/2, is_switched/1, path/2, set_path/1]).
+-export([handle/1, modules/1, switch/2, is_switched/1, path/3, set_path/1]).
 -export_type([handle/0]).
 
 -opaque handle() :: #{
@@ -141,17 +141,23 @@ purge(Module, Options) ->
     end.
 
 %% @doc Puts the ebin directory `To' where the application's stands in the code path.
--spec path(file:filename(), file:filename()) -> ok.
-path(From, To) ->
+-spec path(atom(), file:filename(), file:filename()) -> ok.
+path(App, From, To) ->
     Wanted = [absolute(From), absolute(To)],
     Elsewhere = fun(Dir) -> not lists:member(absolute(Dir), Wanted) end,
     case lists:splitwith(Elsewhere, code:get_path()) of
         {Head, [_ | Tail]} ->
-            ok = set_path(Head ++ [To | lists:filter(Elsewhere, Tail)]);
+            replace(App, To, Head ++ [To | lists:filter(Elsewhere, Tail)]);
         {_, []} ->
             true = code:add_pathz(To),
             ok
     end.
+
+%% The code server looks at every directory when the whole path is set, and at one when one is replaced; but it
+%% replaces by name, and the name may be another's or stand there twice.
+replace(App, To, Expected) ->
+    _ = code:replace_path(App, To),
+    ok = set_path(Expected).
 
 %% @doc Makes the code path what it was.
 -spec set_path([file:filename()]) -> ok | {error, term()}.

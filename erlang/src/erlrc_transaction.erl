@@ -296,13 +296,13 @@ restart(Module) ->
     ).
 
 %% The code path changes with the first commit; a script without one changes it here.
-path(Segments, #{from := From, to := To}) ->
+path(Segments, #{application := App, from := From, to := To}) ->
     case lists:keymember(batch, 1, Segments) of
         true ->
             ok;
         false ->
             erlrc_journal:note({path, code:get_path()}),
-            erlrc_commit:path(From, To)
+            erlrc_commit:path(App, From, To)
     end.
 
 start_children(Supervisors) ->

@@ -37,6 +37,7 @@
     to := file:filename(),
     %% What follows this window without a way back, `none' if there has to be one.
     last := none | map(),
+    application := atom(),
     direction => forward | back,
     %% Where the exact states of an earlier window are kept.
     exact => reference(),
@@ -290,8 +291,8 @@ sides(Module, #{direction := Direction, code := #{vsns := Vsns}}) ->
 
 code_change_timeout(Context) -> maps:get(code_change_timeout, options(Context), ?CODE_CHANGE).
 
-commit(#{code := #{new := New}}, #{from := From, to := To} = Context) ->
-    ok = erlrc_commit:path(From, To),
+commit(#{code := #{new := New}}, #{application := App, from := From, to := To} = Context) ->
+    ok = erlrc_commit:path(App, From, To),
     switched(erlrc_commit:switch(New, #{protected => maps:get(protected, Context), force => true})).
 
 switched({ok, []}) ->
