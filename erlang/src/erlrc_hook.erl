@@ -19,6 +19,8 @@
     %% The version of the application that runs now.
     running => binary(),
     warnings => [binary()],
+    %% Of a dry run: a line for each step.
+    plan => [binary()],
     %% Of the operation `running' alone.
     os_pid => binary(),
     otp_release => binary(),
@@ -44,11 +46,19 @@ perform(Request) ->
 
 performed({ok, #{operation := running, application := App}}) ->
     maps:merge(answer(ok, running, undefined, App), node_facts());
+performed({ok, #{operation := Name, application := App, options := #{dry_run := true}} = Operation}) ->
+    case erlrcdynamic:plan(Operation) of
+        {plan, Lines} -> (answer(ok, planned, undefined, App))#{plan => [text(Line) || Line <- Lines]};
+        Result -> classified(Name, App, Result)
+    end;
 performed({ok, #{operation := Name, application := App} = Operation}) ->
-    {Status, Outcome, Reason} = classify(Name, erlrcdynamic:perform(Operation)),
-    answer(Status, Outcome, Reason, App);
+    classified(Name, App, erlrcdynamic:perform(Operation));
 performed({error, Why}) ->
     answer(refused, bad_request, Why, undefined).
+
+classified(Name, App, Result) ->
+    {Status, Outcome, Reason} = classify(Name, Result),
+    answer(Status, Outcome, Reason, App).
 
 %% @private
 -spec crashed(term()) -> answer().

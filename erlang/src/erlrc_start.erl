@@ -1,26 +1,49 @@
 %% @doc The operations start, stop and unload.
 -module(erlrc_start).
 
--export([start/1, stop/1, unload/1]).
+-export([start/1, stop/1, unload/1, plan/1]).
 
 -type request() :: #{application := atom(), vsn := string(), dir => file:filename_all(), _ => _}.
 
 %% @doc Starts an application from a directory.
 -spec start(request()) -> erlrcdynamic:result().
-start(#{application := App, vsn := Vsn, dir := Dir}) ->
+start(Request) ->
+    case event(Request) of
+        {ok, Event} -> carry_out(Event);
+        Answer -> Answer
+    end.
+
+%% What is asked of the engine, or the answer where there is nothing to ask.
+event(#{operation := stop, application := App, vsn := Vsn}) ->
+    case erlrc_node:status(App) of
+        {running, Vsn} -> {ok, {stop, App}};
+        {running, _} -> version_mismatch;
+        {included, Vsn} -> included;
+        {included, _} -> version_mismatch;
+        _ -> not_running
+    end;
+event(#{application := App, vsn := Vsn, dir := Dir}) ->
     case erlrc_node:status(App) of
         {running, Vsn} -> already_running;
         {running, _} -> version_mismatch;
         {included, Vsn} -> included;
         {included, _} -> version_mismatch;
         {loaded, Other} when Other =/= Vsn -> version_load_mismatch;
-        _ -> start(App, Vsn, Dir)
+        _ -> start_event(App, Vsn, Dir)
     end.
 
-start(App, Vsn, Dir) ->
+start_event(App, Vsn, Dir) ->
     case specification(App, Vsn, Dir) of
-        {ok, _} -> carry_out({start, App, Vsn, Dir});
+        {ok, _} -> {ok, {start, App, Vsn, Dir}};
         Other -> Other
+    end.
+
+%% @doc The transition that starting or stopping would be; nothing is changed.
+-spec plan(request()) -> {ok, erlrc_engine:transition()} | erlrcdynamic:result().
+plan(Request) ->
+    case event(Request) of
+        {ok, Event} -> erlrc_engine:transition(erlrc_node:facts(), Event);
+        Answer -> Answer
     end.
 
 specification(App, Vsn, Dir) ->
@@ -76,15 +99,15 @@ stopped(App) -> erlrc_node:mark_stopped(App).
 
 %% @doc Stops an application.
 -spec stop(request()) -> erlrcdynamic:result().
-stop(#{application := App, vsn := Vsn}) ->
-    case erlrc_node:status(App) of
-        {running, Vsn} -> carry_out({stop, App});
-        {running, _} -> version_mismatch;
-        {included, Vsn} -> included;
-        {included, _} -> version_mismatch;
-        _ ->
+stop(#{application := App} = Request) ->
+    case event(Request#{operation => stop}) of
+        {ok, Event} ->
+            carry_out(Event);
+        not_running ->
             ok = stopped(App),
-            not_running
+            not_running;
+        Answer ->
+            Answer
     end.
 
 %% @doc Unloads an application that does not run.

@@ -1,7 +1,7 @@
 %% @doc The operations upgrade and downgrade: facts, script, transition, evaluator, specification, environment.
 -module(erlrc_upgrade).
 
--export([change/2, run/4, generate/4, make_appup/3]).
+-export([change/2, plan/2, run/4, generate/4, make_appup/3]).
 -export_type([change/0]).
 
 %% What runs of an application is to be replaced. Going down, `from' is the later version.
@@ -31,6 +31,33 @@ change(Direction, #{application := App, from := From, to := To} = Request) ->
         {_Status, From} -> replace(Change);
         {_Status, _} -> {error, version_mismatch}
     end.
+
+%% @doc The script, and the actions around it, that the change would be; nothing is changed.
+-spec plan(up | down, erlrcdynamic:operation()) ->
+    {ok, map()} | {plan, [iodata()]} | erlrcdynamic:result().
+plan(Direction, #{application := App, from := From, to := To, to_dir := ToDir} = Request) ->
+    case erlrc_node:status(App) of
+        absent -> erlrc_start:plan(#{operation => start, application => App, vsn => To, dir => ToDir});
+        {loaded, _} -> {plan, [io_lib:format("start ~ts ~ts from ~ts", [App, To, ToDir])]};
+        {_Status, From} when From =:= To -> {plan, ["load the modules whose files differ"]};
+        {Status, To} -> {ok, runs(Status)};
+        {_Status, From} -> plan_script(Request#{direction => Direction});
+        {_Status, _} -> {error, version_mismatch}
+    end.
+
+plan_script(Change) ->
+    plan_script(erlrc_old_side:find(Change), new_side(Change), Change).
+
+plan_script({ok, Old}, {ok, Spec}, #{application := App} = Change) ->
+    case {script(Change, Old), erlrc_engine:transition(erlrc_node:facts(), {upgrade, App, Spec})} of
+        {{ok, Script}, {ok, Transition}} -> {ok, maps:merge(Transition, Script)};
+        {{ok, _}, Error} -> Error;
+        {Error, _} -> Error
+    end;
+plan_script({ok, _Old}, Error, _Change) ->
+    Error;
+plan_script(Error, _New, _Change) ->
+    Error.
 
 runs(running) -> already_running;
 runs(included) -> included.

@@ -7,7 +7,7 @@
 
 -export([start/2, start/3, stop/2, unload/2, unload/3]).
 -export([upgrade/3, upgrade/5, downgrade/3, downgrade/5, make_appup/5]).
--export([perform/1, directory/2]).
+-export([perform/1, plan/1, directory/2]).
 -export_type([operation/0, result/0]).
 
 -type vsn() :: string().
@@ -122,6 +122,14 @@ run(Operation) ->
 perform(#{operation := Operation, application := App} = Request) ->
     case prepare(Operation, App) of
         ok -> perform(Operation, complete(Request));
+        Other -> Other
+    end.
+
+%% @private What {@link perform/1} would do.
+-spec plan(operation()) -> {plan, [iodata()]} | result().
+plan(#{operation := Operation, application := App} = Request) ->
+    case prepare(Operation, App) of
+        ok -> erlrc_dry_run:plan(complete(Request));
         Other -> Other
     end.
 

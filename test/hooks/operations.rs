@@ -48,19 +48,32 @@ fn an_application_goes_up_and_down_and_keeps_its_state() {
 }
 
 #[test]
-fn a_dry_run_says_what_runs_and_changes_nothing() {
+fn a_dry_run_says_what_would_be_done_and_changes_nothing() {
     let host = Host::new();
     let _node = host.node("n1");
     host.listed("n2");
-    let versions = ["foo", "1.0", "2.0", &foo("1.0"), &foo("2.0")];
-    let would =
-        |state: &str| format!("erlrc-upgrade: Would upgrade 'foo': (n1) {state} (n2) node_down\n");
+    let (old, new) = (foo("1.0"), foo("2.0"));
+    let versions = ["foo", "1.0", "2.0", &old, &new];
+    let would = |outcome: &str, steps: &[&str]| {
+        let steps: String = steps
+            .iter()
+            .map(|step| format!("  (n1) {step}\n"))
+            .collect();
+        format!("erlrc-upgrade: Would upgrade 'foo': (n1) {outcome} (n2) node_down\n{steps}")
+    };
     let dry = || host.erlrc(&[["upgrade", "--dry-run"].as_slice(), &versions].concat());
-    dry().is(&would("not_running"), 0);
-    host.erlrc(&["start", "foo", "1.0", &foo("1.0")]);
-    dry().is(&would("1.0"), 0);
+    let load = format!("load foo 2.0 from {new}/ebin");
+    dry().is(&would("planned", &[&load, "start foo"]), 0);
+    host.erlrc(&["start", "foo", "1.0", &old]);
+    let script = [
+        "run the script, generated, 1 instructions",
+        "  {update,foo_server,infinity,{advanced,[]},brutal_purge,brutal_purge,[]}",
+    ];
+    dry().is(&would("planned", &script), 0);
     host.erlrc(&["eval", "n1", "foo_server:history()"])
         .is("[\"1.0\"]\n", 0);
+    host.erlrc(&["upgrade", "foo", "1.0", "2.0", &old, &new]);
+    dry().is(&would("already_running", &[]), 0);
 }
 
 #[test]

@@ -17,6 +17,8 @@ pub struct Answer {
     pub running: Option<String>,
     /// What else the person should know.
     pub warnings: Vec<String>,
+    /// The steps that a dry run found.
+    pub plan: Vec<String>,
 }
 
 impl Answer {
@@ -29,6 +31,7 @@ impl Answer {
             reason,
             running: None,
             warnings: Vec::new(),
+            plan: Vec::new(),
         }
     }
 
@@ -36,14 +39,15 @@ impl Answer {
     pub fn parse(term: &Term) -> Option<Self> {
         let status = status_of(term.get("status")?.as_atom()?.as_str())?;
         let outcome = term.get("outcome")?.as_atom()?;
-        let warnings = term
-            .get("warnings")
-            .and_then(Term::elements)
-            .unwrap_or_default();
+        let texts = |key| {
+            let list = term.get(key).and_then(Term::elements).unwrap_or_default();
+            list.iter().filter_map(text).collect()
+        };
         Some(Self {
             reason: term.get("reason").and_then(text),
             running: term.get("running").and_then(text),
-            warnings: warnings.iter().filter_map(text).collect(),
+            warnings: texts("warnings"),
+            plan: texts("plan"),
             ..Self::new(status, outcome.as_str(), None)
         })
     }

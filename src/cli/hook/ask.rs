@@ -7,7 +7,7 @@ use super::place;
 use crate::cli::{Connection, Status, nodes, output};
 use crate::node::{Deadline, Node, NodeError, Stage};
 use crate::rendezvous::Entry;
-use crate::term::{Atom, Term};
+use crate::term::Term;
 use std::error::Error;
 use std::time::Duration;
 
@@ -41,23 +41,15 @@ impl Asker<'_> {
         result.unwrap_or_else(|| Answer::new(Status::Done, "nothing", None))
     }
 
-    /// The version of an application that runs on the node of `entry`.
-    pub fn running(&self, entry: &Entry, application: &Atom) -> Answer {
+    /// What `operation` would do on the node of `entry`.
+    pub fn plan(&self, entry: &Entry, operation: &Operation, patience: Duration) -> Answer {
         let mut node = match self.open(entry) {
             Ok(node) => node,
             Err(answer) => return answer,
         };
-        let deadline = Deadline::after(self.connection.node_timeout);
-        match node.call(what_runs(application), deadline) {
-            Ok(term) => {
-                let answer = Answer::parse(&term).unwrap_or_else(malformed);
-                let outcome = answer
-                    .running
-                    .clone()
-                    .unwrap_or_else(|| "not_running".to_owned());
-                Answer { outcome, ..answer }
-            }
-            Err(error) => unreachable(entry, &error),
+        match node.call(operation.dry_run(), Deadline::after(patience)) {
+            Ok(term) => Answer::parse(&term).unwrap_or_else(malformed),
+            Err(error) => self.failed(entry, operation, &error),
         }
     }
 

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 /// What every hook takes.
 #[derive(clap::Args, Clone, Debug)]
 pub struct HookArguments {
-    /// Say what runs and what would be asked, change nothing
+    /// Say what each node would do, change nothing
     #[arg(long, short = 'n')]
     pub dry_run: bool,
     /// Seconds for all nodes together
@@ -64,7 +64,11 @@ pub fn run(
             _ if stopped => Answer::new(Status::Done, "not_tried", None),
             Err(error) => refused(error),
             Ok(_) if left.is_zero() => out_of_time(arguments.hook_timeout),
-            Ok(entry) if arguments.dry_run => asker.running(entry, &operation.application),
+            Ok(entry) if arguments.dry_run => asker.plan(
+                entry,
+                operation,
+                left.min(arguments.connection.node_timeout),
+            ),
             Ok(entry) => asker.ask(
                 entry,
                 operations,

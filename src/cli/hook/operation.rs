@@ -76,6 +76,15 @@ impl Operation {
 
     /// The call of `erlrc_hook:request/1`.
     pub fn request(&self) -> Call {
+        self.request_with(None)
+    }
+
+    /// The same for the plan alone.
+    pub fn dry_run(&self) -> Call {
+        self.request_with(Some("dry_run"))
+    }
+
+    fn request_with(&self, option: Option<&'static str>) -> Call {
         let versions: Vec<(&'static str, &'static str, &Version)> = match &self.step {
             Step::Start(version) | Step::Stop(version) | Step::Unload(version) => {
                 vec![("vsn", "dir", version)]
@@ -93,7 +102,7 @@ impl Operation {
                     .map(|dir| (dir_key, dir.display().to_string()));
                 [(vsn_key, version.vsn.clone())].into_iter().chain(dir)
             });
-        request(self.name(), &self.application, texts)
+        request(self.name(), &self.application, texts, option)
     }
 
     /// The call of `erlrcdynamic` that says the same, for a node that lacks `erlrc_hook`.
@@ -202,13 +211,14 @@ impl Operation {
 
 /// The question which version of `application` runs.
 pub fn what_runs(application: &Atom) -> Call {
-    request("running", application, [])
+    request("running", application, [], None)
 }
 
 fn request(
     operation: &'static str,
     application: &Atom,
     texts: impl IntoIterator<Item = (&'static str, String)>,
+    option: Option<&'static str>,
 ) -> Call {
     let fixed = [
         (Term::atom("protocol"), Term::Integer(PROTOCOL)),
@@ -218,7 +228,11 @@ fn request(
     let texts = texts
         .into_iter()
         .map(|(key, value)| (Term::atom(key), Term::binary(value)));
-    let arguments = vec![Term::map(fixed.into_iter().chain(texts).collect())];
+    let options = option.map(|name| Term::map(vec![(Term::atom(name), Term::atom("true"))]));
+    let options = options.map(|options| (Term::atom("options"), options));
+    let arguments = vec![Term::map(
+        fixed.into_iter().chain(texts).chain(options).collect(),
+    )];
     Call {
         module: "erlrc_hook",
         function: "request",

@@ -18,6 +18,8 @@ pub struct Report {
     output: Output,
     line: Line,
     begun: bool,
+    /// What a dry run found, for the end of the line.
+    steps: Vec<String>,
     details: Vec<String>,
     nodes: Vec<NodeReport>,
     undone: Vec<NodeReport>,
@@ -46,6 +48,8 @@ struct NodeReport {
     running: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    plan: Vec<String>,
 }
 
 impl Report {
@@ -58,6 +62,7 @@ impl Report {
             output,
             line: if dry_run { Line::Planning } else { Line::Doing },
             begun: false,
+            steps: Vec::new(),
             details: Vec::new(),
             nodes: Vec::new(),
             undone: Vec::new(),
@@ -85,6 +90,12 @@ impl Report {
         }
         self.output.text(&format!(" ({name}) {}", answer.outcome));
         self.status = self.status.worse(answer.status);
+        self.steps.extend(
+            answer
+                .plan
+                .iter()
+                .map(|step| format!("  ({name}) {step}\n")),
+        );
         for detail in answer.reason.iter().chain(&answer.warnings) {
             self.details
                 .push(format!("erlrc-{}: {name}: {detail}", self.command));
@@ -96,6 +107,7 @@ impl Report {
             reason: answer.reason,
             running: answer.running,
             warnings: answer.warnings,
+            plan: answer.plan,
         };
         match self.line {
             Line::Undoing => self.undone.push(node),
@@ -117,6 +129,9 @@ impl Report {
     pub fn end_line(&mut self) {
         if std::mem::take(&mut self.begun) {
             self.output.text("\n");
+        }
+        for step in self.steps.drain(..) {
+            self.output.text(&step);
         }
         for detail in self.details.drain(..) {
             let line: String = output::printable(&detail)

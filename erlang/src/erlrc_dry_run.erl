@@ -1,0 +1,33 @@
+%% @doc What an operation would do, with nothing changed: the same plan, in words.
+-module(erlrc_dry_run).
+
+-export([plan/1]).
+
+%% @doc A line for each step, in the order in which they would be taken; or what the operation would answer at once.
+-spec plan(erlrcdynamic:operation()) -> {plan, [iodata()]} | erlrcdynamic:result().
+plan(#{operation := upgrade} = Operation) ->
+    steps(erlrc_upgrade:plan(up, Operation));
+plan(#{operation := downgrade} = Operation) ->
+    steps(erlrc_upgrade:plan(down, Operation));
+plan(#{operation := unload, application := App}) ->
+    {plan, [["unload ", atom_to_list(App)]]};
+plan(Operation) ->
+    steps(erlrc_start:plan(Operation)).
+
+steps({ok, #{actions := Actions} = Plan}) ->
+    {plan, lists:append([step(Action, Plan) || Action <- Actions])};
+steps(Answer) ->
+    Answer.
+
+step(script, #{source := Source, instructions := Instructions}) ->
+    Count = integer_to_list(length(Instructions)),
+    [
+        ["run the script, ", atom_to_list(Source), ", ", Count, " instructions"]
+        | [["  ", io_lib:format("~0tp", [Instruction])] || Instruction <- Instructions]
+    ];
+step({load, App, {application, App, Keys}, Ebin}, _Plan) ->
+    [io_lib:format("load ~ts ~ts from ~ts", [App, proplists:get_value(vsn, Keys, ""), Ebin])];
+step({respecify, App, Applications}, _Plan) ->
+    [io_lib:format("let ~ts depend on ~0tp", [App, Applications])];
+step({Verb, App}, _Plan) ->
+    [io_lib:format("~ts ~ts", [Verb, App])].
