@@ -43,20 +43,22 @@ stop(Pid, Ref, #{snapshot := Snapshot, nobody := Nobody}) ->
     end,
     erlrc_system:ask(Pid, Ref, Pid, suspend).
 
-wait(Ref, Answers0, Request, #{expected := Expected, standing := Standing} = State) ->
+%% Whether it is late is asked before the answers that are there are taken.
+wait(Ref, Answers0, Request, #{expected := Expected, standing := Standing, deadline := Deadline} = State) ->
+    Late = erlang:monotonic_time(millisecond) >= Deadline,
     case erlrc_system:collect(Ref, Answers0, ?TICK) of
         #{left := 0, answered := Answered} ->
             {ok, lists:foldl(fun(Pid, Acc) -> Acc#{Pid => []} end, Standing, Answered)};
         #{answered := Answered} = Answers ->
-            Stands = maps:merge(Standing, maps:from_keys(Answered, [])),
-            Missing = [Pid || Pid <- Expected, not is_map_key(Pid, maps:from_keys(Answered, []))],
-            idle(Ref, Answers, Request, State#{missing => Missing, stands => Stands})
+            Done = maps:from_keys(Answered, []),
+            Missing = [Pid || Pid <- Expected, not is_map_key(Pid, Done)],
+            Stands = maps:merge(Standing, Done),
+            idle(Ref, Answers, Request, State#{missing => Missing, stands => Stands, late => Late})
     end.
 
 idle(Ref, Answers, Request, #{missing := Missing, stands := Stands} = State) ->
-    #{deadline := Deadline, cancelled := Cancelled} = State,
+    #{late := Late, cancelled := Cancelled} = State,
     {Alive, Dead} = lists:partition(fun is_process_alive/1, Missing),
-    Late = erlang:monotonic_time(millisecond) >= Deadline,
     case {Alive, Cancelled()} of
         {_, true} ->
             {error, cancelled};
