@@ -9,7 +9,7 @@ use std::cell::RefCell;
 
 use common::appup::Work;
 use common::erlang::{self, Erlang};
-use common::measure::{Way, in_a_process, peak_memory, take_turns};
+use common::measure::{Way, cpu_time, in_a_process, peak_memory, take_turns};
 use common::modules;
 
 const SIZES: [(usize, usize); 3] = [(100, 15), (1_000, 11), (10_000, 5)];
@@ -62,6 +62,8 @@ fn appup() {
             ("ours", Box::new(|| work.time_ours(1))),
             ("floor2", Box::new(|| work.time_floor(2))),
             ("ours2", Box::new(|| work.time_ours(2))),
+            ("floor CPU", Box::new(|| cpu_time(|| work.floor(1)))),
+            ("ours CPU", Box::new(|| cpu_time(|| work.ours(1)))),
             (
                 "tuned",
                 Box::new(|| work.erlang(&mut baselines.borrow_mut(), "tuned")),
@@ -86,8 +88,9 @@ fn appup() {
             [&work.pair().old, &work.pair().new].map(|dir| dir.to_str().expect("UTF-8"));
         let memory = |way| in_a_process(&["peak", way, old, new]);
         ratios.push(format!(
-            "| {size} modules | {:.2}x | {:.2}x | {:.1}x | {:.1}x | {:.1} MB ({:.1} MB) |",
+            "| {size} modules | {:.2}x | {:.2}x | {:.2}x | {:.1}x | {:.1}x | {:.1} MB ({:.1} MB) |",
             times.ratio("ours", "floor"),
+            times.ratio("ours CPU", "floor CPU"),
             times.ratio("ours2", "floor"),
             times.ratio("tuned", "ours"),
             times.ratio("beam_lib", "ours"),
@@ -96,9 +99,9 @@ fn appup() {
         ));
     }
     println!(
-        "\n| appup of | ours / floor | 2 threads / floor | tuned / ours | beam_lib / ours | memory (floor) |"
+        "\n| appup of | ours / floor | by CPU time | 2 threads / floor | tuned / ours | beam_lib / ours | memory (floor) |"
     );
-    println!("|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|");
     for row in ratios {
         println!("{row}");
     }

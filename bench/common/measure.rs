@@ -19,6 +19,15 @@ pub fn time<R>(work: impl FnOnce() -> R) -> Duration {
     start.elapsed()
 }
 
+/// The processor time of a call, that of the kernel included: what it costs, where the machine is busy
+/// with others' work too.
+pub fn cpu_time<R>(work: impl FnOnce() -> R) -> Duration {
+    let now = || rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    let start = now();
+    std::hint::black_box(work());
+    Duration::try_from(now() - start).expect("time goes on")
+}
+
 /// Runs all ways `rounds` times, after a round that does not count.
 pub fn take_turns(ways: &mut [Way<'_>], rounds: usize) -> Times {
     let names = ways.iter().map(|(name, _)| *name).collect();

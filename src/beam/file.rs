@@ -1,11 +1,13 @@
 //! Reading module files: whole, into a buffer that is used again, and unpacked where they are packed.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, ErrorKind, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::fd::AsFd;
 use std::path::Path;
 
 use flate2::read::GzDecoder;
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::path::Arg;
 
 use super::BeamError;
 
@@ -31,9 +33,14 @@ impl Reader {
 
     /// Reads a file. Its bytes are [`Reader::bytes`] until the next one is read.
     pub fn read(&mut self, path: &Path) -> Result<(), BeamError> {
+        self.read_in(CWD, path)
+    }
+
+    /// Reads a file of a directory, which is not looked up again for each of its files.
+    pub fn read_in(&mut self, dir: impl AsFd, name: impl Arg) -> Result<(), BeamError> {
         self.filled = 0;
         self.packed = false;
-        let (mut file, size) = open(path)?;
+        let (mut file, size) = open(dir, name)?;
         self.read_raw(&mut file, size)?;
         if self.raw[..self.filled].starts_with(&GZIP) {
             self.unpack()?;
@@ -102,12 +109,10 @@ pub fn read(path: &Path) -> Result<Vec<u8>, BeamError> {
 }
 
 // Opening a pipe would wait for its writer: not with O_NONBLOCK, which a regular file ignores.
-fn open(path: &Path) -> Result<(File, usize), BeamError> {
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK)
-        .open(path)
-        .map_err(|error| unreadable(&error))?;
+fn open(dir: impl AsFd, name: impl Arg) -> Result<(File, usize), BeamError> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = openat(dir, name, flags, Mode::empty());
+    let file = File::from(file.map_err(|errno| unreadable(&errno.into()))?);
     let metadata = file.metadata().map_err(|error| unreadable(&error))?;
     if !metadata.is_file() {
         return Err(BeamError::NotRegular);

@@ -4,7 +4,8 @@
 //! two versions are the same file. Only those that differ are taken apart.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::path::PathBuf;
 
 use super::interface::{self, LoadedModule};
 use super::names::Names;
@@ -18,8 +19,8 @@ use crate::term::{Atom, Term};
 /// Where the modules of a version are.
 #[derive(Debug)]
 pub enum Source<'a> {
-    /// In files.
-    Ebin(PathBuf),
+    /// In the files of a directory, which is open.
+    Ebin(PathBuf, File),
     /// In a node.
     Loaded(HashMap<&'a Atom, &'a LoadedModule>),
 }
@@ -31,7 +32,7 @@ pub struct Comparer<'a> {
     pub sides: &'a Sides<'a>,
     old: Reader,
     new: Reader,
-    path: PathBuf,
+    file: String,
 }
 
 /// Both versions of an application.
@@ -84,7 +85,7 @@ impl<'a> Comparer<'a> {
             sides,
             old: Reader::new(),
             new: Reader::new(),
-            path: PathBuf::new(),
+            file: String::new(),
         }
     }
 
@@ -119,7 +120,7 @@ impl<'a> Comparer<'a> {
         }
         let files = matches!(
             (&self.sides.old, &self.sides.new),
-            (Source::Ebin(_), Source::Ebin(_))
+            (Source::Ebin(..), Source::Ebin(..))
         );
         if files && old_there && !self.sides.reload && self.old.raw() == self.new.raw() {
             return Ok(ModuleState::Unchanged);
@@ -221,11 +222,11 @@ impl<'a> Comparer<'a> {
     }
 
     fn read_old(&mut self, name: &Atom) -> Result<bool, BeamFileError> {
-        read(&self.sides.old, name, &mut self.path, &mut self.old)
+        read(&self.sides.old, name, &mut self.file, &mut self.old)
     }
 
     fn read_new(&mut self, name: &Atom) -> Result<bool, BeamFileError> {
-        read(&self.sides.new, name, &mut self.path, &mut self.new)
+        read(&self.sides.new, name, &mut self.file, &mut self.new)
     }
 
     fn content(&self, name: &Atom, side: Of) -> Result<Content<'_>, BeamFileError> {
@@ -250,7 +251,7 @@ impl<'a> Comparer<'a> {
             Of::New => &self.sides.new,
         };
         let file = match source_of {
-            Source::Ebin(ebin) => ebin.join(format!("{name}.beam")),
+            Source::Ebin(ebin, _) => ebin.join(format!("{name}.beam")),
             Source::Loaded(_) => PathBuf::from(name.as_str()),
         };
         BeamFileError { file, source }
@@ -258,7 +259,7 @@ impl<'a> Comparer<'a> {
 
     /// An error of either side; the one that is a file is named.
     fn at(&self, name: &Atom, source: BeamError) -> BeamFileError {
-        let side = if matches!(self.sides.new, Source::Ebin(_)) {
+        let side = if matches!(self.sides.new, Source::Ebin(..)) {
             Of::New
         } else {
             Of::Old
@@ -276,30 +277,25 @@ enum Of {
 fn read(
     source: &Source<'_>,
     name: &Atom,
-    path: &mut PathBuf,
+    file: &mut String,
     reader: &mut Reader,
 ) -> Result<bool, BeamFileError> {
-    let ebin = match source {
-        Source::Ebin(ebin) => ebin,
+    let (ebin, dir) = match source {
+        Source::Ebin(ebin, dir) => (ebin, dir),
         Source::Loaded(modules) => return Ok(modules.contains_key(name)),
     };
-    beam_path(path, ebin, name);
-    match reader.read(path) {
+    // In place: a name for each module would be an allocation for each module.
+    file.clear();
+    file.push_str(name.as_str());
+    file.push_str(".beam");
+    match reader.read_in(dir, file.as_str()) {
         Ok(()) => Ok(true),
         Err(BeamError::Unreadable { posix: "enoent" }) => Ok(false),
         Err(source) => Err(BeamFileError {
-            file: path.clone(),
+            file: ebin.join(&*file),
             source,
         }),
     }
-}
-
-// In place: a path for each module would be an allocation for each module.
-fn beam_path(path: &mut PathBuf, ebin: &Path, name: &Atom) {
-    path.clear();
-    path.push(ebin);
-    path.push(name.as_str());
-    path.as_mut_os_string().push(".beam");
 }
 
 fn named<'b>(chunks: Chunks<'b>, name: &Atom) -> Result<Module<'b>, BeamError> {

@@ -1,6 +1,7 @@
 //! All modules of both versions compared, on one thread or on several.
 
 use std::collections::{HashMap, HashSet};
+use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -34,8 +35,8 @@ pub fn survey(
     let sides = Sides {
         earlier: &old.1.vsn,
         later: &new.1.vsn,
-        old: source(&old.1.side),
-        new: source(&new.1.side),
+        old: source(&old.1.side)?,
+        new: source(&new.1.side)?,
         names: Names::new(listed.modules.iter().map(|(name, _)| *name)),
         reload: options.reload_unchanged,
     };
@@ -91,13 +92,24 @@ impl<'a> Listed<'a> {
     }
 }
 
-fn source(side: &Side) -> Source<'_> {
+fn source(side: &Side) -> Result<Source<'_>, ScriptError> {
     match side {
-        Side::Directory(dir) => Source::Ebin(dir.join("ebin")),
+        Side::Directory(dir) => {
+            let ebin = dir.join("ebin");
+            let open = File::open(&ebin).map_err(|error| bad_directory(&ebin, &error))?;
+            Ok(Source::Ebin(ebin, open))
+        }
         Side::Loaded(_, modules) => {
             let by_name = modules.iter().map(|module| (&module.name, module));
-            Source::Loaded(by_name.collect::<HashMap<_, _>>())
+            Ok(Source::Loaded(by_name.collect::<HashMap<_, _>>()))
         }
+    }
+}
+
+fn bad_directory(dir: &Path, error: &std::io::Error) -> ScriptError {
+    ScriptError::BadDirectory {
+        dir: dir.to_owned(),
+        posix: posix_name(error),
     }
 }
 
@@ -227,13 +239,10 @@ fn unlisted(
 
 /// The names of those module files in a directory that are wanted. What is no UTF-8 is no module.
 pub fn beams(ebin: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<String>, ScriptError> {
-    let bad = |error: &std::io::Error| ScriptError::BadDirectory {
-        dir: ebin.to_owned(),
-        posix: posix_name(error),
-    };
+    let bad = |error| bad_directory(ebin, &error);
     let mut names = Vec::new();
-    for entry in std::fs::read_dir(ebin).map_err(|error| bad(&error))? {
-        let name = entry.map_err(|error| bad(&error))?.file_name();
+    for entry in std::fs::read_dir(ebin).map_err(bad)? {
+        let name = entry.map_err(bad)?.file_name();
         let name = name.to_str().and_then(|name| name.strip_suffix(".beam"));
         names.extend(name.filter(|name| wanted(name)).map(str::to_owned));
     }
