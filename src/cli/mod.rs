@@ -2,7 +2,7 @@
 //!
 //! The only place that prints or reads the environment. A new command is a file with a
 //! `#[derive(clap::Args)] pub struct Arguments` and `pub fn run(arguments, &Common) ->
-//! Result<Status, Failure>`, a variant of [`Command`] and an arm of [`Command::run`]; `erlrc-<name>`,
+//! Result<Status, Failure>`, a variant of [`Command`] and an arm of `Command::run`; `erlrc-<name>`,
 //! help, manual page and completions follow from that.
 
 pub mod arguments;
