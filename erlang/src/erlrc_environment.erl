@@ -1,8 +1,9 @@
 %% @doc The specification and the environment of a loaded application when its version changes.
 %%
-%% OTP's own step wipes the environment, and what application_controller keeps of sys.config for applications loaded
-%% later. Here every key is merged three ways: a value that somebody set (in sys.config, on the command line, at run
-%% time) stays, a key that nobody set follows the default of the new `.app'.
+%% OTP's own step wipes the environment, and what application_controller keeps of sys.config for
+%% applications loaded later. Here every key is merged three ways: a value that somebody set (in
+%% sys.config, on the command line, at run time) stays, a key that nobody set follows the default of
+%% the new `.app'.
 -module(erlrc_environment).
 
 -export([check/0, change/3, put_back/2, merge/4, difference/2, config_change/4]).
@@ -15,7 +16,8 @@
 
 -define(TIMEOUT, 30000).
 
-%% @doc Whether the configuration of application_controller can be read here: asked before anything is changed.
+%% @doc Whether the configuration of application_controller can be read here: asked before anything
+%% is changed.
 -spec check() -> ok | {error, term()}.
 check() ->
     case configuration() of
@@ -23,8 +25,9 @@ check() ->
         {error, _} = Error -> Error
     end.
 
-%% @doc Gives a loaded application a new specification and the merged environment. `Old' is the environment of the
-%% old `.app' file, or `unknown'. Answers what was before, for {@link put_back/2}, and what changed.
+%% @doc Gives a loaded application a new specification and the merged environment. `Old' is the
+%% environment of the old `.app' file, or `unknown'. Answers what was before, for {@link
+%% put_back/2}, and what changed.
 -spec change(atom(), env() | unknown, erlrc_evaluator:specification()) ->
     {ok, undo(), change()} | {error, term()}.
 change(App, Old, {application, App, Keys} = Spec) ->
@@ -47,8 +50,8 @@ change(App, Old, {application, App, Keys} = Spec) ->
 put_back(App, {{application, App, _} = Spec, Env}) ->
     write(Spec, application:get_all_env(App), Env).
 
-%% @doc The environment under the new version: `Now' is that of the moment, `Old' and `New' are those of the `.app'
-%% files, `Explicit' is what sys.config and command line say.
+%% @doc The environment under the new version: `Now' is that of the moment, `Old' and `New' are
+%% those of the `.app' files, `Explicit' is what sys.config and command line say.
 -spec merge(env(), env() | unknown, env(), env()) -> env().
 merge(Now, unknown, New, Explicit) ->
     %% What cannot be told from a value that somebody set is kept like one.
@@ -71,14 +74,19 @@ merge_key(Key, Now, Expected, Coming) ->
 %% @doc What `config_change/3' is told of the step from one environment to the other.
 -spec difference(env(), env()) -> change().
 difference(Before, After) ->
-    Changed = [Pair || {Key, Value} = Pair <- After, {_, Was} <- [lists:keyfind(Key, 1, Before)], Was =/= Value],
+    Changed = [
+        Pair
+     || {Key, Value} = Pair <- After, {_, Was} <- [lists:keyfind(Key, 1, Before)], Was =/= Value
+    ],
     New = [Pair || {Key, _} = Pair <- After, not lists:keymember(Key, 1, Before)],
     Removed = [Key || {Key, _} <- Before, not lists:keymember(Key, 1, After)],
     {Changed, New, Removed}.
 
-%% @doc Tells the start module of the new version, where it wants to know and there is something to tell. It is called
-%% in a process of its own: neither a crash nor a call that does not return can hurt application_controller.
--spec config_change(atom(), erlrc_evaluator:specification(), change(), timeout()) -> ok | {error, term()}.
+%% @doc Tells the start module of the new version, where it wants to know and there is something to
+%% tell. It is called in a process of its own: neither a crash nor a call that does not return can
+%% hurt application_controller.
+-spec config_change(atom(), erlrc_evaluator:specification(), change(), timeout()) ->
+    ok | {error, term()}.
 config_change(_App, _Spec, {[], [], []}, _Timeout) ->
     ok;
 config_change(App, {application, App, Keys}, {Changed, New, Removed}, Timeout) ->
@@ -128,15 +136,20 @@ configuration() ->
     end.
 
 is_configuration(Configuration) when is_list(Configuration) ->
-    lists:all(fun({App, Env}) -> is_atom(App) andalso is_list(Env); (_) -> false end, Configuration);
+    lists:all(fun is_entry/1, Configuration);
 is_configuration(_) ->
     false.
+
+is_entry({App, Env}) -> is_atom(App) andalso is_list(Env);
+is_entry(_) -> false.
 
 %% As application_controller reads `-App Key Value ...', later ones win.
 command_line(App) ->
     case init:get_argument(App) of
-        {ok, Arguments} -> lists:foldl(fun(List, Env) -> override(Env, pairs(List)) end, [], Arguments);
-        error -> []
+        {ok, Arguments} ->
+            lists:foldl(fun(List, Env) -> override(Env, pairs(List)) end, [], Arguments);
+        error ->
+            []
     end.
 
 pairs([Key, Value | Rest]) ->

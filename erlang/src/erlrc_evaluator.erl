@@ -1,11 +1,12 @@
 %% @doc What runs the script of an upgrade: the behaviour of every evaluator, and the choice of one.
 %%
-%% An evaluator owns code path, modules and process states. The specification of the application and its
-%% environment belong to `erlrc_upgrade'. The choice is made by the option `evaluator' of the operation, else by
-%% the environment key `evaluator' of erlrc; the transactional one is the default.
+%% An evaluator owns code path, modules and process states. The specification of the application and
+%% its environment belong to `erlrc_upgrade'. The choice is made by the option `evaluator' of the
+%% operation, else by the environment key `evaluator' of erlrc; the transactional one is the
+%% default.
 -module(erlrc_evaluator).
 
--export([evaluate/1, module/1]).
+-export([evaluate/1, module/1, restarts/1]).
 -export_type([script/0, result/0, name/0, specification/0]).
 
 -type name() :: transactional | release_handler.
@@ -17,8 +18,8 @@
     direction := up | down,
     %% High-level instructions, appup(5).
     instructions := [term()],
-    %% What runs now and what is to run; the directory is that of the application, without `ebin'. That of `from'
-    %% may be gone.
+    %% What runs now and what is to run; the directory is that of the application, without `ebin'.
+    %% That of `from' may be gone.
     from := version(),
     to := version(),
     from_spec := specification(),
@@ -49,3 +50,9 @@ module(Options) ->
         release_handler -> {ok, erlrc_release_handler};
         Other -> {error, {bad_evaluator, Other}}
     end.
+
+%% @doc Whether an instruction asks for a new emulator.
+-spec restarts(term()) -> boolean().
+restarts(restart_new_emulator) -> true;
+restarts(restart_emulator) -> true;
+restarts(_Instruction) -> false.

@@ -1,5 +1,6 @@
-%% @doc What the binary calls: one request, one answer, both maps and versioned. Keys that one side does not know are
-%% ignored, so that old scripts, a new binary and an old node understand each other. Never crashes.
+%% @doc What the binary calls: one request, one answer, both maps and versioned. Keys that one side
+%% does not know are ignored, so that old scripts, a new binary and an old node understand each
+%% other. Never crashes.
 -module(erlrc_hook).
 
 -export([request/1]).
@@ -27,7 +28,8 @@
     erlrc => binary()
 }.
 
-%% @doc Carries out a request. Operations wait for those before them; the question what runs is answered at once.
+%% @doc Carries out a request. Operations wait for those before them; the question what runs is
+%% answered at once.
 -spec request(request()) -> answer().
 request(#{operation := running} = Request) ->
     perform(Request);
@@ -101,14 +103,16 @@ checked_name(Name) ->
 arguments(Request, Operation) ->
     Texts = [{Key, Value} || {Key, Value} <- maps:to_list(Request), lists:member(Key, texts())],
     Needed = needed(maps:get(operation, Operation)),
-    case {Needed -- [Key || {Key, _} <- Texts], [Key || {Key, Value} <- Texts, not is_text(Value)]} of
+    Missing = Needed -- [Key || {Key, _} <- Texts],
+    Bad = [Key || {Key, Value} <- Texts, not is_text(Value)],
+    case {Missing, Bad} of
         {[], []} ->
-            Known = maps:from_list([{Key, unicode:characters_to_list(Value)} || {Key, Value} <- Texts]),
-            {ok, maps:merge(Operation#{options => options(Request)}, Known)};
-        {[Missing | _], _} ->
-            {error, {missing, Missing}};
-        {_, [Bad | _]} ->
-            {error, {bad_argument, Bad}}
+            Known = [{Key, unicode:characters_to_list(Value)} || {Key, Value} <- Texts],
+            {ok, maps:merge(Operation#{options => options(Request)}, maps:from_list(Known))};
+        {[Key | _], _} ->
+            {error, {missing, Key}};
+        {_, [Key | _]} ->
+            {error, {bad_argument, Key}}
     end.
 
 texts() ->
@@ -161,11 +165,15 @@ failure(Reason) -> failure_of(Reason).
 
 failure_of(Tag) ->
     Refusals = [
-        version_mismatch, running, needed_by, duplicate_included, old_directory_gone, bad_new_appvsn, bad_evaluator
+        version_mismatch,
+        running,
+        needed_by,
+        duplicate_included,
+        old_directory_gone,
+        bad_new_appvsn,
+        bad_evaluator
     ],
-    NoPath = [
-        no_upgrade_path, not_upgradable, version_not_in_appup, nif_not_upgradable, sticky_directory
-    ],
+    NoPath = [no_upgrade_path, sticky_directory, pause_too_long],
     case {lists:member(Tag, Refusals), lists:member(Tag, NoPath)} of
         {true, _} -> refused;
         {_, true} -> no_path;

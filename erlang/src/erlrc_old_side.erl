@@ -1,5 +1,5 @@
-%% @doc What the running version of an application is compared with: its directory, the copy of it in the stash, or,
-%% where both are gone, what is loaded.
+%% @doc What the running version of an application is compared with: its directory, the copy of it
+%% in the stash, or, where both are gone, what is loaded.
 -module(erlrc_old_side).
 
 -export([find/1, loaded/1, load_modules/1, stash/2]).
@@ -17,11 +17,18 @@
 }.
 
 %% @doc The old side of an upgrade.
--spec find(erlrc_upgrade:change()) -> {ok, old()} | {error, {old_directory_gone, file:filename_all()}}.
+-spec find(erlrc_upgrade:change()) ->
+    {ok, old()} | {error, {old_directory_gone, file:filename_all()}}.
 find(#{application := App, from := Vsn, from_dir := Dir}) ->
-    case [Old || Candidate <- [Dir, stash(App, Vsn)], {ok, Old} <- [from_directory(App, Vsn, Candidate)]] of
-        [Old | _] -> {ok, Old};
-        [] -> complete(App, Vsn, Dir)
+    case from_directory(App, Vsn, Dir) of
+        {ok, _} = Found -> Found;
+        {error, _} -> find_elsewhere(App, Vsn, Dir)
+    end.
+
+find_elsewhere(App, Vsn, Dir) ->
+    case from_directory(App, Vsn, stash(App, Vsn)) of
+        {ok, _} = Found -> Found;
+        {error, _} -> complete(App, Vsn, Dir)
     end.
 
 from_directory(App, Vsn, Dir) ->
@@ -51,7 +58,8 @@ loaded(App) ->
     Modules = [module(Module) || Module <- erlrc_node:modules(App), erlang:module_loaded(Module)],
     Side = {loaded, Spec, Modules},
     Dir = case code:lib_dir(App) of {error, bad_name} -> ""; LibDir -> LibDir end,
-    #{vsn => proplists:get_value(vsn, Keys), dir => Dir, side => Side, spec => Spec, env => unknown}.
+    Vsn = proplists:get_value(vsn, Keys),
+    #{vsn => Vsn, dir => Dir, side => Side, spec => Spec, env => unknown}.
 
 module(Module) ->
     {
@@ -61,8 +69,8 @@ module(Module) ->
         Module:module_info(attributes)
     }.
 
-%% @doc Loads the modules of the running version that are not loaded yet, from its own directory and no other: on the
-%% code path the new version may lie already.
+%% @doc Loads the modules of the running version that are not loaded yet, from its own directory and
+%% no other: on the code path the new version may lie already.
 -spec load_modules(old()) -> ok.
 load_modules(#{side := Dir, spec := {application, App, _}}) when not is_tuple(Dir) ->
     Missing = [Module || Module <- erlrc_node:modules(App), not erlang:module_loaded(Module)],

@@ -1,10 +1,10 @@
 %% @doc One operation at a time on a node, in the order in which they were asked for.
 %%
-%% The server stands outside the supervision tree of erlrc, because an operation may stop or upgrade erlrc itself
-%% and its caller has to be answered all the same. Each operation runs in a process of its own, linked to nobody:
-%% it goes on when its caller dies, when the server dies, and when either module is replaced under it.
-%% A waiting caller stands in `gen_server:call/3' without a frame of erlrc, so that erlrc can be replaced twice in
-%% a row while it waits.
+%% The server stands outside the supervision tree of erlrc, because an operation may stop or upgrade
+%% erlrc itself and its caller has to be answered all the same. Each operation runs in a process of
+%% its own, linked to nobody: it goes on when its caller dies, when the server dies, and when either
+%% module is replaced under it. A waiting caller stands in `gen_server:call/3' without a frame of
+%% erlrc, so that erlrc can be replaced twice in a row while it waits.
 -module(erlrc_operations).
 -behaviour(gen_server).
 
@@ -14,8 +14,9 @@
 
 -include_lib("kernel/include/logger.hrl").
 
-%% @doc Runs `Module:Function(Arguments...)' after all operations asked for earlier, and returns what it returns.
-%% A crash is `{error, {crashed, Reason}}'. An operation that is called from within an operation runs at once.
+%% @doc Runs `Module:Function(Arguments...)' after all operations asked for earlier, and returns
+%% what it returns. A crash is `{error, {crashed, Reason}}'. An operation that is called from within
+%% an operation runs at once.
 -spec run(module(), atom(), [term()]) -> term().
 run(Module, Function, Arguments) ->
     run(Module, Function, Arguments, {?MODULE, crashed}).
@@ -31,8 +32,11 @@ run(Module, Function, Arguments, Crashed) ->
             gen_server:call(?MODULE, {run, {Module, Function, Arguments}, Crashed}, infinity)
     end.
 
-%% @doc What runs now, since when (system time in milliseconds), and how many operations wait behind it.
--spec status() -> idle | #{operation := {atom(), [term()]}, since := integer(), waiting := non_neg_integer()}.
+%% @doc What runs now, since when (system time in milliseconds), and how many operations wait behind
+%% it.
+-spec status() ->
+    idle
+    | #{operation := {atom(), [term()]}, since := integer(), waiting := non_neg_integer()}.
 status() ->
     case whereis(?MODULE) of
         undefined -> idle;
@@ -121,7 +125,13 @@ next(#{current := none, waiting := Waiting} = State) ->
         {{value, {Operation, Crashed, From}}, Rest} ->
             {_Pid, Ref} = perform(Operation),
             Since = erlang:system_time(millisecond),
-            Current = #{ref => Ref, from => From, operation => Operation, crashed => Crashed, since => Since},
+            Current = #{
+                ref => Ref,
+                from => From,
+                operation => Operation,
+                crashed => Crashed,
+                since => Since
+            },
             State#{current := Current, waiting := Rest};
         {empty, _} ->
             State
@@ -129,15 +139,17 @@ next(#{current := none, waiting := Waiting} = State) ->
 next(State) ->
     State.
 
-%% Evaluated, so that no frame of this module lies under an operation that replaces it, and puts it back.
+%% Evaluated, so that no frame of this module lies under an operation that replaces it, and puts it
+%% back.
 perform({Module, Function, Arguments}) ->
     {ok, Tokens, _} = erl_scan:string(
         "erlrc_operations:enter(), exit({erlrc_operations, apply(Module, Function, Arguments)})."
     ),
     {ok, Expressions} = erl_parse:parse_exprs(Tokens),
     Values = [{'Module', Module}, {'Function', Function}, {'Arguments', Arguments}],
-    Bind = fun({Name, Value}, Bindings) -> erl_eval:add_binding(Name, Value, Bindings) end,
-    spawn_monitor(erl_eval, exprs, [Expressions, lists:foldl(Bind, erl_eval:new_bindings(), Values)]).
+    Bind = fun({Name, Value}, Bound) -> erl_eval:add_binding(Name, Value, Bound) end,
+    Bindings = lists:foldl(Bind, erl_eval:new_bindings(), Values),
+    spawn_monitor(erl_eval, exprs, [Expressions, Bindings]).
 
 %% An erlrc that was unloaded leaves no process behind.
 idle(#{current := none} = State) ->

@@ -1,10 +1,11 @@
-%% @doc The evaluator that leaves the work to OTP: `systools_rc' translates the script, `release_handler_1' runs it.
+%% @doc The evaluator that leaves the work to OTP: `systools_rc' translates the script,
+%% `release_handler_1' runs it.
 %%
-%% OTP's evaluator runs until it is through or dies half-way, and undoes nothing. So everything that can be known to
-%% fail is tried before it starts; it runs in a process of its own under a deadline; and after a failure
-%% `erlrc_snapshot' puts back code path, modules and process states, and wakes what was left suspended.
-%% An instruction to restart the emulator is an answer, nothing is run for it: the boot that follows takes the new
-%% version anyway.
+%% OTP's evaluator runs until it is through or dies half-way, and undoes nothing. So everything that
+%% can be known to fail is tried before it starts; it runs in a process of its own under a deadline;
+%% and after a failure `erlrc_snapshot' puts back code path, modules and process states, and wakes
+%% what was left suspended. An instruction to restart the emulator is an answer, nothing is run for
+%% it: the boot that follows takes the new version anyway.
 -module(erlrc_release_handler).
 -behaviour(erlrc_evaluator).
 
@@ -13,12 +14,21 @@
 
 -define(TIMEOUT, 60000).
 %% What stands on the stack of an operation: old code that runs cannot be put back.
--define(OWN, [?MODULE, erlrc_snapshot, erlrc_code_path, erlrc_upgrade, erlrc_reload, erlrc_transition, erlrc_hook]).
+-define(OWN, [
+    ?MODULE,
+    erlrc_snapshot,
+    erlrc_code_path,
+    erlrc_upgrade,
+    erlrc_reload,
+    erlrc_transition,
+    erlrc_hook
+]).
 
 %% @doc Runs the script.
 -spec evaluate(erlrc_evaluator:script()) -> erlrc_evaluator:result().
 evaluate(Script) ->
-    maybe_evaluate(restarts(maps:get(instructions, Script)), Script).
+    Restarts = lists:any(fun erlrc_evaluator:restarts/1, maps:get(instructions, Script)),
+    maybe_evaluate(Restarts, Script).
 
 maybe_evaluate(true, _Script) ->
     restart_new_emulator;
@@ -32,9 +42,6 @@ maybe_evaluate(false, Script) ->
         {error, _} = Error ->
             Error
     end.
-
-restarts(Instructions) ->
-    lists:member(restart_new_emulator, Instructions) orelse lists:member(restart_emulator, Instructions).
 
 %% @doc The low-level steps, relup(5), of a script.
 -spec translate(erlrc_evaluator:script()) -> {ok, [term()]} | {error, term()}.
@@ -53,11 +60,12 @@ translate(#{application := App, direction := Direction, instructions := Instruct
             Error
     end.
 
-%% The record of systools.hrl, which is not installed everywhere: made from the one that systools reads for kernel,
-%% after a look whether the fields are where they have always been.
+%% The record of systools.hrl, which is not installed everywhere: made from the one that systools
+%% reads for kernel, after a look whether the fields are where they have always been.
 record(App, Vsn, {application, App, Keys}) ->
     {ok, KernelVsn} = application:get_key(kernel, vsn),
-    case systools_make:read_application("kernel", KernelVsn, [filename:dirname(code:which(kernel))], []) of
+    Ebin = filename:dirname(code:which(kernel)),
+    case systools_make:read_application("kernel", KernelVsn, [Ebin], []) of
         {ok, Kernel} when element(2, Kernel) =:= kernel, element(4, Kernel) =:= KernelVsn ->
             {ok, Modules} = application:get_key(kernel, modules),
             case lists:sort(element(7, Kernel)) =:= lists:sort(Modules) of
@@ -78,7 +86,8 @@ fill(Record, App, Vsn, Keys) ->
     ],
     lists:foldl(fun({Place, Value}, Acc) -> setelement(Place, Acc, Value) end, Record, Fields).
 
-%% Everything that OTP would find out too late: files that are no code for this emulator, sticky modules.
+%% Everything that OTP would find out too late: files that are no code for this emulator, sticky
+%% modules.
 check(Steps, #{to := {_, Dir}}) ->
     Modules = [Module || {load, {Module, _, _}} <- Steps],
     first_error([fun() -> check_module(Module, Dir) end || Module <- Modules]).
@@ -174,7 +183,10 @@ without_stack({Reason, [{_, _, _, _} | _]}) -> Reason;
 without_stack(Reason) -> Reason.
 
 touched(Steps) ->
-    lists:usort([Module || {load, {Module, _, _}} <- Steps] ++ [Module || {remove, {Module, _, _}} <- Steps]).
+    lists:usort([
+        Module
+     || {Kind, {Module, _, _}} <- Steps, Kind =:= load orelse Kind =:= remove
+    ]).
 
 %% Steps that tell the snapshot what is about to be done, or was just suspended.
 watched(Steps, Snapshot) ->

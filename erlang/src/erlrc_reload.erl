@@ -1,5 +1,5 @@
-%% @doc An upgrade from a version to itself: what is loaded is compared with what lies in the files, and what differs is
-%% loaded again, hot.
+%% @doc An upgrade from a version to itself: what is loaded is compared with what lies in the files,
+%% and what differs is loaded again, hot.
 -module(erlrc_reload).
 
 -export([change/2]).
@@ -28,7 +28,8 @@ reload(#{application := App, to := Vsn, to_dir := Dir} = Change, #{side := Side}
                 {ok, {_, [{_, Instructions} | _], _}} ->
                     Options = maps:get(options, Change),
                     Generated = Change#{direction => up, options => Options#{source => generated}},
-                    erlrc_upgrade:run(Generated, Old#{dir => old_dir(App, Vsn, Dir)}, Spec, Instructions);
+                    From = Old#{dir => old_dir(App, Vsn, Dir)},
+                    erlrc_upgrade:run(Generated, From, Spec, Instructions);
                 {error, _} = Error ->
                     Error
             end;

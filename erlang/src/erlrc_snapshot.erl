@@ -1,12 +1,14 @@
-%% @doc What OTP's evaluator can spoil, kept before it runs and put back after it failed: code path, modules, process
-%% states, and that nobody stays suspended. What cannot be put back is listed, never left out.
+%% @doc What OTP's evaluator can spoil, kept before it runs and put back after it failed: code path,
+%% modules, process states, and that nobody stays suspended. What cannot be put back is listed,
+%% never left out.
 -module(erlrc_snapshot).
 
 -export([take/3, drop/1, note/2, note_suspended/1, place_path/2, restore/2]).
 -export_type([snapshot/0, left/0]).
 
 -opaque snapshot() :: ets:table().
-%% Something that is not as it was: instructions with effects of their own, modules, states of processes.
+%% Something that is not as it was: instructions with effects of their own, modules, states of
+%% processes.
 -type left() ::
     {applied, {module(), atom(), [term()]}}
     | {stopped, [module()]}
@@ -16,7 +18,8 @@
 
 -define(TIMEOUT, 5000).
 
-%% @doc Keeps the code path, the object code of these modules, which `FromDir' may have, and who is suspended already.
+%% @doc Keeps the code path, the object code of these modules, which `FromDir' may have, and who is
+%% suspended already.
 -spec take([module()], atom(), FromDir :: file:filename_all()) -> snapshot().
 take(Modules, App, FromDir) ->
     Table = ets:new(?MODULE, [public]),
@@ -46,21 +49,24 @@ note_suspended(Table) ->
     [keep_state(Table, Pid) || Pid <- suspended() -- Before, not ets:member(Table, {state, Pid})],
     ok.
 
-%% @doc Puts the directory of the new version exactly where that of the old one was in the code path.
+%% @doc Puts the directory of the new version exactly where that of the old one was in the code
+%% path.
 -spec place_path(snapshot(), file:filename_all()) -> ok.
 place_path(Table, Dir) ->
     [{application, App, FromDir}] = ets:lookup(Table, application),
     Path = ets:lookup_element(Table, path, 2),
     erlrc_code_path:set(erlrc_code_path:replace(App, FromDir, Dir, Path)).
 
-%% @doc Puts everything back, wakes all that were suspended since {@link take/3}, and forgets the snapshot. `Late' are
-%% processes that may have a suspend message in their mailbox that nobody waits for any more.
+%% @doc Puts everything back, wakes all that were suspended since {@link take/3}, and forgets the
+%% snapshot. `Late' are processes that may have a suspend message in their mailbox that nobody waits
+%% for any more.
 -spec restore(snapshot(), [pid()]) -> [left()].
 restore(Table, Late) ->
     ok = erlrc_code_path:set(ets:lookup_element(Table, path, 2)),
     Notes = lists:reverse(ets:lookup_element(Table, notes, 2)),
-    Modules = [restore_module(Module, Kept) || [Module, Kept] <- ets:match(Table, {{module, '$1'}, '$2'})],
-    States = [restore_state(Pid, Kept) || [Pid, Kept] <- ets:match(Table, {{state, '$1'}, '$2'})],
+    Kept = fun(Kind) -> ets:match(Table, {{Kind, '$1'}, '$2'}) end,
+    Modules = [restore_module(Module, Code) || [Module, Code] <- Kept(module)],
+    States = [restore_state(Pid, State) || [Pid, State] <- Kept(state)],
     Before = ets:lookup_element(Table, suspended, 2),
     Suspended = [resume(Pid) || Pid <- suspended() -- Before],
     [spawn(sys, resume, [Pid, infinity]) || Pid <- Late, is_process_alive(Pid)],
@@ -156,7 +162,8 @@ try_restore_state(Pid, {ok, Behaviour, State}) ->
         exit:Why -> {state, Pid, reason(Why)}
     end.
 
-%% A gen_statem keeps the callback mode of its module beside the state and asks for it only when its code changes.
+%% A gen_statem keeps the callback mode of its module beside the state and asks for it only when its
+%% code changes.
 refresh(gen_statem, Pid, Put) ->
     case sys:change_code(Pid, gen_statem, undefined, [], ?TIMEOUT) of
         ok ->
@@ -203,7 +210,8 @@ is_suspended(Pid) ->
         _ -> false
     end.
 
-%% A server that hibernates does so while it is suspended, too; it has to be asked, if it is one that answers.
+%% A server that hibernates does so while it is suspended, too; it has to be asked, if it is one
+%% that answers.
 is_suspended_asleep(Pid) ->
     case process_info(Pid, dictionary) of
         {dictionary, Dictionary} ->

@@ -1,5 +1,5 @@
-%% @doc The specifications of loaded applications: replaced as a whole by that of another version, and the key
-%% `applications' rewritten while inclusion says so.
+%% @doc The specifications of loaded applications: replaced as a whole by that of another version,
+%% and the key `applications' rewritten while inclusion says so.
 %%
 %% The table `erlrc_table' holds `{{original, App}, Applications}', what the key was before.
 -module(erlrc_specification).
@@ -7,7 +7,8 @@
 -export([check/0, replace/1]).
 -export([applications/1, original/1, rewrite/2, restore/3, release/2, forget/1]).
 
-%% @doc Whether {@link replace/1} knows the application_controller of this OTP: asked before anything is changed.
+%% @doc Whether {@link replace/1} knows the application_controller of this OTP: asked before
+%% anything is changed.
 -spec check() -> ok | {error, term()}.
 check() ->
     case entry({application, kernel, [{vsn, "0"}]}, loaded(kernel)) of
@@ -15,9 +16,10 @@ check() ->
         {error, _} = Error -> Error
     end.
 
-%% @doc Gives a loaded application, running or not, another specification; not the environment, of which no value is
-%% touched. application_controller's own way takes the whole environment away for a moment, and requests that read it
-%% just then would fail. So the entry of its table is replaced, by one that it made itself under another name.
+%% @doc Gives a loaded application, running or not, another specification; not the environment, of
+%% which no value is touched. application_controller's own way takes the whole environment away for
+%% a moment, and requests that read it just then would fail. So the entry of its table is replaced,
+%% by one that it made itself under another name.
 -spec replace({application, atom(), [{atom(), term()}]}) -> ok | {error, term()}.
 replace({application, App, Keys} = Spec) ->
     case entry(Spec, loaded(App)) of
@@ -44,17 +46,24 @@ entry({application, App, Keys}, Old) ->
         application:unload(?MODULE)
     end.
 
-%% The name stands in the entry and in the record within; what only a running application has is kept.
+%% The name stands in the entry and in the record within; what only a running application has is
+%% kept.
 renamed(App, New, Old) when
-    element(2, New) =:= ?MODULE, element(2, element(3, New)) =:= ?MODULE,
-    element(2, Old) =:= App, element(2, element(3, Old)) =:= App, tuple_size(New) =:= tuple_size(Old)
+    element(2, New) =:= ?MODULE,
+    element(2, element(3, New)) =:= ?MODULE,
+    element(2, Old) =:= App,
+    element(2, element(3, Old)) =:= App,
+    tuple_size(New) =:= tuple_size(Old)
 ->
     Data = setelement(2, element(3, New), App),
     Named = setelement(3, setelement(2, New, App), Data),
     Pairs = lists:zip(tuple_to_list(Named), tuple_to_list(Old)),
-    {ok, list_to_tuple([case Value of undefined -> Kept; _ -> Value end || {Value, Kept} <- Pairs])};
+    {ok, list_to_tuple([kept(Value, Former) || {Value, Former} <- Pairs])};
 renamed(_App, _New, _Old) ->
     unknown_controller().
+
+kept(undefined, Former) -> Former;
+kept(Value, _Former) -> Value.
 
 %% @doc The key `applications' as it is now.
 -spec applications(atom()) -> [atom()].
@@ -72,7 +81,8 @@ original(App) ->
         [] -> undefined
     end.
 
-%% @doc The specification was replaced by a new one: what was rewritten in the old one is of no use any more.
+%% @doc The specification was replaced by a new one: what was rewritten in the old one is of no use
+%% any more.
 -spec forget(atom()) -> ok.
 forget(App) ->
     %% The table ends with erlrc.

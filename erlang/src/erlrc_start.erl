@@ -145,7 +145,8 @@ unload(App, Dir) ->
             {error, {unload_failed, App, Why}}
     end.
 
-%% This very operation runs in modules of erlrc: they are not purged, and the server has yet to answer.
+%% This very operation runs in modules of erlrc: they are not purged, and the server has yet to
+%% answer.
 forget_modules(erlrc, Modules) ->
     lists:foreach(fun code:delete/1, Modules -- [erlrc_operations]);
 forget_modules(_App, Modules) ->

@@ -1,4 +1,5 @@
-%% @doc The operations upgrade and downgrade: facts, script, transition, evaluator, specification, environment.
+%% @doc The operations upgrade and downgrade: facts, script, transition, evaluator, specification,
+%% environment.
 -module(erlrc_upgrade).
 
 -export([change/2, plan/2, run/4, generate/4, make_appup/3]).
@@ -67,14 +68,19 @@ start_instead(#{application := App, to := Vsn, to_dir := Dir} = Change) ->
     case new_side(Change) of
         {ok, Spec} ->
             case erlrc_upgrade_stopped:prepare(Change, Spec) of
-                {ok, Undo} -> started(erlrc_start:start(#{application => App, vsn => Vsn, dir => Dir}), Undo);
-                {error, _} = Error -> Error
+                {ok, Undo} ->
+                    Start = #{application => App, vsn => Vsn, dir => Dir},
+                    started(erlrc_start:start(Start), Undo);
+                {error, _} = Error ->
+                    Error
             end;
         {error, _} = Error ->
             Error
     end.
 
-started(Outcome, Undo) when Outcome =:= started; Outcome =:= started_included_stopped; Outcome =:= included ->
+started(Outcome, Undo) when
+    Outcome =:= started; Outcome =:= started_included_stopped; Outcome =:= included
+->
     ok = erlrc_upgrade_stopped:keep(Undo),
     {ok, Outcome};
 started(Outcome, Undo) ->
@@ -131,11 +137,12 @@ side(#{vsn := Vsn, side := Side}) ->
 
 engine_options(#{options := Options}) ->
     Known = [unchanged_modules, supervisors],
-    Set = maps:from_list([{Key, Value} || Key <- Known, {ok, Value} <- [application:get_env(erlrc, Key)]]),
-    maps:merge(Set#{root => erlrc_node:root()}, maps:with(Known, Options)).
+    Set = [{Key, Value} || Key <- Known, {ok, Value} <- [application:get_env(erlrc, Key)]],
+    maps:merge((maps:from_list(Set))#{root => erlrc_node:root()}, maps:with(Known, Options)).
 
 %% @doc Carries out these instructions with all that belongs to an upgrade.
--spec run(change(), erlrc_old_side:old(), erlrc_evaluator:specification(), [term()]) -> erlrcdynamic:result().
+-spec run(change(), erlrc_old_side:old(), erlrc_evaluator:specification(), [term()]) ->
+    erlrcdynamic:result().
 run(#{application := App} = Change, #{spec := OldSpec} = Old, NewSpec, Instructions) ->
     #{direction := Direction, to := To, to_dir := ToDir, options := Options} = Change,
     #{vsn := From, dir := FromDir} = Old,
@@ -152,14 +159,14 @@ run(#{application := App} = Change, #{spec := OldSpec} = Old, NewSpec, Instructi
     execute(Script, Old).
 
 execute(#{instructions := Instructions} = Script, Old) ->
-    Restart = lists:member(restart_new_emulator, Instructions) orelse lists:member(restart_emulator, Instructions),
-    case Restart of
+    case lists:any(fun erlrc_evaluator:restarts/1, Instructions) of
         true -> restart_new_emulator;
         false -> transition(Script, Old)
     end.
 
 transition(#{application := App, to_spec := Spec} = Script, Old) ->
-    case {erlrc_environment:check(), erlrc_engine:transition(erlrc_node:facts(), {upgrade, App, Spec})} of
+    Event = {upgrade, App, Spec},
+    case {erlrc_environment:check(), erlrc_engine:transition(erlrc_node:facts(), Event)} of
         {ok, {ok, #{actions := Actions, warnings := Warnings}}} ->
             lists:foreach(fun erlrc_operations:warn/1, Warnings),
             {Before, After} = lists:splitwith(fun(Action) -> Action =/= script end, Actions),
@@ -204,7 +211,8 @@ config_change(#{application := App, to_spec := Spec}, Difference) ->
         {error, Why} -> erlrc_operations:warn(Why)
     end.
 
-%% The application runs its new version: what follows can fail, but is no reason to say that it does not.
+%% The application runs its new version: what follows can fail, but is no reason to say that it does
+%% not.
 follow(Action) ->
     case erlrc_transition:perform(Action) of
         {ok, _} -> ok;

@@ -1,5 +1,6 @@
-%% @doc Upgrade of an application that does not run: its new version becomes what is loaded next. The environment that
-%% was set meanwhile stays. Everything can be undone until the new version has been started.
+%% @doc Upgrade of an application that does not run: its new version becomes what is loaded next.
+%% The environment that was set meanwhile stays. Everything can be undone until the new version has
+%% been started.
 -module(erlrc_upgrade_stopped).
 
 -export([prepare/2, keep/1, undo/1]).
@@ -7,8 +8,10 @@
 
 -type undo() :: {atom(), erlrc_environment:undo() | none, erlrc_snapshot:snapshot()}.
 
-%% @doc Puts the new version in the place of the old one: code path, specification, environment, no old module loaded.
--spec prepare(erlrc_upgrade:change(), erlrc_evaluator:specification()) -> {ok, undo()} | {error, term()}.
+%% @doc Puts the new version in the place of the old one: code path, specification, environment, no
+%% old module loaded.
+-spec prepare(erlrc_upgrade:change(), erlrc_evaluator:specification()) ->
+    {ok, undo()} | {error, term()}.
 prepare(#{application := App, from_dir := FromDir, to_dir := ToDir} = Change, Spec) ->
     Modules = [Module || Module <- modules(App, Spec), erlang:module_loaded(Module)],
     Snapshot = erlrc_snapshot:take(Modules, App, FromDir),
@@ -16,7 +19,8 @@ prepare(#{application := App, from_dir := FromDir, to_dir := ToDir} = Change, Sp
         {ok, Environment} ->
             ok = erlrc_snapshot:place_path(Snapshot, ToDir),
             Undo = {App, Environment, Snapshot},
-            retired([Error || Module <- Modules, {error, _} = Error <- [erlrc_node:retire(Module)]], Undo);
+            Results = [erlrc_node:retire(Module) || Module <- Modules],
+            retired([Error || {error, _} = Error <- Results], Undo);
         {error, Why} ->
             ok = erlrc_snapshot:drop(Snapshot),
             {error, Why}

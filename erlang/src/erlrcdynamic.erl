@@ -1,8 +1,9 @@
 %% @doc Applications on a running node: start, stop, unload, upgrade, downgrade.
 %%
-%% Every function works as soon as erlrc is on the code path. Operations run one at a time, in the order in which they
-%% were asked for. Asking for what is already so succeeds. After `{error, _}' the node is as it was before, or the
-%% reason is `{not_rolled_back, Why, Left}', and `Left' names what is not.
+%% Every function works as soon as erlrc is on the code path. Operations run one at a time, in the
+%% order in which they were asked for. Asking for what is already so succeeds. After `{error, _}'
+%% the node is as it was before, or the reason is `{not_rolled_back, Why, Left}', and `Left' names
+%% what is not.
 -module(erlrcdynamic).
 
 -export([start/2, start/3, stop/2, unload/2, unload/3]).
@@ -23,7 +24,12 @@
     | bad_directory
     | {error, term()}.
 -type stop_result() ::
-    stopped | stopped_included_started | not_running | included | version_mismatch | {error, term()}.
+    stopped
+    | stopped_included_started
+    | not_running
+    | included
+    | version_mismatch
+    | {error, term()}.
 -type unload_result() ::
     unloaded | version_load_mismatch | bad_directory | included | {error, running | term()}.
 -type upgrade_result() ::
@@ -68,7 +74,8 @@ stop(App, Vsn) ->
 unload(App, Vsn) ->
     run(#{operation => unload, application => App, vsn => Vsn}).
 
-%% @doc Unloads a stopped application: its specification, its modules, its directory on the code path.
+%% @doc Unloads a stopped application: its specification, its modules, its directory on the code
+%% path.
 -spec unload(atom(), vsn(), dir()) -> unload_result().
 unload(App, Vsn, Dir) ->
     run(#{operation => unload, application => App, vsn => Vsn, dir => Dir}).
@@ -79,7 +86,8 @@ upgrade(App, From, To) ->
     run(#{operation => upgrade, application => App, from => From, to => To}).
 
 %% @doc Replaces the running version `From' by the later version `To', without a restart.
--spec upgrade(atom(), From :: vsn(), To :: vsn(), FromDir :: dir(), ToDir :: dir()) -> upgrade_result().
+-spec upgrade(atom(), From :: vsn(), To :: vsn(), FromDir :: dir(), ToDir :: dir()) ->
+    upgrade_result().
 upgrade(App, From, To, FromDir, ToDir) ->
     run(#{
         operation => upgrade,
@@ -108,7 +116,8 @@ downgrade(App, Earlier, Later, EarlierDir, LaterDir) ->
         to_dir => EarlierDir
     }).
 
-%% @doc The appup from one version to the other and back, generated from the files; nothing is changed or loaded.
+%% @doc The appup from one version to the other and back, generated from the files; nothing is
+%% changed or loaded.
 -spec make_appup(atom(), From :: vsn(), To :: vsn(), FromDir :: dir(), ToDir :: dir()) ->
     {ok, erlrc_engine:appup()} | {error, term()}.
 make_appup(App, From, To, FromDir, ToDir) ->
@@ -161,8 +170,8 @@ default({Key, VsnKey}, #{application := App} = Request) ->
         #{} -> Request
     end.
 
-%% @doc Where a version of an application is: as the metadata say, else `App-Vsn' in the library directory, else where
-%% the code path has it.
+%% @doc Where a version of an application is: as the metadata say, else `App-Vsn' in the library
+%% directory, else where the code path has it.
 -spec directory(atom(), vsn()) -> dir().
 directory(App, Vsn) ->
     case erlrc_engine:consult(filename:join(erlrc_node:apps_dir(), atom_to_list(App))) of
