@@ -514,6 +514,7 @@ restart_application(Config) ->
     Dirs = versions(Config, [plain(gone, 1)], [plain(fresh, 2)]),
     Pid = pid(Config, service_server),
     {ok, _} = up(Config, Dirs, [{restart_application, service}]),
+    ?assertEqual(temporary, call(Config, erlrc_node, restart_type, [service])),
     ?assertEqual(2, ask(Config, version)),
     ?assertNotEqual(Pid, pid(Config, service_server)),
     2 = call(Config, fresh, version, []),

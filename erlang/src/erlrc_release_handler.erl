@@ -79,6 +79,8 @@ record(App, Vsn, {application, App, Keys}) ->
 fill(Record, App, Vsn, Keys) ->
     Fields = [
         {2, App},
+        %% A permanent application that ends takes the node with it.
+        {3, temporary},
         {4, Vsn},
         {7, proplists:get_value(modules, Keys, [])},
         {8, proplists:get_value(applications, Keys, [])},
