@@ -3,7 +3,7 @@
 //!
 //! dpkg's own rules are in deb-version(7). There `1.0-rc1` is revision `rc1` of `1.0`, hence later
 //! than `1.0`; what OTP applications mean by it is earlier. So a hyphen before one of
-//! [`PRE_RELEASES`] counts as dpkg's `~`, which sorts before everything, the end included.
+//! `PRE_RELEASES` counts as dpkg's `~`, which sorts before everything, the end included.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;

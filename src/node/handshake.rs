@@ -257,4 +257,25 @@ mod tests {
             Err(NodeError::Malformed { .. })
         ));
     }
+
+    #[test]
+    fn every_mutation_of_a_handshake_is_read_or_refused() {
+        let status = b"snamed:\x00\x03n@h\x00\x00\x00\x07".as_slice();
+        let challenge_of = [
+            b"N\xff\xff\xff\xff\xff\xff\xff\xff\x00\x00\x00\x09".as_slice(),
+            b"\x00\x00\x00\x01\x00\x03n@h",
+        ]
+        .concat();
+        for whole in [status, &challenge_of] {
+            for at in 0..whole.len() {
+                for value in 0..=255 {
+                    let mut mutated = whole.to_vec();
+                    mutated[at] = value;
+                    mutated.truncate(whole.len() - usize::from(value) % 3);
+                    let _ = (own_name(&mutated), challenge(&mutated));
+                }
+            }
+        }
+        assert!(challenge(&challenge_of).is_ok());
+    }
 }

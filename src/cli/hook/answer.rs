@@ -126,3 +126,66 @@ fn text(term: &Term) -> Option<String> {
     let bytes = term.as_binary()?;
     Some(output::printable(&String::from_utf8_lossy(bytes)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::term::{Limits, external};
+
+    fn answer() -> Term {
+        let pairs = [
+            ("protocol", Term::Integer(1)),
+            ("status", Term::atom("ok")),
+            ("outcome", Term::atom("started")),
+            ("reason", Term::binary("because\u{1b}[2J")),
+            ("running", Term::binary("1.0")),
+            ("warnings", Term::list([Term::binary("mind"), Term::NIL])),
+            ("of a later version", Term::NIL),
+        ];
+        Term::map(
+            pairs
+                .into_iter()
+                .map(|(key, value)| (Term::atom(key), value))
+                .collect(),
+        )
+    }
+
+    #[test]
+    fn an_answer_is_read_and_what_is_unknown_in_it_is_not() {
+        let expected = Answer {
+            status: Status::Done,
+            outcome: "started".to_owned(),
+            reason: Some("because[2J".to_owned()),
+            running: Some("1.0".to_owned()),
+            warnings: vec!["mind".to_owned()],
+            plan: Vec::new(),
+        };
+        assert_eq!(Answer::parse(&answer()), Some(expected));
+        assert_eq!(Answer::parse(&Term::NIL), None);
+        let status = |status| {
+            let pairs = [("status", Term::atom(status)), ("outcome", Term::atom("x"))];
+            let pairs = pairs
+                .into_iter()
+                .map(|(key, value)| (Term::atom(key), value));
+            Answer::parse(&Term::map(pairs.collect())).map(|answer| answer.status)
+        };
+        assert_eq!(status("no_path"), Some(Status::NoPath));
+        assert_eq!(status("not_rolled_back"), Some(Status::NotRolledBack));
+        assert_eq!(status("of_a_later_version"), None);
+    }
+
+    #[test]
+    fn every_mutation_of_an_answer_is_read_or_refused() {
+        let whole = external::encode(&answer());
+        for at in 0..whole.len() {
+            for value in 0..=255 {
+                let mut mutated = whole.clone();
+                mutated[at] = value;
+                if let Ok(term) = external::decode(&mutated, &Limits::default()) {
+                    let read = Answer::parse(&term);
+                    assert!(read.is_none_or(|answer| !format!("{answer:?}").contains("\\u{1b}")));
+                }
+            }
+        }
+    }
+}

@@ -24,7 +24,7 @@ impl Asker<'_> {
     pub fn ask(&self, entry: &Entry, operations: &[Operation], patience: Duration) -> Answer {
         let mut node = match self.open(entry) {
             Ok(node) => node,
-            Err(answer) => return answer,
+            Err(answer) => return *answer,
         };
         let mut result: Option<Answer> = None;
         for operation in operations {
@@ -45,7 +45,7 @@ impl Asker<'_> {
     pub fn plan(&self, entry: &Entry, operation: &Operation, patience: Duration) -> Answer {
         let mut node = match self.open(entry) {
             Ok(node) => node,
-            Err(answer) => return answer,
+            Err(answer) => return *answer,
         };
         match node.call(operation.dry_run(), Deadline::after(patience)) {
             Ok(term) => Answer::parse(&term).unwrap_or_else(malformed),
@@ -54,21 +54,18 @@ impl Asker<'_> {
     }
 
     /// Connects, unless the node is none of ours.
-    fn open(&self, entry: &Entry) -> Result<Node, Answer> {
+    fn open(&self, entry: &Entry) -> Result<Node, Box<Answer>> {
         let deadline = Deadline::after(self.connection.connect_timeout);
-        let mut node =
-            nodes::connect(entry, self.connection).map_err(|error| unreachable(entry, &error))?;
+        let mut node = nodes::connect(entry, self.connection)
+            .map_err(|error| Box::new(unreachable(entry, &error)))?;
         match place::is_shared(&mut node, self.connection, deadline) {
             Ok(true) => Ok(node),
             Ok(false) => {
                 let reason = "left alone: it does not see the file system of this hook";
-                Err(Answer::new(
-                    Status::Done,
-                    "other_root",
-                    Some(reason.to_owned()),
-                ))
+                let answer = Answer::new(Status::Done, "other_root", Some(reason.to_owned()));
+                Err(Box::new(answer))
             }
-            Err(error) => Err(unreachable(entry, &error)),
+            Err(error) => Err(Box::new(unreachable(entry, &error))),
         }
     }
 
