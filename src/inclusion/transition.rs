@@ -248,11 +248,11 @@ impl Node<'_> {
                 continue;
             }
             let applications = self.state.applications(self.world, id);
-            if *applications != *self.world.node(id).current {
+            if *applications != *self.world.node(id).current() {
                 let name = self.world.name(id).clone();
                 let names = self.world.names(&applications);
                 self.script.actions.push(Action::Respecify(name, names));
-                self.world.node_mut(id).current = applications.into_owned();
+                self.world.node_mut(id).current = Some(applications.into_owned());
             }
         }
     }

@@ -42,8 +42,8 @@ pub struct Node {
     pub source: Source,
     /// `applications` as its package and the administrator have it.
     pub applications: Vec<Id>,
-    /// `applications` as application_controller has it.
-    pub current: Vec<Id>,
+    /// `applications` as application_controller has it, where that is not the same.
+    pub current: Option<Vec<Id>>,
     /// Without doubles.
     pub included: Vec<Id>,
     /// Sorted.
@@ -51,6 +51,11 @@ pub struct Node {
 }
 
 impl Node {
+    /// `applications` as application_controller has it.
+    pub fn current(&self) -> &[Id] {
+        self.current.as_deref().unwrap_or(&self.applications)
+    }
+
     /// Whether it may do without `dependency`.
     pub fn is_optional(&self, dependency: Id) -> bool {
         self.optional.binary_search(&dependency).is_ok()
@@ -81,7 +86,8 @@ impl World {
             let node = Node {
                 source: Source::Loaded,
                 applications: names.ids(original),
-                current: names.ids(&loaded.applications),
+                current: (*original != loaded.applications)
+                    .then(|| names.ids(&loaded.applications)),
                 included: names.ids(&loaded.included_applications),
                 optional: names.ids(&loaded.optional_applications),
             };
@@ -149,7 +155,7 @@ impl World {
         let node = Node {
             source: Source::Loaded,
             applications: ids(&application.applications),
-            current: ids(&application.applications),
+            current: None,
             included: ids(&application.included_applications),
             optional: ids(&application.optional_applications),
         };
@@ -164,7 +170,7 @@ impl World {
             Some(Specification::Found { application, ebin }) => {
                 let node = &mut self.nodes[id.index()];
                 node.source = Source::Loaded;
-                node.current.clone_from(&node.applications);
+                node.current = None;
                 Some((application, ebin))
             }
             _ => None,
@@ -221,7 +227,7 @@ impl Names {
         Node {
             source,
             applications: self.ids(&application.applications),
-            current: Vec::new(),
+            current: None,
             included: self.ids(&application.included_applications),
             optional: self.ids(&application.optional_applications),
         }
@@ -249,16 +255,20 @@ impl Names {
         for (rank, met) in by_name.iter().enumerate() {
             place[*met] = Id::new(rank);
         }
-        let moved = |ids: Vec<Id>| ids.into_iter().map(|id| place[id.index()]).collect();
         let mut nodes = vec![Node::default(); place.len()];
-        for (id, node) in known {
-            let node = Node {
-                source: node.source,
-                applications: moved(node.applications),
-                current: moved(node.current),
-                included: moved(node.included),
-                optional: moved(node.optional),
-            };
+        for (id, mut node) in known {
+            let lists = [
+                &mut node.applications,
+                &mut node.included,
+                &mut node.optional,
+            ];
+            for id in lists
+                .into_iter()
+                .flatten()
+                .chain(node.current.iter_mut().flatten())
+            {
+                *id = place[id.index()];
+            }
             nodes[place[id.index()].index()] = node.normalized();
         }
         let mut ids = self.ids;

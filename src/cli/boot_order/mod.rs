@@ -153,6 +153,13 @@ fn draw(order: &BootOrder, file: &Path) -> Result<(), Failure> {
 }
 
 fn print(order: &BootOrder, out: Output) {
+    if out.is_json() {
+        return out.json(&json!({
+            "order": order.applications,
+            "skipped": order.skipped,
+            "warnings": order.warnings,
+        }));
+    }
     let started = order
         .applications
         .iter()
@@ -166,11 +173,6 @@ fn print(order: &BootOrder, out: Output) {
         )));
         out.text("\n");
     }
-    out.json(&json!({
-        "order": order.applications,
-        "skipped": order.skipped,
-        "warnings": order.warnings,
-    }));
 }
 
 #[cfg(test)]
