@@ -10,6 +10,7 @@
     rebar3_builds_a_git_dependency/1,
     rebar3_builds_it_once/1,
     rebar3_profiles_share_it/1,
+    common_test_of_the_project_upgrades_an_application/1,
     rebar3_builds_a_checkout/1,
     missing_cargo_is_said_in_a_sentence/1,
     old_rust_is_said_in_a_sentence/1,
@@ -32,6 +33,7 @@ groups() ->
             rebar3_builds_a_git_dependency,
             rebar3_builds_it_once,
             rebar3_profiles_share_it,
+            common_test_of_the_project_upgrades_an_application,
             rebar3_builds_a_checkout,
             missing_cargo_is_said_in_a_sentence,
             old_rust_is_said_in_a_sentence
@@ -97,6 +99,14 @@ rebar3_profiles_share_it(Config) ->
         end
      || Profile <- ["prod", "test"]
     ].
+
+common_test_of_the_project_upgrades_an_application(Config) ->
+    Dir = proplists:get_value(dir, Config),
+    Suite = filename:join(project:root(), "test/dependency_SUITE_data/shop_SUITE.erl"),
+    project:run(Dir, "mkdir -p test && cp '" ++ Suite ++ "' test/", []),
+    Directories = [{Name, filename:join(Dir, "none")} || Name <- ["ERLRC_ROOT", "ERLRC_RUN", "ERLRC_APPS"]],
+    Output = project:run(Dir, "rebar3 ct", Directories),
+    ?assertMatch({match, _}, re:run(Output, "All 1 tests passed")).
 
 rebar3_builds_a_checkout(Config) ->
     Source = proplists:get_value(source, Config),
