@@ -45,10 +45,11 @@ init_per_suite(Config) ->
     Source = project:copy("source", project:vsn()),
     project:run(
         Source,
-        "rm -rf .git priv && printf '/target/\\n*.old\\n' >.gitignore && git init -q -b main && git add -A &&"
+        "rm -rf .git && git init -q -b main && git add -A &&"
         " git -c user.name=suite -c user.email=suite@localhost commit -q -m source",
         []
     ),
+    project:build(Source),
     [{source, Source} | Config].
 
 end_per_suite(_Config) ->
@@ -116,10 +117,10 @@ rebar3_builds_a_checkout(Config) ->
         {"src/shop.erl", "-module(shop).\n-export([engine/0]).\nengine() -> erlrc_engine:vsn().\n"}
     ]),
     project:run(Dir, "mkdir _checkouts && ln -s '" ++ Source ++ "' _checkouts/erlrc", []),
-    project:run(Dir, "rebar3 compile", []),
+    project:run(Dir, "rebar3 compile", project:quick()),
     ?assertEqual(project:vsn(), engine(Dir, "_build/default/*/*/ebin")),
     Before = files(Source, ["priv/*", "erlang/src/*.hrl"]) ++ files(Dir, ["_build/default/checkouts/erlrc/ebin/*"]),
-    project:run(Dir, "rebar3 compile", []),
+    project:run(Dir, "rebar3 compile", project:quick()),
     After = files(Source, ["priv/*", "erlang/src/*.hrl"]) ++ files(Dir, ["_build/default/checkouts/erlrc/ebin/*"]),
     ?assertEqual(Before, After).
 
@@ -161,18 +162,18 @@ old_rust_is_said_in_a_sentence(Config) ->
 mix_builds_a_git_dependency(Config) ->
     Url = "file://" ++ proplists:get_value(source, Config),
     Dir = project("mix_git", [{"mix.exs", mix_exs("git: \"" ++ Url ++ "\", branch: \"main\"")}]),
-    Target = cargo_target(Dir, "deps/erlrc"),
+    Environment = cargo_target(Dir, "deps/erlrc"),
     mix(Dir, "deps.get", []),
-    ?assertEqual(project:vsn(), mix_engine(Dir, Target)),
+    ?assertEqual(project:vsn(), mix_engine(Dir, Environment)),
     Before = files(Dir, ["deps/erlrc/priv/*", "_build/*/lib/erlrc/ebin/*"]),
     ?assertMatch([_, _ | _], Before),
-    ?assertEqual(project:vsn(), mix_engine(Dir, Target)),
+    ?assertEqual(project:vsn(), mix_engine(Dir, Environment)),
     ?assertEqual(Before, files(Dir, ["deps/erlrc/priv/*", "_build/*/lib/erlrc/ebin/*"])).
 
 mix_builds_a_path_dependency(Config) ->
     Source = proplists:get_value(source, Config),
     Dir = project("mix_path", [{"mix.exs", mix_exs("path: \"" ++ Source ++ "\"")}]),
-    ?assertEqual(project:vsn(), mix_engine(Dir, [])).
+    ?assertEqual(project:vsn(), mix_engine(Dir, project:quick())).
 
 %% A new project, always at the same place: what cargo built for its dependency is found again.
 project(Name, Files) ->
@@ -220,14 +221,14 @@ mix_engine(Dir, Environment) ->
 
 %% Outside of the dependency, which is fetched anew every time; with what is built already of others' crates.
 cargo_target(Dir, Dependency) ->
-    Target = filename:join([project:root(), "_build", "suites", "target"]),
+    Suites = filename:join([project:root(), "_build", "suites"]),
     project:run(
-        project:root(),
-        "own='" ++ Target ++ "'/erlrc-$(echo '" ++ filename:join(Dir, Dependency) ++
-            "' | sha256sum | cut -c 1-16); [ -e $own ] || { mkdir -p $own && cp -Rp target/release $own/ || true; }",
+        Suites,
+        "own=target/erlrc-$(echo '" ++ filename:join(Dir, Dependency) ++ "' | sha256sum | cut -c 1-16)\n"
+        "[ -e $own ] || { mkdir -p $own && cp -Rp source/target/release $own/; }",
         []
     ),
-    [{"CARGO_TARGET_DIR", Target}].
+    lists:keystore("CARGO_TARGET_DIR", 1, project:quick(), {"CARGO_TARGET_DIR", filename:join(Suites, "target")}).
 
 engine(Dir, Path) ->
     Expr = "io:put_chars(erlrc_engine:vsn()), halt().",

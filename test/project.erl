@@ -1,7 +1,7 @@
 %% @doc The source tree that the suites run from, and copies of it: releases of erlrc to upgrade between.
 -module(project).
 
--export([root/0, vsn/0, next_vsn/0, copy/2, release/2, run/3]).
+-export([root/0, vsn/0, next_vsn/0, copy/2, build/1, quick/0, release/2, run/3]).
 
 %% @doc The directory of the source tree.
 -spec root() -> file:filename().
@@ -29,28 +29,41 @@ next_vsn() ->
     Next = integer_to_list(list_to_integer(Patch) + 1),
     lists:flatten(lists:join(".", lists:reverse([Next | Rest]))).
 
-%% @doc A copy of what erlrc is built from, of version `Vsn', and what cargo has built so far. Always at
-%% the same place for the same `Name', where a second run finds what the first one built.
+%% @doc A copy of what erlrc is built from, of version `Vsn'. Always at the same place for the same `Name', where
+%% a second run finds what the first one built.
 -spec copy(string(), string()) -> file:filename().
 copy(Name, Vsn) ->
     Copy = filename:join([root(), "_build", "suites", Name]),
     ok = filelib:ensure_path(Copy),
     [sh("rm -rf ~ts && cp -Rp ~ts .", [Item, filename:join(root(), Item)], Copy) || Item <- sources()],
-    filelib:is_dir(filename:join(Copy, "target")) orelse
-        sh("mkdir target; cp -Rp ~ts/target/release target/ || true", [root()], Copy),
     Old = lists:append(string:replace(vsn(), ".", "\\.", all)),
     sh("sed -i.old 's/^version = \"~ts\"/version = \"~ts\"/' Cargo.toml", [Old, Vsn], Copy),
     sh("sed -i.old '/^name = \"erlrc/{n;s/~ts/~ts/;}' Cargo.lock", [Old, Vsn], Copy),
     sh("sed -i.old 's/~ts/~ts/' erlang/erlrc.app.src", [Old, Vsn], Copy),
+    sh("find . -name '*.old' -delete", [], Copy),
     Copy.
 
 sources() ->
-    ["Cargo.toml", "Cargo.lock", ".cargo", "src", "native", "erlang", "rebar.config", "rebar.lock", "priv"].
+    ["Cargo.toml", "Cargo.lock", ".cargo", "src", "native", "erlang", "rebar.config", "rebar.lock", ".gitignore"].
 
-%% @doc Makes `Lib/erlrc-Vsn' of a source tree, its library built, its modules compiled by this OTP.
+%% @doc Builds library and command line of a copy, with as little work for the compiler as may be.
+-spec build(file:filename()) -> string().
+build(Copy) ->
+    run(Copy, "sh native/build.sh", quick()).
+
+%% @doc The environment of such a build.
+-spec quick() -> [{string(), string() | false}].
+quick() ->
+    [
+        {"CARGO_TARGET_DIR", false},
+        {"CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"},
+        {"CARGO_PROFILE_RELEASE_LTO", "off"},
+        {"CARGO_PROFILE_RELEASE_DEBUG", "0"}
+    ].
+
+%% @doc Makes `Lib/erlrc-Vsn' of a source tree that is built, its modules compiled by this OTP.
 -spec release(file:filename(), file:filename()) -> file:filename().
 release(Source, Lib) ->
-    run(Source, "sh native/build.sh", []),
     {ok, [{application, erlrc, Keys}]} = file:consult(filename:join(Source, "erlang/erlrc.app.src")),
     Dir = filename:join(Lib, "erlrc-" ++ proplists:get_value(vsn, Keys)),
     Ebin = filename:join(Dir, "ebin"),

@@ -48,6 +48,7 @@ init_per_suite(Config) ->
     Lib = proplists:get_value(priv_dir, Config),
     Next = project:copy("next", project:next_vsn()),
     [change(File) || File <- filelib:wildcard(filename:join(Next, "erlang/src/*.erl"))],
+    project:build(Next),
     Later = project:release(Next, Lib),
     Earlier = project:release(project:root(), Lib),
     [{earlier, Earlier}, {later, Later} | Config].
