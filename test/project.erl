@@ -86,17 +86,18 @@ sh(Format, Arguments, Dir) ->
 -spec run(file:filename(), string(), [{string(), string() | false}]) -> string().
 run(Dir, Command, Environment) ->
     Port = open_port({spawn_executable, "/bin/sh"}, [
-        {args, ["-c", Command]}, {cd, Dir}, {env, clean() ++ Environment}, exit_status, stderr_to_stdout, binary
+        {args, ["-c", Command]}, {cd, Dir}, {env, clean(Dir) ++ Environment}, exit_status, stderr_to_stdout, binary
     ]),
     case output(Port, []) of
         {0, Output} -> Output;
         {Status, Output} -> error({command_failed, Command, Status, Output})
     end.
 
-%% What the Erlang and the build tool that run the suite have set for themselves, and nobody else.
-clean() ->
+%% What the Erlang and the build tool that run the suite have set for themselves, and nobody else. Nodes of the
+%% project leave the machine's own directories alone.
+clean(Dir) ->
     Ours = "^(ERL_|REBAR|MIX_|ROOTDIR$|BINDIR$|EMU$|PROGNAME$)",
-    [{Name, false} || {Name, _} <- os:env(), re:run(Name, Ours) =/= nomatch].
+    [{"ERLRC_RUN", filename:join(Dir, "run")}] ++ [{Name, false} || {Name, _} <- os:env(), re:run(Name, Ours) =/= nomatch].
 
 output(Port, Output) ->
     receive

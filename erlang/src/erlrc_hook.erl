@@ -20,7 +20,7 @@
     %% The version of the application that runs now.
     running => binary(),
     warnings => [binary()],
-    %% Of a dry run: a line for each step.
+    %% Of the operation `dry_run' alone: a line for each step.
     plan => [binary()],
     %% Of the operation `running' alone.
     os_pid => binary(),
@@ -48,11 +48,13 @@ perform(Request) ->
 
 performed({ok, #{operation := running, application := App}}) ->
     maps:merge(answer(ok, running, undefined, App), node_facts());
-performed({ok, #{operation := Name, application := App, options := #{dry_run := true}} = Operation}) ->
+performed({dry_run, {ok, #{operation := Name, application := App} = Operation}}) ->
     case erlrcdynamic:plan(Operation) of
         {plan, Lines} -> (answer(ok, planned, undefined, App))#{plan => [text(Line) || Line <- Lines]};
         Result -> classified(Name, App, Result)
     end;
+performed({dry_run, {error, _} = Error}) ->
+    performed(Error);
 performed({ok, #{operation := Name, application := App} = Operation}) ->
     classified(Name, App, erlrcdynamic:perform(Operation));
 performed({error, Why}) ->
@@ -75,6 +77,9 @@ node_facts() ->
         erlrc => case Version of {ok, Vsn} -> text(Vsn); undefined -> <<>> end
     }.
 
+%% An operation of its own, no option: a node that does not know it refuses instead of carrying it out.
+checked(#{operation := dry_run, 'of' := Operation} = Request) ->
+    {dry_run, checked(Request#{operation := Operation})};
 checked(#{operation := Operation, application := Name} = Request) ->
     case {lists:member(Operation, operations()), application_name(Name)} of
         {true, {ok, App}} -> arguments(Request, #{operation => Operation, application => App});

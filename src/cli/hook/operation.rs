@@ -76,15 +76,18 @@ impl Operation {
 
     /// The call of `erlrc_hook:request/1`.
     pub fn request(&self) -> Call {
-        self.request_with(None)
+        let name = ("operation", self.name());
+        request(&[name], &self.application, self.versions())
     }
 
-    /// The same for the plan alone.
+    /// The same for the plan alone. An operation of its own: a node that does not know it refuses,
+    /// where it would pass over an option and do what is only asked about.
     pub fn dry_run(&self) -> Call {
-        self.request_with(Some("dry_run"))
+        let names = [("operation", "dry_run"), ("of", self.name())];
+        request(&names, &self.application, self.versions())
     }
 
-    fn request_with(&self, option: Option<&'static str>) -> Call {
+    fn versions(&self) -> Vec<(&'static str, String)> {
         let versions: Vec<(&'static str, &'static str, &Version)> = match &self.step {
             Step::Start(version) | Step::Stop(version) | Step::Unload(version) => {
                 vec![("vsn", "dir", version)]
@@ -93,7 +96,7 @@ impl Operation {
                 vec![("from", "from_dir", from), ("to", "to_dir", to)]
             }
         };
-        let texts = versions
+        versions
             .into_iter()
             .flat_map(|(vsn_key, dir_key, version)| {
                 let dir = version
@@ -101,8 +104,8 @@ impl Operation {
                     .as_ref()
                     .map(|dir| (dir_key, dir.display().to_string()));
                 [(vsn_key, version.vsn.clone())].into_iter().chain(dir)
-            });
-        request(self.name(), &self.application, texts, option)
+            })
+            .collect()
     }
 
     /// The call of `erlrcdynamic` that says the same, for a node that lacks `erlrc_hook`.
@@ -211,27 +214,26 @@ impl Operation {
 
 /// The question which version of `application` runs.
 pub fn what_runs(application: &Atom) -> Call {
-    request("running", application, [], None)
+    request(&[("operation", "running")], application, Vec::new())
 }
 
 fn request(
-    operation: &'static str,
+    names: &[(&'static str, &'static str)],
     application: &Atom,
-    texts: impl IntoIterator<Item = (&'static str, String)>,
-    option: Option<&'static str>,
+    texts: Vec<(&'static str, String)>,
 ) -> Call {
     let fixed = [
         (Term::atom("protocol"), Term::Integer(PROTOCOL)),
-        (Term::atom("operation"), Term::atom(operation)),
         (Term::atom("application"), Term::Atom(application.clone())),
     ];
+    let names = names
+        .iter()
+        .map(|&(key, name)| (Term::atom(key), Term::atom(name)));
     let texts = texts
         .into_iter()
         .map(|(key, value)| (Term::atom(key), Term::binary(value)));
-    let options = option.map(|name| Term::map(vec![(Term::atom(name), Term::atom("true"))]));
-    let options = options.map(|options| (Term::atom("options"), options));
     let arguments = vec![Term::map(
-        fixed.into_iter().chain(texts).chain(options).collect(),
+        fixed.into_iter().chain(names).chain(texts).collect(),
     )];
     Call {
         module: "erlrc_hook",
