@@ -50,10 +50,29 @@ init_per_suite(Config) ->
         []
     ),
     project:build(Source),
-    [{source, Source} | Config].
+    Path = os:getenv("PATH"),
+    Packaged = path_of_the_tools(Path),
+    os:find_executable("erl", Packaged) =/= false andalso os:putenv("PATH", Packaged),
+    [{source, Source}, {path, Path} | Config].
 
-end_per_suite(_Config) ->
-    ok.
+end_per_suite(Config) ->
+    true = os:putenv("PATH", proplists:get_value(path, Config)).
+
+%% rebar3 and mix run on the OTP that they were packaged for, whichever runs this suite: what stands before
+%% their `erl' is taken out. What they build is then loaded by the OTP that runs this suite.
+path_of_the_tools(Path) ->
+    case [os:find_executable(Tool, Path) || Tool <- ["erl", "rebar3"]] of
+        [Erl, Rebar3] when Erl =/= false, Rebar3 =/= false ->
+            case {filename:dirname(Erl), filename:dirname(Rebar3)} of
+                {Dir, Dir} -> Path;
+                {Dir, _} -> path_of_the_tools(without(Dir, Path))
+            end;
+        _ ->
+            Path
+    end.
+
+without(Dir, Path) ->
+    lists:flatten(lists:join(":", [Other || Other <- string:lexemes(Path, ":"), Other =/= Dir])).
 
 init_per_group(rebar3, Config) ->
     Dir = project("rebar3", [
