@@ -19,6 +19,8 @@
     unknown_dependency_leaves_no_trace/1,
     start_of_an_included_application_is_included/1,
     start_stops_what_it_includes/1,
+    failed_start_tells_what_it_restarted/1,
+    start_from_another_directory_of_the_same_version/1,
     stop_starts_what_it_included/1,
     stop_does_not_start_what_is_not_registered/1,
     two_that_include_the_same_are_refused/1,
@@ -27,6 +29,7 @@
     stop_of_an_included_application_is_included/1,
     stop_of_a_needed_application_is_refused/1,
     unload_forgets_code_specification_and_path/1,
+    unload_leaves_what_it_included_alone/1,
     unload_of_a_running_application_is_refused/1,
     unload_of_another_version_is_a_mismatch/1,
     unload_from_another_directory_is_refused/1,
@@ -137,6 +140,23 @@ start_stops_what_it_includes(Config) ->
     false = lists:member(foo, running(Config)),
     true = lists:member(bar, running(Config)).
 
+failed_start_tells_what_it_restarted(Config) ->
+    started = dynamic(Config, start, [foo, "1", service(Config, foo, "1", [])]),
+    Bar = broken(Config, bar, [{included_applications, [foo]}]),
+    {error, {not_rolled_back, {start_failed, bar, _}, [{restarted, foo}]}} = dynamic(Config, start, [bar, "1", Bar]),
+    true = lists:member(foo, running(Config)),
+    1 = call(Config, gen_server, call, [foo_server, next]).
+
+start_from_another_directory_of_the_same_version(Config) ->
+    Dir = service(Config, foo, "1", []),
+    started = dynamic(Config, start, [foo, "1", Dir]),
+    stopped = dynamic(Config, stop, [foo, "1"]),
+    Moved = filename:join([?config(dir, Config), "elsewhere", "foo-1"]),
+    ok = filelib:ensure_dir(Moved),
+    ok = file:rename(Dir, Moved),
+    started = dynamic(Config, start, [foo, "1", Moved]),
+    ?assertEqual(Moved, call(Config, code, lib_dir, [foo])).
+
 stop_starts_what_it_included(Config) ->
     fixture:register(?config(root, Config), foo),
     start_stops_what_it_includes(Config),
@@ -187,6 +207,13 @@ unload_forgets_code_specification_and_path(Config) ->
     [false, false, false, false] =
         [call(Config, code, is_loaded, [Module]) || Module <- [foo_app, foo_sup, foo_server, foo_spare]],
     unloaded = dynamic(Config, unload, [foo, "1", Dir]).
+
+unload_leaves_what_it_included_alone(Config) ->
+    stop_starts_what_it_included(Config),
+    unloaded = dynamic(Config, unload, [bar, "1", filename:join(?config(dir, Config), "bar-1")]),
+    {ok, "1"} = call(Config, application, get_key, [foo, vsn]),
+    true = lists:member(foo, running(Config)),
+    1 = call(Config, gen_server, call, [foo_server, next]).
 
 unload_of_a_running_application_is_refused(Config) ->
     Dir = service(Config, foo, "1", []),

@@ -195,6 +195,7 @@ upgrade_that_starts_including(Config) ->
     ok = upgraded(Config, upgrade, [host, "1", "2", HostOne, HostTwo]),
     false = lists:member(svc, running(Config)),
     {ok, [svc]} = call(Config, application, get_key, [host, included_applications]),
+    {ok, "1"} = call(Config, application, get_key, [svc, vsn]),
     included = dynamic(Config, start, [svc, "1", One]).
 
 upgrade_that_stops_including(Config) ->

@@ -151,10 +151,19 @@ format_operation({config_change_failed, App, timeout}) ->
 format_operation({config_change_failed, App, Why}) ->
     text("config_change/3 of ~ts failed: ~ts", [App, why(Why)]);
 format_operation({not_rolled_back, Why, Left}) ->
-    text(
-        "~ts, and not all of it could be undone; restart the node. What is left: ~ts",
-        [format(Why), term(Left)]
-    );
+    case [App || {restarted, App} <- Left] of
+        Restarted when length(Restarted) =:= length(Left) ->
+            text(
+                "~ts; everything runs as before, but these were restarted and have lost their"
+                " states: ~ts",
+                [format(Why), names(Restarted)]
+            );
+        _ ->
+            text(
+                "~ts, and not all of it could be undone; restart the node. What is left: ~ts",
+                [format(Why), term(Left)]
+            )
+    end;
 format_operation({unknown_application_controller, Release}) ->
     text("the application controller of OTP ~ts is not known to this version of erlrc", [Release]);
 format_operation(Reason) ->

@@ -90,7 +90,7 @@ load({application, App, _} = Spec) ->
 %% @doc Unloads the specification; modules and code path stay.
 -spec unload(atom()) -> ok | {error, term()}.
 unload(App) ->
-    case application:unload(App) of
+    case erlrc_specification:unload(App) of
         ok -> erlrc_specification:forget(App);
         {error, {not_loaded, App}} -> erlrc_specification:forget(App);
         {error, _} = Error -> Error

@@ -4,7 +4,7 @@
 %% The table `erlrc_table' holds `{{original, App}, Applications}', what the key was before.
 -module(erlrc_specification).
 
--export([check/0, replace/1]).
+-export([check/0, replace/1, unload/1]).
 -export([applications/1, original/1, rewrite/2, restore/3, release/2, forget/1]).
 
 %% @doc Whether {@link replace/1} knows the application_controller of this OTP: asked before
@@ -38,12 +38,62 @@ loaded(App) ->
         [] -> not_loaded
     end.
 
+%% @doc Unloads an application, which does not run, and nothing else. OTP unloads what it includes as
+%% well, also where that runs by itself, and then application_controller dies of the next question
+%% what runs.
+-spec unload(atom()) -> ok | {error, term()}.
+unload(App) ->
+    case application:get_all_key(App) of
+        undefined -> {error, {not_loaded, App}};
+        {ok, Keys} -> unload(App, Keys)
+    end.
+
+unload(App, Keys) ->
+    Alone = lists:keyreplace(included_applications, 1, Keys, {included_applications, []}),
+    case replace({application, App, Alone}) of
+        ok -> unload_alone(App, Keys, application:unload(App));
+        {error, _} = Error -> Error
+    end.
+
+unload_alone(_App, _Keys, ok) ->
+    ok;
+unload_alone(App, Keys, {error, _} = Error) ->
+    ok = replace({application, App, Keys}),
+    Error.
+
 entry({application, App, Keys}, Old) ->
-    try application:load({application, ?MODULE, lists:keydelete(env, 1, Keys)}) of
-        ok -> renamed(App, loaded(?MODULE), Old);
+    Without = [Key || {Name, _} = Key <- Keys, Name =/= env, Name =/= included_applications],
+    case made(Without) of
+        {ok, Alone} -> entry(App, lists:keydelete(env, 1, Keys), Alone, Old);
         {error, Why} -> {error, {bad_specification, App, Why}}
-    after
-        application:unload(?MODULE)
+    end.
+
+entry(App, Keys, Alone, Old) ->
+    case made(Keys, Alone) of
+        {ok, New} -> renamed(App, New, Old);
+        {error, Why} -> {error, {bad_specification, App, Why}}
+    end.
+
+made(Keys) ->
+    case application:load({application, ?MODULE, Keys}) of
+        ok ->
+            Entry = loaded(?MODULE),
+            ok = application:unload(?MODULE),
+            {ok, Entry};
+        {error, _} = Error ->
+            Error
+    end.
+
+%% What is unloaded then includes nothing.
+made(Keys, Alone) ->
+    case application:load({application, ?MODULE, Keys}) of
+        ok ->
+            Entry = loaded(?MODULE),
+            true = ets:update_element(ac_tab, {loaded, ?MODULE}, {2, Alone}),
+            ok = application:unload(?MODULE),
+            {ok, Entry};
+        {error, _} = Error ->
+            Error
     end.
 
 %% The name stands in the entry and in the record within; what only a running application has is

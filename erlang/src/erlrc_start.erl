@@ -7,10 +7,21 @@
 
 %% @doc Starts an application from a directory.
 -spec start(request()) -> erlrcdynamic:result().
-start(Request) ->
+start(#{dir := Dir} = Request) ->
     case event(Request) of
-        {ok, Event} -> carry_out(Event);
+        {ok, Event} -> start_from(filename:join(Dir, "ebin"), Event);
         Answer -> Answer
+    end.
+
+%% The specification may be loaded already, from another directory.
+start_from(Ebin, {start, App, _, _} = Event) ->
+    Path = erlrc_code_path:use([{App, Ebin}]),
+    case carry_out(Event) of
+        {error, _} = Error ->
+            ok = erlrc_code_path:restore(Path),
+            Error;
+        Outcome ->
+            Outcome
     end.
 
 %% What is asked of the engine, or the answer where there is nothing to ask.

@@ -102,10 +102,21 @@ perform({respecify, App, Applications}) ->
     Undo = {specify, App, Before, erlrc_specification:original(App)},
     answer(erlrc_specification:rewrite(App, Applications), Undo, {respecify_failed, App}).
 
-%% @doc Undoes, the last first; answers what could not be undone.
--spec undo([undo()]) -> [{undo(), term()}].
+%% @doc Undoes, the last first; answers what could not be undone: an application that runs again is
+%% not what it was, its processes are new ones.
+-spec undo([undo()]) -> [{undo(), term()} | {restarted, atom()}].
 undo(Undos) ->
-    [{Undo, Why} || Undo <- Undos, {error, Why} <- [undo_one(Undo)]].
+    lists:append([left(Undo, undo_one(Undo)) || Undo <- Undos]).
+
+left(Undo, {error, Why}) ->
+    [{Undo, Why}];
+left({restart, App, _}, _) ->
+    case application:get_key(App, mod) of
+        {ok, {_, _}} -> [{restarted, App}];
+        _ -> []
+    end;
+left(_Undo, _) ->
+    [].
 
 undo_one(nothing) ->
     ok;
