@@ -38,9 +38,10 @@ test-system: ## what needs root, other OTP releases or long loads
 	@$(MAKE) --no-print-directory build
 	test/system
 
-bench: ## the ratio tables of the README
-	@tools/install build
+bench: build ## the ratio tables of the README
 	cargo bench --bench table
+	bench/upgrade
+	bench/evaluator
 
 clean: ## everything that was built
 	rm -rf _build priv target erlang/src/erlrc_engine_library.hrl

@@ -2,7 +2,7 @@
 %% plans over every module of the new version, translates the plan and loads every module.
 %%
 %% Each run has a fresh node; the two ways take turns, and the ratio is made pair by pair.
--module(upgrade).
+-module(upgrade_bench).
 
 -export([main/0, original/2, erlrc/2, parts/2]).
 
