@@ -34,6 +34,7 @@
     effects_of_a_failed_script_are_told/1,
     same_upgrade_twice_at_once/1,
     upgrade_outlives_its_caller/1,
+    application_without_a_supervisor_elsewhere/1,
     hook_says_what_happened/1,
     appup_is_made/1
 ]).
@@ -362,6 +363,23 @@ upgrade_outlives_its_caller(Config) ->
     open = call(Config, erlang, send, [Gate, open]),
     node = call(Config, erlrc_operations, run, [erlang, list_to_atom, ["node"]]),
     ?assertEqual({2, "2"}, versions_now(Config)).
+
+%% OTP's evaluator asks every application's top process for its children, and dies of one that is no supervisor.
+application_without_a_supervisor_elsewhere(Config) ->
+    Source =
+        "-module(odd_app).\n-export([start/2, init/0]).\nstart(_, _) -> {ok, spawn_link(?MODULE, init, [])}.\n"
+        "init() -> receive stop -> ok end.\n",
+    Odd = fixture:application(?config(dir, Config), odd, "1", #{modules => [Source], app => [{mod, {odd_app, []}}]}),
+    started = dynamic(Config, start, [odd, "1", Odd]),
+    {One, Two} = versions(Config),
+    started = dynamic(Config, start, [svc, "1", One]),
+    case ?config(evaluator, Config) of
+        transactional ->
+            ok = upgraded(Config, upgrade, [svc, "1", "2", One, Two]);
+        release_handler ->
+            {error, {script_failed, svc, _}} = unchanged(Config, upgrade, [svc, "1", "2", One, Two])
+    end,
+    1 = next(Config).
 
 hook_says_what_happened(Config) ->
     {One, Two} = versions(Config),

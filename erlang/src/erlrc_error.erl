@@ -251,7 +251,7 @@ format_upgrade({old_processes, Module}) ->
     text("processes still run old code of ~ts; try again later, or restart the node", [Module]);
 format_upgrade({script_failed, App, {timeout, []}}) ->
     text("the script for ~ts did not end in time", [App]);
-format_upgrade({script_failed, App, {timeout, Pids}}) ->
+format_upgrade({script_failed, App, {timeout, Pids}}) when is_list(Pids) ->
     text("the script for ~ts did not end in time; it waited for ~ts", [App, term(Pids)]);
 format_upgrade({script_failed, App, {code_change_failed, Pid, Module, _Vsn, Why}}) ->
     text("~ts: code_change of ~ts failed in ~ts: ~ts", [App, Module, term(Pid), why(Why)]);

@@ -157,7 +157,7 @@ finish({ok, Unpurged}, _Script, Snapshot) ->
     erlrc_snapshot:drop(Snapshot),
     {ok, [Module || {Module, _} <- Unpurged]};
 finish({error, Why}, #{application := App}, Snapshot) ->
-    Late = case Why of {timeout, Waiting} -> Waiting; _ -> [] end,
+    Late = case Why of {timeout, Waiting} when is_list(Waiting) -> Waiting; _ -> [] end,
     Reason = {script_failed, App, Why},
     case erlrc_snapshot:restore(Snapshot, Late) of
         [] -> {error, Reason};

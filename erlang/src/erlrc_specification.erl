@@ -38,9 +38,9 @@ loaded(App) ->
         [] -> not_loaded
     end.
 
-%% @doc Unloads an application, which does not run, and nothing else. OTP unloads what it includes as
-%% well, also where that runs by itself, and then application_controller dies of the next question
-%% what runs.
+%% @doc Unloads an application, which does not run, and nothing else. OTP unloads what it includes
+%% as well, also where that runs by itself, and then application_controller dies of the next
+%% question what runs.
 -spec unload(atom()) -> ok | {error, term()}.
 unload(App) ->
     case application:get_all_key(App) of
