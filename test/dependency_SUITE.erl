@@ -11,6 +11,7 @@
     rebar3_builds_it_once/1,
     rebar3_profiles_share_it/1,
     common_test_of_the_project_upgrades_an_application/1,
+    release_of_the_project_carries_it/1,
     rebar3_builds_a_checkout/1,
     missing_cargo_is_said_in_a_sentence/1,
     old_rust_is_said_in_a_sentence/1,
@@ -34,6 +35,7 @@ groups() ->
             rebar3_builds_it_once,
             rebar3_profiles_share_it,
             common_test_of_the_project_upgrades_an_application,
+            release_of_the_project_carries_it,
             rebar3_builds_a_checkout,
             missing_cargo_is_said_in_a_sentence,
             old_rust_is_said_in_a_sentence
@@ -76,7 +78,8 @@ without(Dir, Path) ->
 
 init_per_group(rebar3, Config) ->
     Dir = project("rebar3", [
-        {"rebar.config", ["{erl_opts, [debug_info]}.\n{deps, [{erlrc, ", rebar3_git(Config), "}]}.\n"]},
+        {"rebar.config", ["{erl_opts, [debug_info]}.\n{deps, [{erlrc, ", rebar3_git(Config), "}]}.\n",
+            "{relx, [{release, {shop, \"1\"}, [shop]}, {mode, prod}, {include_erts, false}]}.\n"]},
         {"src/shop.app.src", shop_app()},
         {"src/shop.erl", "-module(shop).\n-export([engine/0]).\nengine() -> erlrc_engine:vsn().\n"}
     ]),
@@ -127,6 +130,11 @@ common_test_of_the_project_upgrades_an_application(Config) ->
     Directories = [{Name, filename:join(Dir, "none")} || Name <- ["ERLRC_ROOT", "ERLRC_RUN", "ERLRC_APPS"]],
     Output = project:run(Dir, "rebar3 ct", Directories),
     ?assertMatch({match, _}, re:run(Output, "All 1 tests passed")).
+
+release_of_the_project_carries_it(Config) ->
+    Dir = proplists:get_value(dir, Config),
+    rebar3(Dir, "release"),
+    ?assertEqual(project:vsn(), engine(Dir, "_build/default/rel/shop/lib/*/ebin")).
 
 rebar3_builds_a_checkout(Config) ->
     Source = proplists:get_value(source, Config),
