@@ -9,7 +9,7 @@ start_link() ->
     gen_server:start_link({local, ?MODULE}, ?MODULE, [], []).
 
 init([]) ->
-    Options = [binary, {packet, line}, {active, false}, {ip, loopback}, {reuseaddr, true}],
+    Options = [binary, {packet, line}, {active, false}, {ip, loopback}, {backlog, 128}],
     {ok, Listen} = gen_tcp:listen(0, Options),
     {ok, Port} = inet:port(Listen),
     {ok, File} = application:get_env(tally, port_file),

@@ -1,6 +1,6 @@
 {application, tally, [
     {description, "Counts the requests of each connection"},
-    {vsn, "1.0"},
+    {vsn, "VSN"},
     {modules, [tally_app, tally_sup, tally_listener, tally_connection]},
     {registered, [tally_sup, tally_listener, tally_connection_sup]},
     {applications, [kernel, stdlib]},

@@ -1,6 +1,6 @@
 {application, site, [
     {description, "A web site on a third-party application"},
-    {vsn, "1.0"},
+    {vsn, "VSN"},
     {modules, [site_app, site_mochiweb, site_inets]},
     {registered, [site_sup]},
     {applications, [kernel, stdlib]},
