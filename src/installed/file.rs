@@ -53,7 +53,7 @@ fn fill(mut file: File, length: u64, buffer: &mut Buffer) -> Result<(), Fault> {
         buffer.bytes.resize(length.next_multiple_of(1 << 14), 0);
     }
     buffer.filled = 0;
-    while let Some(rest) = buffer.bytes.get_mut(buffer.filled..length) {
+    while let Some(rest @ [_, ..]) = buffer.bytes.get_mut(buffer.filled..length) {
         match file.read(rest) {
             // The end, or became shorter meanwhile.
             Ok(0) => break,
