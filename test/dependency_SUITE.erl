@@ -134,7 +134,7 @@ common_test_of_the_project_upgrades_an_application(Config) ->
 release_of_the_project_carries_it(Config) ->
     Dir = proplists:get_value(dir, Config),
     rebar3(Dir, "release"),
-    ?assertEqual(project:vsn(), engine(Dir, "_build/default/rel/shop/lib/*/ebin")).
+    ?assertEqual(project:vsn(), engine(Dir, "_build/default/rel/shop/lib/erlrc-*/ebin")).
 
 rebar3_builds_a_checkout(Config) ->
     Source = proplists:get_value(source, Config),
