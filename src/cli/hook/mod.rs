@@ -10,10 +10,11 @@ mod place;
 mod report;
 
 use super::arguments::seconds;
-use super::{Common, Connection, Failure, Status, nodes};
-use crate::rendezvous::{Entry, RendezvousError};
-use answer::Answer;
-use ask::{Asker, chain};
+use super::{Common, Connection, Failure, Output, Status, nodes};
+use crate::identity::NodeName;
+use crate::rendezvous::{Entries, Entry, RendezvousError};
+pub use answer::Answer;
+pub use ask::{Asker, chain};
 use operation::Operation;
 use report::{Line, Report};
 use std::time::{Duration, Instant};
@@ -28,8 +29,9 @@ pub struct HookArguments {
     #[arg(long, value_name = "SECONDS", env = "ERLRC_HOOK_TIMEOUT", default_value = "300",
           value_parser = seconds, hide_env_values = true)]
     pub hook_timeout: Duration,
+    /// How to reach the nodes.
     #[command(flatten)]
-    connection: Connection,
+    pub connection: Connection,
 }
 
 /// A node that was changed: its place among the entries, and how it answered.
@@ -44,54 +46,108 @@ pub fn run(
     arguments: &HookArguments,
     common: &Common,
 ) -> Result<Status, Failure> {
-    let Some(operation) = operations.first() else {
-        return Ok(Status::Done);
-    };
-    if std::env::var_os("ERLRC_SKIP").is_some_and(|value| value == "1") {
+    if skipped() {
         return Ok(Status::Done);
     }
     let started = Instant::now();
-    let asker = Asker {
-        connection: &arguments.connection,
-    };
     let entries = nodes::entries(common, &arguments.connection)?;
-    let mut report = Report::new(operation, arguments.dry_run, common.output());
-    let mut done: Vec<Done<'_>> = Vec::new();
-    let mut stopped = false;
-    for (name, entry) in &entries {
-        let left = arguments.hook_timeout.saturating_sub(started.elapsed());
-        let answer = match entry {
-            _ if stopped => Answer::new(Status::Done, "not_tried", None),
-            Err(error) => refused(error),
-            Ok(_) if left.is_zero() => out_of_time(arguments.hook_timeout),
-            Ok(entry) if arguments.dry_run => asker.plan(
-                entry,
-                operation,
-                left.min(arguments.connection.node_timeout),
-            ),
-            Ok(entry) => asker.ask(
-                entry,
-                operations,
-                left.min(arguments.connection.node_timeout),
-            ),
-        };
-        stopped |= is_failure(answer.status);
-        if let Ok(entry) = entry {
-            report.warnings(name, &entry.warnings);
-            if !arguments.dry_run && is_change(operation, &answer) {
-                done.push(Done {
-                    entry,
-                    outcome: answer.outcome.clone(),
-                });
+    let round = Round {
+        arguments,
+        output: common.output(),
+        started,
+        tolerates: &|_, _| false,
+    };
+    let outcome = round.over(&entries, operations);
+    Ok(outcome.map_or(Status::Done, |outcome| outcome.status))
+}
+
+/// Whether the hooks are to do nothing: `ERLRC_SKIP=1`.
+pub fn skipped() -> bool {
+    std::env::var_os("ERLRC_SKIP").is_some_and(|value| value == "1")
+}
+
+/// How a round over nodes is made.
+pub struct Round<'a> {
+    /// What the command line says.
+    pub arguments: &'a HookArguments,
+    /// Where its line goes.
+    pub output: Output,
+    /// When the whole hook began.
+    pub started: Instant,
+    /// Which failures do not end the round: what happens to that node is the caller's.
+    pub tolerates: &'a dyn Fn(&NodeName, &Answer) -> bool,
+}
+
+/// What a round came to.
+#[expect(dead_code, reason = "read by those who tolerate failures")]
+pub struct Outcome {
+    /// The worst status of all nodes, those tolerated left out.
+    pub status: Status,
+    /// The nodes' answers, in the order in which they were asked.
+    pub answers: Vec<(NodeName, Answer)>,
+    /// Whether what was changed has been changed back.
+    pub undone: bool,
+}
+
+impl Round<'_> {
+    /// Does `operations` on the nodes of `entries`; `None` where there is nothing to do.
+    pub fn over(&self, entries: &Entries, operations: &[Operation]) -> Option<Outcome> {
+        let operation = operations.first()?;
+        let mut report = Report::new(operation, self.arguments.dry_run, self.output);
+        let mut done: Vec<Done<'_>> = Vec::new();
+        let mut answers = Vec::new();
+        let mut stopped = false;
+        for (name, entry) in entries {
+            let answer = match entry {
+                _ if stopped => Answer::new(Status::Done, "not_tried", None),
+                Err(error) => refused(error),
+                Ok(entry) => self.one(entry, operations, operation),
+            };
+            let tolerated = (self.tolerates)(name, &answer);
+            stopped |= is_failure(answer.status) && !tolerated;
+            if let Ok(entry) = entry {
+                report.warnings(name, &entry.warnings);
+                if !self.arguments.dry_run && is_change(operation, &answer) {
+                    done.push(Done {
+                        entry,
+                        outcome: answer.outcome.clone(),
+                    });
+                }
             }
+            match tolerated {
+                true => report.tolerated(name, answer.clone()),
+                false => report.node(name, answer.clone()),
+            }
+            answers.push((name.clone(), answer));
         }
-        report.node(name, answer);
+        report.end_line();
+        let undone = stopped && !done.is_empty();
+        if undone {
+            undo(operation, &done, &self.asker(), &mut report);
+        }
+        Some(Outcome {
+            status: report.finish(),
+            answers,
+            undone,
+        })
     }
-    report.end_line();
-    if stopped && !done.is_empty() {
-        undo(operation, &done, &asker, &mut report);
+
+    fn one(&self, entry: &Entry, operations: &[Operation], first: &Operation) -> Answer {
+        let whole = self.arguments.hook_timeout;
+        let left = whole.saturating_sub(self.started.elapsed());
+        let patience = left.min(self.arguments.connection.node_timeout);
+        match self.arguments.dry_run {
+            _ if left.is_zero() => out_of_time(whole),
+            true => self.asker().plan(entry, first, patience),
+            false => self.asker().ask(entry, operations, patience),
+        }
     }
-    Ok(report.finish())
+
+    fn asker(&self) -> Asker<'_> {
+        Asker {
+            connection: &self.arguments.connection,
+        }
+    }
 }
 
 /// Changes back what was changed, the last node first.

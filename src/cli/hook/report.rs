@@ -75,8 +75,15 @@ impl Report {
         self.line = line;
     }
 
-    /// Says what became of a node. Its line begins with the first of them: without nodes there is none.
+    /// Says what became of a node; the exit status is the worst of them.
     pub fn node(&mut self, name: &NodeName, answer: Answer) {
+        self.status = self.status.worse(answer.status);
+        self.tolerated(name, answer);
+    }
+
+    /// Says what became of a node without a word on the exit status. The line begins with the first
+    /// of them: without nodes there is none.
+    pub fn tolerated(&mut self, name: &NodeName, answer: Answer) {
         if !self.begun {
             self.begun = true;
             let (command, application) = (self.command, &self.application);
@@ -89,7 +96,6 @@ impl Report {
                 .text(&format!("erlrc-{command}: {what} '{application}':"));
         }
         self.output.text(&format!(" ({name}) {}", answer.outcome));
-        self.status = self.status.worse(answer.status);
         self.steps.extend(
             answer
                 .plan
