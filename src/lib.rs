@@ -13,6 +13,7 @@
 //! * `identity`: names and cookies of nodes.
 //! * `rendezvous`: node entries on disk.
 //! * `node`: the distribution client.
+//! * `record`: logs that survive a crash.
 //! * `cli`: the command line, one file per command.
 //!
 //! Nothing here prints, and nothing but the `cli` feature reads the environment.
@@ -29,6 +30,8 @@ pub mod inclusion;
 pub mod installed;
 #[cfg(feature = "cli")]
 pub mod node;
+#[cfg(feature = "cli")]
+pub mod record;
 #[cfg(feature = "cli")]
 pub mod rendezvous;
 pub mod script;

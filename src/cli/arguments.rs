@@ -21,6 +21,16 @@ pub struct Common {
         hide_env_values = true
     )]
     pub root: PathBuf,
+    /// Directory of what hooks write down
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "ERLRC_STATE",
+        default_value = "/var/lib/erlrc",
+        hide_env_values = true
+    )]
+    pub state: PathBuf,
 }
 
 impl Common {

@@ -10,6 +10,7 @@ mod boot_order;
 mod completions;
 mod downgrade;
 mod eval;
+mod exit_status;
 mod failure;
 mod hook;
 mod make_appup;
@@ -18,14 +19,14 @@ mod man;
 mod nodes;
 pub mod output;
 mod start;
-mod status;
+
 mod stop;
 mod upgrade;
 
 pub use arguments::{Common, Connection};
+pub use exit_status::Status;
 pub use failure::Failure;
 pub use output::{Form, Output};
-pub use status::Status;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use std::ffi::OsString;

@@ -203,7 +203,12 @@ mod tests {
             svg: None,
         };
         let root = dir.path().join("root");
-        (dir, arguments, Common { json: false, root })
+        let common = Common {
+            json: false,
+            state: root.join("state"),
+            root,
+        };
+        (dir, arguments, common)
     }
 
     fn order(lines: &str) -> BootOrder {
