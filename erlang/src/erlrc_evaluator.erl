@@ -7,7 +7,7 @@
 -module(erlrc_evaluator).
 
 -export([evaluate/1, module/1, restarts/1]).
--export_type([script/0, result/0, name/0, specification/0]).
+-export_type([script/0, result/0, name/0, specification/0, report/0]).
 
 -type name() :: transactional | release_handler.
 -type specification() :: {application, atom(), [{atom(), term()}]}.
@@ -25,6 +25,18 @@
     from_spec := specification(),
     to_spec := specification(),
     options := map()
+}.
+
+%% What a script cost, in microseconds. The evaluator leaves it under `erlrc_report' in the dictionary of the operation's
+%% process: no call, which an upgrade of erlrc itself could have sent to a version that does not know it. Under
+%% `release_handler', which does not say how long anybody stood still, the pause is the time of the whole script.
+-type report() :: #{
+    evaluator := name(),
+    instructions := non_neg_integer(),
+    modules := non_neg_integer(),
+    processes := non_neg_integer(),
+    pause := non_neg_integer(),
+    stages := #{atom() => non_neg_integer()}
 }.
 
 -type result() :: {ok, Unpurged :: [module()]} | restart_new_emulator | {error, term()}.

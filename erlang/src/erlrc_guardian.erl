@@ -8,7 +8,9 @@
 -export([run/2, ask/2, settle/3]).
 
 %% @doc Runs `Fun' under a guardian. `Fun' leaves by `exit({erlrc_done, Result})'; it gets the guardian's pid.
--spec run(fun((pid()) -> no_return()), fun(([pid()]) -> map())) -> {ok, term()} | {error, term()} | restart_new_emulator.
+%% Answers what came of it, and what it cost.
+-spec run(fun((pid()) -> no_return()), fun(([pid()]) -> map())) ->
+    {erlrc_evaluator:result(), erlrc_journal:summary()}.
 run(Fun, Context) ->
     Caller = self(),
     Token = make_ref(),
@@ -21,7 +23,7 @@ run(Fun, Context) ->
             wait_for(Other),
             run(Fun, Context);
         {'DOWN', Ref, process, Guardian, Reason} ->
-            {error, {guardian_died, Reason}}
+            {{error, {guardian_died, Reason}}, erlrc_journal:summary([], #{})}
     end.
 
 wait_for(Other) ->
@@ -43,14 +45,17 @@ ask(Guardian, Reason) ->
 %% The guardian has the last word. Without one, the operation ends itself and its own word counts.
 wait(Guardian, Ref, Runner, RunnerRef) ->
     receive
-        {'DOWN', Ref, process, Guardian, {erlrc_done, Result}} ->
+        {'DOWN', Ref, process, Guardian, {erlrc_done, Result, Cost}} ->
             demonitor(RunnerRef, [flush]),
-            Result;
+            {Result, Cost};
         {'DOWN', Ref, process, Guardian, _Killed} ->
-            receive
-                {'DOWN', RunnerRef, process, Runner, {erlrc_done, Result}} -> Result;
-                {'DOWN', RunnerRef, process, Runner, Reason} -> {error, {not_rolled_back, {died, Reason}, [unknown]}}
-            end
+            {wait_alone(Runner, RunnerRef), erlrc_journal:summary([], #{})}
+    end.
+
+wait_alone(Runner, Ref) ->
+    receive
+        {'DOWN', Ref, process, Runner, {erlrc_done, Result}} -> Result;
+        {'DOWN', Ref, process, Runner, Reason} -> {error, {not_rolled_back, {died, Reason}, [unknown]}}
     end.
 
 guard(Caller, Token, Fun, Context) ->
@@ -85,9 +90,16 @@ watch(Runner, Ref, Context, Entries) ->
         {settle, Runner, Reason} ->
             Result = settle(Reason, Entries, Context),
             Runner ! {settled, Result},
-            exit({erlrc_done, Result});
-        {'DOWN', Ref, process, Runner, {erlrc_done, _} = Done} -> exit(Done);
-        {'DOWN', Ref, process, Runner, Reason} -> exit({erlrc_done, settle(Reason, Entries, Context)})
+            exit({erlrc_done, Result, cost(Entries)});
+        {'DOWN', Ref, process, Runner, {erlrc_done, Result}} -> exit({erlrc_done, Result, cost(Entries)});
+        {'DOWN', Ref, process, Runner, Reason} -> exit({erlrc_done, settle(Reason, Entries, Context), cost(Entries)})
+    end.
+
+%% An operation that was killed has not said what its stages took.
+cost(Entries) ->
+    case lists:keyfind(cost, 1, Entries) of
+        {cost, Cost} -> Cost;
+        false -> erlrc_journal:summary(Entries, #{})
     end.
 
 %% @doc Brings the node to the old or the new, as the journal has it, and says how the operation ended.

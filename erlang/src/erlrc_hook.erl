@@ -25,7 +25,9 @@
     %% Of the operation `running' alone.
     os_pid => binary(),
     otp_release => binary(),
-    erlrc => binary()
+    erlrc => binary(),
+    %% Of an upgrade or downgrade that ran a script: what that cost.
+    report => erlrc_evaluator:report()
 }.
 
 %% @doc Carries out a request. Operations wait for those before them; the question what runs is
@@ -189,7 +191,8 @@ answer(Status, Outcome, Reason, App) ->
     Optional = [
         {reason, Reason =/= undefined, fun() -> text(erlrc_error:format_error(Reason)) end},
         {running, App =/= undefined, fun() -> running(App) end},
-        {warnings, true, fun warnings/0}
+        {warnings, true, fun warnings/0},
+        {report, true, fun report/0}
     ],
     Answer = #{protocol => ?PROTOCOL, status => Status, outcome => Outcome},
     lists:foldl(fun add/2, Answer, Optional).
@@ -212,6 +215,13 @@ warnings() ->
     case erlrc_operations:warnings() of
         [] -> none;
         Warnings -> [text(erlrc_error:format_error(Warning)) || Warning <- Warnings]
+    end.
+
+%% Where `erlrc_evaluator' put it; that module may be of another version by now.
+report() ->
+    case get(erlrc_report) of
+        undefined -> none;
+        Report -> Report
     end.
 
 text(Text) ->

@@ -4,7 +4,16 @@
 %% process leaves a stage nothing is forgotten.
 -module(erlrc_journal).
 
--export([start/1, note/1, entries/0, timed/2, measure/2, timings/0, log/2]).
+-export([start/1, note/1, entries/0, timed/2, measure/2, timings/0, summary/2, log/2]).
+-export_type([summary/0]).
+
+%% Loaded modules, processes that stood, the longest time that one window was open, time by stage; all in microseconds.
+-type summary() :: #{
+    modules := non_neg_integer(),
+    processes := non_neg_integer(),
+    pause := non_neg_integer(),
+    stages := #{atom() => non_neg_integer()}
+}.
 
 %% @doc Starts an empty journal; `Guardian' gets a copy of every entry.
 -spec start(pid() | none) -> ok.
@@ -57,6 +66,18 @@ timings() ->
         undefined -> #{};
         Timings -> Timings
     end.
+
+%% @doc What entries and timings come to in numbers.
+-spec summary([term()], #{atom() => integer()}) -> summary().
+summary(Entries, Timings) ->
+    Opened = [Pids || {open, #{pids := Pids}} <- Entries],
+    Joined = [Pids || {joined, _, Pids, _, _} <- Entries],
+    #{
+        modules => lists:sum([Count || {modules, Count} <- Entries]),
+        processes => length(lists:usort(lists:append(Opened ++ Joined))),
+        pause => maps:get(pause, Timings, 0),
+        stages => maps:remove(pause, Timings)
+    }.
 
 %% @doc Logs a report in erlrc's domain.
 -spec log(logger:level(), map()) -> ok.

@@ -131,6 +131,7 @@ is_own(_) -> false.
 
 guard(Steps, #{application := App, from := {_, FromDir}, options := Options} = Script) ->
     Snapshot = erlrc_snapshot:take(touched(Steps), App, FromDir),
+    Started = erlang:monotonic_time(microsecond),
     {Pid, Ref} = spawn_monitor(?MODULE, run, [watched(Steps, Snapshot), Script, Snapshot]),
     Result =
         receive
@@ -139,7 +140,27 @@ guard(Steps, #{application := App, from := {_, FromDir}, options := Options} = S
         after maps:get(timeout, Options, ?TIMEOUT) ->
             {error, {timeout, stop(Pid, Ref)}}
         end,
+    Took = erlang:monotonic_time(microsecond) - Started,
+    _ = put(erlrc_report, report(Took, touched(Steps), Script, Snapshot)),
     finish(Result, Script, Snapshot).
+
+report(Took, Modules, #{instructions := Instructions}, Snapshot) ->
+    #{
+        evaluator => release_handler,
+        instructions => length(Instructions),
+        modules => length(Modules),
+        processes => processes(Snapshot),
+        pause => Took,
+        stages => #{script => Took}
+    }.
+
+%% After an upgrade of erlrc itself this is asked of the other version, which may not know.
+processes(Snapshot) ->
+    try
+        erlrc_snapshot:count(Snapshot)
+    catch
+        error:undef -> 0
+    end.
 
 %% What the evaluator was waiting for gets its suspend message later: it has to be woken as well.
 stop(Pid, Ref) ->

@@ -3,7 +3,7 @@
 %% never left out.
 -module(erlrc_snapshot).
 
--export([take/3, drop/1, note/2, note_suspended/1, place_path/2, restore/2]).
+-export([take/3, drop/1, note/2, note_suspended/1, count/1, place_path/2, restore/2]).
 -export_type([snapshot/0, left/0]).
 
 -opaque snapshot() :: ets:table().
@@ -48,6 +48,11 @@ note_suspended(Table) ->
     Before = ets:lookup_element(Table, suspended, 2),
     [keep_state(Table, Pid) || Pid <- suspended() -- Before, not ets:member(Table, {state, Pid})],
     ok.
+
+%% @doc How many processes have been suspended.
+-spec count(snapshot()) -> non_neg_integer().
+count(Table) ->
+    length(ets:match(Table, {{state, '$1'}, '_'})).
 
 %% @doc Puts the directory of the new version exactly where that of the old one was in the code
 %% path.

@@ -111,7 +111,10 @@ run(Plan, #{from := {_, From}, to := {_, To}, application := App} = Script) ->
         }
     end,
     Leader = group_leader(),
-    erlrc_guardian:run(fun(Guardian) -> start(Plan, Guardian, Caller, Leader, Context) end, Context).
+    Start = fun(Guardian) -> start(Plan, Guardian, Caller, Leader, Context) end,
+    {Result, Cost} = erlrc_guardian:run(Start, Context),
+    _ = put(erlrc_report, Cost#{evaluator => transactional, instructions => length(maps:get(instructions, Script))}),
+    Result.
 
 -spec start(erlrc_segment:plan(), pid(), pid(), pid(), fun(([pid()]) -> map())) -> no_return().
 start(Plan, Guardian, Caller, Leader, Context) ->
@@ -163,9 +166,10 @@ operate(#{first := First, segments := Segments0}, #{application := App} = Contex
         Started = start_children(Supervisors),
         ok = service_check(Context),
         Final = confirm(Windows, Started, Supervisors, Context),
+        %% Last of what is called in this version of the evaluator: `finish' may replace it.
+        ok = report(Context),
         Purge = finish(Final, Context),
         _ = [erlrc_window:release(Window, fun(_) -> [] end) || Window <- Windows],
-        report(Context),
         exit({erlrc_done, {ok, Purge}})
     catch
         throw:{failed, Why, Left} -> leave({script_failed, App, Why}, Left, Context0);
@@ -176,6 +180,7 @@ operate(#{first := First, segments := Segments0}, #{application := App} = Contex
 -spec leave(term(), [term()], map()) -> no_return().
 leave(Why, Left, #{guardian := Guardian} = Context) ->
     erlrc_journal:log(warning, #{event => failed, reason => Why, timings => erlrc_journal:timings()}),
+    ok = note_cost(),
     Reason = {erlrc_failed, Why, Left},
     case erlrc_guardian:ask(Guardian, Reason) of
         {ok, Result} -> exit({erlrc_done, Result});
@@ -223,14 +228,16 @@ prepare_segment(Segment, _Own, _Options) ->
 
 prepare_batch(Batch, Options) ->
     case erlrc_journal:timed(prepare, fun() -> erlrc_prepare:prepare(Batch, Options) end) of
-        {ok, #{no_way_back := []} = Code} ->
-            Code;
         {ok, #{no_way_back := Missing} = Code} ->
-            erlrc_journal:log(warning, #{event => no_way_back, modules => Missing}),
+            Missing =:= [] orelse erlrc_journal:log(warning, #{event => no_way_back, modules => Missing}),
+            erlrc_journal:note({modules, loads(Code)}),
             Code;
         {error, Why} ->
             throw({refused, Why})
     end.
+
+loads(#{new := #{handle := Handle, on_load := OnLoad}}) ->
+    length(erlrc_commit:modules(Handle)) + length(OnLoad).
 
 supervisors(_Segments, #{options := #{supervisor_children := false}}) ->
     [];
@@ -360,4 +367,8 @@ report(#{application := App, options := Options}) ->
     Timings = erlrc_journal:timings(),
     erlrc_journal:log(info, #{event => upgraded, application => App, timings => Timings}),
     _ = [Pid ! {?MODULE, App, Timings} || #{report := Pid} <- [Options], is_pid(Pid)],
-    ok.
+    note_cost().
+
+%% For the guardian, which has the last word.
+note_cost() ->
+    erlrc_journal:note({cost, erlrc_journal:summary(erlrc_journal:entries(), erlrc_journal:timings())}).

@@ -48,6 +48,32 @@ fn an_application_goes_up_and_down_and_keeps_its_state() {
 }
 
 #[test]
+fn what_an_upgrade_cost_is_told_to_machines() {
+    let host = Host::new();
+    let _node = host.node("n1");
+    let (old, new) = (foo("1.0"), foo("2.0"));
+    host.erlrc(&["start", "foo", "1.0", &old]);
+    let run = host.erlrc(&["--json", "upgrade", "foo", "1.0", "2.0", &old, &new]);
+    let report: serde_json::Value = serde_json::from_str(&run.out).expect("JSON");
+    let cost = &report["nodes"][0]["report"];
+    assert_eq!(cost["evaluator"], "transactional");
+    let numbers = ["instructions", "modules"].map(|key| cost[key].as_u64());
+    assert_eq!(numbers, [Some(1), Some(1)], "{cost}");
+    assert!(
+        cost["pause"].is_u64() && cost["processes"].is_u64(),
+        "{cost}"
+    );
+    let stages = cost["stages"].as_object().expect("stages");
+    assert!(
+        stages.contains_key("prepare") && stages.contains_key("commit"),
+        "{cost}"
+    );
+    // Nothing was done, nothing was spent.
+    let run = host.erlrc(&["--json", "upgrade", "foo", "1.0", "2.0", &old, &new]);
+    assert!(!run.out.contains("report"), "{}", run.out);
+}
+
+#[test]
 fn a_dry_run_says_what_would_be_done_and_changes_nothing() {
     let host = Host::new();
     let _node = host.node("n1");

@@ -1,5 +1,6 @@
 //! What a node answered, in the words of `erlrc_hook` or of `erlrcdynamic`.
 
+use super::cost::Cost;
 use super::operation::{Operation, Step};
 use crate::cli::{Status, output};
 use crate::term::{Atom, Term, print};
@@ -19,6 +20,8 @@ pub struct Answer {
     pub warnings: Vec<String>,
     /// The steps that a dry run found.
     pub plan: Vec<String>,
+    /// What the script of an upgrade or downgrade cost.
+    pub report: Option<Cost>,
 }
 
 impl Answer {
@@ -32,6 +35,7 @@ impl Answer {
             running: None,
             warnings: Vec::new(),
             plan: Vec::new(),
+            report: None,
         }
     }
 
@@ -48,6 +52,7 @@ impl Answer {
             running: term.get("running").and_then(text),
             warnings: texts("warnings"),
             plan: texts("plan"),
+            report: term.get("report").and_then(Cost::parse),
             ..Self::new(status, outcome.as_str(), None)
         })
     }
@@ -133,6 +138,8 @@ mod tests {
     use crate::term::{Limits, external};
 
     fn answer() -> Term {
+        let evaluator = (Term::atom("evaluator"), Term::atom("transactional"));
+        let report = Term::map([evaluator].into());
         let pairs = [
             ("protocol", Term::Integer(1)),
             ("status", Term::atom("ok")),
@@ -140,6 +147,7 @@ mod tests {
             ("reason", Term::binary("because\u{1b}[2J")),
             ("running", Term::binary("1.0")),
             ("warnings", Term::list([Term::binary("mind"), Term::NIL])),
+            ("report", report),
             ("of a later version", Term::NIL),
         ];
         Term::map(
@@ -159,6 +167,10 @@ mod tests {
             running: Some("1.0".to_owned()),
             warnings: vec!["mind".to_owned()],
             plan: Vec::new(),
+            report: Some(Cost {
+                evaluator: "transactional".to_owned(),
+                ..Cost::default()
+            }),
         };
         assert_eq!(Answer::parse(&answer()), Some(expected));
         assert_eq!(Answer::parse(&Term::NIL), None);

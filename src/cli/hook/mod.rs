@@ -5,6 +5,7 @@
 
 mod answer;
 mod ask;
+mod cost;
 pub mod operation;
 mod place;
 mod report;

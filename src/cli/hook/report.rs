@@ -1,6 +1,7 @@
 //! What a hook prints: a line of nodes and outcomes as it comes about, details on standard error.
 
 use super::answer::Answer;
+use super::cost::Cost;
 use super::operation::Operation;
 use crate::cli::{Output, Status, output};
 use crate::identity::NodeName;
@@ -50,6 +51,8 @@ struct NodeReport {
     warnings: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     plan: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    report: Option<Cost>,
 }
 
 impl Report {
@@ -114,6 +117,7 @@ impl Report {
             running: answer.running,
             warnings: answer.warnings,
             plan: answer.plan,
+            report: answer.report,
         };
         match self.line {
             Line::Undoing => self.undone.push(node),
