@@ -14,6 +14,7 @@
 //! * `rendezvous`: node entries on disk.
 //! * `node`: the distribution client.
 //! * `record`: logs that survive a crash.
+//! * `history`: what the hooks did, in such a log.
 //! * `cli`: the command line, one file per command.
 //!
 //! Nothing here prints, and nothing but the `cli` feature reads the environment.
@@ -24,6 +25,8 @@ pub mod appup;
 pub mod beam;
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "cli")]
+pub mod history;
 #[cfg(feature = "cli")]
 pub mod identity;
 pub mod inclusion;

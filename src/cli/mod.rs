@@ -12,6 +12,7 @@ mod downgrade;
 mod eval;
 mod exit_status;
 mod failure;
+mod history;
 mod hook;
 mod make_appup;
 mod make_boot_script;
@@ -21,6 +22,7 @@ pub mod output;
 mod start;
 
 mod stop;
+mod table;
 mod upgrade;
 
 pub use arguments::{Common, Connection};
@@ -61,6 +63,8 @@ pub enum Command {
     Upgrade(upgrade::Arguments),
     /// Go to an earlier version of an application, without a restart
     Downgrade(downgrade::Arguments),
+    /// Print what the hooks did, when and how long it took
+    History(history::Arguments),
     /// Evaluate Erlang expressions on a node
     Eval(eval::Arguments),
     /// Print what a node would start when it boots, in which order and why
@@ -83,6 +87,7 @@ impl Command {
             Self::Stop(arguments) => stop::run(arguments, common),
             Self::Upgrade(arguments) => upgrade::run(arguments, common),
             Self::Downgrade(arguments) => downgrade::run(arguments, common),
+            Self::History(arguments) => history::run(&arguments, common),
             Self::Eval(arguments) => eval::run(&arguments, common),
             Self::BootOrder(arguments) => boot_order::run(&arguments, common),
             Self::MakeBootScript(arguments) => make_boot_script::run(&arguments, common),

@@ -146,6 +146,7 @@ impl Host {
             .env("ERLRC_ROOT", self.directory.path())
             .env("ERLRC_RUN", self.path("run/nodes"))
             .env("ERLRC_APPS", self.path("apps"))
+            .env("ERLRC_STATE", self.path("state"))
             .env("HOME", self.path("home"));
     }
 }
@@ -159,7 +160,7 @@ pub struct Run {
 }
 
 impl Run {
-    fn of(output: Output) -> Self {
+    pub fn of(output: Output) -> Self {
         Self {
             out: String::from_utf8_lossy(&output.stdout).into_owned(),
             err: String::from_utf8_lossy(&output.stderr).into_owned(),

@@ -5,6 +5,7 @@
 mod boot_script;
 mod call;
 mod eval;
+mod history;
 mod host;
 mod hostile;
 mod operations;

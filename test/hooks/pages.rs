@@ -2,11 +2,12 @@
 
 use crate::host::Host;
 
-const COMMANDS: [&str; 7] = [
+const COMMANDS: [&str; 8] = [
     "start",
     "stop",
     "upgrade",
     "downgrade",
+    "history",
     "eval",
     "completions",
     "man",

@@ -1,25 +1,8 @@
 //! What the script of an upgrade cost on a node, as its answer says.
 
+pub use crate::history::Cost;
 use crate::term::{Atom, Term};
-use serde::Serialize;
 use std::collections::BTreeMap;
-
-/// What an evaluator did, and how long it took. Times in microseconds.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Cost {
-    /// Which evaluator ran the script: `transactional` or `release_handler`.
-    pub evaluator: String,
-    /// Instructions of the script.
-    pub instructions: u64,
-    /// Modules that were loaded.
-    pub modules: u64,
-    /// Processes that stood still meanwhile.
-    pub processes: u64,
-    /// The longest time for which they did.
-    pub pause: u64,
-    /// The time of each stage, those that came about.
-    pub stages: BTreeMap<String, u64>,
-}
 
 impl Cost {
     /// Reads the key `report` of an answer; `None` where it is none. A number that is not there is 0.

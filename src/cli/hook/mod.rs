@@ -8,6 +8,7 @@ mod ask;
 mod cost;
 pub mod operation;
 mod place;
+mod recorder;
 mod report;
 
 use super::arguments::seconds;
@@ -18,6 +19,7 @@ pub use answer::Answer;
 pub use ask::{Asker, chain};
 use operation::Operation;
 use report::{Line, Report};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// What every hook takes.
@@ -55,6 +57,7 @@ pub fn run(
     let round = Round {
         arguments,
         output: common.output(),
+        state: &common.state,
         started,
         tolerates: &|_, _| false,
     };
@@ -73,6 +76,8 @@ pub struct Round<'a> {
     pub arguments: &'a HookArguments,
     /// Where its line goes.
     pub output: Output,
+    /// Where it is written down.
+    pub state: &'a Path,
     /// When the whole hook began.
     pub started: Instant,
     /// Which failures do not end the round: what happens to that node is the caller's.
@@ -126,8 +131,14 @@ impl Round<'_> {
         if undone {
             undo(operation, &done, &self.asker(), &mut report);
         }
+        let begun = recorder::begun(operation, self.started);
+        let record = report.record(begun);
+        let status = report.finish();
+        if !self.arguments.dry_run {
+            recorder::write(self.state, &record, self.output);
+        }
         Some(Outcome {
-            status: report.finish(),
+            status,
             answers,
             undone,
         })

@@ -1,9 +1,9 @@
 //! What a hook prints: a line of nodes and outcomes as it comes about, details on standard error.
 
 use super::answer::Answer;
-use super::cost::Cost;
 use super::operation::Operation;
 use crate::cli::{Output, Status, output};
+use crate::history::{NodeRecord, Record};
 use crate::identity::NodeName;
 use serde::Serialize;
 
@@ -40,19 +40,10 @@ pub enum Line {
 
 #[derive(Debug, Serialize)]
 struct NodeReport {
-    node: String,
-    outcome: String,
-    status: u8,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    running: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    warnings: Vec<String>,
+    #[serde(flatten)]
+    record: NodeRecord,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     plan: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    report: Option<Cost>,
 }
 
 impl Report {
@@ -109,16 +100,17 @@ impl Report {
             self.details
                 .push(format!("erlrc-{}: {name}: {detail}", self.command));
         }
-        let node = NodeReport {
+        let record = NodeRecord {
             node: name.to_string(),
             outcome: answer.outcome,
             status: answer.status.code(),
             reason: answer.reason,
             running: answer.running,
             warnings: answer.warnings,
-            plan: answer.plan,
             report: answer.report,
         };
+        let plan = answer.plan;
+        let node = NodeReport { record, plan };
         match self.line {
             Line::Undoing => self.undone.push(node),
             Line::Doing | Line::Planning => self.nodes.push(node),
@@ -149,6 +141,17 @@ impl Report {
                 .take(LONGEST_DETAIL)
                 .collect();
             output::error_text(&format!("{line}\n"));
+        }
+    }
+
+    /// `begun` with what came of it.
+    pub fn record(&self, begun: Record) -> Record {
+        let records = |nodes: &[NodeReport]| nodes.iter().map(|node| node.record.clone()).collect();
+        Record {
+            nodes: records(&self.nodes),
+            undone: records(&self.undone),
+            status: self.status.code(),
+            ..begun
         }
     }
 

@@ -1,0 +1,314 @@
+//! `erlrc history`: what the hooks did. Needs no node.
+
+use super::arguments::application;
+use super::table::{microseconds, table};
+use super::{Common, Failure, Status, output};
+use crate::history::{self, Cost, NodeRecord, Record};
+use crate::record::{Tail, Time};
+use crate::term::Atom;
+use serde_json::json;
+use std::time::Duration;
+
+/// Arguments of `erlrc history`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Every run of a hook on a host with nodes adds one record to the file history in the state directory:
+when, who, what, from which version to which, what came of it on each node, time per stage, the longest
+time for which processes stood still. Nodes need not run to read it. Lines that were damaged are named
+on standard error and cost nothing but themselves.
+
+The log: one record a line, 'LEN CRC JSON', the length of the JSON in bytes and its CRC-32 as gzip
+has it, in eight hexadecimal digits. A log of a megabyte becomes history.1, that history.2, up to
+history.4.
+
+JSON: {\"version\": 1, \"records\": [...], \"torn\": false, \"corrupt\": [{\"file\", \"line\", \"damage\"}]}. A record
+has version (1), time (RFC 3339, UTC), who {uid, user, sudo_user, parent, script {package, name}},
+operation, application, from, from_dir, to, to_dir, nodes [{node, outcome, status, reason, running,
+warnings, report}], undone (as nodes), status, duration; report has evaluator, instructions,
+modules, processes, pause, stages {name: time}. What took time is in microseconds, status is an exit
+status; what is not known is left out. Keys are never renamed, new ones may come.
+
+Examples:
+  erlrc history
+  erlrc history egerl --limit 1 --long
+  erlrc history --since 2026-03-01 --json
+  erlrc history --since 2h")]
+pub struct Arguments {
+    /// This application alone
+    #[arg(value_parser = application)]
+    app: Option<Atom>,
+    /// Not before: a time in UTC (2026-03-01T12:00), or so long ago (90s, 15m, 2h, 7d, 4w)
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    since: Option<Time>,
+    /// No more than the last N
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Say all that is known
+    #[arg(long, short)]
+    long: bool,
+}
+
+/// Prints the records that were asked for, the oldest first.
+pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
+    let out = common.output();
+    let read = history::read(&common.state);
+    let (mut records, tail) = read.map_err(|error| Failure::new(Status::Failed, error))?;
+    records.retain(|record| arguments.wants(record));
+    let surplus = records.len() - arguments.limit.unwrap_or(usize::MAX).min(records.len());
+    records.drain(..surplus);
+    out.json(&json(&records, &tail));
+    out.text(&match arguments.long {
+        true => records.iter().map(long).collect(),
+        false => short(&records),
+    });
+    if !out.is_json() {
+        tell(&tail, |line| out.warning(line));
+    }
+    Ok(Status::Done)
+}
+
+/// What is no record, a line each.
+pub fn tell(tail: &Tail, mut line: impl FnMut(&str)) {
+    for corrupt in &tail.corrupt {
+        line(&corrupt.to_string());
+    }
+    let more = tail.corrupt_count - tail.corrupt.len();
+    if more > 0 {
+        line(&format!("{more} more lines are no records"));
+    }
+}
+
+impl Arguments {
+    fn wants(&self, record: &Record) -> bool {
+        let app = self
+            .app
+            .as_ref()
+            .is_none_or(|app| app.as_str() == record.application);
+        app && self.since.is_none_or(|since| record.time >= since)
+    }
+}
+
+fn json(records: &[Record], tail: &Tail) -> serde_json::Value {
+    let corrupt: Vec<_> = tail
+        .corrupt
+        .iter()
+        .map(|line| json!({"file": line.file.display().to_string(), "line": line.line, "damage": line.damage.to_string()}))
+        .collect();
+    json!({"version": history::VERSION, "records": records, "torn": tail.torn, "corrupt": corrupt})
+}
+
+fn short(records: &[Record]) -> String {
+    let rows: Vec<Vec<String>> = records.iter().map(row).collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    table(
+        &[
+            "TIME (UTC)",
+            "OPERATION",
+            "APPLICATION",
+            "VERSION",
+            "PAUSE",
+            "OUTCOME",
+        ],
+        &rows,
+    )
+}
+
+fn row(record: &Record) -> Vec<String> {
+    let cells = [
+        moment(record.time),
+        record.operation.clone(),
+        record.application.clone(),
+        versions(record),
+        record.pause().map(microseconds).unwrap_or_default(),
+        outcome(record),
+    ];
+    cells.iter().map(|cell| output::printable(cell)).collect()
+}
+
+/// To the second, without what every line would say.
+pub fn moment(time: Time) -> String {
+    time.to_string()
+        .replace('T', " ")
+        .chars()
+        .take(19)
+        .collect()
+}
+
+fn versions(record: &Record) -> String {
+    match (&record.from, &record.to) {
+        (Some(from), Some(to)) => format!("{from} -> {to}"),
+        (Some(one), None) | (None, Some(one)) => one.clone(),
+        (None, None) => String::new(),
+    }
+}
+
+/// The nodes by what came of it, in the order in which they were asked.
+pub fn outcome(record: &Record) -> String {
+    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
+    for node in &record.nodes {
+        match groups
+            .iter_mut()
+            .find(|(outcome, _)| *outcome == node.outcome)
+        {
+            Some((_, nodes)) => nodes.push(&node.node),
+            None => groups.push((&node.outcome, vec![&node.node])),
+        }
+    }
+    let groups = groups
+        .into_iter()
+        .map(|(outcome, nodes)| format!("{outcome} ({})", nodes.join(", ")));
+    let undone = (!record.undone.is_empty()).then(|| "undone".to_owned());
+    groups.chain(undone).collect::<Vec<_>>().join(", ")
+}
+
+fn long(record: &Record) -> String {
+    let mut lines = vec![format!(
+        "{} {} {} {}",
+        record.time,
+        record.operation,
+        record.application,
+        versions(record)
+    )];
+    lines.push(format!(
+        "  by {}; status {} after {}",
+        record.who.in_words(),
+        record.status,
+        microseconds(record.duration)
+    ));
+    let dirs = record.from_dir.iter().chain(&record.to_dir);
+    lines.extend(dirs.map(|dir| format!("  in {dir}")));
+    lines.extend(record.nodes.iter().flat_map(|node| node_lines("", node)));
+    lines.extend(
+        record
+            .undone
+            .iter()
+            .flat_map(|node| node_lines("undoing: ", node)),
+    );
+    lines
+        .iter()
+        .map(|line| format!("{}\n", output::printable(line)))
+        .collect()
+}
+
+fn node_lines(prefix: &str, node: &NodeRecord) -> Vec<String> {
+    let runs = node
+        .running
+        .as_ref()
+        .map_or(String::new(), |vsn| format!(", runs {vsn}"));
+    let mut lines = vec![format!("  {prefix}{}: {}{runs}", node.node, node.outcome)];
+    lines.extend(
+        node.reason
+            .iter()
+            .chain(&node.warnings)
+            .map(|text| format!("    {text}")),
+    );
+    lines.extend(node.report.iter().flat_map(cost_lines));
+    lines
+}
+
+fn cost_lines(cost: &Cost) -> Vec<String> {
+    let stages: Vec<String> = cost
+        .stages
+        .iter()
+        .map(|(name, time)| format!("{name} {}", microseconds(*time)))
+        .collect();
+    let numbers = format!(
+        "    {} instructions, {} modules, {} processes, longest pause {} ({})",
+        cost.instructions,
+        cost.modules,
+        cost.processes,
+        microseconds(cost.pause),
+        cost.evaluator
+    );
+    let stages = (!stages.is_empty()).then(|| format!("    {}", stages.join(", ")));
+    [Some(numbers), stages].into_iter().flatten().collect()
+}
+
+/// A time, or how long before now.
+fn since(text: &str) -> Result<Time, String> {
+    let ago = || {
+        let unit = text.chars().last()?;
+        let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
+        let seconds = match unit {
+            's' => 1,
+            'm' => 60,
+            'h' => 3_600,
+            'd' => 86_400,
+            'w' => 604_800,
+            _ => return None,
+        };
+        Some(Time::now().minus(Duration::from_secs(number.checked_mul(seconds)?)))
+    };
+    Time::parse(text)
+        .or_else(ago)
+        .ok_or_else(|| "neither a time as 2026-03-01T12:00 nor one as 2h".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(nodes: &[(&str, &str)]) -> Record {
+        let json = json!({"version": 1, "time": "2026-03-01T12:00:00.250Z", "who": {"uid": 0, "parent": "bash"},
+            "operation": "upgrade", "application": "egerl", "from": "4.0.1", "to": "4.1.0", "status": 0, "duration": 20_500,
+            "later": true,
+            "nodes": nodes.iter().map(|(node, outcome)| json!({"node": node, "outcome": outcome, "status": 0,
+                "report": {"evaluator": "transactional", "instructions": 3, "pause": 1500, "stages": {"commit": 90}}}))
+                .collect::<Vec<_>>()});
+        serde_json::from_value(json).expect("a record")
+    }
+
+    #[test]
+    fn the_table_says_what_happened_in_a_line() {
+        let records = [
+            record(&[("n1", "upgraded")]),
+            record(&[("n1", "upgraded"), ("n2", "node_down"), ("n3", "upgraded")]),
+        ];
+        let expected = "\
+TIME (UTC)           OPERATION  APPLICATION  VERSION         PAUSE   OUTCOME
+2026-03-01 12:00:00  upgrade    egerl        4.0.1 -> 4.1.0  1.5 ms  upgraded (n1)
+2026-03-01 12:00:00  upgrade    egerl        4.0.1 -> 4.1.0  1.5 ms  upgraded (n1, n3), node_down (n2)
+";
+        assert_eq!(short(&records), expected);
+        assert_eq!(short(&[]), "");
+    }
+
+    #[test]
+    fn the_long_form_says_all() {
+        let expected = "\
+2026-03-01T12:00:00.250Z upgrade egerl 4.0.1 -> 4.1.0
+  by uid 0, bash; status 0 after 20 ms
+  n1: upgraded
+    3 instructions, 0 modules, 0 processes, longest pause 1.5 ms (transactional)
+    commit 90 us
+";
+        assert_eq!(long(&record(&[("n1", "upgraded")])), expected);
+    }
+
+    #[test]
+    fn since_takes_a_time_or_how_long_ago() {
+        assert_eq!(
+            since("2026-03-01"),
+            Ok(Time::parse("2026-03-01").expect("a time"))
+        );
+        let ago = |text| Time::now().since(since(text).expect("a time")).as_secs();
+        assert!((7200..7210).contains(&ago("2h")) && (1_209_600..1_209_610).contains(&ago("2w")));
+        for text in ["", "h", "2", "2y", "-2h", "99999999999999999999d"] {
+            assert!(since(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn text_of_others_cannot_control_the_terminal() {
+        let mut evil = record(&[("n1", "up\u{1b}[2Jgraded")]);
+        evil.from = Some("\u{9b}1".to_owned());
+        evil.nodes[0].reason = Some("a\nb\u{7}".to_owned());
+        let text = format!("{}{}", short(&[evil.clone()]), long(&evil));
+        assert!(
+            !text.chars().any(|c| c.is_control() && c != '\n'),
+            "{text:?}"
+        );
+    }
+}

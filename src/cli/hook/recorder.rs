@@ -1,0 +1,63 @@
+//! Writing down what a hook did.
+
+use super::operation::{Operation, Step, Version};
+use crate::cli::Output;
+use crate::history::{self, Record, Script, Who};
+use crate::record::Time;
+use std::path::Path;
+use std::time::Instant;
+
+/// The record of `operation`, begun at `started`, that is not yet known to have done anything.
+pub fn begun(operation: &Operation, started: Instant) -> Record {
+    let (from, to) = sides(&operation.step);
+    let vsn = |version: Option<&Version>| version.map(|version| version.vsn.clone());
+    let dir = |version: Option<&Version>| Some(version?.dir.as_ref()?.display().to_string());
+    Record {
+        version: history::VERSION,
+        time: Time::now().minus(started.elapsed()),
+        who: who(),
+        operation: operation.name().to_owned(),
+        application: operation.application.to_string(),
+        from: vsn(from),
+        from_dir: dir(from),
+        to: vsn(to),
+        to_dir: dir(to),
+        nodes: Vec::new(),
+        undone: Vec::new(),
+        status: 0,
+        duration: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+    }
+}
+
+/// Writes `record` below the directory `state`. A hook that may not goes on without: what it was called
+/// for is done.
+pub fn write(state: &Path, record: &Record, output: Output) {
+    // Where no node is, there is nothing to tell, and an image that is being built stays as it is.
+    if record.nodes.is_empty() {
+        return;
+    }
+    if let Err(error) = history::record(state, record) {
+        // Who is not root is not expected to be able to.
+        if rustix::process::geteuid().is_root() {
+            output.warning(&format!("not written down: {}", super::chain(&error)));
+        }
+    }
+}
+
+fn sides(step: &Step) -> (Option<&Version>, Option<&Version>) {
+    match step {
+        Step::Start(version) => (None, Some(version)),
+        Step::Stop(version) | Step::Unload(version) => (Some(version), None),
+        Step::Upgrade { from, to } | Step::Downgrade { from, to } => (Some(from), Some(to)),
+    }
+}
+
+fn who() -> Who {
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let package = variable("DPKG_MAINTSCRIPT_PACKAGE").zip(variable("DPKG_MAINTSCRIPT_NAME"));
+    Who {
+        sudo_user: variable("SUDO_USER"),
+        script: package.map(|(package, name)| Script { package, name }),
+        ..Who::calling()
+    }
+}

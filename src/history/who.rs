@@ -1,0 +1,131 @@
+//! Who called a hook: a person, a maintainer script, a program.
+
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// The caller of a hook.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Who {
+    /// The user in whose name the hook ran.
+    pub uid: u32,
+    /// That user's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The user who became that one by sudo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sudo_user: Option<String>,
+    /// The name of the process that called the hook, as the kernel has it: 15 bytes at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+    /// The maintainer script it ran in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub script: Option<Script>,
+}
+
+/// A maintainer script, as dpkg names it to what it runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Script {
+    /// The package.
+    pub package: String,
+    /// `preinst`, `postinst`, `prerm` or `postrm`.
+    pub name: String,
+}
+
+impl Who {
+    /// The caller of this process, as far as the system tells.
+    pub fn calling() -> Self {
+        let uid = rustix::process::getuid().as_raw();
+        Self {
+            uid,
+            user: user_name(Path::new("/etc/passwd"), uid),
+            parent: rustix::process::getppid().and_then(|pid| command(pid.as_raw_nonzero().get())),
+            ..Self::default()
+        }
+    }
+
+    /// In a few words, for a person.
+    pub fn in_words(&self) -> String {
+        let user = self
+            .user
+            .clone()
+            .unwrap_or_else(|| format!("uid {}", self.uid));
+        let user = match &self.sudo_user {
+            Some(person) => format!("{person} as {user}"),
+            None => user,
+        };
+        match (&self.script, &self.parent) {
+            (Some(script), _) => format!("{user}, {} of {}", script.name, script.package),
+            (None, Some(parent)) => format!("{user}, {parent}"),
+            (None, None) => user,
+        }
+    }
+}
+
+/// From the file alone: to ask a directory service takes longer than the hook, and may hang.
+fn user_name(passwd: &Path, uid: u32) -> Option<String> {
+    let text = std::fs::read_to_string(passwd).ok()?;
+    let uid = uid.to_string();
+    text.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == uid).then(|| name.to_owned())
+    })
+}
+
+fn command(pid: i32) -> Option<String> {
+    let name = std::fs::read(format!("/proc/{pid}/comm")).ok()?;
+    Some(String::from_utf8_lossy(name.trim_ascii_end()).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_are_named_as_passwd_has_them() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("passwd");
+        std::fs::write(
+            &file,
+            "root:x:0:0::/:/bin/sh\n\nbroken\nerl:x:10:1::/:/bin/sh\n",
+        )
+        .expect("a file");
+        let case = |uid, name: Option<&str>| assert_eq!(user_name(&file, uid).as_deref(), name);
+        case(0, Some("root"));
+        case(10, Some("erl"));
+        case(1, None);
+        assert_eq!(user_name(&directory.path().join("none"), 0), None);
+    }
+
+    #[test]
+    fn the_caller_has_a_name() {
+        let who = Who::calling();
+        assert_eq!(who.uid, rustix::process::getuid().as_raw());
+        assert!(who.parent.is_some_and(|name| !name.is_empty()));
+    }
+
+    #[test]
+    fn a_caller_is_told_in_a_few_words() {
+        let script = Script {
+            package: "egerl".to_owned(),
+            name: "postinst".to_owned(),
+        };
+        let mut who = Who {
+            user: Some("root".to_owned()),
+            parent: Some("bash".to_owned()),
+            ..Who::default()
+        };
+        assert_eq!(who.in_words(), "root, bash");
+        who.sudo_user = Some("kim".to_owned());
+        who.script = Some(script);
+        assert_eq!(who.in_words(), "kim as root, postinst of egerl");
+        assert_eq!(
+            Who {
+                uid: 7,
+                ..Who::default()
+            }
+            .in_words(),
+            "uid 7"
+        );
+    }
+}
