@@ -133,6 +133,8 @@ hook_answers_to_everything(Config) ->
         #{operation => stop, application => nobody, vsn => 1},
         #{operation => stop, application => nobody, vsn => <<255>>},
         #{operation => upgrade, application => nobody, from => <<"1">>},
+        #{operation => start, application => nobody, vsn => <<"1">>, options => #{max_pause => -1}},
+        #{operation => start, application => nobody, vsn => <<"1">>, options => #{hold => soon}},
         not_a_map
     ],
     [

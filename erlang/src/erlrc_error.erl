@@ -286,6 +286,8 @@ format_request({bad_application_name, Name}) ->
     text("~ts is no name of an application", [term(Name)]);
 format_request({missing, Key}) ->
     text("the request lacks ~ts", [Key]);
+format_request({bad_option, Key, Value}) ->
+    text("the option ~ts of the request cannot be ~ts", [term(Key), term(Value)]);
 format_request({bad_argument, Key}) ->
     text("~ts of the request is no text, or too long", [Key]);
 format_request(Reason) ->

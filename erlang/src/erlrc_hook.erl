@@ -112,14 +112,16 @@ arguments(Request, Operation) ->
     Needed = needed(maps:get(operation, Operation)),
     Missing = Needed -- [Key || {Key, _} <- Texts],
     Bad = [Key || {Key, Value} <- Texts, not is_text(Value)],
-    case {Missing, Bad} of
-        {[], []} ->
+    case {Missing, Bad, options(Request)} of
+        {[], [], {ok, Options}} ->
             Known = [{Key, unicode:characters_to_list(Value)} || {Key, Value} <- Texts],
-            {ok, maps:merge(Operation#{options => options(Request)}, maps:from_list(Known))};
-        {[Key | _], _} ->
+            {ok, maps:merge(Operation#{options => Options}, maps:from_list(Known))};
+        {[Key | _], _, _} ->
             {error, {missing, Key}};
-        {_, [Key | _]} ->
-            {error, {bad_argument, Key}}
+        {_, [Key | _], _} ->
+            {error, {bad_argument, Key}};
+        {_, _, {error, _} = Error} ->
+            Error
     end.
 
 texts() ->
@@ -134,8 +136,21 @@ is_text(Value) when is_binary(Value), byte_size(Value) =< 4096 ->
 is_text(_Value) ->
     false.
 
-options(#{options := Options}) when is_map(Options) -> Options;
-options(_Request) -> #{}.
+options(#{options := Options}) when is_map(Options) ->
+    case [Key || {Key, Value} <- maps:to_list(Options), not is_option(Key, Value)] of
+        [] -> {ok, maps:map(fun option/2, Options)};
+        [Key | _] -> {error, {bad_option, Key, maps:get(Key, Options)}}
+    end;
+options(_Request) ->
+    {ok, #{}}.
+
+%% What the evaluators know themselves is theirs to refuse.
+is_option(Key, Value) when Key =:= max_pause; Key =:= hold -> is_integer(Value) andalso Value >= 0;
+is_option(_Key, _Value) -> true.
+
+option(evaluator, <<"transactional">>) -> transactional;
+option(evaluator, <<"release_handler">>) -> release_handler;
+option(_Key, Value) -> Value.
 
 %% What a result means to a package hook.
 classify(_, restart_new_emulator) ->

@@ -2,7 +2,7 @@
 
 use super::arguments::{application, directory, vsn};
 use super::hook::operation::{Operation, Step, Version};
-use super::hook::{self, HookArguments};
+use super::hook::{self, HookArguments, Options};
 use super::{Common, Failure, Status};
 use crate::term::Atom;
 use std::path::PathBuf;
@@ -35,6 +35,8 @@ pub struct Arguments {
     #[arg(value_parser = directory, value_name = "LATERDIR")]
     laterdir: Option<PathBuf>,
     #[command(flatten)]
+    options: Options,
+    #[command(flatten)]
     hook: HookArguments,
 }
 
@@ -51,6 +53,7 @@ pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
     let operation = Operation {
         application: arguments.app,
         step: Step::Downgrade { from, to },
+        options: arguments.options,
     };
     hook::run(&[operation], &arguments.hook, common)
 }

@@ -38,9 +38,6 @@ pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
         vsn: arguments.vsn,
         dir: arguments.dir,
     };
-    let operation = Operation {
-        application: arguments.app,
-        step: Step::Start(version),
-    };
+    let operation = Operation::new(arguments.app, Step::Start(version));
     hook::run(&[operation], &arguments.hook, common)
 }

@@ -47,10 +47,7 @@ pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
     let application = arguments.app;
     let operations: Vec<Operation> = steps
         .into_iter()
-        .map(|step| Operation {
-            application: application.clone(),
-            step,
-        })
+        .map(|step| Operation::new(application.clone(), step))
         .collect();
     hook::run(&operations, &arguments.hook, common)
 }

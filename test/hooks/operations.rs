@@ -74,6 +74,32 @@ fn what_an_upgrade_cost_is_told_to_machines() {
 }
 
 #[test]
+fn the_evaluator_can_be_chosen() {
+    let host = Host::new();
+    let _node = host.node("n1");
+    let (old, new) = (foo("1.0"), foo("2.0"));
+    let versions = ["foo", "1.0", "2.0", &old, &new];
+    host.erlrc(&["start", "foo", "1.0", &old]);
+    let case = |command: &str, evaluator: &str| {
+        let arguments = ["--json", command, "--evaluator", evaluator];
+        let run = host.erlrc(&[arguments.as_slice(), &versions].concat());
+        let report: serde_json::Value = serde_json::from_str(&run.out).expect("JSON");
+        assert_eq!(run.status, 0, "{}", run.out);
+        assert_eq!(report["nodes"][0]["report"]["evaluator"], evaluator);
+    };
+    case("upgrade", "release_handler");
+    case("downgrade", "transactional");
+    case("upgrade", "transactional");
+    case("downgrade", "release_handler");
+    host.erlrc(&["eval", "n1", "foo_server:history()"])
+        .is("[down,up,down,up,\"1.0\"]\n", 0);
+    let arguments = ["upgrade", "--evaluator", "best"];
+    host.erlrc(&[arguments.as_slice(), &versions].concat())
+        .is("", 2)
+        .says("possible values: transactional, release_handler");
+}
+
+#[test]
 fn a_dry_run_says_what_would_be_done_and_changes_nothing() {
     let host = Host::new();
     let _node = host.node("n1");

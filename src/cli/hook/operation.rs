@@ -1,6 +1,7 @@
 //! What a hook asks of a node, and how that is taken back.
 
 use super::answer::Answer;
+use super::options::Options;
 use crate::node::Call;
 use crate::term::{Atom, Term};
 use std::path::PathBuf;
@@ -24,6 +25,8 @@ pub struct Operation {
     pub application: Atom,
     /// What to do with it.
     pub step: Step,
+    /// How.
+    pub options: Options,
 }
 
 /// The operations of the protocol. `from` is what runs, `to` what is to run.
@@ -52,6 +55,16 @@ pub enum Step {
 }
 
 impl Operation {
+    /// An operation as the node is configured to do it.
+    pub fn new(application: Atom, step: Step) -> Self {
+        let options = Options::default();
+        Self {
+            application,
+            step,
+            options,
+        }
+    }
+
     /// The name of the operation, of the command and of the function in `erlrcdynamic`.
     pub fn name(&self) -> &'static str {
         match self.step {
@@ -77,14 +90,23 @@ impl Operation {
     /// The call of `erlrc_hook:request/1`.
     pub fn request(&self) -> Call {
         let name = ("operation", self.name());
-        request(&[name], &self.application, self.versions())
+        request(&[name], &self.application, self.arguments())
     }
 
     /// The same for the plan alone. An operation of its own: a node that does not know it refuses,
     /// where it would pass over an option and do what is only asked about.
     pub fn dry_run(&self) -> Call {
         let names = [("operation", "dry_run"), ("of", self.name())];
-        request(&names, &self.application, self.versions())
+        request(&names, &self.application, self.arguments())
+    }
+
+    fn arguments(&self) -> Vec<(&'static str, Term)> {
+        let versions = self.versions().into_iter();
+        let options = self.options.term().map(|options| ("options", options));
+        versions
+            .map(|(key, text)| (key, Term::binary(text)))
+            .chain(options)
+            .collect()
     }
 
     fn versions(&self) -> Vec<(&'static str, String)> {
@@ -172,6 +194,7 @@ impl Operation {
         Some(Self {
             application: self.application.clone(),
             step,
+            options: self.options.of_reverse(),
         })
     }
 
@@ -220,7 +243,7 @@ pub fn what_runs(application: &Atom) -> Call {
 fn request(
     names: &[(&'static str, &'static str)],
     application: &Atom,
-    texts: Vec<(&'static str, String)>,
+    arguments: Vec<(&'static str, Term)>,
 ) -> Call {
     let fixed = [
         (Term::atom("protocol"), Term::Integer(PROTOCOL)),
@@ -229,11 +252,11 @@ fn request(
     let names = names
         .iter()
         .map(|&(key, name)| (Term::atom(key), Term::atom(name)));
-    let texts = texts
+    let arguments = arguments
         .into_iter()
-        .map(|(key, value)| (Term::atom(key), Term::binary(value)));
+        .map(|(key, value)| (Term::atom(key), value));
     let arguments = vec![Term::map(
-        fixed.into_iter().chain(names).chain(texts).collect(),
+        fixed.into_iter().chain(names).chain(arguments).collect(),
     )];
     Call {
         module: "erlrc_hook",

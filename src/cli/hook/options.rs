@@ -1,0 +1,62 @@
+//! How an upgrade or a downgrade is to be carried out.
+
+use crate::term::Term;
+use std::time::Duration;
+
+/// What the hooks `upgrade` and `downgrade` take beside versions.
+#[derive(clap::Args, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// What runs the script; by default the node's own choice
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub evaluator: Option<Evaluator>,
+    /// Refuse where processes would stand still for longer, in milliseconds
+    #[arg(long, value_name = "MS")]
+    pub max_pause: Option<u32>,
+    /// For how long the node is to keep the way back open.
+    #[arg(skip)]
+    pub hold: Option<Duration>,
+}
+
+/// The evaluators of a node.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+#[value(rename_all = "snake_case")]
+pub enum Evaluator {
+    /// All at once or not at all
+    Transactional,
+    /// OTP's own
+    ReleaseHandler,
+}
+
+impl Options {
+    /// The key `options` of a request, where there is something to say.
+    pub fn term(&self) -> Option<Term> {
+        let evaluator = self.evaluator.map(|evaluator| match evaluator {
+            Evaluator::Transactional => Term::atom("transactional"),
+            Evaluator::ReleaseHandler => Term::atom("release_handler"),
+        });
+        let max_pause = self.max_pause.map(|pause| Term::Integer(pause.into()));
+        let hold = self.hold.map(|time| Term::Integer(milliseconds(time)));
+        let pairs = [
+            ("evaluator", evaluator),
+            ("max_pause", max_pause),
+            ("hold", hold),
+        ];
+        let pairs: Vec<(Term, Term)> = pairs
+            .into_iter()
+            .filter_map(|(key, value)| Some((Term::atom(key), value?)))
+            .collect();
+        (!pairs.is_empty()).then(|| Term::map(pairs))
+    }
+
+    /// The options of the way back: how long it takes does not matter any more.
+    pub fn of_reverse(&self) -> Self {
+        Self {
+            evaluator: self.evaluator,
+            ..Self::default()
+        }
+    }
+}
+
+fn milliseconds(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
