@@ -10,6 +10,7 @@
 //! * [`appup`]: scripts from one version of an application to another.
 //! * [`beam`]: BEAM files, read without loading them.
 //! * [`script`]: two versions on disk or in a node, and the script between them.
+//! * `maint`: what a package manager's maintainer scripts have to do.
 //! * `identity`: names and cookies of nodes.
 //! * `rendezvous`: node entries on disk.
 //! * `node`: the distribution client.
@@ -31,6 +32,8 @@ pub mod history;
 pub mod identity;
 pub mod inclusion;
 pub mod installed;
+#[cfg(feature = "cli")]
+pub mod maint;
 #[cfg(feature = "cli")]
 pub mod node;
 #[cfg(feature = "cli")]

@@ -1,0 +1,355 @@
+//! Facts -> actions, for each moment in the life of a package.
+
+use super::call::{Call, Moment};
+use super::facts::{Facts, NodeFacts, NodeState, Version};
+use super::gate::{Unmet, unmet};
+use crate::application::vsn;
+use crate::appup::Direction;
+use crate::identity::NodeName;
+use std::cmp::Ordering;
+use std::path::PathBuf;
+
+/// From what runs to what is to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Which way that is.
+    pub direction: Direction,
+    /// The version that runs.
+    pub from: String,
+    /// Where its files are; `None` where the nodes have to do with what they have loaded.
+    pub from_dir: Option<PathBuf>,
+    /// The version that is to run.
+    pub to: Version,
+}
+
+/// What is to be done. Actions are carried out in their order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Keep this version, whose directory is about to go.
+    Stash(Version),
+    /// Take these nodes from one version to another.
+    Swap {
+        /// The nodes, which all run the same version.
+        nodes: Vec<NodeName>,
+        /// From which version to which.
+        change: Change,
+    },
+    /// Leave this node until the package is configured.
+    Wait {
+        /// The node.
+        node: NodeName,
+        /// The version that it is to get to.
+        to: Version,
+        /// Why.
+        unmet: Unmet,
+    },
+    /// Leave everything to the end of the package manager's run.
+    Queue(Version),
+    /// Say that these nodes still need a restart to get to the installed version.
+    Remind {
+        /// The nodes.
+        nodes: Vec<NodeName>,
+        /// The version that they are to get to.
+        to: Version,
+    },
+    /// These nodes do not say what they run.
+    Unreachable {
+        /// The nodes.
+        nodes: Vec<NodeName>,
+        /// The version that they should get to.
+        to: Version,
+    },
+    /// Start the application on these nodes.
+    Start {
+        /// The nodes.
+        nodes: Vec<NodeName>,
+        /// The version to start.
+        version: Version,
+    },
+    /// Stop and unload the application on these nodes.
+    Stop {
+        /// The nodes.
+        nodes: Vec<NodeName>,
+        /// The version that runs, or may be loaded.
+        vsn: String,
+        /// Its directory, if that is known.
+        dir: Option<PathBuf>,
+    },
+    /// Drop what is kept and no node runs: this version is settled.
+    Settle,
+    /// Drop all that is kept and known of the application.
+    Forget,
+}
+
+/// What `call` has to do where `facts` are so.
+pub fn decide(call: Call, facts: &Facts) -> Vec<Action> {
+    match call.moment {
+        Moment::Nothing => Vec::new(),
+        Moment::Prepare => prepare(facts),
+        Moment::Swap if facts.batch => queue(facts),
+        Moment::Configure if facts.batch => [queue(facts), start_idle(facts)].concat(),
+        Moment::Swap => swap(facts),
+        Moment::Unswap => unswap(facts),
+        Moment::Configure => configure(facts),
+        Moment::Restore => restore(facts),
+        Moment::Resume => start(facts, facts.nodes.iter().collect()),
+        Moment::Stop => stop(facts),
+        Moment::Gone | Moment::Disappeared | Moment::Purged => gone(facts),
+    }
+}
+
+/// What nodes may still need when it is gone from the disk.
+fn prepare(facts: &Facts) -> Vec<Action> {
+    let Some(old) = &facts.metadata else {
+        return Vec::new();
+    };
+    let needed = facts.nodes.iter().any(|node| match &node.state {
+        NodeState::Running(vsn) => *vsn == old.vsn,
+        NodeState::Unknown => true,
+        NodeState::Idle => false,
+    });
+    match needed && facts.is_present(&old.dir) {
+        true => vec![Action::Stash(old.clone())],
+        false => Vec::new(),
+    }
+}
+
+fn queue(facts: &Facts) -> Vec<Action> {
+    let to = facts.installed_version();
+    let runs = |node: &NodeFacts| matches!(&node.state, NodeState::Running(_));
+    match facts.is_present(&to.dir) && facts.nodes.iter().any(runs) {
+        true => vec![Action::Queue(to.clone())],
+        false => Vec::new(),
+    }
+}
+
+/// Only what runs is swapped: what does not run is started, or not, when the package is configured.
+fn swap(facts: &Facts) -> Vec<Action> {
+    let to = facts.installed_version();
+    if !facts.is_present(&to.dir) {
+        return Vec::new();
+    }
+    let mut plan = Plan::new(facts, to);
+    for node in &facts.nodes {
+        match &node.state {
+            NodeState::Running(vsn) => plan.gated(node, vsn),
+            NodeState::Unknown => plan.unknown.push(node.name.clone()),
+            NodeState::Idle => {}
+        }
+    }
+    plan.actions()
+}
+
+/// A version that was replaced by itself is put right when its old files are back.
+fn unswap(facts: &Facts) -> Vec<Action> {
+    let back = &facts.own;
+    let mut plan = Plan::new(facts, back);
+    for node in &facts.nodes {
+        if let NodeState::Running(vsn) = &node.state
+            && *vsn != back.vsn
+        {
+            plan.swap(node, vsn);
+        }
+    }
+    plan.actions()
+}
+
+fn configure(facts: &Facts) -> Vec<Action> {
+    let to = facts.installed_version();
+    let mut plan = Plan::new(facts, to);
+    for node in &facts.nodes {
+        match &node.state {
+            NodeState::Running(vsn) if *vsn == to.vsn && facts.stashed(vsn).is_none() => {
+                plan.start.push(node.name.clone());
+            }
+            NodeState::Running(vsn) if *vsn != to.vsn && waits(facts, node, to) => {
+                plan.remind.push(node.name.clone());
+            }
+            NodeState::Running(vsn) => plan.gated(node, vsn),
+            NodeState::Idle => plan.start.push(node.name.clone()),
+            NodeState::Unknown => plan.unknown.push(node.name.clone()),
+        }
+    }
+    let mut actions = plan.actions();
+    actions.push(Action::Settle);
+    actions
+}
+
+/// Where the way back could not be gone while both versions were there, it is gone now, with what the
+/// nodes have loaded. Bytes may differ under one version: those are compared.
+fn restore(facts: &Facts) -> Vec<Action> {
+    let back = &facts.own;
+    let mut plan = Plan::new(facts, back);
+    for node in &facts.nodes {
+        match &node.state {
+            NodeState::Running(vsn) if *vsn != back.vsn && waits(facts, node, back) => {
+                plan.remind.push(node.name.clone());
+            }
+            NodeState::Running(vsn) => plan.swap(node, vsn),
+            NodeState::Idle => plan.start.push(node.name.clone()),
+            NodeState::Unknown => {}
+        }
+    }
+    let mut actions = plan.actions();
+    actions.push(Action::Settle);
+    actions
+}
+
+/// Whether it was found that the node has to be restarted to get to this version.
+fn waits(facts: &Facts, node: &NodeFacts, to: &Version) -> bool {
+    facts.pending.get(&node.name) == Some(&to.vsn)
+}
+
+fn start_idle(facts: &Facts) -> Vec<Action> {
+    let idle = |node: &&NodeFacts| node.state == NodeState::Idle;
+    start(facts, facts.nodes.iter().filter(idle).collect())
+}
+
+fn start(facts: &Facts, nodes: Vec<&NodeFacts>) -> Vec<Action> {
+    let version = facts.installed_version();
+    let mut plan = Plan::new(facts, version);
+    let nodes = nodes.iter().filter(|node| node.state != NodeState::Unknown);
+    plan.start = nodes.map(|node| node.name.clone()).collect();
+    plan.actions()
+}
+
+/// What runs is what is stopped, be it another version than the package's: a node may have waited for
+/// its restart.
+fn stop(facts: &Facts) -> Vec<Action> {
+    let mut groups: Vec<(String, Vec<NodeName>)> = Vec::new();
+    let mut unknown = Vec::new();
+    for node in &facts.nodes {
+        let vsn = match &node.state {
+            NodeState::Running(vsn) => vsn,
+            NodeState::Idle => &facts.own.vsn,
+            NodeState::Unknown => {
+                unknown.push(node.name.clone());
+                continue;
+            }
+        };
+        join(&mut groups, vsn, node.name.clone());
+    }
+    let mut actions: Vec<Action> = groups
+        .into_iter()
+        .map(|(vsn, nodes)| Action::Stop {
+            nodes,
+            dir: facts.place(&vsn),
+            vsn,
+        })
+        .collect();
+    if !unknown.is_empty() {
+        actions.push(Action::Unreachable {
+            nodes: unknown,
+            to: facts.own.clone(),
+        });
+    }
+    actions
+}
+
+/// Another package may have the application by now: then nothing of it is to be stopped.
+fn gone(facts: &Facts) -> Vec<Action> {
+    if facts.metadata.is_some() {
+        return Vec::new();
+    }
+    let running = |node: &&NodeFacts| matches!(node.state, NodeState::Running(_));
+    let left = Facts {
+        nodes: facts.nodes.iter().filter(running).cloned().collect(),
+        ..facts.clone()
+    };
+    let mut actions = stop(&left);
+    actions.push(Action::Forget);
+    actions
+}
+
+/// What is to become of each node, on its way to actions.
+struct Plan<'a> {
+    facts: &'a Facts,
+    to: &'a Version,
+    swaps: Vec<(String, Vec<NodeName>)>,
+    waits: Vec<Action>,
+    remind: Vec<NodeName>,
+    start: Vec<NodeName>,
+    unknown: Vec<NodeName>,
+}
+
+impl<'a> Plan<'a> {
+    fn new(facts: &'a Facts, to: &'a Version) -> Self {
+        Self {
+            facts,
+            to,
+            swaps: Vec::new(),
+            waits: Vec::new(),
+            remind: Vec::new(),
+            start: Vec::new(),
+            unknown: Vec::new(),
+        }
+    }
+
+    fn gated(&mut self, node: &NodeFacts, runs: &str) {
+        match unmet(self.facts, node) {
+            Some(unmet) if runs != self.to.vsn => self.waits.push(Action::Wait {
+                node: node.name.clone(),
+                to: self.to.clone(),
+                unmet,
+            }),
+            _ => self.swap(node, runs),
+        }
+    }
+
+    fn swap(&mut self, node: &NodeFacts, runs: &str) {
+        join(&mut self.swaps, runs, node.name.clone());
+    }
+
+    fn actions(self) -> Vec<Action> {
+        let Self { facts, to, .. } = self;
+        let swap = |(from, nodes): (String, Vec<NodeName>)| Action::Swap {
+            nodes,
+            change: change(facts, from, to),
+        };
+        let mut actions: Vec<Action> = self.swaps.into_iter().map(swap).collect();
+        actions.extend(self.waits);
+        let to = || to.clone();
+        if !self.remind.is_empty() {
+            actions.push(Action::Remind {
+                nodes: self.remind,
+                to: to(),
+            });
+        }
+        if !self.unknown.is_empty() {
+            actions.push(Action::Unreachable {
+                nodes: self.unknown,
+                to: to(),
+            });
+        }
+        if facts.registered && facts.may_start && !self.start.is_empty() {
+            actions.push(Action::Start {
+                nodes: self.start,
+                version: to(),
+            });
+        }
+        actions
+    }
+}
+
+fn join(groups: &mut Vec<(String, Vec<NodeName>)>, vsn: &str, node: NodeName) {
+    match groups.iter_mut().find(|(known, _)| known == vsn) {
+        Some((_, nodes)) => nodes.push(node),
+        None => groups.push((vsn.to_owned(), vec![node])),
+    }
+}
+
+/// Which way it is, an appup knows best; where there is none the order of the versions says so.
+fn change(facts: &Facts, from: String, to: &Version) -> Change {
+    let shipped = facts.appups.iter().find(|(known, _)| *known == from);
+    let direction = match shipped {
+        Some((_, direction)) if *to == *facts.installed_version() => *direction,
+        _ if vsn::compare(&to.vsn, &from) == Ordering::Less => Direction::Down,
+        _ => Direction::Up,
+    };
+    Change {
+        direction,
+        from_dir: facts.place(&from),
+        from,
+        to: to.clone(),
+    }
+}

@@ -1,0 +1,186 @@
+//! What maintainer scripts note before and after they act, and what that comes to.
+//!
+//! A record is an intent or its end; the last one of an application and node counts. Names and paths
+//! are checked when they are read: a journal that somebody wrote into must not lead anywhere else.
+
+use super::facts::Version;
+use crate::application::is_application_name;
+use crate::identity::NodeName;
+use crate::term::Atom;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+
+/// How far an application has come on its way from one version to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// The old version is in the stash.
+    Prepared,
+    /// A node is being taken to the new version.
+    Swapping,
+    /// It runs the new version.
+    Swapped,
+    /// It runs the old version again.
+    Unswapped,
+    /// The node waits until the package is configured.
+    Deferred,
+    /// The node goes on with the old version until it is restarted.
+    Pending,
+    /// The application waits for the end of the package manager's run.
+    Queued,
+    /// Nothing is left to do.
+    Done,
+}
+
+impl State {
+    /// Its name in the journal.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Prepared => "prepared",
+            Self::Swapping => "swapping",
+            Self::Swapped => "swapped",
+            Self::Unswapped => "unswapped",
+            Self::Deferred => "deferred",
+            Self::Pending => "pending",
+            Self::Queued => "queued",
+            Self::Done => "done",
+        }
+    }
+}
+
+/// A version as a record has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subject {
+    /// Its name.
+    pub vsn: String,
+    /// Its directory, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dir: Option<PathBuf>,
+}
+
+impl From<&Version> for Subject {
+    fn from(version: &Version) -> Self {
+        Self {
+            vsn: version.vsn.clone(),
+            dir: Some(version.dir.clone()),
+        }
+    }
+}
+
+/// One line of the journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// When, RFC 3339.
+    pub time: String,
+    /// The maintainer script and its arguments, or `doctor`.
+    pub script: String,
+    /// How far it has come.
+    pub state: State,
+    /// The application.
+    pub application: String,
+    /// The node, where it is about one alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// What ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Subject>,
+    /// What is to run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Subject>,
+    /// Why, where that is to be said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl Record {
+    /// Whether every name and path in it is one that erlrc would have written.
+    fn is_sound(&self) -> bool {
+        let subjects = [&self.from, &self.to];
+        is_application_name(&self.application)
+            && self
+                .node
+                .as_deref()
+                .is_none_or(|node| NodeName::parse(node).is_some())
+            && subjects.into_iter().flatten().all(Subject::is_sound)
+    }
+}
+
+impl Subject {
+    fn is_sound(&self) -> bool {
+        is_vsn(&self.vsn) && self.dir.as_deref().is_none_or(is_plain)
+    }
+}
+
+/// Text that can stand in a directory name.
+pub(super) fn is_vsn(text: &str) -> bool {
+    let bad = |c: char| c.is_control() || c.is_whitespace() || c == '/';
+    !text.is_empty() && text.len() <= 255 && !text.contains(bad)
+}
+
+/// Absolute, and no way up in it.
+fn is_plain(path: &Path) -> bool {
+    let plain = |part| matches!(part, Component::RootDir | Component::Normal(_));
+    path.is_absolute() && path.components().all(plain)
+}
+
+/// What is open.
+#[derive(Clone, Debug, Default)]
+pub struct Journal {
+    open: BTreeMap<(String, Option<String>), Record>,
+    /// How many records were passed over because of what they name.
+    pub refused: usize,
+}
+
+impl Journal {
+    /// What `records` come to, the oldest first.
+    pub fn replay(records: impl IntoIterator<Item = Record>) -> Self {
+        let mut journal = Self::default();
+        for record in records {
+            journal.note(record);
+        }
+        journal
+    }
+
+    /// Takes one more record.
+    pub fn note(&mut self, record: Record) {
+        if !record.is_sound() {
+            self.refused += 1;
+            return;
+        }
+        let key = (record.application.clone(), record.node.clone());
+        match (record.state, &record.node) {
+            (State::Done, None) => self
+                .open
+                .retain(|(known, _), _| *known != record.application),
+            (State::Done, Some(_)) => drop(self.open.remove(&key)),
+            _ => drop(self.open.insert(key, record)),
+        }
+    }
+
+    /// All that is open, by application and node.
+    pub fn open(&self) -> impl Iterator<Item = &Record> {
+        self.open.values()
+    }
+
+    /// What is open of `application`.
+    pub fn of(&self, application: &Atom) -> impl Iterator<Item = &Record> {
+        let name = application.as_str().to_owned();
+        self.open().filter(move |record| record.application == name)
+    }
+
+    /// The nodes that need a restart to get to a version of `application`.
+    pub fn pending(&self, application: &Atom) -> BTreeMap<NodeName, String> {
+        let pending = |record: &Record| {
+            let node = NodeName::parse(record.node.as_deref()?)?;
+            let vsn = record.to.as_ref()?.vsn.clone();
+            (record.state == State::Pending).then_some((node, vsn))
+        };
+        self.of(application).filter_map(pending).collect()
+    }
+
+    /// The applications that wait for the end of the package manager's run.
+    pub fn queued(&self) -> impl Iterator<Item = &Record> {
+        self.open().filter(|record| record.state == State::Queued)
+    }
+}

@@ -1,0 +1,24 @@
+//! What a maintainer script has to do: (format, script, arguments, facts) -> actions.
+//!
+//! Pure: [`Call`] says what the package manager is doing, [`Facts`] what is so on this host,
+//! [`decide`] what follows from both. Which directories are there at which script, and what a failure
+//! of it leads to, is dpkg's and rpm's own: deb-preinst(5) and its siblings, Debian policy chapter 6,
+//! rpm-scriptlets(7). Scripts in installed packages are frozen; what they call is not, so all of the
+//! judgement is here.
+
+mod call;
+mod decide;
+mod facts;
+mod gate;
+mod journal;
+mod policy;
+
+#[cfg(test)]
+mod tests;
+
+pub use call::{Call, Format, Moment};
+pub use decide::{Action, Change, decide};
+pub use facts::{Facts, NodeFacts, NodeState, Stashed, Version};
+pub use gate::{Minimum, Unmet};
+pub use journal::{Journal, Record, State, Subject};
+pub use policy::{Policy, Rung};

@@ -1,0 +1,90 @@
+//! What to do where an upgrade cannot be hot: `{upgrade_policy, [hot, restart_application, defer]}`.
+
+use crate::term::Term;
+
+/// One way to bring a node to another version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rung {
+    /// Without a restart.
+    Hot,
+    /// Stop the old version, start the new one: its state is lost.
+    RestartApplication,
+    /// Go on with the old version, kept in the stash, until the node is restarted.
+    Defer,
+}
+
+/// The ways to try, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy(Vec<Rung>);
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self(vec![Rung::Hot, Rung::Defer])
+    }
+}
+
+impl Policy {
+    /// The policy in a list of words; `None` where it is no such list or empty.
+    pub fn from_term(term: &Term) -> Option<Self> {
+        let words = term.elements()?;
+        let rungs: Option<Vec<Rung>> = words
+            .iter()
+            .map(|word| match word.as_atom()?.as_str() {
+                "hot" => Some(Rung::Hot),
+                "restart_application" => Some(Rung::RestartApplication),
+                "defer" => Some(Rung::Defer),
+                _ => None,
+            })
+            .collect();
+        rungs.filter(|rungs| !rungs.is_empty()).map(Self)
+    }
+
+    /// What to begin with.
+    pub fn first(&self) -> Rung {
+        self.0.first().copied().unwrap_or(Rung::Hot)
+    }
+
+    /// What to try when `rung` could not be; `None` where nothing is left and it is a failure.
+    pub fn after(&self, rung: Rung) -> Option<Rung> {
+        let tried = self.0.iter().position(|&known| known == rung)?;
+        self.0.get(tried + 1).copied()
+    }
+
+    /// Whether a node may go on with the old version.
+    pub fn defers(&self) -> bool {
+        self.0.contains(&Rung::Defer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::term::{Limits, text};
+
+    fn policy(source: &str) -> Option<Policy> {
+        let terms = text::parse_all(source.as_bytes(), &Limits::default()).expect("a term");
+        Policy::from_term(&terms[0])
+    }
+
+    #[test]
+    fn each_rung_follows_the_one_before_it() {
+        let all = policy("[hot, restart_application, defer].").expect("a policy");
+        assert_eq!(all.after(Rung::Hot), Some(Rung::RestartApplication));
+        assert_eq!(all.after(Rung::RestartApplication), Some(Rung::Defer));
+        assert_eq!(all.after(Rung::Defer), None);
+        let strict = policy("[hot].").expect("a policy");
+        assert_eq!((strict.after(Rung::Hot), strict.defers()), (None, false));
+        assert_eq!(Policy::default().after(Rung::Hot), Some(Rung::Defer));
+        assert_eq!(
+            policy("[restart_application].").map(|policy| policy.first()),
+            Some(Rung::RestartApplication)
+        );
+    }
+
+    #[test]
+    fn what_is_no_list_of_its_words_is_no_policy() {
+        for source in ["[].", "hot.", "[warm].", "[hot, 1]."] {
+            assert_eq!(policy(source), None, "{source}");
+        }
+    }
+}
