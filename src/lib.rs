@@ -11,6 +11,7 @@
 //! * [`beam`]: BEAM files, read without loading them.
 //! * [`script`]: two versions on disk or in a node, and the script between them.
 //! * `maint`: what a package manager's maintainer scripts have to do.
+//! * `stash`: old versions that nodes still run.
 //! * `identity`: names and cookies of nodes.
 //! * `rendezvous`: node entries on disk.
 //! * `node`: the distribution client.
@@ -41,4 +42,6 @@ pub mod record;
 #[cfg(feature = "cli")]
 pub mod rendezvous;
 pub mod script;
+#[cfg(feature = "cli")]
+pub mod stash;
 pub mod term;
