@@ -17,6 +17,7 @@
 //! * `node`: the distribution client.
 //! * `record`: logs that survive a crash.
 //! * `history`: what the hooks did, in such a log.
+//! * `package`: OS packages of applications.
 //! * `cli`: the command line, one file per command.
 //!
 //! Nothing here prints, and nothing but the `cli` feature reads the environment.
@@ -37,6 +38,8 @@ pub mod installed;
 pub mod maint;
 #[cfg(feature = "cli")]
 pub mod node;
+#[cfg(feature = "cli")]
+pub mod package;
 #[cfg(feature = "cli")]
 pub mod record;
 #[cfg(feature = "cli")]

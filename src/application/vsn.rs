@@ -22,7 +22,7 @@ pub fn compare(a: &str, b: &str) -> Ordering {
 }
 
 /// `1.0-rc1` as `1.0~rc1`.
-fn tilde_pre_releases(vsn: &str) -> Cow<'_, str> {
+pub(crate) fn tilde_pre_releases(vsn: &str) -> Cow<'_, str> {
     if !vsn.contains('-') {
         return Cow::Borrowed(vsn);
     }
@@ -35,7 +35,8 @@ fn tilde_pre_releases(vsn: &str) -> Cow<'_, str> {
     Cow::Owned(mapped)
 }
 
-fn is_pre_release(part: &str) -> bool {
+/// Whether `part` begins with a word that marks a pre-release.
+pub(crate) fn is_pre_release(part: &str) -> bool {
     let end = part
         .find(|c: char| !c.is_ascii_alphabetic())
         .unwrap_or(part.len());
@@ -44,7 +45,8 @@ fn is_pre_release(part: &str) -> bool {
         .any(|word| part[..end].eq_ignore_ascii_case(word))
 }
 
-fn split_epoch(vsn: &str) -> (&str, &str) {
+/// The epoch, `0` where there is none, and what follows it.
+pub(crate) fn split_epoch(vsn: &str) -> (&str, &str) {
     match vsn.split_once(':') {
         Some((epoch, rest)) if !epoch.is_empty() && epoch.bytes().all(|b| b.is_ascii_digit()) => {
             (epoch, rest)

@@ -26,6 +26,8 @@ pub enum Chunk {
     Meta,
     /// `Attr`: module attributes, dropped by stripping.
     Attr,
+    /// `CInf`: the compiler and its options, dropped by stripping.
+    CInf,
 }
 
 impl Chunk {
@@ -55,6 +57,7 @@ impl Chunk {
             Self::LitT => "LitT",
             Self::Meta => "Meta",
             Self::Attr => "Attr",
+            Self::CInf => "CInf",
         }
     }
 
@@ -70,6 +73,7 @@ impl Chunk {
             b"LitT" => Self::LitT,
             b"Meta" => Self::Meta,
             b"Attr" => Self::Attr,
+            b"CInf" => Self::CInf,
             _ => return None,
         })
     }
@@ -81,7 +85,7 @@ const MAX_CHUNKS: usize = 4096;
 /// Where the chunks of a module are, in the bytes of an uncompressed file.
 #[derive(Clone, Copy, Debug)]
 pub struct Chunks<'a> {
-    found: [Option<&'a [u8]>; 10],
+    found: [Option<&'a [u8]>; 11],
 }
 
 impl<'a> Chunks<'a> {
@@ -96,7 +100,7 @@ impl<'a> Chunks<'a> {
         let form = bytes
             .get(12..length.saturating_add(8))
             .ok_or(BeamError::Truncated)?;
-        let mut chunks = Self { found: [None; 10] };
+        let mut chunks = Self { found: [None; 11] };
         chunks.fill(form)?;
         Ok(chunks)
     }

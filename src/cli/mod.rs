@@ -19,6 +19,7 @@ mod make_boot_script;
 mod man;
 mod nodes;
 pub mod output;
+mod package;
 mod start;
 
 mod stop;
@@ -74,6 +75,8 @@ pub enum Command {
     /// Print the appup between two versions of an application
     #[command(visible_alias = "makeappup")]
     MakeAppup(make_appup::Arguments),
+    /// Make a .deb or .rpm of a built application
+    Package(package::Arguments),
     /// Print completions for a shell
     Completions(completions::Arguments),
     /// Write the manual pages into a directory
@@ -92,6 +95,7 @@ impl Command {
             Self::BootOrder(arguments) => boot_order::run(&arguments, common),
             Self::MakeBootScript(arguments) => make_boot_script::run(&arguments, common),
             Self::MakeAppup(arguments) => make_appup::run(arguments, common),
+            Self::Package(arguments) => package::run(arguments, common),
             Self::Completions(arguments) => completions::run(&arguments, common),
             Self::Man(arguments) => man::run(&arguments, common),
         }

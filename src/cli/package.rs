@@ -1,0 +1,122 @@
+//! `erlrc package`: makes OS packages of a built application.
+
+use super::arguments::directory;
+use super::{Common, Failure, Status};
+use crate::package::Format;
+use crate::package::make::{Request, make};
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Arguments of `erlrc package`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+DIR is what rebar3, mix or erlang.mk leave: a directory with ebin and perhaps priv and include. What is
+to be said about the package is read from erlrc.toml or from {erlrc, [...]} in rebar.config, in DIR or
+here; every key has a default. Prints the files made. The same input gives the same bytes: everything
+in a package has the time SOURCE_DATE_EPOCH or else that of its newest file.
+
+Keys: name prefix version epoch revision maintainer section priority homepage summary description
+license copyright otp libdir register pre-depends multi-arch sources exclude triggers; depends recommends
+suggests conflicts breaks replaces provides (lists of \"package (>= version)\"); tables dependencies
+(application = \"package (>= version)\" or \"\"), minimum (application = \"vsn\"), scripts (preinst postinst
+prerm postrm = \"file\"), deb and rpm (keys for one format alone), applications.APP (keys for one
+application alone); lists of tables files (source path mode conffile), links (path target), directories
+(path mode).
+
+Examples:
+  erlrc package _build/default/lib/egerl
+  erlrc package --format all --output dist --revision 2 _build/prod/lib/egerl
+  cat erlrc.toml
+    name = \"egerl\"
+    maintainer = \"Jane Doe <jane@example.org>\"
+    depends = [\"adduser\"]
+    [dependencies]
+    lager = \"erlang-lager (>= 3.9)\"")]
+pub struct Arguments {
+    /// The built application, the directory that holds ebin
+    #[arg(value_name = "DIR", value_parser = directory)]
+    dir: PathBuf,
+    /// The specification: a .toml file, or a rebar.config with a section {erlrc, [...]}
+    #[arg(long, value_name = "FILE", value_parser = directory)]
+    spec: Option<PathBuf>,
+    /// What to make
+    #[arg(long, value_enum, default_value = "deb")]
+    format: Formats,
+    /// Where the files go; made if it is not there
+    #[arg(long, value_name = "DIR", value_parser = directory, default_value = ".")]
+    output: PathBuf,
+    /// Counts the packages made of one version; else the specification's, else 1
+    #[arg(long, value_name = "N")]
+    revision: Option<String>,
+    /// The time of everything in the package, in seconds since 1970
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "SOURCE_DATE_EPOCH",
+        hide_env_values = true
+    )]
+    time: Option<u32>,
+}
+
+/// The formats that can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Formats {
+    /// For dpkg
+    Deb,
+    /// For rpm
+    Rpm,
+    /// Both
+    All,
+}
+
+impl Formats {
+    fn each(self) -> &'static [Format] {
+        match self {
+            Self::Deb => &[Format::Deb],
+            Self::Rpm => &[Format::Rpm],
+            Self::All => &[Format::Deb, Format::Rpm],
+        }
+    }
+}
+
+/// Makes the packages and prints their files.
+pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
+    let out = common.output();
+    let failed = |error| Failure::new(Status::Failed, error);
+    let here = std::env::current_dir().map_err(|error| Failure::new(Status::Failed, error))?;
+    let request = Request {
+        dir: arguments.dir,
+        spec: arguments.spec,
+        here,
+        output: arguments.output,
+        revision: arguments.revision,
+        maintainer: maintainer(),
+        time: arguments.time.map(i64::from),
+        search_path: std::env::var_os("PATH").unwrap_or_default(),
+    };
+    for format in arguments.format.each() {
+        let made = make(&request, *format).map_err(failed)?;
+        for warning in &made.warnings {
+            out.warning(&format!("warning: {warning}"));
+        }
+        out.json(&json!({
+            "file": made.file.display().to_string(),
+            "format": format.name(),
+            "package": made.package,
+            "version": made.version,
+        }));
+        out.text(&format!("{}\n", made.file.display()));
+    }
+    Ok(Status::Done)
+}
+
+/// Who makes the package, as Debian's tools are told.
+fn maintainer() -> Option<String> {
+    let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let address = set("DEBEMAIL").or_else(|| set("EMAIL"))?;
+    if address.contains('<') {
+        return Some(address);
+    }
+    let name = set("DEBFULLNAME").or_else(|| set("NAME"))?;
+    Some(format!("{name} <{address}>"))
+}

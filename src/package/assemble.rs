@@ -1,0 +1,281 @@
+//! The package as data: what the application, its specification and the host come to.
+
+use super::dependency::{self, Sibling};
+use super::entry::{Entries, Entry};
+use super::error::Error;
+use super::machine::{self, Architecture};
+use super::relation::{Relation, RelationKind};
+use super::script::{Contents, Script};
+use super::spec::{Format, PackageSpec};
+use super::tree::Built;
+use super::version::PackageVersion;
+use crate::application::Application;
+use crate::term::{Atom, Term};
+use std::collections::BTreeMap;
+
+/// A package, ready to be written.
+#[derive(Clone, Debug)]
+pub struct Package {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: PackageVersion,
+    /// Where it runs.
+    pub architecture: Architecture,
+    /// `Name <address>`.
+    pub maintainer: String,
+    /// Debian's section.
+    pub section: String,
+    /// Debian's priority.
+    pub priority: String,
+    /// Debian's `Multi-Arch`.
+    pub multi_arch: Option<String>,
+    /// The project's page.
+    pub homepage: Option<String>,
+    /// The licence's name.
+    pub license: String,
+    /// One line.
+    pub summary: String,
+    /// More lines.
+    pub description: String,
+    /// What it says about other packages.
+    pub relations: BTreeMap<RelationKind, Vec<Relation>>,
+    /// rpm's names of libraries that it needs.
+    pub libraries: Vec<String>,
+    /// What it holds.
+    pub entries: Entries,
+    /// What its scripts tell erlrc.
+    pub contents: Contents,
+    /// Shell commands of its own in maintainer scripts.
+    pub scripts: BTreeMap<Script, String>,
+    /// Lines of `triggers`.
+    pub triggers: Vec<String>,
+    /// The time of everything in it, in seconds.
+    pub time: i64,
+}
+
+/// What comes neither from the application nor from the text of its specification.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// What the host knows about applications.
+    pub siblings: BTreeMap<Atom, Sibling>,
+    /// The packages that own libraries here.
+    pub library_owners: BTreeMap<String, String>,
+    /// The files that the specification names, at their paths.
+    pub extra: Vec<(String, Entry)>,
+    /// The commands that the specification names.
+    pub scripts: BTreeMap<Script, String>,
+    /// Copyright and licence, where there is a file of them.
+    pub copyright: Option<String>,
+    /// Who makes the package, where the specification does not say.
+    pub maintainer: Option<String>,
+    /// In place of the specification's revision.
+    pub revision: Option<String>,
+    /// The OTP release of this host.
+    pub otp: Option<u32>,
+    /// The time of everything in the package; else the newest file's.
+    pub time: Option<i64>,
+}
+
+/// Puts the package together.
+pub fn assemble(
+    built: Built,
+    spec: &PackageSpec,
+    around: &Surroundings,
+    format: Format,
+) -> Result<Package, Error> {
+    let application = &built.application;
+    let (version, own_name) = (
+        version(application, spec, around)?,
+        application.name.as_str(),
+    );
+    let name = spec.name.clone();
+    let name = name.unwrap_or_else(|| dependency::package_name(&spec.prefix, own_name, format));
+    let otp = otp(&built, spec, around)?;
+    let mapped = dependency::map(application, spec, &around.siblings, otp, format)?;
+    let mut relations = mapped.relations;
+    let vsn = PackageVersion::of_vsn(&application.vsn, "0")?;
+    add_own(&mut relations, own_name, &vsn, format);
+    for (kind, own) in &spec.relations {
+        let field = relations.entry(*kind).or_default();
+        field.extend(own.iter().cloned());
+    }
+    let contents = Contents {
+        applications: vec![(
+            own_name.to_owned(),
+            application.vsn.clone(),
+            format!("{}/{own_name}-{}", spec.lib_dir, application.vsn),
+        )],
+        minimum: mapped.minimum,
+    };
+    let mut package = Package {
+        maintainer: spec
+            .maintainer
+            .clone()
+            .or(around.maintainer.clone())
+            .unwrap_or_default(),
+        section: spec.section.clone(),
+        priority: spec.priority.clone(),
+        multi_arch: spec.multi_arch.clone(),
+        homepage: spec.homepage.clone().or_else(|| link(application)),
+        license: license(application, spec),
+        summary: summary(application, spec)?,
+        description: spec
+            .description
+            .clone()
+            .unwrap_or_else(|| description(own_name)),
+        triggers: spec.triggers.clone(),
+        scripts: around.scripts.clone(),
+        time: around.time.unwrap_or(built.newest).max(0),
+        libraries: Vec::new(),
+        entries: Entries::default(),
+        architecture: machine::ALL,
+        name,
+        version,
+        relations,
+        contents,
+    };
+    package.check(format)?;
+    package.fill(built, spec, around)?;
+    package.add_native(around, format)?;
+    Ok(package)
+}
+
+impl Package {
+    /// What is specified must be able to stand where it will.
+    fn check(&mut self, format: Format) -> Result<(), Error> {
+        let small = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        let debian = |c: char| small(c) || matches!(c, '+' | '-' | '.');
+        let any = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.' | '_');
+        let first = self.name.chars().next();
+        let sound = match format {
+            Format::Deb => {
+                self.name.len() > 1 && first.is_some_and(small) && self.name.chars().all(debian)
+            }
+            Format::Rpm => {
+                first.is_some_and(|c| c.is_ascii_alphanumeric()) && self.name.chars().all(any)
+            }
+        };
+        if !sound {
+            return Err(field("name", &self.name, "is no name of a package"));
+        }
+        if self.maintainer.is_empty() {
+            self.maintainer = "Unknown maintainer <unknown@example.org>".to_owned();
+        }
+        let mut parts = self.maintainer.split(['<', '>']);
+        let address = parts.nth(1).unwrap_or_default();
+        if !address.contains('@') || self.maintainer.chars().any(char::is_control) {
+            return Err(field(
+                "maintainer",
+                &self.maintainer,
+                "is not `Name <address>`",
+            ));
+        }
+        let values = ["no", "same", "foreign", "allowed"];
+        match &self.multi_arch {
+            Some(value) if !values.contains(&value.as_str()) => Err(field(
+                "multi-arch",
+                value,
+                "is neither no, same, foreign nor allowed",
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn version(
+    application: &Application,
+    spec: &PackageSpec,
+    around: &Surroundings,
+) -> Result<PackageVersion, Error> {
+    let vsn = spec.version.as_deref().unwrap_or(&application.vsn);
+    let revision = around.revision.as_deref().or(spec.revision.as_deref());
+    let mut version = PackageVersion::of_vsn(vsn, revision.unwrap_or("1"))?;
+    version.epoch = spec.epoch.unwrap_or(version.epoch);
+    Ok(version)
+}
+
+fn otp(built: &Built, spec: &PackageSpec, around: &Surroundings) -> Result<u32, Error> {
+    let known = spec.otp.or(built.otp).or(around.otp);
+    known.ok_or_else(|| Error::Otp {
+        application: built.application.name.as_str().to_owned(),
+    })
+}
+
+/// What every package of an application says: under which name the application can be asked for, and
+/// that it does more where erlrc is.
+fn add_own(
+    relations: &mut BTreeMap<RelationKind, Vec<Relation>>,
+    name: &str,
+    vsn: &PackageVersion,
+    format: Format,
+) {
+    let (provided, vsn) = match format {
+        Format::Deb => (
+            name.replace(['_', '@'], "-").to_ascii_lowercase(),
+            vsn.deb_at_least(),
+        ),
+        Format::Rpm => (name.to_owned(), vsn.rpm_at_least()),
+    };
+    let provided = Relation::equal(format!("erlang-app-{provided}"), vsn);
+    relations
+        .entry(RelationKind::Provides)
+        .or_default()
+        .push(provided);
+    if name != "erlrc" {
+        let suggested = relations.entry(RelationKind::Suggests).or_default();
+        suggested.push(Relation::any("erlrc"));
+    }
+}
+
+/// The first of the application's `links`.
+fn link(application: &Application) -> Option<String> {
+    let links = application.key("links")?.elements()?.into_owned();
+    let (_, page) = links.first()?.as_pair()?;
+    let page = page.as_text()?;
+    let plain = page.chars().all(|c| c.is_ascii_graphic());
+    (plain && page.starts_with("http")).then(|| page.into_owned())
+}
+
+fn license(application: &Application, spec: &PackageSpec) -> String {
+    let named = || {
+        let licenses = application.key("licenses")?.elements()?.into_owned();
+        let texts = licenses
+            .iter()
+            .map(|license| Some(license.as_text()?.into_owned()));
+        let texts: Vec<_> = texts.collect::<Option<_>>()?;
+        (!texts.is_empty()).then(|| texts.join(" or "))
+    };
+    let license = spec.license.clone().or_else(named);
+    let plain = license.filter(|text| !text.chars().any(char::is_control));
+    plain.unwrap_or_else(|| "unspecified".to_owned())
+}
+
+fn summary(application: &Application, spec: &PackageSpec) -> Result<String, Error> {
+    if let Some(summary) = &spec.summary {
+        return Ok(summary.clone());
+    }
+    let description = application.key("description").and_then(Term::as_text);
+    let text = description.unwrap_or_default().trim().to_owned();
+    if text.chars().any(char::is_control) {
+        return Err(Error::Unusable {
+            key: "description",
+            value: text,
+        });
+    }
+    let default = || format!("OTP application {}", application.name.as_str());
+    Ok(if text.is_empty() { default() } else { text })
+}
+
+fn description(name: &str) -> String {
+    format!(
+        "This package holds the OTP application {name}. Where erlrc is installed, the\n\
+         Erlang nodes of the host that run it follow every upgrade of the package\n\
+         without a restart."
+    )
+}
+
+fn field(key: &'static str, value: &str, fault: &'static str) -> Error {
+    let value = value.to_owned();
+    Error::Field { key, value, fault }
+}

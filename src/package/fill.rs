@@ -1,0 +1,132 @@
+//! What a package holds, and what the native code in it asks for.
+
+use super::assemble::{Package, Surroundings};
+use super::document;
+use super::entry::Entry;
+use super::error::Error;
+use super::machine::{self, Native};
+use super::relation::RelationKind;
+use super::spec::{Format, PackageSpec};
+use super::tree::Built;
+use crate::term::{Atom, Term, print};
+
+/// The registrations and the metadata, where nodes and hooks look for them.
+const REGISTRATIONS: &str = "/etc/erlrc.d/applications";
+const METADATA: &str = "/usr/lib/erlrc/apps";
+
+impl Package {
+    pub(super) fn fill(
+        &mut self,
+        built: Built,
+        spec: &PackageSpec,
+        around: &Surroundings,
+    ) -> Result<(), Error> {
+        let name = built.application.name.as_str();
+        self.add_copyright(name, around)?;
+        for (name, vsn, dir) in self.contents.applications.clone() {
+            let metadata = Entry::file(metadata(&name, &vsn, &dir));
+            self.entries.add(format!("{METADATA}/{name}"), metadata)?;
+            if spec.register {
+                let path = format!("{REGISTRATIONS}/{name}");
+                self.entries.add(path, registration())?;
+            }
+            for (path, entry) in &built.entries {
+                self.entries.add(format!("{dir}/{path}"), entry.clone())?;
+            }
+        }
+        for (path, entry) in &around.extra {
+            self.entries.add(path.clone(), entry.clone())?;
+        }
+        for link in &spec.links {
+            let target = link.target.clone();
+            self.entries
+                .add(link.path.clone(), Entry::Link { target })?;
+        }
+        for directory in &spec.directories {
+            let mode = directory.mode;
+            let entry = Entry::Directory { mode };
+            self.entries.add(directory.path.clone(), entry)?;
+        }
+        Ok(())
+    }
+
+    fn add_copyright(&mut self, application: &str, around: &Surroundings) -> Result<(), Error> {
+        let (page, text) = (self.homepage.as_deref(), around.copyright.as_deref());
+        let copyright = document::copyright(application, &self.license, page, text);
+        let path = format!("/usr/share/doc/{}/copyright", self.name);
+        Ok(self.entries.add(path, Entry::file(copyright))?)
+    }
+
+    pub(super) fn add_native(
+        &mut self,
+        around: &Surroundings,
+        format: Format,
+    ) -> Result<(), Error> {
+        let Some(native) = native(self.entries.iter())? else {
+            // Whoever depends on it may be of any architecture: it runs on all of them.
+            self.multi_arch.get_or_insert_with(|| "foreign".to_owned());
+            return Ok(());
+        };
+        self.architecture = native.architecture;
+        match format {
+            Format::Deb => {
+                let depends = self.relations.entry(RelationKind::Depends).or_default();
+                depends.extend(native.deb(&around.library_owners));
+            }
+            Format::Rpm => self.libraries = native.rpm(),
+        }
+        Ok(())
+    }
+}
+
+/// All native code among files as one.
+pub fn native<'a>(
+    files: impl Iterator<Item = (&'a str, &'a Entry)>,
+) -> Result<Option<Native>, Error> {
+    let mut whole: Option<Native> = None;
+    for (path, entry) in files {
+        let Entry::File { content, .. } = entry else {
+            continue;
+        };
+        let read = machine::read(content).map_err(|source| Error::Native {
+            file: path.to_owned(),
+            source,
+        })?;
+        whole = match (whole, read) {
+            (Some(whole), Some(more)) => Some(joined(whole, more)?),
+            (whole, more) => whole.or(more),
+        };
+    }
+    Ok(whole)
+}
+
+fn joined(mut whole: Native, more: Native) -> Result<Native, Error> {
+    if whole.architecture != more.architecture {
+        return Err(Error::Architectures {
+            first: whole.architecture.deb,
+            second: more.architecture.deb,
+        });
+    }
+    for (library, versions) in more.libraries {
+        let known = whole.libraries.entry(library).or_default();
+        known.extend(versions);
+        known.sort();
+        known.dedup();
+    }
+    Ok(whole)
+}
+
+fn registration() -> Entry {
+    Entry::File {
+        content: Vec::new(),
+        mode: 0o644,
+        conffile: true,
+    }
+}
+
+/// `{App, Vsn, Dir}.`
+pub fn metadata(name: &str, vsn: &str, dir: &str) -> String {
+    let name = Atom::new(name).map_or(Term::NIL, Term::Atom);
+    let term = Term::tuple([name, Term::string(vsn), Term::string(dir)]);
+    format!("{}.\n", print::compact(&term))
+}

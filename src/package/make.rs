@@ -1,0 +1,167 @@
+//! From a directory to a package file: reads, asks the host, assembles, writes.
+
+use super::assemble::{Surroundings, assemble};
+use super::entry::Entry;
+use super::error::Error;
+use super::script::Script;
+use super::spec::{ExtraFile, Format, PackageSpec};
+use super::spec_file::SpecFile;
+use super::{deb, dependency, fill, host, rpm, tree};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// What is to be packaged, and how.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The built application.
+    pub dir: PathBuf,
+    /// Its specification; else one is looked for in `dir` and `here`.
+    pub spec: Option<PathBuf>,
+    /// Where it is asked for.
+    pub here: PathBuf,
+    /// Where the file goes; made if it is not there.
+    pub output: PathBuf,
+    /// In place of the specification's revision.
+    pub revision: Option<String>,
+    /// Who makes it, where the specification does not say.
+    pub maintainer: Option<String>,
+    /// The time of everything in it, in seconds; else the newest file's.
+    pub time: Option<i64>,
+    /// The search path for programs.
+    pub search_path: OsString,
+}
+
+/// A file that was made.
+#[derive(Clone, Debug)]
+pub struct Made {
+    /// The file.
+    pub file: PathBuf,
+    /// The package's name.
+    pub package: String,
+    /// Its version, as dpkg has it.
+    pub version: String,
+    /// What was left to chance.
+    pub warnings: Vec<&'static str>,
+}
+
+/// Makes the package of one format.
+pub fn make(request: &Request, format: Format) -> Result<Made, Error> {
+    let application = tree::application(&request.dir)?;
+    let specification = specification(request)?;
+    let spec = specification.spec(&application.name, format)?;
+    let built = tree::read(&request.dir, spec.sources, &spec.exclude)?;
+    let around = surroundings(request, &specification, &spec, &built, format)?;
+    let mut warnings = Vec::new();
+    if spec.maintainer.is_none() && around.maintainer.is_none() {
+        warnings.push("no maintainer: say `maintainer` in the specification, or set DEBEMAIL");
+    }
+    if built.application.key("description").is_none() {
+        warnings
+            .push("the .app file has no description: OTP refuses to upgrade such an application");
+    }
+    let package = assemble(built, &spec, &around, format)?;
+    let (name, version) = (package.name.clone(), package.version.deb());
+    let file = match format {
+        Format::Deb => deb::write(package, &request.output)?,
+        Format::Rpm => rpm::write(package, &request.output)?,
+    };
+    Ok(Made {
+        file,
+        package: name,
+        version,
+        warnings,
+    })
+}
+
+fn specification(request: &Request) -> Result<SpecFile, Error> {
+    match &request.spec {
+        None => SpecFile::find(&[&request.dir, &request.here]),
+        Some(file) => SpecFile::read(file)?.ok_or_else(|| Error::File {
+            file: file.clone(),
+            fault: "has no section {erlrc, [...]}",
+        }),
+    }
+}
+
+fn surroundings(
+    request: &Request,
+    file: &SpecFile,
+    spec: &PackageSpec,
+    built: &tree::Built,
+    format: Format,
+) -> Result<Surroundings, Error> {
+    let mut names = dependency::named(&built.application);
+    names.retain(|name| !spec.dependencies.contains_key(name));
+    let extra = extra(file, spec)?;
+    let files = built.entries.iter().chain(&extra);
+    let native = fill::native(files.map(|(path, entry)| (path.as_str(), entry)))?;
+    let library_owners = match (&native, format) {
+        (Some(native), Format::Deb) => host::library_owners(native.unknown()),
+        _ => BTreeMap::new(),
+    };
+    Ok(Surroundings {
+        siblings: host::siblings(&names, &request.dir, &spec.lib_dir, format),
+        library_owners,
+        extra,
+        scripts: scripts(file, spec)?,
+        copyright: copyright(request, file, spec)?,
+        maintainer: request.maintainer.clone(),
+        revision: request.revision.clone(),
+        otp: host::otp(&request.search_path),
+        time: request.time,
+    })
+}
+
+fn extra(file: &SpecFile, spec: &PackageSpec) -> Result<Vec<(String, Entry)>, Error> {
+    let one = |extra: &ExtraFile| {
+        let mut entry = tree::file(&file.path(&extra.source), extra.mode)?;
+        if let Entry::File { conffile, .. } = &mut entry {
+            *conffile = extra.conffile.unwrap_or(extra.path.starts_with("/etc/"));
+        }
+        Ok((extra.path.clone(), entry))
+    };
+    spec.files.iter().map(one).collect()
+}
+
+fn scripts(file: &SpecFile, spec: &PackageSpec) -> Result<BTreeMap<Script, String>, Error> {
+    let one = |(script, path): (&Script, &PathBuf)| Ok((*script, text(&file.path(path))?));
+    spec.scripts.iter().map(one).collect()
+}
+
+/// The specification's file, else a licence beside the application.
+fn copyright(
+    request: &Request,
+    file: &SpecFile,
+    spec: &PackageSpec,
+) -> Result<Option<String>, Error> {
+    if let Some(named) = &spec.copyright {
+        return text(&file.path(named)).map(Some);
+    }
+    let names = ["LICENSE", "LICENSE.md", "LICENSE.txt", "COPYING"];
+    let mut beside = names.iter().map(|name| request.dir.join(name));
+    let found = beside.find(|path| path.is_file());
+    found.map(|path| text(&path)).transpose()
+}
+
+fn text(path: &Path) -> Result<String, Error> {
+    let Entry::File { content, .. } = tree::file(path, None)? else {
+        return Ok(String::new());
+    };
+    String::from_utf8(content).map_err(|_| Error::File {
+        file: path.to_owned(),
+        fault: "is no text in UTF-8",
+    })
+}
+
+/// Writes `bytes` as `file` in `dir`, whole or not at all.
+pub(super) fn put(dir: &Path, file: &Path, bytes: &[u8]) -> io::Result<()> {
+    std::fs::create_dir_all(dir)?;
+    let mut written = tempfile::Builder::new()
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+        .tempfile_in(dir)?;
+    written.write_all(bytes)?;
+    written.persist(file).map_err(|error| error.error)?;
+    Ok(())
+}

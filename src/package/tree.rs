@@ -1,0 +1,319 @@
+//! A built application on disk: what rebar3, mix and erlang.mk leave, as entries.
+//!
+//! Only regular files and links within the application are taken, each file once, with a limit: what
+//! is packaged is read into memory.
+
+use super::entry::Entry;
+use super::error::Error;
+use crate::application::{Application, is_application_name};
+use crate::beam::{Chunk, Chunks};
+use crate::installed;
+use crate::term::{Atom, Limits, external};
+use std::fs::{self, Metadata};
+use std::io::Read;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Component, Path, PathBuf};
+
+/// The most bytes of one file, and of all of an application's.
+pub const MAX_FILE: u64 = 256 << 20;
+const MAX_TOTAL: u64 = 1 << 30;
+
+/// How deep directories may be nested.
+const MAX_DEPTH: usize = 32;
+
+/// A built application.
+#[derive(Clone, Debug)]
+pub struct Built {
+    /// Its specification.
+    pub application: Application,
+    /// Its files and links, relative to its directory.
+    pub entries: Vec<(String, Entry)>,
+    /// The oldest OTP release that its modules load on, where they say which compiler made them.
+    pub otp: Option<u32>,
+    /// When the newest of its files changed, in seconds.
+    pub newest: i64,
+}
+
+/// Reads the application in `dir`: `ebin`, `priv`, `include`, and `src` where it is wanted.
+pub fn read(dir: &Path, sources: bool, exclude: &[String]) -> Result<Built, Error> {
+    let application = application(dir)?;
+    let mut walk = Walk {
+        exclude,
+        ..Walk::default()
+    };
+    let parts = ["ebin", "priv", "include", "src"];
+    for part in parts.iter().take(if sources { 4 } else { 3 }) {
+        // Build tools link to these from elsewhere; what is inside must stay inside.
+        match fs::canonicalize(dir.join(part)) {
+            Ok(base) if base.is_dir() => walk.directory(&base, &base, part, 0)?,
+            _ => {}
+        }
+    }
+    let otp = walk.otp;
+    let (entries, newest) = (walk.entries, walk.newest);
+    Ok(Built {
+        application,
+        entries,
+        otp,
+        newest,
+    })
+}
+
+/// The specification of the one application in `dir`.
+pub fn application(dir: &Path) -> Result<Application, Error> {
+    let not_built = |why| Error::NotBuilt {
+        dir: dir.to_owned(),
+        why,
+    };
+    let listed = fs::read_dir(dir.join("ebin")).map_err(|_| not_built("it has no ebin"))?;
+    let mut names = Vec::new();
+    for entry in listed.flatten() {
+        let path = entry.path();
+        if path.extension().is_some_and(|ending| ending == "app") {
+            names.push(path.file_stem().unwrap_or_default().to_owned());
+        }
+    }
+    let [name] = names.as_slice() else {
+        let none = names.is_empty();
+        let (none_text, many) = ("no .app file in ebin", "several .app files in ebin");
+        return Err(not_built(if none { none_text } else { many }));
+    };
+    let name = name.to_string_lossy();
+    let atom = Atom::new(&name).filter(|_| is_application_name(&name));
+    let atom = atom.ok_or_else(|| unusable("name", &name))?;
+    let application = installed::shipped(&atom, dir)?;
+    let vsn = &application.vsn;
+    let sign = |c: char| !c.is_control() && !c.is_whitespace() && !matches!(c, '/' | '=');
+    if vsn.is_empty() || vsn.len() > 200 || !vsn.chars().all(sign) {
+        return Err(unusable("vsn", vsn));
+    }
+    Ok(application)
+}
+
+fn unusable(key: &'static str, value: &str) -> Error {
+    Error::Unusable {
+        key,
+        value: value.to_owned(),
+    }
+}
+
+/// What a walk through an application has found.
+#[derive(Default)]
+struct Walk<'a> {
+    exclude: &'a [String],
+    entries: Vec<(String, Entry)>,
+    total: u64,
+    newest: i64,
+    otp: Option<u32>,
+}
+
+impl Walk<'_> {
+    /// All below `dir`, whose path in the application is `at`; nothing may lead out of `base`.
+    fn directory(&mut self, base: &Path, dir: &Path, at: &str, depth: usize) -> Result<(), Error> {
+        if depth > MAX_DEPTH {
+            return Err(refused(dir, "is too deep in directories"));
+        }
+        let mut listed = Vec::new();
+        for entry in fs::read_dir(dir).map_err(|source| unreadable(dir, source))? {
+            listed.push(entry.map_err(|source| unreadable(dir, source))?.path());
+        }
+        listed.sort();
+        for path in listed {
+            let name = path.file_name().and_then(|name| name.to_str());
+            let sound = name.filter(|name| !name.chars().any(char::is_control));
+            let name = sound.ok_or_else(|| refused(&path, "has a name that is no plain text"))?;
+            let at = format!("{at}/{name}");
+            if !is_clutter(name) && !self.exclude.iter().any(|pattern| matches(pattern, &at)) {
+                self.one(base, &path, at, depth)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn one(&mut self, base: &Path, path: &Path, at: String, depth: usize) -> Result<(), Error> {
+        let metadata = fs::symlink_metadata(path).map_err(|source| unreadable(path, source))?;
+        if metadata.is_dir() {
+            return self.directory(base, path, &at, depth + 1);
+        }
+        self.newest = self.newest.max(metadata.mtime());
+        let entry = if metadata.is_symlink() {
+            link(base, path)?
+        } else {
+            self.file(path, &metadata)?
+        };
+        self.entries.push((at, entry));
+        Ok(())
+    }
+
+    fn file(&mut self, path: &Path, metadata: &Metadata) -> Result<Entry, Error> {
+        self.total += metadata.len();
+        if self.total > MAX_TOTAL {
+            return Err(refused(path, "is more than 1 GiB together with the others"));
+        }
+        let entry = file(path, None)?;
+        if let Entry::File { content, .. } = &entry
+            && path.extension().is_some_and(|ending| ending == "beam")
+        {
+            self.otp = self.otp.max(compiled_by(content));
+        }
+        Ok(entry)
+    }
+}
+
+/// A regular file, with `mode` or what its own comes to.
+pub fn file(path: &Path, mode: Option<u32>) -> Result<Entry, Error> {
+    let mut options = fs::OpenOptions::new();
+    // Opening a pipe would wait for its writer.
+    let opened = options.read(true).custom_flags(libc::O_NONBLOCK).open(path);
+    let opened = opened.map_err(|source| unreadable(path, source))?;
+    let metadata = opened
+        .metadata()
+        .map_err(|source| unreadable(path, source))?;
+    if !metadata.is_file() {
+        return Err(refused(path, "is neither a regular file nor a link"));
+    }
+    if metadata.len() > MAX_FILE {
+        return Err(refused(path, "is larger than 256 MiB"));
+    }
+    let mut content = Vec::new();
+    let read = opened.take(MAX_FILE + 1).read_to_end(&mut content);
+    read.map_err(|source| unreadable(path, source))?;
+    let executable = metadata.permissions().mode() & 0o100 != 0;
+    Ok(Entry::File {
+        content,
+        mode: mode.unwrap_or(if executable { 0o755 } else { 0o644 }),
+        conffile: false,
+    })
+}
+
+/// A link that stays within `base`.
+fn link(base: &Path, path: &Path) -> Result<Entry, Error> {
+    let target = fs::read_link(path).map_err(|source| unreadable(path, source))?;
+    let inside = target.is_relative()
+        && lexical(&path.with_file_name("").join(&target)).starts_with(base)
+        && fs::canonicalize(path).is_ok_and(|real| real.starts_with(base));
+    let text = target
+        .to_str()
+        .filter(|text| !text.chars().any(char::is_control));
+    match text {
+        Some(text) if inside => Ok(Entry::Link {
+            target: text.to_owned(),
+        }),
+        _ => Err(refused(path, "is a link that leads out of the application")),
+    }
+}
+
+/// A path without `.` and `..`, links not considered.
+fn lexical(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => {
+                plain.pop();
+            }
+            Component::CurDir => {}
+            part => plain.push(part),
+        }
+    }
+    plain
+}
+
+/// What version control and editors leave.
+fn is_clutter(name: &str) -> bool {
+    matches!(
+        name,
+        ".git" | ".gitignore" | ".gitkeep" | ".keep" | ".DS_Store"
+    ) || name.ends_with('~')
+        || name.ends_with(".swp")
+}
+
+/// Whether `pattern`, in which `*` stands for anything, is the whole of `text`.
+fn matches(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(rest) = parts.next().and_then(|first| text.strip_prefix(first)) else {
+        return false;
+    };
+    let mut parts: Vec<_> = parts.collect();
+    let Some(last) = parts.pop() else {
+        return rest.is_empty();
+    };
+    let mut rest = rest;
+    for part in parts {
+        match rest.split_once(part) {
+            Some((_, after)) => rest = after,
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+/// The OTP release whose compiler made a module; modules that are stripped do not say it.
+fn compiled_by(bytes: &[u8]) -> Option<u32> {
+    let chunks = Chunks::parse(bytes).ok()?;
+    let information = chunks.get(Chunk::CInf)?;
+    let term = external::decode(information, &Limits::default()).ok()?;
+    let version = term.keyfind("version")?.as_string()?.into_owned();
+    release_of_compiler(&version)
+}
+
+/// The releases and their compilers: 25 has 8.2, 26 has 8.3 and 8.4, 27 has 8.5 and 8.6, 28 has 9.
+fn release_of_compiler(version: &str) -> Option<u32> {
+    let mut numbers = version.split('.').map(|part| part.parse::<u32>().ok());
+    match (numbers.next()??, numbers.next().flatten().unwrap_or(0)) {
+        (8, 0..=2) => Some(25),
+        (8, 3 | 4) => Some(26),
+        (8, _) => Some(27),
+        (major @ 9.., _) => Some(major + 19),
+        _ => None,
+    }
+}
+
+fn refused(file: &Path, fault: &'static str) -> Error {
+    Error::File {
+        file: file.to_owned(),
+        fault,
+    }
+}
+
+fn unreadable(file: &Path, source: std::io::Error) -> Error {
+    Error::Read {
+        file: file.to_owned(),
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_are_of_whole_paths() {
+        for (pattern, text, expected) in [
+            ("priv/erlrc", "priv/erlrc", true),
+            ("priv/*.so", "priv/a.so", true),
+            ("*/x*y", "a/xzy", true),
+            ("*", "a", true),
+            ("priv", "priv/a", false),
+            ("a*b*c", "abxc", true),
+            ("a*b", "abc", false),
+            ("", "a", false),
+        ] {
+            assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn a_compiler_belongs_to_a_release() {
+        for (version, release) in [
+            ("8.2.3", Some(25)),
+            ("8.4.1", Some(26)),
+            ("8.6.1", Some(27)),
+            ("9.0", Some(28)),
+            ("10.0.7", Some(29)),
+            ("7.0", None),
+            ("x", None),
+        ] {
+            assert_eq!(release_of_compiler(version), release, "{version}");
+        }
+    }
+}
