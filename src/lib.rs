@@ -12,6 +12,7 @@
 //! * [`script`]: two versions on disk or in a node, and the script between them.
 //! * `maint`: what a package manager's maintainer scripts have to do.
 //! * `stash`: old versions that nodes still run.
+//! * `plan`: what an upgrade would do, and what would go wrong.
 //! * `identity`: names and cookies of nodes.
 //! * `rendezvous`: node entries on disk.
 //! * `node`: the distribution client.
@@ -40,6 +41,7 @@ pub mod maint;
 pub mod node;
 #[cfg(feature = "cli")]
 pub mod package;
+pub mod plan;
 #[cfg(feature = "cli")]
 pub mod record;
 #[cfg(feature = "cli")]

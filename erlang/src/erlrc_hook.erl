@@ -22,7 +22,9 @@
     warnings => [binary()],
     %% Of the operation `dry_run' alone: a line for each step.
     plan => [binary()],
-    %% Of the operation `running' alone.
+    %% Of the operation `code' alone: what is loaded.
+    code => erlrc_loaded:code(),
+    %% Of the operations `running' and `code' alone.
     os_pid => binary(),
     otp_release => binary(),
     erlrc => binary(),
@@ -30,10 +32,10 @@
     report => erlrc_evaluator:report()
 }.
 
-%% @doc Carries out a request. Operations wait for those before them; the question what runs is
-%% answered at once.
+%% @doc Carries out a request. Operations wait for those before them; the questions what runs and
+%% what is loaded are answered at once.
 -spec request(request()) -> answer().
-request(#{operation := running} = Request) ->
+request(#{operation := Question} = Request) when Question =:= running; Question =:= code ->
     perform(Request);
 request(Request) ->
     %% No frame of this module waits: it can be replaced meanwhile.
@@ -50,6 +52,9 @@ perform(Request) ->
 
 performed({ok, #{operation := running, application := App}}) ->
     maps:merge(answer(ok, running, undefined, App), node_facts());
+performed({ok, #{operation := code, application := App}}) ->
+    Facts = maps:merge(answer(ok, code, undefined, App), node_facts()),
+    Facts#{code => erlrc_loaded:code(App)};
 performed({dry_run, {ok, #{operation := Name, application := App} = Operation}}) ->
     case erlrcdynamic:plan(Operation) of
         {plan, Lines} -> (answer(ok, planned, undefined, App))#{plan => [text(Line) || Line <- Lines]};
@@ -92,7 +97,7 @@ checked(_Request) ->
     {error, incomplete_request}.
 
 operations() ->
-    [start, stop, unload, upgrade, downgrade, running].
+    [start, stop, unload, upgrade, downgrade, running, code].
 
 application_name(Name) when is_atom(Name) ->
     checked_name(atom_to_binary(Name));
@@ -128,6 +133,7 @@ texts() ->
     [vsn, dir, from, to, from_dir, to_dir].
 
 needed(running) -> [];
+needed(code) -> [];
 needed(Operation) when Operation =:= upgrade; Operation =:= downgrade -> [from, to];
 needed(_Operation) -> [vsn].
 

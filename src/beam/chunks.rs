@@ -28,9 +28,14 @@ pub enum Chunk {
     Attr,
     /// `CInf`: the compiler and its options, dropped by stripping.
     CInf,
+    /// `Dbgi`: debug information, there on request and dropped by stripping.
+    Dbgi,
 }
 
 impl Chunk {
+    /// How many there are.
+    const COUNT: usize = 12;
+
     /// The chunks that make up a module's MD5, in the order in which they enter it.
     pub const CODE: [Self; 9] = [
         Self::Atom,
@@ -58,6 +63,7 @@ impl Chunk {
             Self::Meta => "Meta",
             Self::Attr => "Attr",
             Self::CInf => "CInf",
+            Self::Dbgi => "Dbgi",
         }
     }
 
@@ -74,6 +80,7 @@ impl Chunk {
             b"Meta" => Self::Meta,
             b"Attr" => Self::Attr,
             b"CInf" => Self::CInf,
+            b"Dbgi" => Self::Dbgi,
             _ => return None,
         })
     }
@@ -85,7 +92,7 @@ const MAX_CHUNKS: usize = 4096;
 /// Where the chunks of a module are, in the bytes of an uncompressed file.
 #[derive(Clone, Copy, Debug)]
 pub struct Chunks<'a> {
-    found: [Option<&'a [u8]>; 11],
+    found: [Option<&'a [u8]>; Chunk::COUNT],
 }
 
 impl<'a> Chunks<'a> {
@@ -100,7 +107,9 @@ impl<'a> Chunks<'a> {
         let form = bytes
             .get(12..length.saturating_add(8))
             .ok_or(BeamError::Truncated)?;
-        let mut chunks = Self { found: [None; 11] };
+        let mut chunks = Self {
+            found: [None; Chunk::COUNT],
+        };
         chunks.fill(form)?;
         Ok(chunks)
     }

@@ -20,6 +20,7 @@ mod man;
 mod nodes;
 pub mod output;
 mod package;
+mod plan;
 mod start;
 
 mod stop;
@@ -77,6 +78,8 @@ pub enum Command {
     MakeAppup(make_appup::Arguments),
     /// Make a .deb or .rpm of a built application
     Package(package::Arguments),
+    /// Say what an upgrade would do and what would go wrong
+    Plan(plan::Arguments),
     /// Print completions for a shell
     Completions(completions::Arguments),
     /// Write the manual pages into a directory
@@ -96,6 +99,7 @@ impl Command {
             Self::MakeBootScript(arguments) => make_boot_script::run(&arguments, common),
             Self::MakeAppup(arguments) => make_appup::run(arguments, common),
             Self::Package(arguments) => package::run(arguments, common),
+            Self::Plan(arguments) => plan::run(arguments, common),
             Self::Completions(arguments) => completions::run(&arguments, common),
             Self::Man(arguments) => man::run(&arguments, common),
         }

@@ -20,7 +20,8 @@ use crate::term::{Atom, Term};
 
 pub use digests::{ModuleDigest, module_digests};
 pub use error::{Age, ScriptError};
-pub use interface::LoadedModule;
+pub use files::specification;
+pub use interface::{LoadedModule, attributes};
 
 /// One version of an application.
 #[derive(Clone, Debug)]

@@ -10,6 +10,7 @@ mod host;
 mod hostile;
 mod operations;
 mod pages;
+mod plan;
 mod reach;
 mod secrets;
 mod undo;

@@ -22,7 +22,7 @@ impl Asker<'_> {
     /// Asks the node of `entry` for `operations`, one after the other as long as they succeed. The
     /// answer is that to the first; what becomes of the others shows in its outcome and warnings.
     pub fn ask(&self, entry: &Entry, operations: &[Operation], patience: Duration) -> Answer {
-        let mut node = match self.open(entry) {
+        let mut node = match open(entry, self.connection) {
             Ok(node) => node,
             Err(answer) => return *answer,
         };
@@ -43,29 +43,13 @@ impl Asker<'_> {
 
     /// What `operation` would do on the node of `entry`.
     pub fn plan(&self, entry: &Entry, operation: &Operation, patience: Duration) -> Answer {
-        let mut node = match self.open(entry) {
+        let mut node = match open(entry, self.connection) {
             Ok(node) => node,
             Err(answer) => return *answer,
         };
         match node.call(operation.dry_run(), Deadline::after(patience)) {
             Ok(term) => Answer::parse(&term).unwrap_or_else(malformed),
             Err(error) => self.failed(entry, operation, &error),
-        }
-    }
-
-    /// Connects, unless the node is none of ours.
-    fn open(&self, entry: &Entry) -> Result<Node, Box<Answer>> {
-        let deadline = Deadline::after(self.connection.connect_timeout);
-        let mut node = nodes::connect(entry, self.connection)
-            .map_err(|error| Box::new(unreachable(entry, &error)))?;
-        match place::is_shared(&mut node, self.connection, deadline) {
-            Ok(true) => Ok(node),
-            Ok(false) => {
-                let reason = "left alone: it does not see the file system of this hook";
-                let answer = Answer::new(Status::Done, "other_root", Some(reason.to_owned()));
-                Err(Box::new(answer))
-            }
-            Err(error) => Err(Box::new(unreachable(entry, &error))),
         }
     }
 
@@ -174,6 +158,22 @@ impl Asker<'_> {
             Answer::new(Status::Failed, word, Some(note))
         };
         Answer { running, ..answer }
+    }
+}
+
+/// Connects, unless the node is none of ours.
+pub fn open(entry: &Entry, connection: &Connection) -> Result<Node, Box<Answer>> {
+    let deadline = Deadline::after(connection.connect_timeout);
+    let mut node =
+        nodes::connect(entry, connection).map_err(|error| Box::new(unreachable(entry, &error)))?;
+    match place::is_shared(&mut node, connection, deadline) {
+        Ok(true) => Ok(node),
+        Ok(false) => {
+            let reason = "left alone: it does not see the file system of this hook";
+            let answer = Answer::new(Status::Done, "other_root", Some(reason.to_owned()));
+            Err(Box::new(answer))
+        }
+        Err(error) => Err(Box::new(unreachable(entry, &error))),
     }
 }
 

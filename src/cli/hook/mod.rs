@@ -17,7 +17,7 @@ use super::{Common, Connection, Failure, Output, Status, nodes};
 use crate::identity::NodeName;
 use crate::rendezvous::{Entries, Entry, RendezvousError};
 pub use answer::Answer;
-pub use ask::{Asker, chain};
+pub use ask::{Asker, chain, open};
 use operation::Operation;
 pub use options::Options;
 use report::{Line, Report};

@@ -109,6 +109,12 @@ impl Operation {
             .collect()
     }
 
+    /// The question what the node finds about it in its processes.
+    pub fn live_plan(&self) -> Call {
+        let names = [("operation", "live_plan"), ("of", self.name())];
+        request(&names, &self.application, self.arguments())
+    }
+
     fn versions(&self) -> Vec<(&'static str, String)> {
         let versions: Vec<(&'static str, &'static str, &Version)> = match &self.step {
             Step::Start(version) | Step::Stop(version) | Step::Unload(version) => {
@@ -238,6 +244,11 @@ impl Operation {
 /// The question which version of `application` runs.
 pub fn what_runs(application: &Atom) -> Call {
     request(&[("operation", "running")], application, Vec::new())
+}
+
+/// The question what the node has loaded, and what of `application`.
+pub fn code(application: &Atom) -> Call {
+    request(&[("operation", "code")], application, Vec::new())
 }
 
 fn request(

@@ -1,0 +1,67 @@
+%% @doc What this node has loaded, for a plan that is made elsewhere: the files of all modules, the code path,
+%% the applications. Values of an environment stay in the node: only which keys were set is told.
+-module(erlrc_loaded).
+
+-export([code/1]).
+-export_type([code/0]).
+
+-type code() :: #{
+    %% The application's directory, where it is loaded from one.
+    dir => binary(),
+    %% Module and file; of what came from no file, where it came from.
+    modules := [{module(), binary() | atom()}],
+    path := [binary()],
+    %% Application, version, whether it runs.
+    applications := [{atom(), binary(), boolean()}],
+    %% Keys of the application that have another value than its `.app' file gives them.
+    kept := [atom()]
+}.
+
+%% @doc What is loaded, and of this application where from.
+-spec code(atom()) -> code().
+code(App) ->
+    Running = erlrc_node:running(),
+    Code = #{
+        modules => [{Module, file(File)} || {Module, File} <- code:all_loaded()],
+        path => [text(Dir) || Dir <- erlrc_code_path:absolute()],
+        applications => [
+            {Name, text(Vsn), lists:member(Name, Running)}
+         || {Name, _, Vsn} <- application:loaded_applications()
+        ],
+        kept => []
+    },
+    case directory(App) of
+        {ok, Dir} -> Code#{dir => text(Dir), kept => kept(App, Dir)};
+        none -> Code
+    end.
+
+file([_ | _] = File) -> text(filename:absname(File));
+file(From) when is_atom(From) -> From;
+file(_) -> none.
+
+%% Where its `.app' file is: the first on the code path, as the code server finds modules.
+directory(App) ->
+    Name = atom_to_list(App) ++ ".app",
+    case code:where_is_file(Name) of
+        non_existing -> none;
+        File -> {ok, filename:dirname(filename:dirname(filename:absname(File)))}
+    end.
+
+kept(App, Dir) ->
+    case erlrc_engine:application(App, Dir, erlrc_node:root()) of
+        {ok, {application, App, Keys}} ->
+            Defaults = proplists:get_value(env, Keys, []),
+            [Key || {Key, Value} <- application:get_all_env(App), is_set(Key, Value, Defaults)];
+        {error, _} ->
+            []
+    end.
+
+is_set(Key, Value, Defaults) ->
+    lists:member(Key, [Name || {Name, _} <- Defaults]) andalso
+        proplists:get_value(Key, Defaults) =/= Value.
+
+text(Text) ->
+    case unicode:characters_to_binary(Text) of
+        Binary when is_binary(Binary) -> Binary;
+        _ -> iolist_to_binary(io_lib:format("~0tp", [Text]))
+    end.

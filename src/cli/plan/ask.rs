@@ -1,0 +1,231 @@
+//! What each node has to do with a plan: what it runs, what it has loaded, what it would do and what it has
+//! found itself.
+
+use super::place::Version;
+use super::{Arguments, planned, status};
+use crate::appup::Direction;
+use crate::cli::hook::operation::{self, Operation, Step};
+use crate::cli::hook::{Answer, open};
+use crate::cli::{Common, Failure, Status, nodes};
+use crate::node::{Deadline, Node};
+use crate::plan::{Finding, Plan, Surroundings};
+use crate::rendezvous::Entry;
+use crate::term::{Atom, Term};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+/// What came of asking.
+#[derive(Debug)]
+pub enum Outcome {
+    /// A plan.
+    Plan(Box<Plan>),
+    /// No plan, and why.
+    None {
+        /// The node.
+        node: String,
+        /// In one word.
+        outcome: String,
+        /// Why, in words.
+        reason: Option<String>,
+        /// What it means for the exit status.
+        status: Status,
+    },
+}
+
+impl Outcome {
+    /// The exit status that it stands for.
+    pub fn status(&self) -> Status {
+        match self {
+            Self::Plan(plan) => status(plan.verdict),
+            Self::None { status, .. } => *status,
+        }
+    }
+
+    /// The plan, if it is one.
+    pub fn plan(&self) -> Option<&Plan> {
+        match self {
+            Self::Plan(plan) => Some(plan),
+            Self::None { .. } => None,
+        }
+    }
+
+    /// What is said of a node without a plan.
+    pub fn json(&self) -> Option<Value> {
+        match self {
+            Self::Plan(_) => None,
+            Self::None {
+                node,
+                outcome,
+                reason,
+                status,
+            } => Some(json!({
+                "node": node, "outcome": outcome, "reason": reason, "status": status.code(),
+            })),
+        }
+    }
+}
+
+/// Asks every node of the host, or the one that was named.
+pub fn nodes(
+    application: &Atom,
+    to: Option<&PathBuf>,
+    arguments: &Arguments,
+    common: &Common,
+) -> Result<Vec<Outcome>, Failure> {
+    let mut entries = nodes::entries(common, &arguments.connection)?;
+    if let Some(wanted) = &arguments.node {
+        let entry =
+            nodes::lookup(wanted, entries).map_err(|error| Failure::new(Status::Failed, error))?;
+        entries = vec![(entry.name.clone(), Ok(entry))];
+    }
+    let asker = Asker {
+        application,
+        to,
+        arguments,
+        common,
+    };
+    let outcomes = entries.iter().map(|(name, entry)| match entry {
+        Ok(entry) => asker.ask(entry),
+        Err(error) => {
+            let reason = Some(error.to_string());
+            none(name, "entry_refused", reason, Status::Unreachable)
+        }
+    });
+    Ok(outcomes.collect())
+}
+
+fn none(node: &impl ToString, outcome: &str, reason: Option<String>, status: Status) -> Outcome {
+    Outcome::None {
+        node: node.to_string(),
+        outcome: outcome.to_owned(),
+        reason,
+        status,
+    }
+}
+
+struct Asker<'a> {
+    application: &'a Atom,
+    to: Option<&'a PathBuf>,
+    arguments: &'a Arguments,
+    common: &'a Common,
+}
+
+impl Asker<'_> {
+    fn ask(&self, entry: &Entry) -> Outcome {
+        let mut node = match open(entry, &self.arguments.connection) {
+            Ok(node) => node,
+            Err(answer) => {
+                return none(
+                    &entry.name,
+                    &answer.outcome,
+                    answer.reason.clone(),
+                    answer.status,
+                );
+            }
+        };
+        match self.plan(entry, &mut node) {
+            Ok(outcome) => outcome,
+            Err(failure) => {
+                let reason = failure.messages().join(": ");
+                none(&entry.name, "no_plan", Some(reason), failure.status())
+            }
+        }
+    }
+
+    fn plan(&self, entry: &Entry, node: &mut Node) -> Result<Outcome, Failure> {
+        let facts = self.call(node, operation::code(self.application))?;
+        let Some(around) = Surroundings::of_node(&facts, release(&facts)) else {
+            let reason = "its erlrc is too old to say what it has loaded".to_owned();
+            return Ok(none(&entry.name, "no_plan", Some(reason), Status::Failed));
+        };
+        let Some(from) = running(&facts) else {
+            let reason = "the application does not run there: an upgrade would start it".to_owned();
+            return Ok(none(&entry.name, "not_running", Some(reason), Status::Done));
+        };
+        let to = self.target(&from)?;
+        let mut plan = planned(self.application, &from, &to, &around, self.common)?;
+        plan.node = Some(entry.name.to_string());
+        let operation = self.operation(&from, &to);
+        let (steps, refusal) = self.dry_run(node, &operation)?;
+        plan.node_steps = steps;
+        plan.add(refusal);
+        plan.add(self.live(node, &operation)?);
+        Ok(Outcome::Plan(Box::new(plan)))
+    }
+
+    fn target(&self, from: &Version) -> Result<Version, Failure> {
+        match self.to {
+            Some(dir) => Version::in_directory(self.application, dir, self.common),
+            None => {
+                let wanted = self.arguments.version.as_deref();
+                from.successor(self.application, wanted, &self.arguments.apps)
+            }
+        }
+    }
+
+    fn operation(&self, from: &Version, to: &Version) -> Operation {
+        let side = |version: &Version| operation::Version {
+            vsn: version.vsn.clone(),
+            dir: Some(version.dir.clone()),
+        };
+        let (from_side, to_side) = (side(from), side(to));
+        let step = match from.way_to(to) {
+            Direction::Up => Step::Upgrade {
+                from: from_side,
+                to: to_side,
+            },
+            Direction::Down => Step::Downgrade {
+                from: from_side,
+                to: to_side,
+            },
+        };
+        Operation::new(self.application.clone(), step)
+    }
+
+    /// What the node would do. Its refusal is a finding.
+    fn dry_run(
+        &self,
+        node: &mut Node,
+        operation: &Operation,
+    ) -> Result<(Vec<String>, Option<Finding>), Failure> {
+        let answer = self.call(node, operation.dry_run())?;
+        let Some(answer) = Answer::parse(&answer) else {
+            return Ok((Vec::new(), None));
+        };
+        if answer.status == Status::Done {
+            return Ok((answer.plan, None));
+        }
+        let reason = answer.reason.unwrap_or_else(|| answer.outcome.clone());
+        let finding = Finding::error("node_refuses", self.application)
+            .text(format!("the node would refuse: {reason}"))
+            .advice("mend what it names and ask again")
+            .detail("outcome", answer.outcome);
+        Ok((Vec::new(), Some(finding)))
+    }
+
+    /// What the node finds in its processes. One that does not know the question finds nothing.
+    fn live(&self, node: &mut Node, operation: &Operation) -> Result<Vec<Finding>, Failure> {
+        let answer = self.call(node, operation.live_plan())?;
+        let findings = answer.get("findings").and_then(Term::elements);
+        let findings = findings.unwrap_or_default();
+        Ok(findings.iter().filter_map(Finding::parse).collect())
+    }
+
+    fn call(&self, node: &mut Node, call: crate::node::Call) -> Result<Term, Failure> {
+        let deadline = Deadline::after(self.arguments.connection.node_timeout);
+        node.call(call, deadline)
+            .map_err(|error| Failure::new(Status::Unreachable, error))
+    }
+}
+
+fn release(facts: &Term) -> Option<u32> {
+    facts.get("otp_release")?.as_text()?.parse().ok()
+}
+
+/// What runs of the application, and where it is.
+fn running(facts: &Term) -> Option<Version> {
+    let vsn = facts.get("running")?.as_text()?.into_owned();
+    let dir = facts.get("code")?.get("dir")?.as_text()?.into_owned();
+    let dir = PathBuf::from(dir);
+    Some(Version { vsn, dir })
+}

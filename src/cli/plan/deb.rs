@@ -1,0 +1,87 @@
+//! The application in a Debian package, unpacked to be looked at.
+
+use crate::cli::{Failure, Status};
+use crate::term::Atom;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use tempfile::TempDir;
+
+#[derive(Debug, thiserror::Error)]
+enum DebError {
+    #[error("cannot run dpkg-deb")]
+    Run { source: std::io::Error },
+    #[error("{} is no package that dpkg-deb can unpack", file.display())]
+    Refused { file: PathBuf },
+    #[error("no directory to unpack into")]
+    Directory { source: std::io::Error },
+    #[error("the package holds no application{}", of(name))]
+    None { name: Option<Atom> },
+    #[error("the package holds several applications: {}", names.join(", "))]
+    Several { names: Vec<String> },
+}
+
+fn of(name: &Option<Atom>) -> String {
+    name.as_ref()
+        .map_or_else(String::new, |name| format!(" {name}"))
+}
+
+/// The content of a package, for as long as this value lives.
+pub fn unpack(file: &Path) -> Result<TempDir, Failure> {
+    let failure = |error: DebError| Failure::new(Status::Failed, error);
+    let dir = tempfile::tempdir().map_err(|source| failure(DebError::Directory { source }))?;
+    let status = Command::new("dpkg-deb")
+        .arg("--extract")
+        .arg(file)
+        .arg(dir.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status()
+        .map_err(|source| failure(DebError::Run { source }))?;
+    if !status.success() {
+        let file = file.to_owned();
+        return Err(failure(DebError::Refused { file }));
+    }
+    Ok(dir)
+}
+
+/// The application in an unpacked package, and its directory there: the only one, or the one of this name.
+pub fn application(
+    unpacked: &TempDir,
+    wanted: Option<&Atom>,
+) -> Result<(Option<Atom>, PathBuf), Failure> {
+    let mut found = Vec::new();
+    search(unpacked.path(), 8, &mut found);
+    found.retain(|(name, _)| wanted.is_none_or(|wanted| wanted == name));
+    match (found.pop(), found.is_empty()) {
+        (Some((name, dir)), true) => Ok((Some(name), dir)),
+        (Some((name, _)), false) => {
+            let others = found.iter().map(|(name, _)| name.to_string());
+            let names = others.chain([name.to_string()]).collect();
+            let failure = Failure::new(Status::Failed, DebError::Several { names });
+            Err(failure.hint("name the application"))
+        }
+        (None, _) => {
+            let name = wanted.cloned();
+            Err(Failure::new(Status::Failed, DebError::None { name }))
+        }
+    }
+}
+
+/// The directories that hold `ebin/NAME.app`.
+fn search(dir: &Path, levels: usize, found: &mut Vec<(Atom, PathBuf)>) {
+    let Some(levels) = levels.checked_sub(1) else {
+        return;
+    };
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if is_dir {
+            search(&entry.path(), levels, found);
+        } else if dir.ends_with("ebin") {
+            let name = entry.file_name();
+            let name = name.to_str().and_then(|name| name.strip_suffix(".app"));
+            if let (Some(name), Some(parent)) = (name.and_then(Atom::new), dir.parent()) {
+                found.push((name, parent.to_owned()));
+            }
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! `erlrc plan`: what an upgrade would do, and what would go wrong.
+//!
+//! Changes nothing, on no node. Between two directories no node is asked.
+
+mod ask;
+mod deb;
+mod place;
+mod text;
+
+use super::arguments::{application, directory, vsn};
+use super::{Common, Connection, Failure, Status};
+use crate::identity::NodeName;
+use crate::plan::{Depth, Plan, Question, SCHEMA, Surroundings, Verdict, plan};
+use crate::script::Options;
+use crate::term::Atom;
+use ask::Outcome;
+use place::Version;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Arguments of `erlrc plan`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Says for each node what would run and what would go wrong, and changes nothing. TO is by default what
+is installed: what the metadata of the package says, else the latest version beside the one that runs.
+With --from and --to no node is asked; --lib says what else is there to be looked at. The exit status
+tells the worst verdict: 0 hot (with warnings too), 1 would fail, 4 the application needs a restart, 5
+the emulator needs a restart.
+
+Examples:
+  erlrc plan egerl
+  erlrc plan egerl 4.1.0 --node shop --html change.html
+  erlrc plan egerl --from-deb ./egerl_4.1.0_all.deb
+  erlrc plan egerl --from ./egerl-4.0.1 --to ./egerl-4.1.0 --lib /usr/lib/erlang/lib")]
+pub struct Arguments {
+    /// The application; may be left out where a package says which
+    #[arg(value_parser = application, required_unless_present = "from_deb")]
+    app: Option<Atom>,
+    /// The version that is to run
+    #[arg(value_parser = vsn)]
+    version: Option<String>,
+    /// The directory of the version that runs: asks no node
+    #[arg(long, value_name = "DIR", value_parser = directory, requires = "to")]
+    from: Option<PathBuf>,
+    /// The directory of the version that is to run
+    #[arg(long, value_name = "DIR", value_parser = directory)]
+    to: Option<PathBuf>,
+    /// A package that holds the version that is to run
+    #[arg(long, value_name = "FILE.deb", value_parser = directory, conflicts_with = "to")]
+    from_deb: Option<PathBuf>,
+    /// A directory of applications that are there too; may be given several times
+    #[arg(long, value_name = "DIR", value_parser = directory, requires = "from")]
+    lib: Vec<PathBuf>,
+    /// The OTP release that the version is to run on
+    #[arg(long, value_name = "RELEASE", requires = "from")]
+    otp: Option<u32>,
+    /// Ask this node alone
+    #[arg(long, value_name = "NODE", value_parser = node_name, conflicts_with = "from")]
+    node: Option<NodeName>,
+    /// Where packages say what is installed
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "ERLRC_APPS",
+        default_value = "/usr/lib/erlrc/apps",
+        hide_env_values = true
+    )]
+    apps: PathBuf,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+fn node_name(text: &str) -> Result<NodeName, String> {
+    NodeName::parse(text).ok_or_else(|| "not a node's name".to_owned())
+}
+
+/// Makes the plans and prints them.
+pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
+    let unpacked = arguments.from_deb.as_deref().map(deb::unpack).transpose()?;
+    let to = match &unpacked {
+        Some(unpacked) => Some(deb::application(unpacked, arguments.app.as_ref())?),
+        None => arguments.to.clone().map(|dir| (arguments.app.clone(), dir)),
+    };
+    let named = to.as_ref().and_then(|(application, _)| application.clone());
+    let Some(application) = named.or_else(|| arguments.app.clone()) else {
+        return Err(Failure::new(Status::Usage, "which application is not said"));
+    };
+    let to = to.map(|(_, dir)| dir);
+    let outcomes = match (&arguments.from, &to) {
+        (Some(from), Some(to)) => vec![offline(&application, from, to, &arguments, common)?],
+        _ => ask::nodes(&application, to.as_ref(), &arguments, common)?,
+    };
+    Ok(report(&application, &outcomes, common))
+}
+
+/// Between two directories.
+fn offline(
+    application: &Atom,
+    from: &Path,
+    to: &Path,
+    arguments: &Arguments,
+    common: &Common,
+) -> Result<Outcome, Failure> {
+    let around = Surroundings {
+        release: arguments.otp,
+        ..Surroundings::installed(&arguments.lib, application)
+    };
+    let (from, to) = (
+        Version::in_directory(application, from, common)?,
+        Version::in_directory(application, to, common)?,
+    );
+    planned(application, &from, &to, &around, common).map(|plan| Outcome::Plan(Box::new(plan)))
+}
+
+/// The plan from one version to another.
+fn planned(
+    application: &Atom,
+    from: &Version,
+    to: &Version,
+    around: &Surroundings,
+    common: &Common,
+) -> Result<Plan, Failure> {
+    let options = Options {
+        root: Some(common.root.clone()),
+        ..Options::default()
+    };
+    let question = Question {
+        application,
+        from: (&from.vsn, &from.dir),
+        to: (&to.vsn, &to.dir),
+        direction: from.way_to(to),
+        options: &options,
+        around,
+        depth: Depth::Everything,
+    };
+    plan(&question).map_err(|error| Failure::new(Status::Failed, error))
+}
+
+/// Prints the outcomes. The status is the worst of them.
+fn report(application: &Atom, outcomes: &[Outcome], common: &Common) -> Status {
+    let output = common.output();
+    let status = outcomes
+        .iter()
+        .map(Outcome::status)
+        .fold(Status::Done, Status::worse);
+    let plans = || outcomes.iter().filter_map(Outcome::plan);
+    let verdict = plans().map(|plan| plan.verdict).max();
+    let others = outcomes.iter().filter_map(Outcome::json);
+    output.json(&json!({
+        "schema": SCHEMA,
+        "application": application.as_str(),
+        "verdict": verdict,
+        "plans": plans().collect::<Vec<_>>(),
+        "others": others.collect::<Vec<_>>(),
+        "status": status.code(),
+    }));
+    let colours = text::Colours::of_terminal();
+    for outcome in outcomes {
+        output.text(&text::outcome(application, outcome, colours));
+    }
+    status
+}
+
+/// The exit status that says a verdict.
+pub fn status(verdict: Verdict) -> Status {
+    match verdict {
+        Verdict::Hot | Verdict::HotWithWarnings => Status::Done,
+        Verdict::RestartApplication => Status::NoPath,
+        Verdict::RestartEmulator => Status::RestartEmulator,
+        Verdict::WouldFail => Status::Failed,
+    }
+}

@@ -1,0 +1,150 @@
+//! A plan as text for people: the verdict, the findings with what to do, the worst first, and what would
+//! run.
+
+use super::ask::Outcome;
+use crate::cli::output::printable;
+use crate::plan::{Finding, Plan, Severity, Steps, Verdict};
+use crate::term::Atom;
+use std::io::IsTerminal;
+
+/// Whether text is coloured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colours {
+    /// For a terminal.
+    On,
+    /// For everything else.
+    Off,
+}
+
+const RED: &str = "31;1";
+const YELLOW: &str = "33";
+const GREEN: &str = "32";
+const BOLD: &str = "1";
+const FAINT: &str = "2";
+
+impl Colours {
+    /// On where standard output is a terminal and nobody asked for none (<https://no-color.org>).
+    pub fn of_terminal() -> Self {
+        let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        if std::io::stdout().is_terminal() && !unwanted {
+            Self::On
+        } else {
+            Self::Off
+        }
+    }
+
+    fn paint(self, code: &str, text: &str) -> String {
+        match self {
+            Self::On => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
+            Self::Off => text.to_owned(),
+        }
+    }
+}
+
+/// What came of asking, as text.
+pub fn outcome(application: &Atom, outcome: &Outcome, colours: Colours) -> String {
+    match outcome {
+        Outcome::Plan(plan) => whole(plan, colours),
+        Outcome::None {
+            node,
+            outcome,
+            reason,
+            ..
+        } => {
+            let reason = reason
+                .as_ref()
+                .map_or_else(String::new, |why| format!(": {why}"));
+            printable(&format!("{application} on {node}: {outcome}{reason}")) + "\n"
+        }
+    }
+}
+
+fn whole(plan: &Plan, colours: Colours) -> String {
+    let node = plan
+        .node
+        .as_ref()
+        .map_or_else(String::new, |node| format!(" on {node}"));
+    let title = format!(
+        "{} {} -> {}{node}: ",
+        plan.application, plan.from.vsn, plan.to.vsn
+    );
+    let verdict = colours.paint(colour(plan.verdict), &plan.verdict.to_string());
+    let mut text = format!("{}{verdict}\n", colours.paint(BOLD, &printable(&title)));
+    for finding in &plan.findings {
+        text.push_str(&found(finding, colours));
+    }
+    text.push_str(&modules(plan));
+    if let Some(steps) = &plan.script {
+        text.push_str(&script(steps, colours));
+    }
+    text
+}
+
+fn colour(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Hot => GREEN,
+        Verdict::HotWithWarnings => YELLOW,
+        _ => RED,
+    }
+}
+
+fn found(finding: &Finding, colours: Colours) -> String {
+    let colour = match finding.severity {
+        Severity::Error => RED,
+        Severity::Warning => YELLOW,
+        Severity::Info => FAINT,
+    };
+    let severity = colours.paint(colour, &format!("{:<7}", finding.severity.to_string()));
+    let (text, advice) = (printable(&finding.text), printable(&finding.advice));
+    let advice = match advice.as_str() {
+        "" => String::new(),
+        advice => format!("           -> {advice}\n"),
+    };
+    format!(
+        "\n  {severity}  {text} [{}]\n{advice}",
+        printable(&finding.kind)
+    )
+}
+
+fn modules(plan: &Plan) -> String {
+    let modules = &plan.modules;
+    let counts = [
+        (modules.added.len(), "added"),
+        (modules.changed.len(), "changed"),
+        (modules.removed.len(), "removed"),
+        (modules.unchanged, "unchanged"),
+    ];
+    let counts = counts.iter().filter(|(count, _)| *count > 0);
+    let counts: Vec<_> = counts
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    let around = match plan.looked_at {
+        0 => String::new(),
+        count => format!("; {count} modules around it looked at"),
+    };
+    format!("\n  modules: {}{around}\n", counts.join(", "))
+}
+
+fn script(steps: &Steps, colours: Colours) -> String {
+    let plural = |count: usize, what: &str| match count {
+        1 => format!("1 {what}"),
+        count => format!("{count} {what}s"),
+    };
+    let mut text = format!(
+        "  script: {}, {} in {}, {} evaluator ({})\n",
+        steps.source,
+        plural(steps.instructions.len(), "instruction"),
+        plural(steps.segments, "segment"),
+        steps.evaluator,
+        printable(&steps.evaluator_reason),
+    );
+    for step in &steps.instructions {
+        let reasons = match step.reasons.join("; ") {
+            reasons if reasons.is_empty() => String::new(),
+            reasons => colours.paint(FAINT, &format!("  % {}", printable(&reasons))),
+        };
+        let instruction = printable(&step.instruction);
+        text.push_str(&format!("    {} {instruction}{reasons}\n", step.segment));
+    }
+    text
+}

@@ -1,0 +1,158 @@
+//! The files: what is missing, not listed, of another release, or in the way.
+
+use super::{Case, json, listed, own};
+use crate::application::vsn;
+use crate::appup::Warning;
+use crate::plan::code::Code;
+use crate::plan::finding::Finding;
+use crate::plan::surroundings::{entries, file_name};
+use crate::term::Atom;
+use std::cmp::Ordering;
+use std::path::Path;
+
+/// What is wrong with the files.
+pub fn check(case: &Case<'_>) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = case
+        .script
+        .iter()
+        .flat_map(|script| &script.warnings)
+        .filter_map(|warning| of_warning(case, warning))
+        .collect();
+    let fresh: Vec<&Code> = case.compared.fresh().map(|(_, new)| new).collect();
+    findings.extend(release(case, &fresh));
+    findings.extend(versions_in_the_way(case));
+    findings.extend(modules_in_the_way(case));
+    findings
+}
+
+/// What generation has to say, as findings. What was so before is no news.
+fn of_warning(case: &Case<'_>, warning: &Warning) -> Option<Finding> {
+    let listed = |module: &Atom| case.from.modules.contains(module);
+    let old_file = |name: &str| case.from_dir.join("ebin").join(format!("{name}.beam"));
+    let finding = match warning {
+        Warning::LoadsNif { module } => Finding::warning("loads_nif", module),
+        Warning::OnLoad { module } => Finding::warning("on_load", module),
+        Warning::Protocol { module } => Finding::warning("elixir_protocol", module),
+        Warning::ProtocolImplementation { module } => {
+            Finding::warning("elixir_protocol_implementation", module)
+        }
+        Warning::MissingBeam { module, .. }
+            if listed(module) && !old_file(module.as_str()).exists() =>
+        {
+            return None;
+        }
+        Warning::MissingBeam { module, .. } => Finding::warning("missing_beam", module),
+        Warning::UnlistedBeam { module, .. } if is_old_news(case, module) => return None,
+        Warning::UnlistedBeam { module, .. } => Finding::warning("unlisted_beam", module),
+        Warning::SameVersion { .. } => Finding::warning("same_version", &case.to.name),
+        Warning::DroppedDepends { module, .. } => Finding::info("dropped_depends", module),
+        Warning::Cycle { modules } => {
+            Finding::info("cycle", modules.first().map_or("", Atom::as_str))
+        }
+        Warning::NotCovered { .. } => Finding::warning("appup_not_covering", &case.to.name),
+    };
+    // A warning says first what is the case, then, behind the last colon, what to do.
+    let whole = warning.to_string();
+    let (text, advice) = whole.rsplit_once(": ").unwrap_or((&whole, ""));
+    Some(finding.text(text).advice(advice))
+}
+
+fn is_old_news(case: &Case<'_>, module: &str) -> bool {
+    let listed = case.from.modules.iter().any(|name| *name == *module);
+    let file = case.from_dir.join("ebin").join(format!("{module}.beam"));
+    !listed && file.exists()
+}
+
+fn release(case: &Case<'_>, fresh: &[&Code]) -> Option<Finding> {
+    let node = case.around.release?;
+    let needed = fresh.iter().map(|code| code.release).max()?;
+    if needed <= node {
+        return None;
+    }
+    let too_new = fresh.iter().filter(|code| code.release > node);
+    let too_new: Vec<_> = too_new.map(|code| &code.module).collect();
+    let text = format!(
+        "{} are compiled for OTP {needed}, and the node runs OTP {node}",
+        listed(&too_new)
+    );
+    Some(
+        Finding::error("otp_release", &case.to.name)
+            .text(text)
+            .advice(format!(
+                "build it on OTP {node}, or restart the node on OTP {needed}"
+            ))
+            .detail("modules", json(&too_new))
+            .detail("needed", needed)
+            .detail("node", node),
+    )
+}
+
+/// Other versions beside the new one, which OTP takes for the latest and would load instead of it.
+fn versions_in_the_way(case: &Case<'_>) -> Option<Finding> {
+    let parent = case.to_dir.parent()?;
+    let prefix = format!("{}-", case.to.name);
+    let meant: [&Path; 2] = [case.to_dir, case.from_dir];
+    let in_the_way = |dir: &Path| {
+        let found = file_name(dir).strip_prefix(&prefix)?;
+        let later = vsn::compare(found, &case.to.vsn) == Ordering::Greater;
+        let other = later && !meant.contains(&dir) && dir.join("ebin").is_dir();
+        other.then(|| dir.display().to_string())
+    };
+    // Where versions are not side by side by name, none is chosen by name.
+    file_name(case.to_dir).strip_prefix(&prefix)?;
+    let dirs: Vec<String> = entries(parent)
+        .iter()
+        .filter_map(|dir| in_the_way(dir))
+        .collect();
+    (!dirs.is_empty()).then(|| {
+        let text = format!(
+            "{} is later than {}, and a node that starts would take it",
+            listed(&dirs),
+            case.to.vsn
+        );
+        Finding::warning("later_version", &case.to.name)
+            .text(text)
+            .advice("delete what is not meant to run")
+            .detail("directories", dirs)
+    })
+}
+
+/// Files of the application's modules in other places that come first on the code path, or that are
+/// loaded.
+fn modules_in_the_way(case: &Case<'_>) -> Option<Finding> {
+    let around = case.around;
+    let ours = [case.from_dir.join("ebin"), case.to_dir.join("ebin")];
+    let before = around.path.iter().take_while(|dir| !ours.contains(dir));
+    let before: Vec<_> = before
+        .filter(|_| around.path.iter().any(|dir| ours.contains(dir)))
+        .collect();
+    let foreign = |module: &Atom| {
+        let loaded = around.files.get(module);
+        let loaded = loaded.filter(|file| !ours.iter().any(|dir| file.parent() == Some(dir)));
+        let name = format!("{module}.beam");
+        let shadow = || {
+            before
+                .iter()
+                .map(|dir| dir.join(&name))
+                .find(|file| file.is_file())
+        };
+        loaded.cloned().or_else(shadow)
+    };
+    let own = own(case);
+    let files: Vec<_> = own.iter().filter_map(foreign).collect();
+    let files: Vec<String> = files
+        .iter()
+        .map(|file| file.display().to_string())
+        .collect();
+    (!files.is_empty()).then(|| {
+        let text = format!(
+            "modules of {} come from elsewhere: {}",
+            case.to.name,
+            listed(&files)
+        );
+        Finding::warning("shadowed", &case.to.name)
+            .text(text)
+            .advice("take that directory off the code path, or delete the files")
+            .detail("files", files)
+    })
+}

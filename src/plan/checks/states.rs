@@ -1,0 +1,163 @@
+//! States of processes: whether what they keep fits the new code.
+
+use super::{Case, listed};
+use crate::plan::code::Code;
+use crate::plan::finding::Finding;
+use crate::plan::forms::{Anatomy, CodeChange, Debug, Record, Shape};
+use crate::plan::verdict::Verdict;
+use crate::term::Atom;
+use serde_json::json;
+use std::collections::BTreeSet;
+
+/// The behaviours whose processes keep a state for a callback module.
+const BEHAVIOURS: [&str; 4] = ["gen_server", "gen_statem", "gen_event", "gen_fsm"];
+
+/// States that do not fit the new code.
+pub fn check(case: &Case<'_>) -> Vec<Finding> {
+    let changed = case.compared.changed.values();
+    changed.filter_map(|(old, new)| module(old, new)).collect()
+}
+
+fn module(old: &Code, new: &Code) -> Option<Finding> {
+    let keeps = BEHAVIOURS.iter().any(|name| new.behaves(name)) || new.has("code_change", 3);
+    if !keeps || new.behaves("supervisor") {
+        return None;
+    }
+    let (before, after) = match (&old.debug, &new.debug) {
+        (Debug::Known(before), Debug::Known(after)) => (before, after),
+        (before, after) => return Some(unknown(new, before, after)),
+    };
+    let differences = differences(before, after);
+    if differences.is_empty() {
+        return None;
+    }
+    migrated(new, before, after, &differences)
+}
+
+/// Whether the state of a module's processes is certain to have another shape.
+pub fn differ(old: &Code, new: &Code) -> bool {
+    match (&old.debug, &new.debug) {
+        (Debug::Known(before), Debug::Known(after)) => differences(before, after)
+            .iter()
+            .any(|difference| difference.certain),
+        _ => false,
+    }
+}
+
+fn unknown(new: &Code, before: &Debug<Anatomy>, after: &Debug<Anatomy>) -> Finding {
+    let why = match (before, after) {
+        (Debug::Unreadable, _) | (_, Debug::Unreadable) => "debug information that cannot be read",
+        _ => "no debug information",
+    };
+    let text = format!(
+        "whether the state of {} fits its new code is not known: it has {why}",
+        new.module
+    );
+    Finding::info("state_unknown", &new.module)
+        .text(text)
+        .advice("build both versions with debug_info, or try the upgrade on a node that may fail")
+}
+
+/// One way in which a state differs.
+struct Difference {
+    text: String,
+    details: serde_json::Value,
+    /// Whether code for the new shape cannot work on the old one.
+    certain: bool,
+}
+
+fn differences(before: &Anatomy, after: &Anatomy) -> Vec<Difference> {
+    let mut found = Vec::new();
+    for state in &before.states {
+        if let Shape::Record(name) = state {
+            found.extend(record(name, before, after));
+            let parts = before.parts.get(name).into_iter().flatten();
+            found.extend(parts.filter_map(|part| record(part, before, after)));
+        }
+    }
+    if let (true, Some(old), Some(new)) = (found.is_empty(), only(before), only(after)) {
+        found.extend(shape(old, new));
+    }
+    found
+}
+
+fn only(anatomy: &Anatomy) -> Option<&Shape> {
+    let mut states = anatomy.states.iter();
+    states.next().filter(|_| states.next().is_none())
+}
+
+fn record(name: &Atom, before: &Anatomy, after: &Anatomy) -> Option<Difference> {
+    let (old, new) = (before.records.get(name)?, after.records.get(name)?);
+    (old != new).then(|| Difference {
+        text: format!("#{name}{{}} {}", fields(old, new)),
+        details: json!({"record": name.as_str(), "before": old, "after": new}),
+        certain: true,
+    })
+}
+
+/// What becomes of a record's fields, in words.
+pub fn fields(old: &Record, new: &Record) -> String {
+    let (before, after): (BTreeSet<_>, BTreeSet<_>) = (old.iter().collect(), new.iter().collect());
+    let gained: Vec<_> = new.iter().filter(|field| !before.contains(field)).collect();
+    let lost: Vec<_> = old.iter().filter(|field| !after.contains(field)).collect();
+    let gains = (!gained.is_empty()).then(|| format!("gains {}", listed(gained)));
+    let loses = (!lost.is_empty()).then(|| format!("loses {}", listed(lost)));
+    match (gains, loses) {
+        (Some(gains), Some(loses)) => format!("{gains} and {loses}"),
+        (Some(change), None) | (None, Some(change)) => change,
+        (None, None) => "has its fields in another order".to_owned(),
+    }
+}
+
+fn shape(old: &Shape, new: &Shape) -> Option<Difference> {
+    let (text, certain) = match (old, new) {
+        (old, new) if old == new => return None,
+        (Shape::Map(old), Shape::Map(new)) => {
+            let (old, new): (Vec<_>, Vec<_>) =
+                (old.iter().cloned().collect(), new.iter().cloned().collect());
+            (format!("the map {}", fields(&old, &new)), false)
+        }
+        (old, new) => (format!("it is {old} and becomes {new}"), true),
+    };
+    let details = json!({"before": old.to_string(), "after": new.to_string()});
+    Some(Difference {
+        text,
+        details,
+        certain,
+    })
+}
+
+fn migrated(
+    new: &Code,
+    before: &Anatomy,
+    after: &Anatomy,
+    differences: &[Difference],
+) -> Option<Finding> {
+    let module = &new.module;
+    let what = listed(differences.iter().map(|difference| &difference.text));
+    let details: Vec<_> = differences.iter().map(|d| d.details.clone()).collect();
+    let not = |how: &str| {
+        let text = format!("the state of {module} changes and {how}: {what}");
+        let advice = format!("let code_change of {module} convert the old state to the new one");
+        let finding = if differences.iter().any(|difference| difference.certain) {
+            Finding::error("state_not_migrated", module).means(Verdict::RestartApplication)
+        } else {
+            Finding::warning("state_not_migrated", module)
+        };
+        finding.text(text).advice(advice)
+    };
+    let finding = match &after.code_change {
+        CodeChange::Absent => not("there is no code_change"),
+        CodeChange::Trivial => not("code_change gives it back as it was"),
+        own if *own == before.code_change => {
+            let text = format!("the state of {module} changes and code_change does not: {what}");
+            Finding::warning("code_change_unchanged", module)
+                .text(text)
+                .advice(format!(
+                    "see that code_change of {module} makes the new state of the old one"
+                ))
+        }
+        CodeChange::Own(_) => return None,
+    };
+    Some(finding.detail("differences", details))
+}

@@ -1,0 +1,153 @@
+//! One module's file, taken apart as far as a plan needs it.
+
+use super::forms::{Anatomy, Debug};
+use crate::appup::facts::Function;
+use crate::beam::{BeamError, Chunk, Chunks, Module, Reader};
+use crate::script::attributes;
+use crate::term::Atom;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// A call of another module's function.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Call {
+    /// The module.
+    pub module: Atom,
+    /// The function.
+    pub function: Function,
+}
+
+/// What a module's file tells.
+#[derive(Debug)]
+pub struct Code {
+    /// The module.
+    pub module: Atom,
+    /// What it exports.
+    pub exports: BTreeSet<Function>,
+    /// What it calls of other modules.
+    pub imports: BTreeSet<Call>,
+    /// Its behaviours; none where its attributes are stripped.
+    pub behaviours: Vec<Atom>,
+    /// How many local funs it has.
+    pub funs: usize,
+    /// The first release of OTP that loads it, as far as that can be told; 0 for any.
+    pub release: u32,
+    /// What its debug information says.
+    pub debug: Debug<Anatomy>,
+}
+
+impl Code {
+    /// The module in the bytes of an uncompressed file.
+    pub fn parse(bytes: &[u8]) -> Result<Self, BeamError> {
+        let chunks = Chunks::parse(bytes)?;
+        let module = Module::new(chunks)?;
+        let behaviours = behaviours(&chunks)?;
+        Ok(Self {
+            module: atom(&module.name()?)?,
+            exports: exports(&module)?,
+            imports: imports(&module)?,
+            funs: funs(&chunks),
+            release: release(&chunks),
+            debug: Anatomy::read(chunks.get(Chunk::Dbgi), &behaviours),
+            behaviours,
+        })
+    }
+
+    /// Whether it exports the function.
+    pub fn has(&self, name: &str, arity: u32) -> bool {
+        self.exports
+            .iter()
+            .any(|function| function.name == *name && function.arity == arity)
+    }
+
+    /// Whether it names this behaviour.
+    pub fn behaves(&self, behaviour: &str) -> bool {
+        self.behaviours.iter().any(|name| *name == *behaviour)
+    }
+}
+
+/// What a module exports, read from its file.
+pub fn exports_of(file: &Path, reader: &mut Reader) -> Result<BTreeSet<Function>, BeamError> {
+    reader.read(file)?;
+    exports(&Module::parse(reader.bytes())?)
+}
+
+fn exports(module: &Module<'_>) -> Result<BTreeSet<Function>, BeamError> {
+    let exports = module.exports()?;
+    exports
+        .iter()
+        .map(|(name, arity)| function(name, *arity))
+        .collect()
+}
+
+fn imports(module: &Module<'_>) -> Result<BTreeSet<Call>, BeamError> {
+    let imports = module.imports()?;
+    let calls = imports.iter().map(|(module, name, arity)| {
+        Ok(Call {
+            module: atom(module)?,
+            function: function(name, *arity)?,
+        })
+    });
+    calls.collect()
+}
+
+/// The function of this name and arity.
+pub fn function(name: &str, arity: usize) -> Result<Function, BeamError> {
+    let bad = BeamError::BadChunk {
+        chunk: Chunk::ExpT.name(),
+    };
+    let arity = u32::try_from(arity).map_err(|_| bad)?;
+    Ok(Function {
+        name: atom(name)?,
+        arity,
+    })
+}
+
+/// The atom of a text in a module's atom table.
+pub fn atom(text: &str) -> Result<Atom, BeamError> {
+    Atom::new(text).ok_or(BeamError::BadChunk {
+        chunk: Chunk::AtU8.name(),
+    })
+}
+
+fn behaviours(chunks: &Chunks<'_>) -> Result<Vec<Atom>, BeamError> {
+    let attributes = attributes(chunks)?.unwrap_or_default();
+    let named = attributes
+        .iter()
+        .filter(|(name, _)| matches!(name.as_str(), "behaviour" | "behavior"));
+    let atoms = named.flat_map(|(_, value)| value.elements().unwrap_or_default().into_owned());
+    Ok(atoms.filter_map(|name| name.as_atom().cloned()).collect())
+}
+
+fn funs(chunks: &Chunks<'_>) -> usize {
+    let count = chunks.get(Chunk::FunT).and_then(|bytes| number(bytes, 0));
+    usize::try_from(count.unwrap_or(0)).unwrap_or(0)
+}
+
+/// The highest instruction that OTP 25 knows.
+const BADRECORD: u32 = 180;
+
+/// By the highest instruction that the code uses, which is in its header, and by the form of the atom
+/// table, which OTP 28 changed.
+fn release(chunks: &Chunks<'_>) -> u32 {
+    let highest = chunks.get(Chunk::Code).and_then(|code| number(code, 8));
+    let by_code = match highest.unwrap_or(0) {
+        0..=BADRECORD => 0,
+        181 | 182 => 26,
+        183 => 27,
+        184 => 28,
+        _ => 29,
+    };
+    let atoms = chunks.get(Chunk::AtU8).and_then(|atoms| number(atoms, 0));
+    let by_atoms = if atoms.is_some_and(|count| count > i32::MAX as u32) {
+        28
+    } else {
+        0
+    };
+    by_code.max(by_atoms)
+}
+
+fn number(bytes: &[u8], at: usize) -> Option<u32> {
+    let bytes = bytes.get(at..)?.first_chunk::<4>()?;
+    Some(u32::from_be_bytes(*bytes))
+}

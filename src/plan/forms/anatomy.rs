@@ -1,0 +1,142 @@
+//! What a plan wants to know from a module's debug information.
+
+use super::children::{Children, children};
+use super::effects::{Effect, effects};
+use super::escapes::escapes;
+use super::shape::{self, Keeper, Record, Shape};
+use super::{Debug, Forms, clause, node, variable, walk, without_places};
+use crate::term::{Atom, Term};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What `code_change` does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CodeChange {
+    /// There is none.
+    Absent,
+    /// It gives the state back as it was.
+    Trivial,
+    /// It does something: its text, without places.
+    Own(Term),
+}
+
+/// What a module's debug information says.
+#[derive(Debug)]
+pub struct Anatomy {
+    /// The records that the module defines.
+    pub records: BTreeMap<Atom, Record>,
+    /// Those that it uses.
+    pub used: BTreeSet<Atom>,
+    /// The shapes of its processes' states, where it has processes.
+    pub states: BTreeSet<Shape>,
+    /// For each record that a state is: those in its fields.
+    pub parts: BTreeMap<Atom, BTreeSet<Atom>>,
+    /// What `code_change` does.
+    pub code_change: CodeChange,
+    /// The children, where it is a supervisor that says them.
+    pub children: Option<Children>,
+    /// What `init/1` does to others, where it is a supervisor.
+    pub effects: BTreeSet<Effect>,
+    /// The functions that make funs which may be kept.
+    pub escapes: BTreeSet<String>,
+}
+
+impl Anatomy {
+    /// What the chunk `Dbgi` of a module with these behaviours says.
+    pub fn read(chunk: Option<&[u8]>, behaviours: &[Atom]) -> Debug<Self> {
+        match Forms::read(chunk) {
+            Debug::Known(forms) => Debug::Known(Self::of(&forms, behaviours)),
+            Debug::Absent => Debug::Absent,
+            Debug::Unreadable => Debug::Unreadable,
+        }
+    }
+
+    fn of(forms: &Forms, behaviours: &[Atom]) -> Self {
+        let behaves = |names: &[&str]| behaviours.iter().any(|b| names.contains(&b.as_str()));
+        let supervises = behaves(&["supervisor", "supervisor_bridge"]);
+        let keeper = if behaves(&["gen_statem", "gen_fsm"]) {
+            Keeper::Machine
+        } else {
+            Keeper::Server
+        };
+        let keeps = !supervises && !forms.clauses("init", 1).is_empty() && !behaviours.is_empty();
+        let states = if keeps {
+            shape::states(forms, keeper)
+        } else {
+            BTreeSet::new()
+        };
+        let parts = states.iter().filter_map(|state| match state {
+            Shape::Record(name) => Some((name.clone(), shape::parts(forms, name))),
+            _ => None,
+        });
+        Self {
+            records: shape::records(forms),
+            used: used(forms),
+            parts: parts.collect(),
+            states,
+            code_change: code_change(forms, keeper),
+            children: supervises.then(|| children(forms)).flatten(),
+            effects: if supervises {
+                effects(forms)
+            } else {
+                BTreeSet::new()
+            },
+            escapes: escapes(forms),
+        }
+    }
+}
+
+fn used(forms: &Forms) -> BTreeSet<Atom> {
+    let mut found = BTreeSet::new();
+    for clause in forms.functions.values().flatten() {
+        walk(clause, &mut |term| {
+            let name = match node(term) {
+                Some(("record", [Term::Atom(name), Term::List(_)])) => Some(name),
+                Some(("record" | "record_field", [_, Term::Atom(name), _])) => Some(name),
+                Some(("record_index", [Term::Atom(name), _])) => Some(name),
+                _ => None,
+            };
+            found.extend(
+                name.filter(|name| forms.records.contains_key(*name))
+                    .cloned(),
+            );
+            true
+        });
+    }
+    found
+}
+
+fn code_change(forms: &Forms, keeper: Keeper) -> CodeChange {
+    let arity = match keeper {
+        Keeper::Server => 3,
+        Keeper::Machine => 4,
+    };
+    let clauses = forms.clauses("code_change", arity);
+    if clauses.is_empty() {
+        return CodeChange::Absent;
+    }
+    if clauses.iter().all(|whole| gives_back(whole, keeper)) {
+        return CodeChange::Trivial;
+    }
+    CodeChange::Own(Term::list(clauses.iter().map(without_places)))
+}
+
+/// Whether a clause of `code_change` returns `{ok, State}`, or of a machine `{ok, Name, State}`, as it got
+/// them.
+fn gives_back(whole: &Term, keeper: Keeper) -> bool {
+    let Some((patterns, [answer])) = clause(whole) else {
+        return false;
+    };
+    let Some(("tuple", [Term::List(parts)])) = node(answer) else {
+        return false;
+    };
+    let kept: &[usize] = match keeper {
+        Keeper::Server => &[1],
+        Keeper::Machine => &[1, 2],
+    };
+    let same = |&at: &usize| {
+        let (got, given) = (patterns.get(at), parts.get(at));
+        let name = got.and_then(variable);
+        name.is_some() && name == given.and_then(variable)
+    };
+    parts.len() == kept.len() + 1 && kept.iter().all(same)
+}

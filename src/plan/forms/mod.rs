@@ -1,0 +1,206 @@
+//! Debug information: the abstract format of a module (chapter "The Abstract Format" of ERTS), and what a
+//! plan wants to know from it.
+//!
+//! Read with limits and never trusted: what has another shape than expected tells nothing.
+
+mod anatomy;
+mod children;
+mod effects;
+mod escapes;
+mod flow;
+mod shape;
+
+pub use anatomy::{Anatomy, CodeChange};
+pub use children::Children;
+pub use shape::{Record, Shape};
+
+use crate::term::{Atom, Limits, Term, external};
+use std::collections::BTreeMap;
+
+/// What debug information gives, or why it gives nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Debug<T> {
+    /// This.
+    Known(T),
+    /// The module was compiled without it, or stripped.
+    Absent,
+    /// It is encrypted, of another language, or too large.
+    Unreadable,
+}
+
+impl<T> Debug<T> {
+    /// What is known.
+    pub fn known(&self) -> Option<&T> {
+        match self {
+            Self::Known(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+/// How much debug information is read: source text nests deep where it has long lists.
+fn limits() -> Limits {
+    Limits {
+        size: 64 << 20,
+        nesting: 20_000,
+        values: 8 << 20,
+        ..Limits::default()
+    }
+}
+
+/// The functions and records of a module.
+#[derive(Debug, Default)]
+pub struct Forms {
+    /// The clauses of each function, by name and arity.
+    pub functions: BTreeMap<(Atom, i64), Vec<Term>>,
+    /// The fields of each record.
+    pub records: BTreeMap<Atom, Vec<Term>>,
+}
+
+impl Forms {
+    /// The forms in a chunk `Dbgi`.
+    fn read(chunk: Option<&[u8]>) -> Debug<Self> {
+        let Some(chunk) = chunk else {
+            return Debug::Absent;
+        };
+        let Ok(term) = external::decode(chunk, &limits()) else {
+            return Debug::Unreadable;
+        };
+        // {debug_info_v1, Backend, Data}
+        let Some([backend, data]) = term.as_tagged("debug_info_v1") else {
+            return Debug::Unreadable;
+        };
+        match data.as_pair() {
+            Some((forms, _)) if forms.is_atom("none") => Debug::Absent,
+            Some((Term::List(forms), _)) if backend.is_atom("erl_abstract_code") => {
+                Debug::Known(Self::of(forms))
+            }
+            _ if data.is_atom("none") => Debug::Absent,
+            _ => Debug::Unreadable,
+        }
+    }
+
+    fn of(forms: &[Term]) -> Self {
+        let mut found = Self::default();
+        for form in forms {
+            match node(form) {
+                Some(("function", [name, arity, clauses])) => {
+                    if let (Term::Atom(name), Some(arity), Some(clauses)) =
+                        (name, arity.as_integer(), clauses.elements())
+                    {
+                        let key = (name.clone(), arity);
+                        found.functions.insert(key, clauses.into_owned());
+                    }
+                }
+                Some(("attribute", [kind, value])) if kind.is_atom("record") => {
+                    if let Some((Term::Atom(name), Term::List(fields))) = value.as_pair() {
+                        found.records.insert(name.clone(), fields.clone());
+                    }
+                }
+                _ => {}
+            }
+        }
+        found
+    }
+
+    /// The clauses of a function, none where there is no such function.
+    pub fn clauses(&self, name: &str, arity: usize) -> &[Term] {
+        let (Some(name), Ok(arity)) = (Atom::new(name), i64::try_from(arity)) else {
+            return &[];
+        };
+        self.functions
+            .get(&(name, arity))
+            .map_or(&[], Vec::as_slice)
+    }
+}
+
+/// The kind of an abstract node and what follows its annotation.
+pub fn node(term: &Term) -> Option<(&str, &[Term])> {
+    match term.as_tuple()? {
+        [Term::Atom(kind), _annotation, rest @ ..] => Some((kind.as_str(), rest)),
+        _ => None,
+    }
+}
+
+/// The parts of a clause: its patterns and its body.
+pub fn clause(term: &Term) -> Option<(&[Term], &[Term])> {
+    match node(term)? {
+        ("clause", [Term::List(patterns), _guards, Term::List(body)]) => Some((patterns, body)),
+        _ => None,
+    }
+}
+
+/// The atom that an abstract node is.
+pub fn literal_atom(term: &Term) -> Option<&Atom> {
+    match node(term)? {
+        ("atom", [Term::Atom(atom)]) => Some(atom),
+        _ => None,
+    }
+}
+
+/// The name of the variable that an abstract node is.
+pub fn variable(term: &Term) -> Option<&Atom> {
+    match node(term)? {
+        ("var", [Term::Atom(name)]) if *name != *"_" => Some(name),
+        _ => None,
+    }
+}
+
+/// A call: the module, where one is named, the function and the arguments.
+pub fn call(term: &Term) -> Option<(Option<&Atom>, &Atom, &[Term])> {
+    let ("call", [function, Term::List(arguments)]) = node(term)? else {
+        return None;
+    };
+    match node(function)? {
+        ("atom", [Term::Atom(name)]) => Some((None, name, arguments)),
+        ("remote", [module, name]) => {
+            Some((Some(literal_atom(module)?), literal_atom(name)?, arguments))
+        }
+        _ => None,
+    }
+}
+
+/// Visits a term and all that is in it; what `visit` answers `false` to is not looked into.
+pub fn walk<'t>(term: &'t Term, visit: &mut dyn FnMut(&'t Term) -> bool) {
+    if !visit(term) {
+        return;
+    }
+    let parts = match term {
+        Term::Tuple(parts) | Term::List(parts) => parts,
+        _ => return,
+    };
+    for part in parts {
+        walk(part, visit);
+    }
+}
+
+/// The term without the places in source text that its nodes come from.
+pub fn without_places(term: &Term) -> Term {
+    match term {
+        Term::Tuple(parts) => match parts.as_slice() {
+            [Term::Atom(kind), place, rest @ ..] if is_place(place) => {
+                let mut parts = vec![Term::Atom(kind.clone()), Term::Integer(0)];
+                parts.extend(rest.iter().map(without_places));
+                Term::Tuple(parts)
+            }
+            parts => Term::Tuple(parts.iter().map(without_places).collect()),
+        },
+        Term::List(parts) => Term::List(parts.iter().map(without_places).collect()),
+        term => term.clone(),
+    }
+}
+
+/// An annotation: a line, a line and a column, or a list of either and more.
+fn is_place(term: &Term) -> bool {
+    match term {
+        Term::Integer(_) => true,
+        Term::Tuple(parts) => matches!(parts.as_slice(), [Term::Integer(_), Term::Integer(_)]),
+        Term::List(parts) => {
+            let known = |part: &Term| {
+                part.as_tagged("location").is_some() || part.as_tagged("generated").is_some()
+            };
+            parts.iter().any(known)
+        }
+        _ => false,
+    }
+}

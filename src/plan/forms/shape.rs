@@ -1,0 +1,206 @@
+//! The shape of what a process keeps as its state.
+
+use super::flow::{Outcome, outcomes, returned};
+use super::{Forms, clause, literal_atom, node, variable, walk};
+use crate::term::{Atom, Term};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The names of a record's fields, in their order.
+pub type Record = Vec<String>;
+
+/// The shape of a state.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Shape {
+    /// A record of this name.
+    Record(Atom),
+    /// A map with these keys.
+    Map(BTreeSet<String>),
+    /// A tuple of so many elements.
+    Tuple(usize),
+}
+
+impl std::fmt::Display for Shape {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Record(name) => write!(f, "#{name}{{}}"),
+            Self::Map(_) => f.write_str("a map"),
+            Self::Tuple(size) => write!(f, "a tuple of {size}"),
+        }
+    }
+}
+
+/// Where in `{ok, …}` the state stands that `init/1` of a behaviour returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeper {
+    /// `gen_server`, `gen_event` and what is like them: second.
+    Server,
+    /// `gen_statem`, `gen_fsm`: third, behind the name of the state.
+    Machine,
+}
+
+/// The fields of every record.
+pub fn records(forms: &Forms) -> BTreeMap<Atom, Record> {
+    let fields = |fields: &Vec<Term>| fields.iter().filter_map(field).collect();
+    let record = |(name, terms): (&Atom, &Vec<Term>)| (name.clone(), fields(terms));
+    forms.records.iter().map(record).collect()
+}
+
+/// The name of a field: `{record_field, L, Name}`, with a default, or typed.
+fn field(term: &Term) -> Option<String> {
+    match node(term) {
+        Some(("record_field", [name, ..])) => literal_atom(name).map(ToString::to_string),
+        // {typed_record_field, Field, Type} has no place of its own.
+        _ => match term.as_tagged("typed_record_field")? {
+            [untyped, _type] => field(untyped),
+            _ => None,
+        },
+    }
+}
+
+/// The records that are in fields of another record, by its defaults and types.
+pub fn parts(forms: &Forms, record: &Atom) -> BTreeSet<Atom> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![record.clone()];
+    while let Some(name) = open.pop() {
+        for field in forms.records.get(&name).into_iter().flatten() {
+            walk(field, &mut |term| {
+                if let Some(part) = named_record(term)
+                    && part != record
+                    && found.insert(part.clone())
+                {
+                    open.push(part.clone());
+                }
+                true
+            });
+        }
+    }
+    found
+}
+
+fn named_record(term: &Term) -> Option<&Atom> {
+    match node(term)? {
+        ("record", [Term::Atom(name), Term::List(_)]) => Some(name),
+        ("type", [kind, Term::List(arguments)]) if kind.is_atom("record") => {
+            literal_atom(arguments.first()?)
+        }
+        _ => None,
+    }
+}
+
+/// The shapes of the state of processes whose callback module this is.
+pub fn states(forms: &Forms, keeper: Keeper) -> BTreeSet<Shape> {
+    let mut found = BTreeSet::new();
+    for (answer, scope) in returned(forms, "init", 1) {
+        if let Some(state) = state_of(answer, keeper) {
+            found.extend(shapes(forms, (state, scope)));
+        }
+    }
+    if found.is_empty() {
+        found.extend(received(forms, keeper));
+    }
+    found
+}
+
+/// The state in `{ok, State}`, `{ok, State, _}` or, of a machine, `{ok, Name, State, …}`.
+fn state_of(answer: &Term, keeper: Keeper) -> Option<&Term> {
+    let ("tuple", [Term::List(parts)]) = node(answer)? else {
+        return None;
+    };
+    let ok = literal_atom(parts.first()?).is_some_and(|atom| *atom == *"ok");
+    let at = match keeper {
+        Keeper::Server => 1,
+        Keeper::Machine => 2,
+    };
+    ok.then(|| parts.get(at)).flatten()
+}
+
+fn shapes(forms: &Forms, expression: Outcome<'_>) -> Vec<Shape> {
+    let outcomes = outcomes(forms, expression);
+    outcomes
+        .iter()
+        .filter_map(|(term, _)| shape(term))
+        .collect()
+}
+
+fn shape(expression: &Term) -> Option<Shape> {
+    match node(expression)? {
+        ("record", [Term::Atom(name), Term::List(_)] | [_, Term::Atom(name), Term::List(_)]) => {
+            Some(Shape::Record(name.clone()))
+        }
+        ("tuple", [Term::List(parts)]) => Some(Shape::Tuple(parts.len())),
+        ("map", [Term::List(pairs)]) => {
+            pairs.iter().map(key).collect::<Option<_>>().map(Shape::Map)
+        }
+        _ => None,
+    }
+}
+
+fn key(pair: &Term) -> Option<String> {
+    match node(pair)? {
+        ("map_field_assoc" | "map_field_exact", [key, _]) => {
+            literal_atom(key).map(ToString::to_string)
+        }
+        _ => None,
+    }
+}
+
+/// The records that the callbacks expect their state to be.
+fn received(forms: &Forms, keeper: Keeper) -> BTreeSet<Shape> {
+    const SERVER: [(&str, usize, usize); 4] = [
+        ("handle_call", 3, 2),
+        ("handle_cast", 2, 1),
+        ("handle_info", 2, 1),
+        ("handle_event", 2, 1),
+    ];
+    const MACHINE: [(&str, usize, usize); 1] = [("handle_event", 4, 3)];
+    let callbacks = match keeper {
+        Keeper::Server => SERVER.as_slice(),
+        Keeper::Machine => MACHINE.as_slice(),
+    };
+    let mut found = BTreeSet::new();
+    for &(name, arity, at) in callbacks {
+        for whole in forms.clauses(name, arity) {
+            let pattern = clause(whole).and_then(|(patterns, _)| patterns.get(at));
+            let record = pattern.and_then(|pattern| pattern_record(pattern, whole));
+            found.extend(record.map(|name| Shape::Record(name.clone())));
+        }
+    }
+    found
+}
+
+/// The record that a pattern is, alone or beside a variable, or that a variable is used as.
+fn pattern_record<'f>(pattern: &Term, scope: &'f Term) -> Option<&'f Atom>
+where
+{
+    let mut found = None;
+    let name = variable(pattern).or_else(|| match node(pattern) {
+        Some(("match", [one, other])) => variable(one).or_else(|| variable(other)),
+        _ => None,
+    });
+    let direct = record_name(pattern);
+    walk(scope, &mut |term| {
+        let used = match node(term) {
+            Some(("record_field", [value, Term::Atom(record), _])) if variable(value).is_some() => {
+                (variable(value) == name).then_some(record)
+            }
+            Some(("record", [value, Term::Atom(record), _])) if variable(value).is_some() => {
+                (variable(value) == name).then_some(record)
+            }
+            Some(("record", [Term::Atom(record), _])) => (direct == Some(record)).then_some(record),
+            _ => None,
+        };
+        if let Some(used) = used {
+            found.get_or_insert(used);
+        }
+        found.is_none()
+    });
+    found
+}
+
+fn record_name(pattern: &Term) -> Option<&Atom> {
+    match node(pattern)? {
+        ("record", [Term::Atom(name), _]) => Some(name),
+        ("match", [one, other]) => record_name(one).or_else(|| record_name(other)),
+        _ => None,
+    }
+}

@@ -1,0 +1,342 @@
+//! What an upgrade would do, and what would go wrong: the script with its reasons, and findings from the
+//! files of both versions and of everything around them.
+//!
+//! Reads files and nothing else; loads no code and asks no node. What a node knows comes in as
+//! [`Surroundings`], and what it has found itself by [`Plan::add`].
+
+mod checks;
+mod code;
+mod compared;
+mod finding;
+mod forms;
+mod steps;
+mod surroundings;
+mod verdict;
+
+pub use finding::{Finding, Severity};
+pub use steps::{Step, Steps};
+pub use surroundings::Surroundings;
+pub use verdict::Verdict;
+
+use crate::application::Application;
+use crate::appup::Direction;
+use crate::script::{self, Age, Options, Script, ScriptError, Side, Version};
+use crate::term::{Atom, Term};
+use checks::Case;
+use compared::Compared;
+use serde::Serialize;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::thread;
+use std::time::Instant;
+
+/// The version of the form that a plan has as JSON: what is in it stays, more may come.
+pub const SCHEMA: u32 = 1;
+
+/// What is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// The application.
+    pub application: &'a Atom,
+    /// The version that runs.
+    pub from: (&'a str, &'a PathBuf),
+    /// The version that is to run.
+    pub to: (&'a str, &'a PathBuf),
+    /// Whether that is the later one.
+    pub direction: Direction,
+    /// What may be chosen of the script.
+    pub options: &'a Options,
+    /// What else there is.
+    pub around: &'a Surroundings,
+    /// How much is looked at.
+    pub depth: Depth,
+}
+
+/// How much is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// The modules that differ: what a hook has time for.
+    Changes,
+    /// All of both versions, and everything around them.
+    Everything,
+}
+
+/// What an upgrade would do, and what would go wrong.
+#[derive(Clone, Debug, Serialize)]
+pub struct Plan {
+    /// The application.
+    pub application: String,
+    /// The node, where one was asked.
+    pub node: Option<String>,
+    /// The version that runs.
+    pub from: Place,
+    /// The version that is to run.
+    pub to: Place,
+    /// `up` or `down`.
+    pub direction: &'static str,
+    /// What it comes to: the worst of the findings.
+    pub verdict: Verdict,
+    /// What would run, where there is a way.
+    pub script: Option<Steps>,
+    /// What the node says that it would do, a line for each step.
+    pub node_steps: Vec<String>,
+    /// The modules.
+    pub modules: Modules,
+    /// What a person should know, the worst first.
+    pub findings: Vec<Finding>,
+    /// How many modules around the application were looked at.
+    pub looked_at: usize,
+    /// How long the plan took.
+    pub microseconds: u64,
+}
+
+/// A version and where it is.
+#[derive(Clone, Debug, Serialize)]
+pub struct Place {
+    /// Which one.
+    pub vsn: String,
+    /// Its directory.
+    pub dir: String,
+}
+
+/// The modules of both versions.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Modules {
+    /// Those that come.
+    pub added: Vec<String>,
+    /// Those that differ.
+    pub changed: Vec<String>,
+    /// Those that go.
+    pub removed: Vec<String>,
+    /// How many stay as they are.
+    pub unchanged: usize,
+    /// Calls among those that come or differ: caller and callee.
+    pub calls: Vec<(String, String)>,
+}
+
+impl Plan {
+    /// Adds what somebody else has found.
+    pub fn add(&mut self, findings: impl IntoIterator<Item = Finding>) {
+        self.findings.extend(findings);
+        let order = |finding: &Finding| {
+            let (verdict, severity) = (finding.verdict, finding.severity);
+            (std::cmp::Reverse((verdict, severity)), finding.kind.clone())
+        };
+        self.findings.sort_by_cached_key(order);
+        let verdicts = self.findings.iter().map(|finding| finding.verdict);
+        self.verdict = verdicts.max().unwrap_or_default();
+    }
+}
+
+/// The plan that answers a question.
+///
+/// # Errors
+/// Where the specification of either version cannot be read. Anything else that is wrong is a finding.
+pub fn plan(question: &Question<'_>) -> Result<Plan, ScriptError> {
+    thread::scope(|scope| {
+        let builder = thread::Builder::new().stack_size(compared::STACK);
+        match builder.spawn_scoped(scope, || answer(question)) {
+            Ok(worker) => worker
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            // Where a thread cannot be had, the work is done without its stack.
+            Err(_) => answer(question),
+        }
+    })
+}
+
+fn answer(question: &Question<'_>) -> Result<Plan, ScriptError> {
+    let started = Instant::now();
+    let (from, to) = specifications(question)?;
+    let mut plan = empty(question);
+    let script = script(question);
+    let compared = Compared::read((&from, question.from.1), (&to, question.to.1), threads());
+    let (script, compared) = match (script, compared) {
+        (Ok(script), Ok(compared)) => (Some(script), compared),
+        (Err(error), compared) => {
+            plan.add([no_script(question, &error)]);
+            (None, compared.unwrap_or_default())
+        }
+        (Ok(script), Err(error)) => {
+            plan.add([no_script(question, &error.into())]);
+            (Some(script), Compared::default())
+        }
+    };
+    let case = Case {
+        from: &from,
+        from_dir: question.from.1,
+        to: &to,
+        to_dir: question.to.1,
+        compared: &compared,
+        script: script.as_ref(),
+        around: question.around,
+        threads: threads(),
+    };
+    plan.add(checks::of_changes(&case));
+    plan.add(script.iter().flat_map(|script| restarts(question, script)));
+    if question.depth == Depth::Everything {
+        plan.add(checks::of_surroundings(&case));
+        plan.add(
+            script
+                .as_ref()
+                .and_then(|script| irreversible(question, script)),
+        );
+    }
+    plan.script = script.map(|script| Steps::new(question.application, &script));
+    plan.modules = modules(&compared);
+    plan.microseconds = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    Ok(plan)
+}
+
+fn threads() -> usize {
+    crate::installed::threads()
+}
+
+fn version((vsn, dir): (&str, &PathBuf)) -> Version {
+    Version {
+        vsn: vsn.to_owned(),
+        side: Side::Directory(dir.clone()),
+    }
+}
+
+fn specifications(question: &Question<'_>) -> Result<(Application, Application), ScriptError> {
+    let (old, new) = match question.direction {
+        Direction::Up => (Age::Old, Age::New),
+        Direction::Down => (Age::New, Age::Old),
+    };
+    let read = |side, age| {
+        script::specification(question.application, &version(side), age, question.options)
+    };
+    Ok((read(question.from, old)?, read(question.to, new)?))
+}
+
+fn script(question: &Question<'_>) -> Result<Script, ScriptError> {
+    script_of(question, question.direction)
+}
+
+/// The script of a direction, between the same two versions.
+fn script_of(question: &Question<'_>, direction: Direction) -> Result<Script, ScriptError> {
+    let (earlier, later) = match question.direction {
+        Direction::Up => (version(question.from), version(question.to)),
+        Direction::Down => (version(question.to), version(question.from)),
+    };
+    let (application, options) = (question.application, question.options);
+    let mut script = script::upgrade_script(application, &earlier, &later, direction, options)?;
+    if !script.generated {
+        // A shipped script says nothing about the files: the generator does.
+        let generated = script::make_appup(application, &earlier, &later, options);
+        script.warnings = generated
+            .map(|generated| generated.warnings)
+            .unwrap_or_default();
+    }
+    Ok(script)
+}
+
+fn no_script(question: &Question<'_>, error: &ScriptError) -> Finding {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    let (kind, advice) = match error {
+        ScriptError::UnreadableAppup { .. } | ScriptError::BadAppup { .. } => {
+            let advice = "mend the appup, or delete it: one is generated then";
+            ("appup_rejected", advice)
+        }
+        ScriptError::BadBeam(_) => ("bad_beam", "build the module again"),
+        _ => ("no_script", "mend what is wrong and ask again"),
+    };
+    Finding::error(kind, question.application)
+        .text(text)
+        .advice(advice)
+}
+
+/// What of a script, or of the application, asks for a restart.
+fn restarts(question: &Question<'_>, script: &Script) -> Vec<Finding> {
+    let name = question.application;
+    let mut findings = Vec::new();
+    if steps::is_system(name) {
+        findings.push(
+            Finding::warning("system_application", name)
+                .means(Verdict::RestartEmulator)
+                .text(format!(
+                    "{name} cannot be replaced while anything runs on it"
+                ))
+                .advice("restart the node when it suits"),
+        );
+    }
+    let asks = |wanted: fn(&Term) -> bool| script.instructions.iter().find(|i| wanted(i));
+    if let Some(instruction) = asks(steps::restarts_emulator) {
+        findings.push(
+            Finding::warning("restart_emulator", name)
+                .means(Verdict::RestartEmulator)
+                .text(format!("the appup asks for {instruction}"))
+                .advice("restart the node when it suits"),
+        );
+    }
+    if let Some(instruction) = asks(steps::restarts_application) {
+        findings.push(
+            Finding::warning("restart_application", name)
+                .means(Verdict::RestartApplication)
+                .text(format!("the appup asks for {instruction}"))
+                .advice("choose a time when the state of its processes may be lost"),
+        );
+    }
+    findings
+}
+
+/// The appup of the later version leads one way alone.
+fn irreversible(question: &Question<'_>, script: &Script) -> Option<Finding> {
+    if script.generated || question.direction == Direction::Down {
+        return None;
+    }
+    let back = script_of(question, Direction::Down).ok()?;
+    back.generated.then(|| {
+        let text = format!(
+            "the appup of {} has no way back to version {}",
+            question.application, question.from.0
+        );
+        Finding::warning("not_reversible", question.application)
+            .text(text)
+            .advice("add one to the appup: a generated one takes its place, and knows less")
+    })
+}
+
+fn empty(question: &Question<'_>) -> Plan {
+    let place = |(vsn, dir): (&str, &PathBuf)| Place {
+        vsn: vsn.to_owned(),
+        dir: dir.display().to_string(),
+    };
+    Plan {
+        application: question.application.to_string(),
+        node: None,
+        from: place(question.from),
+        to: place(question.to),
+        direction: question.direction.name(),
+        verdict: Verdict::Hot,
+        script: None,
+        node_steps: Vec::new(),
+        modules: Modules::default(),
+        findings: Vec::new(),
+        looked_at: question.around.files.len(),
+        microseconds: 0,
+    }
+}
+
+fn modules(compared: &Compared) -> Modules {
+    let names = |names: &mut dyn Iterator<Item = &Atom>| names.map(ToString::to_string).collect();
+    let fresh: BTreeSet<&Atom> = compared.fresh().map(|(_, new)| &new.module).collect();
+    let calls = compared.fresh().flat_map(|(_, new)| {
+        let callees: BTreeSet<&Atom> = new.imports.iter().map(|call| &call.module).collect();
+        let callees = callees.into_iter().filter(|callee| fresh.contains(callee));
+        callees.map(|callee| (new.module.to_string(), callee.to_string()))
+    });
+    Modules {
+        added: names(&mut compared.added.keys()),
+        changed: names(&mut compared.changed.keys()),
+        removed: names(&mut compared.removed.keys()),
+        unchanged: compared.unchanged.len(),
+        calls: calls.filter(|(caller, callee)| caller != callee).collect(),
+    }
+}
