@@ -41,6 +41,7 @@ pub mod maint;
 pub mod node;
 #[cfg(feature = "cli")]
 pub mod package;
+#[cfg(feature = "cli")]
 pub mod plan;
 #[cfg(feature = "cli")]
 pub mod record;
