@@ -1,5 +1,5 @@
 # Two commands for newcomers: `make demo` and `make test`. `make help` lists the rest.
-.PHONY: help build demo test test-rust test-erlang lint test-system bench clean
+.PHONY: help build deb demo test test-rust test-erlang lint test-system bench clean
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 unexport ERL_AFLAGS ERL_FLAGS ERL_ZFLAGS
@@ -10,6 +10,10 @@ help: ## this list
 build: ## the application with its NIF and the erlrc binary, below _build/default/lib/erlrc
 	@tools/install build
 	@rebar3 compile
+
+deb: build ## erlrc's own package, in _build/packages
+	@tools/install package
+	@packaging/build deb _build/packages
 
 demo: build ## a node, a client that never pauses, two applications up and down under it
 	@demo/run

@@ -51,8 +51,8 @@ impl Package {
     }
 
     fn add_copyright(&mut self, application: &str, around: &Surroundings) -> Result<(), Error> {
-        let (page, text) = (self.homepage.as_deref(), around.copyright.as_deref());
-        let copyright = document::copyright(application, &self.license, page, text);
+        let text = around.copyright.as_deref();
+        let copyright = document::copyright(self, application, text);
         let path = format!("/usr/share/doc/{}/copyright", self.name);
         Ok(self.entries.add(path, Entry::file(copyright))?)
     }

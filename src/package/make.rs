@@ -115,14 +115,27 @@ fn surroundings(
 }
 
 fn extra(file: &SpecFile, spec: &PackageSpec) -> Result<Vec<(String, Entry)>, Error> {
-    let one = |extra: &ExtraFile| {
-        let mut entry = tree::file(&file.path(&extra.source), extra.mode)?;
-        if let Entry::File { conffile, .. } = &mut entry {
-            *conffile = extra.conffile.unwrap_or(extra.path.starts_with("/etc/"));
+    let mut entries = Vec::new();
+    for extra in &spec.files {
+        let source = file.path(&extra.source);
+        if source.is_dir() {
+            let found = tree::below(&source)?;
+            let below = found.into_iter();
+            entries.extend(below.map(|(at, entry)| (format!("{}/{at}", extra.path), entry)));
+        } else {
+            entries.push((extra.path.clone(), tree::file(&source)?));
         }
-        Ok((extra.path.clone(), entry))
-    };
-    spec.files.iter().map(one).collect()
+    }
+    for (path, entry) in &mut entries {
+        if let Entry::File { mode, conffile, .. } = entry {
+            let within = |extra: &&ExtraFile| Path::new(path).starts_with(&extra.path);
+            let extra = spec.files.iter().rfind(within);
+            *mode = extra.and_then(|extra| extra.mode).unwrap_or(*mode);
+            let chosen = extra.and_then(|extra| extra.conffile);
+            *conffile = chosen.unwrap_or(path.starts_with("/etc/"));
+        }
+    }
+    Ok(entries)
 }
 
 fn scripts(file: &SpecFile, spec: &PackageSpec) -> Result<BTreeMap<Script, String>, Error> {
@@ -146,7 +159,7 @@ fn copyright(
 }
 
 fn text(path: &Path) -> Result<String, Error> {
-    let Entry::File { content, .. } = tree::file(path, None)? else {
+    let Entry::File { content, .. } = tree::file(path)? else {
         return Ok(String::new());
     };
     String::from_utf8(content).map_err(|_| Error::File {

@@ -59,6 +59,14 @@ pub fn read(dir: &Path, sources: bool, exclude: &[String]) -> Result<Built, Erro
     })
 }
 
+/// All that is below `dir`, relative to it.
+pub fn below(dir: &Path) -> Result<Vec<(String, Entry)>, Error> {
+    let base = fs::canonicalize(dir).map_err(|source| unreadable(dir, source))?;
+    let mut walk = Walk::default();
+    walk.directory(&base, &base, "", 0)?;
+    Ok(walk.entries)
+}
+
 /// The specification of the one application in `dir`.
 pub fn application(dir: &Path) -> Result<Application, Error> {
     let not_built = |why| Error::NotBuilt {
@@ -122,7 +130,11 @@ impl Walk<'_> {
             let name = path.file_name().and_then(|name| name.to_str());
             let sound = name.filter(|name| !name.chars().any(char::is_control));
             let name = sound.ok_or_else(|| refused(&path, "has a name that is no plain text"))?;
-            let at = format!("{at}/{name}");
+            let at = if at.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{at}/{name}")
+            };
             if !is_clutter(name) && !self.exclude.iter().any(|pattern| matches(pattern, &at)) {
                 self.one(base, &path, at, depth)?;
             }
@@ -150,7 +162,7 @@ impl Walk<'_> {
         if self.total > MAX_TOTAL {
             return Err(refused(path, "is more than 1 GiB together with the others"));
         }
-        let entry = file(path, None)?;
+        let entry = file(path)?;
         if let Entry::File { content, .. } = &entry
             && path.extension().is_some_and(|ending| ending == "beam")
         {
@@ -160,8 +172,8 @@ impl Walk<'_> {
     }
 }
 
-/// A regular file, with `mode` or what its own comes to.
-pub fn file(path: &Path, mode: Option<u32>) -> Result<Entry, Error> {
+/// A regular file: 0755 where its owner may execute it, 0644 where not.
+pub fn file(path: &Path) -> Result<Entry, Error> {
     let mut options = fs::OpenOptions::new();
     // Opening a pipe would wait for its writer.
     let opened = options.read(true).custom_flags(libc::O_NONBLOCK).open(path);
@@ -181,7 +193,7 @@ pub fn file(path: &Path, mode: Option<u32>) -> Result<Entry, Error> {
     let executable = metadata.permissions().mode() & 0o100 != 0;
     Ok(Entry::File {
         content,
-        mode: mode.unwrap_or(if executable { 0o755 } else { 0o644 }),
+        mode: if executable { 0o755 } else { 0o644 },
         conffile: false,
     })
 }

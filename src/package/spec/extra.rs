@@ -3,7 +3,7 @@
 use super::table::{SpecError, Table};
 use std::path::PathBuf;
 
-/// A file from elsewhere.
+/// A file from elsewhere, or all the files below a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExtraFile {
     /// Where it is, relative to the specification.
