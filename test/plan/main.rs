@@ -1,0 +1,10 @@
+//! Plans of pairs of versions: every finding appears where it should and nowhere else.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod corpus;
+mod pairs;
+mod schema;
+mod surroundings;
+mod unchanged;
