@@ -8,6 +8,7 @@ mod file_error;
 mod metadata;
 mod overrides;
 mod registration;
+mod upgrade_policy;
 pub mod vsn;
 
 use crate::term::{Atom, Term};
@@ -17,6 +18,7 @@ pub use file_error::{Fault, FileError, FileKind};
 pub use metadata::Metadata;
 pub use overrides::merge;
 pub use registration::{OnExit, Registration, is_application_name};
+pub use upgrade_policy::{Rung, UpgradePolicy};
 
 /// An application specification: what the engine needs of it in typed fields, the rest as written.
 ///
@@ -342,7 +344,8 @@ mod tests {
             registration,
             Registration {
                 enabled: true,
-                on_exit: OnExit::Stay
+                on_exit: OnExit::Stay,
+                upgrade_policy: None,
             }
         );
         assert!(unknown.is_empty());
@@ -353,6 +356,10 @@ mod tests {
         let terms = vec![
             pair("enabled", atom("false")),
             pair("on_exit", atom("halt")),
+            pair(
+                "upgrade_policy",
+                Term::List(vec![atom("hot"), atom("defer")]),
+            ),
             atom("later"),
         ];
         let (registration, unknown) = Registration::from_terms(terms).unwrap();
@@ -360,7 +367,8 @@ mod tests {
             registration,
             Registration {
                 enabled: false,
-                on_exit: OnExit::Halt
+                on_exit: OnExit::Halt,
+                upgrade_policy: Some(UpgradePolicy::default()),
             }
         );
         assert_eq!(unknown.len(), 1);
@@ -368,7 +376,11 @@ mod tests {
 
     #[test]
     fn a_known_tag_with_an_unknown_value_is_rejected() {
-        for (tag, value) in [("enabled", "maybe"), ("on_exit", "restart")] {
+        for (tag, value) in [
+            ("enabled", "maybe"),
+            ("on_exit", "restart"),
+            ("upgrade_policy", "hot"),
+        ] {
             match Registration::from_terms(vec![pair(tag, atom(value))]) {
                 Err(Error::BadRegistration { tag: found }) => assert_eq!(found, tag),
                 other => panic!("{other:?}"),

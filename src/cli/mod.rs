@@ -14,6 +14,7 @@ mod exit_status;
 mod failure;
 mod history;
 mod hook;
+mod maint;
 mod make_appup;
 mod make_boot_script;
 mod man;
@@ -80,6 +81,9 @@ pub enum Command {
     Package(package::Arguments),
     /// Say what an upgrade would do and what would go wrong
     Plan(plan::Arguments),
+    /// Do what a package's maintainer script is called for
+    #[command(hide = true)]
+    Maint(Box<maint::Arguments>),
     /// Print completions for a shell
     Completions(completions::Arguments),
     /// Write the manual pages into a directory
@@ -100,6 +104,7 @@ impl Command {
             Self::MakeAppup(arguments) => make_appup::run(arguments, common),
             Self::Package(arguments) => package::run(arguments, common),
             Self::Plan(arguments) => plan::run(arguments, common),
+            Self::Maint(arguments) => maint::run(&arguments, common),
             Self::Completions(arguments) => completions::run(&arguments, common),
             Self::Man(arguments) => man::run(&arguments, common),
         }
