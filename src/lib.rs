@@ -8,7 +8,6 @@
 //! * [`inclusion`]: what to start and stop, in which order, included applications above all.
 //! * [`installed`]: what is on disk, as the facts that `inclusion` decides from.
 //! * [`appup`]: scripts from one version of an application to another.
-//! * `file`: files read whole.
 //! * [`beam`]: BEAM files, read without loading them.
 //! * [`script`]: two versions on disk or in a node, and the script between them.
 //! * `maint`: what a package manager's maintainer scripts have to do.
@@ -20,6 +19,8 @@
 //! * `record`: logs that survive a crash.
 //! * `history`: what the hooks did, in such a log.
 //! * `package`: OS packages of applications.
+//! * `restart`: whether the emulator under a node was replaced.
+//! * `status`: how nodes and applications stand, from all of that.
 //! * `cli`: the command line, one file per command.
 //!
 //! Nothing here prints, and nothing but the `cli` feature reads the environment.
@@ -30,7 +31,6 @@ pub mod appup;
 pub mod beam;
 #[cfg(feature = "cli")]
 pub mod cli;
-mod file;
 #[cfg(feature = "cli")]
 pub mod history;
 #[cfg(feature = "cli")]
@@ -49,7 +49,11 @@ pub mod plan;
 pub mod record;
 #[cfg(feature = "cli")]
 pub mod rendezvous;
+#[cfg(feature = "cli")]
+pub mod restart;
 pub mod script;
 #[cfg(feature = "cli")]
 pub mod stash;
+#[cfg(feature = "cli")]
+pub mod status;
 pub mod term;

@@ -17,8 +17,6 @@
     outcome := atom(),
     %% Text, UTF-8.
     reason => binary(),
-    %% Of the outcome `script_failed' alone: what failed in it.
-    cause => atom(),
     %% The version of the application that runs now.
     running => binary(),
     warnings => [binary()],
@@ -34,10 +32,11 @@
     report => erlrc_evaluator:report()
 }.
 
-%% @doc Carries out a request. Operations wait for those before them; the questions what runs and
-%% what is loaded are answered at once.
+%% @doc Carries out a request. Operations wait for those before them; questions are answered at once.
 -spec request(request()) -> answer().
-request(#{operation := Question} = Request) when Question =:= running; Question =:= code ->
+request(#{operation := Question} = Request) when
+    Question =:= running; Question =:= code; Question =:= status
+->
     perform(Request);
 request(Request) ->
     %% No frame of this module waits: it can be replaced meanwhile.
@@ -57,6 +56,8 @@ performed({ok, #{operation := running, application := App}}) ->
 performed({ok, #{operation := code, application := App}}) ->
     Facts = maps:merge(answer(ok, code, undefined, App), node_facts()),
     Facts#{code => erlrc_loaded:code(App)};
+performed({ok, #{operation := status}}) ->
+    maps:merge(answer(ok, status, undefined, undefined), erlrc_status:report());
 performed({dry_run, {ok, #{operation := Name, application := App} = Operation}}) ->
     case erlrcdynamic:plan(Operation) of
         {plan, Lines} -> (answer(ok, planned, undefined, App))#{plan => [text(Line) || Line <- Lines]};
@@ -89,6 +90,8 @@ node_facts() ->
 %% An operation of its own, no option: a node that does not know it refuses instead of carrying it out.
 checked(#{operation := dry_run, 'of' := Operation} = Request) ->
     {dry_run, checked(Request#{operation := Operation})};
+checked(#{operation := status}) ->
+    {ok, #{operation => status}};
 checked(#{operation := Operation, application := Name} = Request) ->
     case {lists:member(Operation, operations()), application_name(Name)} of
         {true, {ok, App}} -> arguments(Request, #{operation => Operation, application => App});
@@ -213,18 +216,12 @@ failure_of(Tag) ->
 answer(Status, Outcome, Reason, App) ->
     Optional = [
         {reason, Reason =/= undefined, fun() -> text(erlrc_error:format_error(Reason)) end},
-        {cause, true, fun() -> cause(Reason) end},
         {running, App =/= undefined, fun() -> running(App) end},
         {warnings, true, fun warnings/0},
         {report, true, fun report/0}
     ],
     Answer = #{protocol => ?PROTOCOL, status => Status, outcome => Outcome},
     lists:foldl(fun add/2, Answer, Optional).
-
-%% What failed within a script, where the outcome says no more than that it did.
-cause({script_failed, _App, Why}) when is_atom(Why) -> Why;
-cause({script_failed, _App, Why}) when is_atom(element(1, Why)) -> element(1, Why);
-cause(_Reason) -> none.
 
 add({Key, true, Value}, Answer) ->
     case Value() of

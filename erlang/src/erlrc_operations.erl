@@ -8,7 +8,7 @@
 -module(erlrc_operations).
 -behaviour(gen_server).
 
--export([run/3, run/4, status/0, warn/1, warnings/0]).
+-export([run/3, run/4, status/0, status/1, warn/1, warnings/0]).
 -export([enter/0, crashed/1]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, code_change/3]).
 
@@ -38,9 +38,16 @@ run(Module, Function, Arguments, Crashed) ->
     idle
     | #{operation := {atom(), [term()]}, since := integer(), waiting := non_neg_integer()}.
 status() ->
+    status(infinity).
+
+%% @doc As {@link status/0}; exits when there is no answer for so long.
+-spec status(timeout()) ->
+    idle
+    | #{operation := {atom(), [term()]}, since := integer(), waiting := non_neg_integer()}.
+status(Timeout) ->
     case whereis(?MODULE) of
         undefined -> idle;
-        Server -> gen_server:call(Server, status, infinity)
+        Server -> gen_server:call(Server, status, Timeout)
     end.
 
 %% @doc Notes a warning of the operation that calls this, and logs it.

@@ -3,7 +3,7 @@
 %% {@link status/0}.
 -module(erlrc_purge).
 
--export([schedule/2, lingering/1, status/0]).
+-export([schedule/2, lingering/1, status/0, since/1]).
 -export([loop/2]).
 
 -define(REST, 20).
@@ -13,11 +13,33 @@
 -spec schedule([module()], timeout()) -> ok.
 schedule([], _Delay) ->
     ok;
-schedule(_Modules, infinity) ->
-    ok;
 schedule(Modules, Delay) ->
-    _ = spawn(?MODULE, loop, [Modules, Delay]),
+    ok = note(Modules),
+    _ = [spawn(?MODULE, loop, [Modules, Delay]) || Delay =/= infinity],
     ok.
+
+%% Since when the code of these modules is old; while erlrc does not run nobody remembers.
+note(Modules) ->
+    Now = erlang:system_time(millisecond),
+    in_table(fun() -> ets:insert(erlrc_table, [{{old_code, Module}, Now} || Module <- Modules]) end).
+
+forget(Module) ->
+    in_table(fun() -> ets:delete(erlrc_table, {old_code, Module}) end).
+
+in_table(Fun) ->
+    try Fun() of
+        true -> ok
+    catch
+        error:badarg -> ok
+    end.
+
+%% @doc Since when (system time, milliseconds) the module has had its old code, where that is known.
+-spec since(module()) -> [integer()].
+since(Module) ->
+    case ets:whereis(erlrc_table) of
+        undefined -> [];
+        Table -> [Since || {_, Since} <- ets:lookup(Table, {old_code, Module})]
+    end.
 
 %% @doc Those of `Modules' whose old code a process still runs, going by the top of its stack: to check every process
 %% for every module would take minutes on a large node.
@@ -62,6 +84,12 @@ purge(Module) ->
     after ?REST -> ok
     end,
     case whereis(erlrc_guardian) of
-        undefined -> not erlang:check_old_code(Module) orelse code:soft_purge(Module);
+        undefined -> purged(Module, not erlang:check_old_code(Module) orelse code:soft_purge(Module));
         _ -> false
     end.
+
+purged(Module, true) ->
+    ok = forget(Module),
+    true;
+purged(_Module, false) ->
+    false.

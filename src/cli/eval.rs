@@ -26,7 +26,8 @@ pub struct Arguments {
     connection: Connection,
 }
 
-fn node_name(text: &str) -> Result<NodeName, String> {
+/// The name of a node, with or without host.
+pub fn node_name(text: &str) -> Result<NodeName, String> {
     NodeName::parse(text).ok_or_else(|| "not a node's name".to_owned())
 }
 

@@ -58,9 +58,17 @@ pub enum Form {
 
 /// Writes bytes to standard output.
 pub fn raw(bytes: &[u8]) {
-    let mut stdout = std::io::stdout().lock();
     // A closed pipe is the reader's choice; a full disk behind it cannot be told to anybody.
-    let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
+    is_read(bytes);
+}
+
+/// Writes bytes to standard output; whether somebody takes them.
+pub fn is_read(bytes: &[u8]) -> bool {
+    let mut stdout = std::io::stdout().lock();
+    stdout
+        .write_all(bytes)
+        .and_then(|()| stdout.flush())
+        .is_ok()
 }
 
 /// Writes text to standard error.

@@ -137,8 +137,9 @@ fn a_specification_that_cannot_be_used_is_an_error() {
         kind,
         fault,
     };
-    let unusable = Specification::Unusable(error);
-    facts.specifications.push((atom("b"), unusable));
+    facts
+        .specifications
+        .insert(atom("b"), Specification::Unusable(error));
     let reason = transition(facts, &Event::Boot).unwrap_err().reason();
     let expected = "{appspec_file_parse_error, \"/lib/b/ebin/b.app\", eacces}";
     assert_eq!(reason, parse(expected).unwrap());

@@ -13,4 +13,5 @@ mod pages;
 mod plan;
 mod reach;
 mod secrets;
+mod status;
 mod undo;

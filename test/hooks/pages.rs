@@ -2,12 +2,13 @@
 
 use crate::host::Host;
 
-const COMMANDS: [&str; 8] = [
+const COMMANDS: [&str; 9] = [
     "start",
     "stop",
     "upgrade",
     "downgrade",
     "history",
+    "status",
     "eval",
     "completions",
     "man",

@@ -13,14 +13,14 @@ mod recorder;
 mod report;
 
 use super::arguments::seconds;
-use super::{Common, Connection, Failure, Output, Status, nodes};
+use super::{Common, Connection, Failure, Output, Status, nodes, status};
 use crate::identity::NodeName;
 use crate::rendezvous::{Entries, Entry, RendezvousError};
 pub use answer::Answer;
-pub use ask::{Asker, chain, open};
+pub use ask::{Asker, chain, open, unreachable};
 use operation::Operation;
 pub use options::Options;
-pub use report::{Line, Report};
+use report::{Line, Report};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -64,6 +64,9 @@ pub fn run(
         tolerates: &|_, _| false,
     };
     let outcome = round.over(&entries, operations);
+    if !arguments.dry_run {
+        status::refresh(common, &arguments.connection);
+    }
     Ok(outcome.map_or(Status::Done, |outcome| outcome.status))
 }
 
@@ -87,6 +90,7 @@ pub struct Round<'a> {
 }
 
 /// What a round came to.
+#[expect(dead_code, reason = "read by those who tolerate failures")]
 pub struct Outcome {
     /// The worst status of all nodes, those tolerated left out.
     pub status: Status,
@@ -202,8 +206,7 @@ fn is_change(operation: &Operation, answer: &Answer) -> bool {
         && operation.changed(answer)
 }
 
-/// What it means to a hook that an entry must not be used.
-pub fn refused(error: &RendezvousError) -> Answer {
+fn refused(error: &RendezvousError) -> Answer {
     Answer::new(Status::Unreachable, "entry_refused", Some(chain(error)))
 }
 

@@ -251,6 +251,19 @@ pub fn code(application: &Atom) -> Call {
     request(&[("operation", "code")], application, Vec::new())
 }
 
+/// The question how the node stands.
+pub fn how_it_stands() -> Call {
+    let pairs = [
+        (Term::atom("protocol"), Term::Integer(PROTOCOL)),
+        (Term::atom("operation"), Term::atom("status")),
+    ];
+    Call {
+        module: "erlrc_hook",
+        function: "request",
+        arguments: vec![Term::map(pairs.into())],
+    }
+}
+
 fn request(
     names: &[(&'static str, &'static str)],
     application: &Atom,

@@ -2,44 +2,10 @@
 //! run.
 
 use super::ask::Outcome;
+use crate::cli::colours::{BOLD, Colours, FAINT, GREEN, RED, YELLOW};
 use crate::cli::output::printable;
 use crate::plan::{Finding, Plan, Severity, Steps, Verdict};
 use crate::term::Atom;
-use std::io::IsTerminal;
-
-/// Whether text is coloured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Colours {
-    /// For a terminal.
-    On,
-    /// For everything else.
-    Off,
-}
-
-const RED: &str = "31;1";
-const YELLOW: &str = "33";
-const GREEN: &str = "32";
-const BOLD: &str = "1";
-const FAINT: &str = "2";
-
-impl Colours {
-    /// On where standard output is a terminal and nobody asked for none (<https://no-color.org>).
-    pub fn of_terminal() -> Self {
-        let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        if std::io::stdout().is_terminal() && !unwanted {
-            Self::On
-        } else {
-            Self::Off
-        }
-    }
-
-    fn paint(self, code: &str, text: &str) -> String {
-        match self {
-            Self::On => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
-            Self::Off => text.to_owned(),
-        }
-    }
-}
 
 /// What came of asking, as text.
 pub fn outcome(application: &Atom, outcome: &Outcome, colours: Colours) -> String {

@@ -1,0 +1,212 @@
+%% @doc How the node stands: what runs, in what it is included, what lingers in old code. Read-only, and bounded in time:
+%% what is not known by then is left out, and `complete' is false.
+-module(erlrc_status).
+
+-export([report/0, report/1]).
+-export_type([report/0, application/0, old_code/0, process/0]).
+
+%% For the whole report, in milliseconds.
+-define(PATIENCE, 2000).
+%% A process that is checked scans its own stack: so many checks, of a process and a module each, and no more.
+-define(CHECKS, 20000).
+-define(AT_ONCE, 500).
+%% How many modules and processes are named.
+-define(NAMED, 100).
+
+-type report() :: #{
+    otp_release := binary(),
+    erts := binary(),
+    os_pid := binary(),
+    erlrc => binary(),
+    %% Milliseconds.
+    uptime := non_neg_integer(),
+    applications := [application()],
+    %% Stopped by an operation: not wanted until they are started again.
+    stopped := [binary()],
+    %% What carries operations out just now.
+    operation => #{name := binary(), application => binary(), since := integer(), waiting := non_neg_integer()},
+    old_code := [old_code()],
+    old_modules := non_neg_integer(),
+    %% Whether every process was asked about every module that has old code.
+    complete := boolean()
+}.
+-type application() :: #{
+    name := binary(),
+    vsn := binary(),
+    state := running | included | loaded,
+    %% The application that runs it.
+    includer => binary(),
+    dir => binary()
+}.
+%% A module with processes in its old code; `since' (system time, milliseconds) is when that code became old.
+-type old_code() :: #{module := binary(), application => binary(), since => integer(), processes := [process()], count := pos_integer()}.
+-type process() :: #{pid := binary(), name => binary(), initial_call => binary(), current => binary()}.
+
+%% @doc As {@link report/1}, with the usual patience.
+-spec report() -> report().
+report() ->
+    report(?PATIENCE).
+
+%% @doc How the node stands, after so many milliseconds at most.
+-spec report(pos_integer()) -> report().
+report(Patience) ->
+    Deadline = erlang:monotonic_time(millisecond) + Patience,
+    Applications = applications(Patience),
+    {OldModules, OldCode, Complete} = old_code(Deadline),
+    {Uptime, _} = erlang:statistics(wall_clock),
+    Report = #{
+        otp_release => list_to_binary(erlang:system_info(otp_release)),
+        erts => list_to_binary(erlang:system_info(version)),
+        os_pid => list_to_binary(os:getpid()),
+        uptime => Uptime,
+        applications => Applications,
+        stopped => stopped(),
+        old_code => OldCode,
+        old_modules => OldModules,
+        complete => Complete
+    },
+    maps:merge(Report, maps:from_list(own_vsn() ++ operation(Deadline))).
+
+own_vsn() ->
+    [{erlrc, text(Vsn)} || {ok, Vsn} <- [application:get_key(erlrc, vsn)]].
+
+applications(Patience) ->
+    Running = [App || {App, _, _} <- application:which_applications(Patience)],
+    Includers = includers(Running),
+    [application(App, Vsn, Running, Includers) || {App, _, Vsn} <- application:loaded_applications()].
+
+application(App, Vsn, Running, Includers) ->
+    {State, Includer} =
+        case {lists:member(App, Running), Includers} of
+            {true, _} -> {running, []};
+            {false, #{App := By}} -> {included, [{includer, text(By)}]};
+            {false, _} -> {loaded, []}
+        end,
+    Dir = [{dir, text(Path)} || Path <- [code:lib_dir(App)], is_list(Path)],
+    maps:from_list([{name, text(App)}, {vsn, text(Vsn)}, {state, State}] ++ Includer ++ Dir).
+
+%% By which running application each included one is run.
+includers(Running) ->
+    maps:from_list([{App, By} || By <- Running, App <- erlrc_node:parts(By), App =/= By]).
+
+stopped() ->
+    case ets:whereis(erlrc_table) of
+        undefined -> [];
+        Table -> [text(App) || [App] <- ets:match(Table, {{stopped, '$1'}, true})]
+    end.
+
+%% The server answers at once; an operation has a process of its own.
+operation(Deadline) ->
+    try erlrc_operations:status(left(Deadline)) of
+        idle -> [];
+        #{operation := {_, Arguments}} = Status -> [{operation, maps:merge(named(Arguments), maps:with([since, waiting], Status))}]
+    catch
+        exit:_ -> []
+    end.
+
+%% What `erlrc_hook' or `erlrcdynamic' was asked for.
+named([#{operation := Name} = Operation | _]) ->
+    maps:from_list([{name, text(Name)} | [{application, text(App)} || #{application := App} <- [Operation]]]);
+named(_Arguments) ->
+    #{name => <<"operation">>}.
+
+%% How many modules have old code, those that processes still run, and whether that is all of them.
+old_code(Deadline) ->
+    case [Module || {Module, _} <- code:all_loaded(), erlang:check_old_code(Module)] of
+        [] ->
+            {0, [], true};
+        Modules ->
+            {Pairs, Complete} = lingering(Modules, Deadline),
+            {length(Modules), described(Pairs), Complete}
+    end.
+
+%% Those on whose stack it shows are found first, for they are checked even where there is no time for all.
+lingering(Modules, Deadline) ->
+    Pids = processes() -- [self()],
+    Suspects = suspects(maps:from_keys(Modules, []), Pids, Deadline, []),
+    case length(Modules) * length(Pids) =< ?CHECKS of
+        true -> check([{Pid, Module} || Module <- Modules, Pid <- Pids], Deadline, []);
+        false -> {element(1, check(Suspects, Deadline, [])), false}
+    end.
+
+suspects(_Modules, [], _Deadline, Found) ->
+    lists:usort(Found);
+suspects(Modules, [Pid | Pids], Deadline, Found) ->
+    case left(Deadline) of
+        0 ->
+            lists:usort(Found);
+        _ ->
+            Stack = case process_info(Pid, current_stacktrace) of {_, Frames} -> Frames; undefined -> [] end,
+            New = [{Pid, Module} || {Module, _, _, _} <- Stack, is_map_key(Module, Modules)],
+            suspects(Modules, Pids, Deadline, New ++ Found)
+    end.
+
+%% A process that is busy in a native function answers when it is back: nobody waits for it longer than there is time.
+check([], _Deadline, Found) ->
+    {Found, true};
+check(Pairs, Deadline, Found) ->
+    {Now, Later} = lists:split(min(?AT_ONCE, length(Pairs)), Pairs),
+    Asked = maps:from_list([{ask(Pair), Pair} || Pair <- Now]),
+    case answers(Asked, Deadline, Found) of
+        {all, More} -> check(Later, Deadline, More);
+        {late, More} -> {More, false}
+    end.
+
+ask({Pid, Module}) ->
+    Ref = make_ref(),
+    _ = erlang:check_process_code(Pid, Module, [{async, Ref}]),
+    Ref.
+
+answers(Asked, _Deadline, Found) when map_size(Asked) =:= 0 ->
+    {all, Found};
+answers(Asked, Deadline, Found) ->
+    receive
+        {check_process_code, Ref, true} when is_map_key(Ref, Asked) ->
+            answers(maps:remove(Ref, Asked), Deadline, [maps:get(Ref, Asked) | Found]);
+        {check_process_code, Ref, _} when is_map_key(Ref, Asked) ->
+            answers(maps:remove(Ref, Asked), Deadline, Found)
+    after left(Deadline) ->
+        {late, Found}
+    end.
+
+described([]) ->
+    [];
+described(Pairs) ->
+    Owners = maps:from_list([
+        {Module, App}
+     || {App, _, _} <- application:loaded_applications(), Module <- erlrc_node:modules(App)
+    ]),
+    Modules = lists:usort([Module || {_, Module} <- Pairs]),
+    [
+        described(Module, [Pid || {Pid, Of} <- Pairs, Of =:= Module], Owners)
+     || Module <- lists:sublist(Modules, ?NAMED)
+    ].
+
+described(Module, Pids, Owners) ->
+    Optional = [{application, text(App)} || #{Module := App} <- [Owners]] ++ [{since, At} || At <- erlrc_purge:since(Module)],
+    Named = [process(Pid) || Pid <- lists:sublist(lists:sort(Pids), ?NAMED)],
+    maps:from_list([{module, text(Module)}, {processes, Named}, {count, length(Pids)} | Optional]).
+
+process(Pid) ->
+    Given = process_info(Pid, [registered_name, dictionary, initial_call, current_function]),
+    maps:from_list([{pid, list_to_binary(pid_to_list(Pid))} | about(Given)]).
+
+about([{_, Name}, {_, Dictionary}, {_, Spawned}, {_, Current}]) ->
+    Initial = proplists:get_value('$initial_call', Dictionary, Spawned),
+    [{name, text(Name)} || Name =/= []] ++ [{initial_call, call(Initial)}, {current, call(Current)}];
+about(undefined) ->
+    [].
+
+call({M, F, A}) when is_integer(A) -> text(io_lib:format("~ts:~ts/~b", [M, F, A]));
+call(Other) -> text(io_lib:format("~tP", [Other, 10])).
+
+left(Deadline) ->
+    max(0, Deadline - erlang:monotonic_time(millisecond)).
+
+text(Text) when is_atom(Text) ->
+    atom_to_binary(Text);
+text(Text) ->
+    case unicode:characters_to_binary(Text) of
+        Binary when is_binary(Binary) -> Binary;
+        _ -> <<"?">>
+    end.

@@ -1,0 +1,161 @@
+//! The facts behind a report: all nodes asked at once, files read.
+
+use crate::cli::hook::{self, Answer, operation::how_it_stands};
+use crate::cli::{Common, Connection, Failure, Status, nodes};
+use crate::history;
+use crate::installed::inventory;
+use crate::maint::{Journal, Record};
+use crate::node::{Deadline, NodeError};
+use crate::record::{RecordLog, Tail, Time};
+use crate::rendezvous::{Entries, Entry, RendezvousError};
+use crate::restart;
+use crate::status::{Facts, Node, NodeFacts, Pending};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A node that needs longer to say how it stands is not asked further.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How many nodes are asked at once.
+const AT_ONCE: usize = 16;
+
+/// Where packages say what they installed.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Places {
+    /// Directory of what packages say about the applications that they installed
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "ERLRC_APPS",
+        default_value = "/usr/lib/erlrc/apps",
+        hide_env_values = true
+    )]
+    pub apps: PathBuf,
+}
+
+/// What is known of this host.
+pub fn facts(common: &Common, connection: &Connection, places: &Places) -> Result<Facts, Failure> {
+    let entries = nodes::entries(common, connection)?;
+    let mut inventory = inventory(&common.root, &places.apps);
+    let warnings = &mut inventory.warnings;
+    let history = readable(history::read(&common.state), warnings);
+    let journal = RecordLog::open(common.state.join("journal")).read::<Record>();
+    let journal = Journal::replay(readable(journal, warnings));
+    let nodes = ask(&entries, connection, &common.state);
+    Ok(Facts {
+        time: Time::now(),
+        inventory,
+        nodes,
+        history,
+        pending: journal.open().map(pending).collect(),
+    })
+}
+
+/// What cannot be read is not known, and said so.
+fn readable<T>(
+    read: Result<(Vec<T>, Tail), crate::record::RecordError>,
+    warnings: &mut Vec<String>,
+) -> Vec<T> {
+    match read {
+        Ok((records, tail)) => {
+            crate::cli::history::tell(&tail, |line| warnings.push(line.to_owned()));
+            records
+        }
+        Err(error) => {
+            warnings.push(hook::chain(&error));
+            Vec::new()
+        }
+    }
+}
+
+fn pending(record: &Record) -> Pending {
+    Pending {
+        application: record.application.clone(),
+        node: record.node.clone(),
+        state: record.state.name().to_owned(),
+        from: record.from.as_ref().map(|subject| subject.vsn.clone()),
+        to: record.to.as_ref().map(|subject| subject.vsn.clone()),
+        time: record.time.clone(),
+        reason: record.reason.clone(),
+    }
+}
+
+/// All at once: one that hangs costs the others nothing.
+fn ask(entries: &Entries, connection: &Connection, state: &Path) -> Vec<Node> {
+    let mut nodes = Vec::new();
+    for some in entries.chunks(AT_ONCE) {
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = some
+                .iter()
+                .map(|(name, entry)| {
+                    scope.spawn(move || one(&name.to_string(), entry, connection, state))
+                })
+                .collect();
+            // A thread that panicked has said so.
+            nodes.extend(threads.into_iter().filter_map(|thread| thread.join().ok()));
+        });
+    }
+    nodes
+}
+
+fn one(
+    name: &str,
+    entry: &Result<Entry, RendezvousError>,
+    connection: &Connection,
+    state: &Path,
+) -> Node {
+    let node = |state: &str, reason: Option<String>| Node {
+        name: name.to_owned(),
+        state: state.to_owned(),
+        reason,
+        facts: None,
+        restart: Vec::new(),
+    };
+    let entry = match entry {
+        Ok(entry) => entry,
+        Err(error) => return node("entry_refused", Some(hook::chain(error))),
+    };
+    let patience = connection.node_timeout.min(PATIENCE);
+    match said(entry, connection, patience) {
+        Ok(facts) => Node {
+            restart: reasons(&facts, state),
+            facts: Some(facts),
+            ..node("up", None)
+        },
+        Err(answer) => node(&answer.outcome, answer.reason),
+    }
+}
+
+/// What the node of `entry` says of itself; else why it does not.
+fn said(
+    entry: &Entry,
+    connection: &Connection,
+    patience: Duration,
+) -> Result<NodeFacts, Box<Answer>> {
+    let no = |outcome, reason: &str| {
+        Box::new(Answer::new(
+            Status::Failed,
+            outcome,
+            Some(reason.to_owned()),
+        ))
+    };
+    let mut node = hook::open(entry, connection)?;
+    match node.call(how_it_stands(), Deadline::after(patience)) {
+        Ok(term) => NodeFacts::parse(&term)
+            .ok_or_else(|| no("too_old", "its erlrc does not know the question")),
+        Err(NodeError::Undefined { .. }) => {
+            Err(no("no_erlrc", "erlrc is not on the code path of the node"))
+        }
+        Err(error) => Err(Box::new(hook::unreachable(entry, &error))),
+    }
+}
+
+/// What may not be looked at is no reason.
+fn reasons(facts: &NodeFacts, state: &Path) -> Vec<restart::Reason> {
+    let began = Time::now().minus(Duration::from_millis(facts.uptime));
+    let seen = facts.os_pid.and_then(|pid| restart::of_process(pid).ok());
+    let noted = restart::noted_since(state, began);
+    seen.into_iter()
+        .flatten()
+        .chain(noted.into_iter().flatten())
+        .collect()
+}

@@ -1,0 +1,157 @@
+//! `erlrc status`: how the nodes and applications of this host stand.
+
+mod gather;
+mod metrics;
+mod text;
+mod watch;
+
+pub use gather::Places;
+pub use metrics::refresh;
+
+use super::arguments::{application, seconds};
+use super::colours::Colours;
+use super::{Common, Connection, Failure, Status, eval::node_name};
+use crate::identity::NodeName;
+use crate::status::{Report, report};
+use crate::term::Atom;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Arguments of `erlrc status`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Asks every node that has an entry, and reads what packages, registrations, history and journal say; of
+a node that is down it tells the latter. Shown are the applications that are registered, installed by
+a package with metadata, or that a hook has operated on; --all shows all that are loaded.
+
+The status is 0 where all is as it should be; 1 where an application does not run, another version
+runs than is installed, the last operation failed or one has been put off; 5 where the emulator or a
+library under it was replaced since the node began; 3 where a node cannot be spoken to. A node that is
+down is no fault. With --prometheus the status is 0 when the file was written.
+
+--watch redraws on a terminal; elsewhere it prints a line for whatever changes, or with --json a report
+a round.
+
+JSON: {\"version\": 1, \"time\", \"nodes\": [...], \"pending\": [...], \"warnings\": [...]}. A node has node, state (up
+or an outcome of the hooks), reason, otp_release, erts, erlrc, os_pid, uptime (milliseconds),
+operation {name, application, since, waiting}, old_code [{module, application, since, count,
+processes [{pid, name, initial_call, current}]}], old_modules, complete (false where there was no time
+to ask all processes), restart_needed [{kind, file | what, time}] and applications; one of these has
+application, state (running, included, loaded, absent, unknown), running and installed (versions),
+includer, registered, enabled, stopped, last {time, operation, outcome, status, pause}, findings
+(other_version, not_running, failed, pending). Pending is application, node, state, from, to, time,
+reason. Keys are never renamed, new ones may come.
+
+Metrics: erlrc_node_up, _node_info, _node_restart_needed, _failed_operations, _old_code_modules,
+_old_code_processes (by node), erlrc_application_info, _application_running, _application_outdated,
+_last_operation_timestamp_seconds, _last_operation_success, _last_pause_seconds (by node and
+application), erlrc_pending_operations, erlrc_status_timestamp_seconds. Hooks refresh the file that
+ERLRC_METRICS names, or else {metrics, \"/FILE\"}. in erlrc.conf beside the registrations.
+
+Examples:
+  erlrc status
+  erlrc status egerl --node n1 --json
+  erlrc status --watch 5
+  erlrc status --prometheus /var/lib/prometheus/node-exporter/erlrc.prom")]
+pub struct Arguments {
+    /// This application alone
+    #[arg(value_parser = application)]
+    app: Option<Atom>,
+    /// This node alone; the host may be left out
+    #[arg(long, value_name = "NODE", value_parser = node_name)]
+    node: Option<NodeName>,
+    /// Every application that is loaded, those of OTP too
+    #[arg(long, short)]
+    all: bool,
+    /// Again and again, every so many seconds
+    #[arg(long, short, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "2", value_parser = seconds)]
+    watch: Option<Duration>,
+    /// Write metrics into FILE, for node_exporter's textfile collector, and print nothing
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["watch", "app", "node", "all"])]
+    prometheus: Option<PathBuf>,
+    #[command(flatten)]
+    places: Places,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+/// Prints how everything stands.
+pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
+    if let Some(file) = &arguments.prometheus {
+        let report = whole(arguments, common)?;
+        return metrics::write(file, &report).map(|()| Status::Done);
+    }
+    match arguments.watch {
+        Some(every) => watch::run(every, common.output(), || wanted(arguments, common)),
+        None => {
+            let out = common.output();
+            let report = wanted(arguments, common)?;
+            out.json(&report);
+            out.text(&text::report(&report, Colours::of_terminal()));
+            if !out.is_json() {
+                report
+                    .warnings
+                    .iter()
+                    .for_each(|warning| out.warning(warning));
+            }
+            Ok(status(&report))
+        }
+    }
+}
+
+fn whole(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
+    gather::facts(common, &arguments.connection, &arguments.places).map(report)
+}
+
+/// The report without what was not asked for.
+fn wanted(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
+    let mut report = whole(arguments, common)?;
+    if let Some(wanted) = &arguments.node {
+        report.nodes.retain(|node| is_node(&node.node, wanted));
+    }
+    for node in &mut report.nodes {
+        node.applications.retain(|app| match &arguments.app {
+            Some(wanted) => wanted.as_str() == app.application,
+            None => arguments.all || app.is_managed(),
+        });
+    }
+    let other = |app: &str| {
+        arguments
+            .app
+            .as_ref()
+            .is_some_and(|wanted| wanted.as_str() != app)
+    };
+    report
+        .pending
+        .retain(|pending| !other(&pending.application));
+    Ok(report)
+}
+
+fn is_node(name: &str, wanted: &NodeName) -> bool {
+    NodeName::parse(name).is_some_and(|name| {
+        let hosts = wanted.host().zip(name.host());
+        name.local() == wanted.local() && hosts.is_none_or(|(a, b)| a == b)
+    })
+}
+
+fn status(report: &Report) -> Status {
+    let of_node = report.nodes.iter().map(|node| {
+        let known = ["up", "node_down", "other_root"];
+        match () {
+            () if !node.restart_needed.is_empty() => Status::RestartEmulator,
+            () if !known.contains(&node.state.as_str()) => Status::Unreachable,
+            () => Status::Done,
+        }
+    });
+    let findings = report
+        .nodes
+        .iter()
+        .flat_map(|node| &node.applications)
+        .any(|app| !app.findings.is_empty());
+    let found = if findings || !report.pending.is_empty() {
+        Status::Failed
+    } else {
+        Status::Done
+    };
+    of_node.fold(found, Status::worse)
+}

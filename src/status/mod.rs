@@ -1,0 +1,196 @@
+//! How the nodes and applications of a host stand: what runs against what is installed, what has been
+//! done last, what should be looked at.
+//!
+//! Pure: [`Facts`] are gathered elsewhere, [`report`] says what they come to. The report is also the JSON
+//! of `erlrc status`; its keys are never renamed.
+
+mod join;
+mod node;
+mod prometheus;
+#[cfg(test)]
+mod tests;
+
+pub use join::report;
+pub use node::{Current, Loaded, NodeFacts, OldCode, Process, State};
+pub use prometheus::prometheus;
+
+use crate::history::Record;
+use crate::installed::Inventory;
+use crate::record::Time;
+use crate::restart::Reason;
+use serde::Serialize;
+
+/// The version of the form of a report.
+pub const VERSION: u32 = 1;
+
+/// What a report is made of.
+#[derive(Debug, Default)]
+pub struct Facts {
+    /// When it was gathered.
+    pub time: Time,
+    /// What is registered and installed.
+    pub inventory: Inventory,
+    /// The nodes that have entries.
+    pub nodes: Vec<Node>,
+    /// What the hooks did, the oldest first.
+    pub history: Vec<Record>,
+    /// What has been put off.
+    pub pending: Vec<Pending>,
+}
+
+/// A node that has an entry.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Its name, as the entry has it.
+    pub name: String,
+    /// Whether it answers: `up`, or why not in the words of the hooks (`node_down`, `other_root`…).
+    pub state: String,
+    /// More of that.
+    pub reason: Option<String>,
+    /// What it says.
+    pub facts: Option<NodeFacts>,
+    /// Why it must be restarted.
+    pub restart: Vec<Reason>,
+}
+
+/// An operation that has been put off.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Pending {
+    /// The application.
+    pub application: String,
+    /// The node, where it is about one alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// How far it has come, in the words of the journal.
+    pub state: String,
+    /// What runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// What is to run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// Since when.
+    pub time: String,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// How everything stands.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// The form of the report.
+    pub version: u32,
+    /// When it was made.
+    pub time: Time,
+    /// The nodes, by name.
+    pub nodes: Vec<NodeStatus>,
+    /// What has been put off.
+    pub pending: Vec<Pending>,
+    /// What could not be read.
+    pub warnings: Vec<String>,
+}
+
+/// How a node stands.
+#[derive(Clone, Debug, Serialize)]
+pub struct NodeStatus {
+    /// The node.
+    pub node: String,
+    /// `up`, `node_down`, `other_root`, …
+    pub state: String,
+    /// More of that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What it says.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub facts: Option<NodeFacts>,
+    /// Its applications, by name.
+    pub applications: Vec<ApplicationStatus>,
+    /// Why it must be restarted; for no reason, if empty.
+    pub restart_needed: Vec<Reason>,
+}
+
+/// How an application stands on a node.
+#[derive(Clone, Debug, Serialize)]
+pub struct ApplicationStatus {
+    /// The application.
+    pub application: String,
+    /// Whether it runs.
+    pub state: State,
+    /// The version that is loaded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub running: Option<String>,
+    /// The application in which it runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub includer: Option<String>,
+    /// The version that its package installed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub installed: Option<String>,
+    /// Whether it is to run on this host.
+    pub registered: bool,
+    /// Whether its registration is in force.
+    pub enabled: bool,
+    /// Whether an operation stopped it since.
+    pub stopped: bool,
+    /// What was done last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last: Option<Last>,
+    /// What somebody should look at.
+    pub findings: Vec<Finding>,
+}
+
+/// The last operation on an application on a node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Last {
+    /// When it began.
+    pub time: Time,
+    /// Which it was.
+    pub operation: String,
+    /// What came of it.
+    pub outcome: String,
+    /// The same as an exit status.
+    pub status: u8,
+    /// The longest time for which processes stood still, in microseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pause: Option<u64>,
+}
+
+/// What somebody should look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finding {
+    /// Another version runs than is installed.
+    OtherVersion,
+    /// It is to run, and does not.
+    NotRunning,
+    /// The last operation failed.
+    Failed,
+    /// An operation has been put off.
+    Pending,
+}
+
+impl Finding {
+    /// A few words for a table.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::OtherVersion => "not the installed version",
+            Self::NotRunning => "does not run",
+            Self::Failed => "last operation failed",
+            Self::Pending => "operation pending",
+        }
+    }
+}
+
+impl ApplicationStatus {
+    /// Whether erlrc has anything to do with it: registered, installed with metadata, or operated on.
+    pub fn is_managed(&self) -> bool {
+        self.registered || self.installed.is_some() || self.last.is_some()
+    }
+}
+
+impl NodeStatus {
+    /// Whether it answers.
+    pub fn is_up(&self) -> bool {
+        self.facts.is_some()
+    }
+}
