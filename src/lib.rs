@@ -8,6 +8,7 @@
 //! * [`inclusion`]: what to start and stop, in which order, included applications above all.
 //! * [`installed`]: what is on disk, as the facts that `inclusion` decides from.
 //! * [`appup`]: scripts from one version of an application to another.
+//! * `file`: files read whole.
 //! * [`beam`]: BEAM files, read without loading them.
 //! * [`script`]: two versions on disk or in a node, and the script between them.
 //! * `maint`: what a package manager's maintainer scripts have to do.
@@ -31,6 +32,7 @@ pub mod appup;
 pub mod beam;
 #[cfg(feature = "cli")]
 pub mod cli;
+mod file;
 #[cfg(feature = "cli")]
 pub mod history;
 #[cfg(feature = "cli")]

@@ -3,6 +3,7 @@
 
 mod support;
 
+use erlrc::application::{self, Application, Fault};
 use erlrc::term::{Limits, Term, external, print, text};
 use proptest::prelude::*;
 use support::mutate::{Mutator, fuzz};
@@ -79,6 +80,47 @@ fn hostile_text_is_read_or_refused() {
             }
         },
     );
+}
+
+/// Specifications with everything in their environment that a text may hold.
+fn specifications() -> Vec<Vec<u8>> {
+    let pieces = texts()
+        .into_iter()
+        .filter_map(|text| String::from_utf8(text).ok());
+    let values = pieces.map(|text| text.trim_end().trim_end_matches('.').to_owned());
+    let specification = |value: String| {
+        format!(
+            "{{application, foo, [{{links, {value}}}, {{vsn, \"1\"}}, {{modules, [a, bc]}},\n\
+             {{registered, [a, if_, c]}}, {{applications, [b]}}, {{env, [{{k, {value}}}]}}]}}."
+        )
+    };
+    values.map(specification).map(String::into_bytes).collect()
+}
+
+#[test]
+fn a_specification_says_the_same_whether_it_is_read_in_part_or_whole() {
+    let whole = |input: &[u8]| -> Result<Application, Fault> {
+        let terms = text::parse_all(input, &Limits::default())?;
+        Ok(Application::from_term(application::only(terms)?)?)
+    };
+    let seeds = specifications();
+    let mut sound = 0;
+    fuzz(&mut Mutator::new(3, &seeds, DICTIONARY), |input| {
+        match (Application::from_text(input), whole(input)) {
+            (Ok(part), Ok(whole)) => {
+                sound += 1;
+                assert_eq!(part.vsn, whole.vsn);
+                assert_eq!(part.modules(), whole.modules());
+                assert_eq!(part.applications, whole.applications);
+                assert_eq!(part.into_term(), whole.into_term());
+            }
+            (part, whole) => assert_eq!(
+                part.map_err(|fault| fault.to_string()).err(),
+                whole.map_err(|fault| fault.to_string()).err(),
+            ),
+        }
+    });
+    assert!(sound > 0);
 }
 
 /// Tags and lengths.

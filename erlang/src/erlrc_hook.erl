@@ -17,6 +17,8 @@
     outcome := atom(),
     %% Text, UTF-8.
     reason => binary(),
+    %% Of the outcome `script_failed' alone: what failed in it.
+    cause => atom(),
     %% The version of the application that runs now.
     running => binary(),
     warnings => [binary()],
@@ -216,12 +218,18 @@ failure_of(Tag) ->
 answer(Status, Outcome, Reason, App) ->
     Optional = [
         {reason, Reason =/= undefined, fun() -> text(erlrc_error:format_error(Reason)) end},
+        {cause, true, fun() -> cause(Reason) end},
         {running, App =/= undefined, fun() -> running(App) end},
         {warnings, true, fun warnings/0},
         {report, true, fun report/0}
     ],
     Answer = #{protocol => ?PROTOCOL, status => Status, outcome => Outcome},
     lists:foldl(fun add/2, Answer, Optional).
+
+%% What failed within a script, where the outcome says no more than that it did.
+cause({script_failed, _App, Why}) when is_atom(Why) -> Why;
+cause({script_failed, _App, Why}) when is_atom(element(1, Why)) -> element(1, Why);
+cause(_Reason) -> none.
 
 add({Key, true, Value}, Answer) ->
     case Value() of

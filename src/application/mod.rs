@@ -8,17 +8,22 @@ mod file_error;
 mod metadata;
 mod overrides;
 mod registration;
+mod upgrade_policy;
 pub mod vsn;
+mod written;
 
-use crate::term::{Atom, Term};
+use crate::term::{Atom, Limits, Term, text};
+use std::sync::OnceLock;
+use written::Written;
 
 pub use error::Error;
 pub use file_error::{Fault, FileError, FileKind};
 pub use metadata::Metadata;
 pub use overrides::merge;
 pub use registration::{OnExit, Registration, is_application_name};
+pub use upgrade_policy::{Rung, UpgradePolicy};
 
-/// An application specification: what the engine needs of it in typed fields, the rest as written.
+/// An application specification: what decides about starting it in typed fields, the rest as written.
 ///
 /// As in OTP nothing but the shape `{application, Name, Keys}` is required; a missing key has
 /// OTP's default, an unknown one is kept.
@@ -28,8 +33,6 @@ pub struct Application {
     pub name: Atom,
     /// `vsn`, or the empty string.
     pub vsn: String,
-    /// `modules`; of the old form `{Module, Vsn}` the module.
-    pub modules: Vec<Atom>,
     /// `applications`: what must run before.
     pub applications: Vec<Atom>,
     /// `included_applications`: what is loaded with this one and runs inside it.
@@ -38,8 +41,8 @@ pub struct Application {
     pub optional_applications: Vec<Atom>,
     /// `mod`: none for a library application.
     pub start: Option<Start>,
-    /// All keys as they were written, those above included.
-    pub keys: Vec<Term>,
+    modules: OnceLock<Vec<Atom>>,
+    written: Written,
 }
 
 /// The value of `mod`: the module that starts the application and its argument.
@@ -63,12 +66,12 @@ impl Application {
         let mut found = Self {
             name,
             vsn: String::new(),
-            modules: Vec::new(),
             applications: Vec::new(),
             included_applications: Vec::new(),
             optional_applications: Vec::new(),
             start: None,
-            keys: Vec::new(),
+            modules: OnceLock::new(),
+            written: Written::Keys(Vec::new()),
         };
         // Backwards, for of several entries OTP takes the first.
         for entry in keys.iter().rev() {
@@ -76,7 +79,19 @@ impl Application {
                 found.set(key.as_str(), value)?;
             }
         }
-        Ok(Self { keys, ..found })
+        found.written = Written::Keys(keys);
+        Ok(found)
+    }
+
+    /// The specification in the text of a `.app` file. All of it is checked; what decides about starting
+    /// the application is made into terms, the rest when somebody asks for it.
+    pub fn from_text(text: &[u8]) -> Result<Self, Fault> {
+        let outline = text::outline(text, &Limits::default(), written::keep)?;
+        let outline = Self::from_term(only(outline)?)?;
+        Ok(Self {
+            written: Written::text(text),
+            ..outline
+        })
     }
 
     fn set(&mut self, key: &str, value: &Term) -> Result<(), Error> {
@@ -85,7 +100,7 @@ impl Application {
                 let vsn = value.as_string().ok_or(Error::BadKey { key: "vsn" })?;
                 self.vsn = vsn.into_owned();
             }
-            "modules" => self.modules = modules(value)?,
+            "modules" => self.modules = modules(value)?.into(),
             "applications" => self.applications = atoms("applications", value)?,
             "included_applications" => {
                 self.included_applications = atoms("included_applications", value)?;
@@ -109,8 +124,22 @@ impl Application {
         Term::tuple([
             Term::atom("application"),
             Term::Atom(self.name),
-            Term::List(self.keys),
+            Term::List(self.written.into_keys()),
         ])
+    }
+
+    /// All keys as they were written, those that are fields included.
+    pub fn keys(&self) -> &[Term] {
+        self.written.keys()
+    }
+
+    /// `modules`; of the old form `{Module, Vsn}` the module.
+    pub fn modules(&self) -> &[Atom] {
+        self.modules.get_or_init(|| {
+            // That it is a list of modules was seen to when the specification was read.
+            let modules = self.key("modules").map(modules);
+            modules.and_then(Result::ok).unwrap_or_default()
+        })
     }
 
     /// `registered`: the names that the application's processes register.
@@ -136,7 +165,7 @@ impl Application {
 
     /// The value of `key`, of the first entry where there are several, as OTP takes it.
     pub fn key(&self, key: &str) -> Option<&Term> {
-        let mut pairs = self.keys.iter().filter_map(Term::as_pair);
+        let mut pairs = self.keys().iter().filter_map(Term::as_pair);
         pairs
             .find(|(found, _)| found.is_atom(key))
             .map(|(_, value)| value)
@@ -157,28 +186,42 @@ fn named_keys(term: Term) -> Result<(Atom, Vec<Term>), Error> {
     }
 }
 
+/// The only one of `terms`.
+pub fn only(mut terms: Vec<Term>) -> Result<Term, Error> {
+    match (terms.pop(), terms.len()) {
+        (Some(term), 0) => Ok(term),
+        (last, before) => {
+            let count = before + usize::from(last.is_some());
+            Err(Error::TermCount { count })
+        }
+    }
+}
+
 fn atoms(key: &'static str, value: &Term) -> Result<Vec<Atom>, Error> {
-    let Term::List(elements) = value else {
-        return Err(Error::BadKey { key });
-    };
-    let atoms = elements.iter().map(|element| element.as_atom().cloned());
-    atoms.collect::<Option<_>>().ok_or(Error::BadKey { key })
+    collect(key, value, Term::as_atom)
 }
 
 fn modules(value: &Term) -> Result<Vec<Atom>, Error> {
-    let key = "modules";
-    let Term::List(elements) = value else {
+    collect("modules", value, |element| match element.as_pair() {
+        Some((module, _vsn)) => module.as_atom(),
+        None => element.as_atom(),
+    })
+}
+
+/// The atom in each element of a list.
+fn collect(
+    key: &'static str,
+    list: &Term,
+    atom: impl Fn(&Term) -> Option<&Atom>,
+) -> Result<Vec<Atom>, Error> {
+    let Term::List(elements) = list else {
         return Err(Error::BadKey { key });
     };
-    let module = |element: &Term| match element.as_pair() {
-        Some((module, _vsn)) => module.as_atom().cloned(),
-        None => element.as_atom().cloned(),
-    };
-    elements
-        .iter()
-        .map(module)
-        .collect::<Option<_>>()
-        .ok_or(Error::BadKey { key })
+    let mut atoms = Vec::with_capacity(elements.len());
+    for element in elements {
+        atoms.push(atom(element).ok_or(Error::BadKey { key })?.clone());
+    }
+    Ok(atoms)
 }
 
 fn parameter(pair: &Term) -> Option<(&Atom, &Term)> {
@@ -234,7 +277,7 @@ mod tests {
     fn an_application_without_keys_has_defaults() {
         let foo = foo(vec![]).unwrap();
         assert_eq!((foo.name.as_str(), foo.vsn.as_str()), ("foo", ""));
-        assert!(foo.applications.is_empty() && foo.start.is_none() && foo.modules.is_empty());
+        assert!(foo.applications.is_empty() && foo.start.is_none() && foo.modules().is_empty());
         assert!(foo.env().unwrap().is_empty() && foo.registered().unwrap().is_empty());
     }
 
@@ -260,14 +303,14 @@ mod tests {
         ])
         .unwrap();
         assert_eq!(foo.vsn, "1.0");
-        assert_eq!(names(&foo.modules), ["foo", "foo_old"]);
+        assert_eq!(names(foo.modules()), ["foo", "foo_old"]);
         assert_eq!(names(&foo.applications), ["kernel", "baz"]);
         assert_eq!(names(&foo.included_applications), ["bar"]);
         assert_eq!(names(&foo.optional_applications), ["baz"]);
         assert_eq!(foo.start.as_ref().unwrap().module.as_str(), "foo_app");
         assert_eq!(foo.env().unwrap()[0].0.as_str(), "a");
         assert_eq!(names(&foo.registered().unwrap()), ["foo_sup"]);
-        assert_eq!(foo.keys.len(), 11);
+        assert_eq!(foo.keys().len(), 11);
         assert!(foo.key("links").is_some());
     }
 
@@ -342,7 +385,8 @@ mod tests {
             registration,
             Registration {
                 enabled: true,
-                on_exit: OnExit::Stay
+                on_exit: OnExit::Stay,
+                upgrade_policy: None,
             }
         );
         assert!(unknown.is_empty());
@@ -353,6 +397,10 @@ mod tests {
         let terms = vec![
             pair("enabled", atom("false")),
             pair("on_exit", atom("halt")),
+            pair(
+                "upgrade_policy",
+                Term::List(vec![atom("hot"), atom("defer")]),
+            ),
             atom("later"),
         ];
         let (registration, unknown) = Registration::from_terms(terms).unwrap();
@@ -360,7 +408,8 @@ mod tests {
             registration,
             Registration {
                 enabled: false,
-                on_exit: OnExit::Halt
+                on_exit: OnExit::Halt,
+                upgrade_policy: Some(UpgradePolicy::default()),
             }
         );
         assert_eq!(unknown.len(), 1);
@@ -368,7 +417,11 @@ mod tests {
 
     #[test]
     fn a_known_tag_with_an_unknown_value_is_rejected() {
-        for (tag, value) in [("enabled", "maybe"), ("on_exit", "restart")] {
+        for (tag, value) in [
+            ("enabled", "maybe"),
+            ("on_exit", "restart"),
+            ("upgrade_policy", "hot"),
+        ] {
             match Registration::from_terms(vec![pair(tag, atom(value))]) {
                 Err(Error::BadRegistration { tag: found }) => assert_eq!(found, tag),
                 other => panic!("{other:?}"),

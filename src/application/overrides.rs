@@ -16,7 +16,8 @@ const REFUSED: [&str; 2] = ["vsn", "modules"];
 /// The specification with the keys of `overrides`, a term `{application, Name, Keys}`, put over it.
 pub fn merge(specification: Application, overrides: Term) -> Result<Application, Error> {
     let (found, overrides) = named_keys(overrides)?;
-    let Application { name, mut keys, .. } = specification;
+    let name = specification.name;
+    let mut keys = specification.written.into_keys();
     if found != name {
         return Err(Error::WrongName { found });
     }
@@ -140,7 +141,7 @@ mod tests {
         assert_eq!(application.key(key), Some(&parse(expected).unwrap()));
         assert_eq!(application.vsn, "1");
         let others = application
-            .keys
+            .keys()
             .iter()
             .filter(|entry| !entry.as_pair().unwrap().0.is_atom(key));
         let written = parse(SPECIFICATION).unwrap();

@@ -1,7 +1,7 @@
 //! The registration of an application: a file of its name in `$ERLRC_ROOT/applications`, normally
 //! empty.
 
-use super::Error;
+use super::{Error, UpgradePolicy};
 use crate::term::{Atom, Term};
 
 /// Whether a file of this name registers an application: `^[a-z][0-9A-Za-z_@]*$`, at most 255
@@ -30,6 +30,8 @@ pub struct Registration {
     pub enabled: bool,
     /// `{on_exit, stay | halt}`.
     pub on_exit: OnExit,
+    /// `{upgrade_policy, [hot | restart_application | defer]}`; the node's own where it is not said.
+    pub upgrade_policy: Option<UpgradePolicy>,
 }
 
 impl Default for Registration {
@@ -37,6 +39,7 @@ impl Default for Registration {
         Self {
             enabled: true,
             on_exit: OnExit::default(),
+            upgrade_policy: None,
         }
     }
 }
@@ -57,6 +60,13 @@ impl Registration {
                     let words = [("stay", OnExit::Stay), ("halt", OnExit::Halt)];
                     registration.on_exit =
                         choice(value, &words).ok_or(Error::BadRegistration { tag: "on_exit" })?;
+                }
+                Some(("upgrade_policy", value)) => {
+                    let policy = UpgradePolicy::from_term(value);
+                    let policy = policy.ok_or(Error::BadRegistration {
+                        tag: "upgrade_policy",
+                    })?;
+                    registration.upgrade_policy = Some(policy);
                 }
                 _ => unknown.push(term),
             }

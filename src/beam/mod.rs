@@ -16,7 +16,7 @@ mod opcodes;
 pub use atoms::AtomTable;
 pub use chunks::{Chunk, Chunks};
 pub use digest::{Difference, compare_code, module_md5};
-pub use file::{MAX_BYTES, Reader, posix_name, read};
+pub use file::{MAX_BYTES, Reader, read};
 pub use module::{Function, Import, Module};
 
 use std::path::PathBuf;

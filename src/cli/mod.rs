@@ -9,12 +9,14 @@ pub mod arguments;
 mod boot_order;
 mod colours;
 mod completions;
+mod debhelper;
 mod downgrade;
 mod eval;
 mod exit_status;
 mod failure;
 mod history;
 mod hook;
+mod maint;
 mod make_appup;
 mod make_boot_script;
 mod man;
@@ -84,6 +86,11 @@ pub enum Command {
     Package(package::Arguments),
     /// Say what an upgrade would do and what would go wrong
     Plan(plan::Arguments),
+    /// Do what a package's maintainer script is called for
+    #[command(hide = true)]
+    Maint(Box<maint::Arguments>),
+    /// Put applications into the packages that debhelper builds
+    Debhelper(debhelper::Arguments),
     /// Print completions for a shell
     Completions(completions::Arguments),
     /// Write the manual pages into a directory
@@ -105,6 +112,8 @@ impl Command {
             Self::MakeAppup(arguments) => make_appup::run(arguments, common),
             Self::Package(arguments) => package::run(arguments, common),
             Self::Plan(arguments) => plan::run(arguments, common),
+            Self::Maint(arguments) => maint::run(&arguments, common),
+            Self::Debhelper(arguments) => debhelper::run(&arguments, common),
             Self::Completions(arguments) => completions::run(&arguments, common),
             Self::Man(arguments) => man::run(&arguments, common),
         }
@@ -177,13 +186,17 @@ fn dispatch(arguments: Vec<OsString>) -> Status {
     }
 }
 
-/// `erlrc-start …` is `erlrc start …`, for every command and its aliases.
+/// `erlrc-start …` is `erlrc start …`, for every command and its aliases; `dh_erlrc` has the name that
+/// debhelper asks for.
 fn multi_call(mut arguments: Vec<OsString>) -> Vec<OsString> {
     let called = arguments.first().map(std::path::Path::new);
     let name = called
         .and_then(|path| path.file_name())
         .and_then(|name| name.to_str());
-    let wanted = name.and_then(|name| name.strip_prefix("erlrc-"));
+    let wanted = name.and_then(|name| match name {
+        "dh_erlrc" => Some("debhelper"),
+        name => name.strip_prefix("erlrc-"),
+    });
     let known = wanted.and_then(|wanted| Cli::command().find_subcommand(wanted).map(|_| wanted));
     if let Some(known) = known.map(OsString::from) {
         arguments.insert(1, known);
@@ -212,6 +225,7 @@ mod tests {
             &["/usr/bin/erlrc-man", "x"],
             &["/usr/bin/erlrc-man", "man", "x"],
         );
+        case(&["/usr/bin/dh_erlrc"], &["/usr/bin/dh_erlrc", "debhelper"]);
         case(&["erlrc", "man"], &["erlrc", "man"]);
         case(&["erlrc-unknown", "x"], &["erlrc-unknown", "x"]);
         case(&[], &[]);

@@ -3,7 +3,7 @@
 use super::arguments::directory;
 use super::{Common, Failure, Status};
 use crate::package::Format;
-use crate::package::make::{Request, make};
+use crate::package::make::{Request, emit, make};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -26,6 +26,7 @@ application alone); lists of tables files (source path mode conffile), links (pa
 Examples:
   erlrc package _build/default/lib/egerl
   erlrc package --format all --output dist --revision 2 _build/prod/lib/egerl
+  erlrc package --emit . _build/default/lib/egerl
   cat erlrc.toml
     name = \"egerl\"
     maintainer = \"Jane Doe <jane@example.org>\"
@@ -45,6 +46,9 @@ pub struct Arguments {
     /// Where the files go; made if it is not there
     #[arg(long, value_name = "DIR", value_parser = directory, default_value = ".")]
     output: PathBuf,
+    /// Make no package, but the debian directory of a source package, in this project's directory
+    #[arg(long, value_name = "DIR", value_parser = directory)]
+    emit: Option<PathBuf>,
     /// Counts the packages made of one version; else the specification's, else 1
     #[arg(long, value_name = "N")]
     revision: Option<String>,
@@ -94,6 +98,14 @@ pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
         time: arguments.time.map(i64::from),
         search_path: std::env::var_os("PATH").unwrap_or_default(),
     };
+    if let Some(project) = arguments.emit {
+        for file in emit(&request, &project).map_err(failed)? {
+            let file = file.display().to_string();
+            out.json(&json!({"file": file}));
+            out.text(&format!("{file}\n"));
+        }
+        return Ok(Status::Done);
+    }
     for format in arguments.format.each() {
         let made = make(&request, *format).map_err(failed)?;
         for warning in &made.warnings {

@@ -18,8 +18,8 @@ pub struct Facts {
     /// The applications that are registered and enabled.
     pub registered: Vec<Atom>,
     /// What is on disk: of every application that is registered or reachable and not loaded. One
-    /// that is not mentioned is [`Specification::Gone`].
-    pub specifications: HashMap<Atom, Specification>,
+    /// that is not mentioned is [`Specification::Gone`]; of one that is mentioned twice the last counts.
+    pub specifications: Vec<(Atom, Specification)>,
 }
 
 /// A loaded application.
@@ -36,7 +36,7 @@ pub struct Loaded {
 }
 
 /// What is on disk of an application.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub enum Specification {
     /// Its specification, overrides put over it, and the directory of its code.
     Found {
@@ -46,6 +46,7 @@ pub enum Specification {
         ebin: String,
     },
     /// Nothing: neither a `.app` file nor metadata.
+    #[default]
     Gone,
     /// Something that cannot be used.
     Unusable(FileError),

@@ -137,9 +137,8 @@ fn a_specification_that_cannot_be_used_is_an_error() {
         kind,
         fault,
     };
-    facts
-        .specifications
-        .insert(atom("b"), Specification::Unusable(error));
+    let unusable = Specification::Unusable(error);
+    facts.specifications.push((atom("b"), unusable));
     let reason = transition(facts, &Event::Boot).unwrap_err().reason();
     let expected = "{appspec_file_parse_error, \"/lib/b/ebin/b.app\", eacces}";
     assert_eq!(reason, parse(expected).unwrap());

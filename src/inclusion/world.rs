@@ -67,17 +67,18 @@ pub struct World {
     names: Vec<Atom>,
     ids: HashMap<Atom, Id>,
     nodes: Vec<Node>,
-    specifications: HashMap<Atom, Specification>,
+    specifications: Vec<Specification>,
 }
 
 impl World {
     /// The applications of `facts`, and with them `others`.
     pub fn new(facts: &mut Facts, others: &[&Application]) -> Self {
-        let mut names = Names::default();
-        let mut nodes = Vec::new();
-        for (name, specification) in &facts.specifications {
-            nodes.push((names.id(name), names.specified(specification)));
-        }
+        let found = std::mem::take(&mut facts.specifications);
+        let mut names = Names::with_capacity(found.len() + facts.loaded.len());
+        // First those that are sorted already.
+        let ids: Vec<Id> = found.iter().map(|(name, _)| names.id(name)).collect();
+        let specified = found.iter().map(|(_, found)| names.specified(found));
+        let mut nodes: Vec<(Id, Node)> = ids.into_iter().zip(specified).collect();
         for loaded in &facts.loaded {
             let original = facts
                 .original
@@ -105,7 +106,7 @@ impl World {
             names.id(&other.name);
             names.node(other, Source::Loaded);
         }
-        names.into_world(nodes, std::mem::take(&mut facts.specifications))
+        names.into_world(nodes, found)
     }
 
     /// How many applications there are.
@@ -166,22 +167,26 @@ impl World {
 
     /// Marks an application as loaded and hands out the specification to load.
     pub fn load(&mut self, id: Id) -> Option<(Box<Application>, String)> {
-        match self.specifications.remove(&self.names[id.index()]) {
-            Some(Specification::Found { application, ebin }) => {
+        let specification = &mut self.specifications[id.index()];
+        match std::mem::take(specification) {
+            Specification::Found { application, ebin } => {
                 let node = &mut self.nodes[id.index()];
                 node.source = Source::Loaded;
                 node.current = None;
                 Some((application, ebin))
             }
-            _ => None,
+            other => {
+                *specification = other;
+                None
+            }
         }
     }
 
     /// Why an application that is not usable is not.
     pub fn fault(&self, id: Id) -> FileError {
         let name = self.name(id);
-        match self.specifications.get(name) {
-            Some(Specification::Unusable(error)) => error.clone(),
+        match &self.specifications[id.index()] {
+            Specification::Unusable(error) => error.clone(),
             _ => FileError::NotFound {
                 file: format!("{name}.app"),
             },
@@ -209,6 +214,13 @@ struct Names {
 }
 
 impl Names {
+    fn with_capacity(count: usize) -> Self {
+        Self {
+            names: Vec::with_capacity(count),
+            ids: HashMap::with_capacity(count),
+        }
+    }
+
     fn id(&mut self, name: &Atom) -> Id {
         if let Some(id) = self.ids.get(name) {
             return *id;
@@ -244,16 +256,18 @@ impl Names {
         }
     }
 
-    fn into_world(
-        self,
-        known: Vec<(Id, Node)>,
-        specifications: HashMap<Atom, Specification>,
-    ) -> World {
+    fn into_world(self, known: Vec<(Id, Node)>, found: Vec<(Atom, Specification)>) -> World {
         let mut by_name: Vec<usize> = (0..self.names.len()).collect();
-        by_name.sort_unstable_by(|a, b| self.names[*a].cmp(&self.names[*b]));
+        // Stable: it takes advantage of what is sorted already.
+        by_name.sort_by(|a, b| self.names[*a].cmp(&self.names[*b]));
         let mut place = vec![Id::new(0); by_name.len()];
         for (rank, met) in by_name.iter().enumerate() {
             place[*met] = Id::new(rank);
+        }
+        let mut specifications = Vec::new();
+        specifications.resize_with(place.len(), Specification::default);
+        for ((id, _), (_, specification)) in known.iter().zip(found) {
+            specifications[place[id.index()].index()] = specification;
         }
         let mut nodes = vec![Node::default(); place.len()];
         for (id, mut node) in known {

@@ -1,13 +1,12 @@
 //! Which of the directories that an application may be in is meant, and what its specification is.
 
 use super::code_path::{Candidate, CodePath};
-use super::file::Buffer;
 use super::{Directories, Warning, only_term, overridden, specification, text};
 use crate::application::{Application, Error as ContentError, FileError, FileKind, Metadata};
+use crate::file::{Buffer, names};
 use crate::inclusion::Specification;
 use crate::term::Atom;
 use std::collections::HashSet;
-use std::fs::read_dir;
 use std::path::{Path, PathBuf};
 
 /// Finds applications.
@@ -26,6 +25,8 @@ pub struct Locator<'d> {
 pub struct Work {
     /// What files are read into.
     buffer: Buffer,
+    /// The path of the file that is read.
+    file: PathBuf,
     /// What somebody should know.
     pub warnings: Vec<Warning>,
 }
@@ -45,11 +46,9 @@ impl<'d> Locator<'d> {
     /// The same, for many applications: these have overrides, and the directory of metadata is
     /// read as a whole.
     pub fn for_many(directories: &'d Directories, overridden: HashSet<Atom>) -> Self {
-        let entries = read_dir(&directories.apps).into_iter().flatten();
-        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
         Self {
             overridden: Some(overridden),
-            described: Some(names.collect()),
+            described: Some(names(&directories.apps).into_iter().collect()),
             ..Self::new(directories)
         }
     }
@@ -74,7 +73,7 @@ impl<'d> Locator<'d> {
         work: &mut Work,
     ) -> Result<(Application, String), FileError> {
         let ebin = dir.join("ebin");
-        let found = self.read(name, &ebin, work)?;
+        let found = self.read(name, &ebin.as_path().into(), work)?;
         found.ok_or_else(|| FileError::NotFound {
             file: text(&ebin.join(format!("{name}.app"))),
         })
@@ -85,6 +84,10 @@ impl<'d> Locator<'d> {
         name: &Atom,
         work: &mut Work,
     ) -> Result<Option<(Application, String)>, FileError> {
+        // A dependency may be any atom, `'../foo'` for instance, and is then nowhere.
+        if name.as_str().is_empty() || name.as_str().contains(['/', '\0']) {
+            return Ok(None);
+        }
         if let Some(metadata) = self.metadata(name, work) {
             return self.inside(name, Path::new(&metadata.dir), work).map(Some);
         }
@@ -98,24 +101,23 @@ impl<'d> Locator<'d> {
     }
 
     /// The first of `candidates` that holds the application.
-    fn latest(
+    fn latest<'c>(
         &self,
         name: &Atom,
-        candidates: Vec<Candidate<'_>>,
+        mut candidates: impl Iterator<Item = Candidate<'c>>,
         work: &mut Work,
     ) -> Result<Option<(Application, String)>, FileError> {
-        let mut candidates = candidates.into_iter();
         while let Some(candidate) = candidates.next() {
             let Some(found) = self.read(name, &candidate, work)? else {
                 continue;
             };
-            let file = format!("{name}.app");
-            let others = candidates.filter(|other| other.join(&file).is_file());
-            let others: Vec<PathBuf> = others.map(|other| parent(&other)).collect();
+            let holds = |other: &Candidate<'_>| other.ebin.join(format!("{name}.app")).is_file();
+            let others = candidates.filter(holds);
+            let others: Vec<PathBuf> = others.map(|other| parent(&other.ebin)).collect();
             if !others.is_empty() {
                 work.warnings.push(Warning::SeveralVersions {
                     application: name.clone(),
-                    chosen: parent(&candidate),
+                    chosen: parent(&candidate.ebin),
                     others,
                 });
             }
@@ -127,22 +129,28 @@ impl<'d> Locator<'d> {
     fn read(
         &self,
         name: &Atom,
-        ebin: &Path,
+        candidate: &Candidate<'_>,
         work: &mut Work,
     ) -> Result<Option<(Application, String)>, FileError> {
-        let file_name = format!("{name}.app");
-        let file = ebin.join(&file_name);
-        let Some(application) = specification(name, &file, &mut work.buffer)? else {
+        // In place: most of what it takes to find a file is making names otherwise.
+        let file = &mut work.file;
+        file.as_mut_os_string().clear();
+        file.as_mut_os_string().push(candidate.ebin.as_os_str());
+        for part in ["/", name.as_str(), ".app"] {
+            file.as_mut_os_string().push(part);
+        }
+        let place = candidate.place(file);
+        let Some(application) = specification(name, file, place, &mut work.buffer)? else {
             return Ok(None);
         };
         let known = self.overridden.as_ref();
         let application = if known.is_none_or(|known| known.contains(name)) {
-            let overrides = self.applications.join(file_name);
+            let overrides = self.applications.join(format!("{name}.app"));
             overridden(application, &overrides, &mut work.buffer)?
         } else {
             application
         };
-        Ok(Some((application, text(ebin))))
+        Ok(Some((application, text(&candidate.ebin))))
     }
 
     /// The metadata of `name`. Nothing needs it: what cannot be used is passed over.
@@ -155,7 +163,7 @@ impl<'d> Locator<'d> {
             return None;
         }
         let file = self.apps.join(name.as_str());
-        let metadata = only_term(&file, &mut work.buffer).and_then(|term| {
+        let metadata = only_term(file.as_path(), &mut work.buffer).and_then(|term| {
             let metadata = Metadata::from_term(&term)?;
             match metadata.application == *name {
                 true => Ok(metadata),

@@ -16,14 +16,16 @@ mod survey;
 #[cfg(test)]
 mod tests;
 
-use crate::application::{Application, Error as ContentError, Fault, FileError, FileKind, merge};
+use crate::application::{
+    Application, Error as ContentError, Fault, FileError, FileKind, merge, only,
+};
+use crate::file::{Buffer, Place};
 use crate::term::{Atom, Term};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 
 pub use error::{Error, Warning};
-use file::Buffer;
 pub use inventory::{Inventory, inventory};
 pub use survey::{Event, Node, Survey, survey};
 
@@ -69,7 +71,7 @@ pub fn application(name: &Atom, dir: &Path, root: &Path) -> Result<Application, 
 /// The specification in `dir/ebin/NAME.app` as it is.
 pub fn shipped(name: &Atom, dir: &Path) -> Result<Application, FileError> {
     let file = dir.join("ebin").join(format!("{name}.app"));
-    let found = specification(name, &file, &mut Buffer::default())?;
+    let found = specification(name, &file, file.as_path().into(), &mut Buffer::default())?;
     found.ok_or_else(|| FileError::NotFound { file: text(&file) })
 }
 
@@ -77,23 +79,18 @@ pub fn shipped(name: &Atom, dir: &Path) -> Result<Application, FileError> {
 fn specification(
     name: &Atom,
     file: &Path,
+    place: Place<'_>,
     buffer: &mut Buffer,
 ) -> Result<Option<Application>, FileError> {
-    let invalid = |fault| FileError::Invalid {
-        file: text(file),
-        kind: FileKind::Specification,
-        fault,
-    };
-    let term = match only_term(file, buffer) {
+    let application = match file::content(place, buffer).and_then(Application::from_text) {
         Err(fault) if fault.is_missing() => return Ok(None),
-        result => result.map_err(invalid)?,
+        result => result.map_err(|fault| invalid(file, fault))?,
     };
-    let application = Application::from_term(term).map_err(|error| invalid(error.into()))?;
     if application.name == *name {
         Ok(Some(application))
     } else {
         let found = application.name;
-        Err(invalid(ContentError::WrongName { found }.into()))
+        Err(invalid(file, ContentError::WrongName { found }.into()))
     }
 }
 
@@ -103,30 +100,26 @@ fn overridden(
     file: &Path,
     buffer: &mut Buffer,
 ) -> Result<Application, FileError> {
-    let invalid = |fault| FileError::Invalid {
-        file: text(file),
-        kind: FileKind::Specification,
-        fault,
-    };
     match only_term(file, buffer) {
         Err(fault) if fault.is_missing() => Ok(application),
         result => {
-            let overrides = result.map_err(invalid)?;
-            merge(application, overrides).map_err(|error| invalid(error.into()))
+            let overrides = result.map_err(|fault| invalid(file, fault))?;
+            merge(application, overrides).map_err(|error| invalid(file, error.into()))
         }
+    }
+}
+
+fn invalid(file: &Path, fault: Fault) -> FileError {
+    FileError::Invalid {
+        file: text(file),
+        kind: FileKind::Specification,
+        fault,
     }
 }
 
 /// The one term of a file.
 fn only_term(file: &Path, buffer: &mut Buffer) -> Result<Term, Fault> {
-    let mut terms = file::terms(file, buffer)?;
-    match (terms.pop(), terms.len()) {
-        (Some(term), 0) => Ok(term),
-        (last, before) => {
-            let count = before + usize::from(last.is_some());
-            Err(ContentError::TermCount { count }.into())
-        }
-    }
+    Ok(only(file::terms(file, buffer)?)?)
 }
 
 /// A path as the text that messages and terms have for it.

@@ -5,7 +5,7 @@ use super::Warning;
 use super::locate::{Locator, Work};
 use crate::inclusion::Specification;
 use crate::term::Atom;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::thread::{Builder, scope};
 
 /// How many files are worth a thread.
@@ -18,7 +18,7 @@ pub struct Reach<'l, 'd> {
     /// What needs no reading: it is loaded, or was read before.
     known: HashSet<Atom>,
     /// What has been read.
-    pub specifications: HashMap<Atom, Specification>,
+    pub specifications: Vec<(Atom, Specification)>,
     /// What somebody should know.
     pub warnings: Vec<Warning>,
 }
@@ -30,7 +30,7 @@ impl<'l, 'd> Reach<'l, 'd> {
             locator,
             threads,
             known,
-            specifications: HashMap::new(),
+            specifications: Vec::new(),
             warnings: Vec::new(),
         }
     }
@@ -44,7 +44,7 @@ impl<'l, 'd> Reach<'l, 'd> {
     pub fn take(&mut self, name: Atom, specification: Specification) {
         self.known.insert(name.clone());
         let level = self.unknown(&specification);
-        self.specifications.insert(name, specification);
+        self.specifications.push((name, specification));
         self.levels(level);
     }
 
@@ -62,7 +62,7 @@ impl<'l, 'd> Reach<'l, 'd> {
             level = Vec::new();
             for (name, specification) in found {
                 level.extend(self.unknown(&specification));
-                self.specifications.insert(name, specification);
+                self.specifications.push((name, specification));
             }
         }
     }

@@ -1,11 +1,13 @@
 //! The directory of registrations and overrides.
 
-use super::file::{Buffer, posix, terms};
+use super::file::terms;
 use super::{Error, Warning, text};
 use crate::application::{FileError, FileKind, Registration, is_application_name};
+use crate::file::{Buffer, list, open_directory, posix};
 use crate::term::Atom;
+use rustix::fs::{AtFlags, FileType, statat};
 use std::collections::HashSet;
-use std::fs::{DirEntry, read_dir};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 /// What the directory of registrations holds.
@@ -22,25 +24,23 @@ pub struct Registrations {
 /// Everything in `dir`. One registration that cannot be used makes all of them unusable: what it
 /// was to say is not known.
 pub fn all(dir: &Path) -> Result<Registrations, Error> {
-    let unreadable = |error: std::io::Error| Error::DirectoryUnreadable {
+    let unreadable = |errno| Error::DirectoryUnreadable {
         dir: dir.to_owned(),
-        posix: posix(&error),
+        posix: posix(errno),
     };
     let mut found = Registrations::default();
     let mut files = Vec::new();
-    for entry in read_dir(dir).map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?;
-        let name = entry.file_name();
-        let Some(name) = name.to_str() else { continue };
-        if let Some(name) = name
-            .strip_suffix(".app")
-            .filter(|name| is_application_name(name))
+    let open = open_directory(dir).map_err(unreadable)?;
+    let visit = |name: &str| {
+        if is_application_name(name) {
+            files.extend(length(&open, name).and_then(|length| Some((Atom::new(name)?, length))));
+        } else if let Some(name) = name.strip_suffix(".app")
+            && is_application_name(name)
         {
             found.overridden.extend(Atom::new(name));
-        } else if let (true, Some(name)) = (is_application_name(name), Atom::new(name)) {
-            files.extend(length(&entry).map(|length| (name, length)));
         }
-    }
+    };
+    list(&open, visit).map_err(unreadable)?;
     files.sort_unstable();
     for (name, length) in files {
         // Most registrations are empty, and need not be opened.
@@ -74,19 +74,10 @@ pub fn among(dir: &Path, names: impl IntoIterator<Item = Atom>) -> Registrations
 }
 
 /// The length of a regular file, or of one that a link leads to.
-fn length(entry: &DirEntry) -> Option<u64> {
-    let kind = entry.file_type().ok()?;
-    let metadata = if kind.is_symlink() {
-        entry.path().metadata()
-    } else if kind.is_file() {
-        entry.metadata()
-    } else {
-        return None;
-    };
-    metadata
-        .ok()
-        .filter(|metadata| metadata.is_file())
-        .map(|metadata| metadata.len())
+fn length(dir: impl AsFd, name: &str) -> Option<u64> {
+    let status = statat(dir, name, AtFlags::empty()).ok()?;
+    let is_file = FileType::from_raw_mode(status.st_mode).is_file();
+    is_file.then(|| u64::try_from(status.st_size).unwrap_or(u64::MAX))
 }
 
 fn one(file: &Path, warnings: &mut Vec<Warning>) -> Result<Registration, FileError> {

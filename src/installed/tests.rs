@@ -3,6 +3,7 @@
 use super::*;
 use crate::inclusion::{self, Action, Loaded, Specification};
 use crate::term::text::parse;
+use std::collections::HashMap;
 use std::fs;
 use tempfile::TempDir;
 
@@ -212,6 +213,35 @@ fn an_application_that_is_nowhere_is_skipped_or_an_error() {
 }
 
 #[test]
+fn a_name_that_leads_elsewhere_is_nowhere() {
+    for name in ["../lib/b-1/ebin/b", "/etc/passwd", "a\\0", ""] {
+        let keys = format!(", {{applications, ['{name}']}}");
+        let disk = Disk::new().installed("a", "1", &keys).registered("a", "");
+        let disk = disk.file(
+            "lib/b-1/ebin/b.app",
+            "{application, '../lib/b-1/ebin/b', []}.",
+        );
+        disk.refuses(&format!("{{appspec_file_not_found, \"{name}.app\"}}"));
+    }
+}
+
+#[test]
+fn many_directories_of_one_library_are_found_from_there() {
+    let name = |number| format!("a{number}");
+    let install = |disk: Disk, number| disk.installed(&name(number), "1", "");
+    let disk = (1..20).fold(Disk::new(), install).registered("a7", "");
+    disk.boots("a7=a7-1 a7");
+    // What is newer is taken although the path does not have it.
+    let disk = disk.beside("a7", "2", "");
+    disk.boots("a7=a7-2 a7 several_versions");
+    // And what takes the place of what the path has.
+    fs::remove_dir_all(disk.dir.path().join("lib/a7-1")).unwrap();
+    disk.boots("a7=a7-2 a7");
+    fs::remove_dir_all(disk.dir.path().join("lib/a7-2")).unwrap();
+    disk.boots("package_gone");
+}
+
+#[test]
 fn a_broken_specification_is_an_error_with_its_line() {
     let disk = Disk::new().installed("a", "1", "").registered("a", "");
     let disk = disk.file("lib/a-1/ebin/a.app", "{application, a,\n [{vsn 1}]}.");
@@ -372,7 +402,7 @@ fn a_start_reads_the_directory_that_it_is_given() {
         dir: disk.dir.path().join(dir),
     };
     let survey = disk.survey(Node::default(), start("2", "lib/a-2")).unwrap();
-    let found = &survey.facts.specifications;
+    let found: HashMap<_, _> = survey.facts.specifications.into_iter().collect();
     assert!(
         matches!(&found[&atom("a")], Specification::Found { ebin, .. }
         if ebin.ends_with("lib/a-2/ebin"))

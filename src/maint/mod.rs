@@ -7,18 +7,18 @@
 //! judgement is here.
 
 mod call;
+mod configuration;
 mod decide;
 mod facts;
 mod gate;
 mod journal;
-mod policy;
 
 #[cfg(test)]
 mod tests;
 
 pub use call::{Call, Format, Moment};
+pub use configuration::{Configuration, Preflight};
 pub use decide::{Action, Change, decide};
 pub use facts::{Facts, NodeFacts, NodeState, Stashed, Version};
 pub use gate::{Minimum, Unmet};
 pub use journal::{Journal, Record, State, Subject};
-pub use policy::{Policy, Rung};

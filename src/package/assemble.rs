@@ -204,7 +204,7 @@ fn otp(built: &Built, spec: &PackageSpec, around: &Surroundings) -> Result<u32, 
 
 /// What every package of an application says: under which name the application can be asked for, and
 /// that it does more where erlrc is.
-fn add_own(
+pub(super) fn add_own(
     relations: &mut BTreeMap<RelationKind, Vec<Relation>>,
     name: &str,
     vsn: &PackageVersion,
@@ -263,8 +263,13 @@ fn summary(application: &Application, spec: &PackageSpec) -> Result<String, Erro
             value: text,
         });
     }
-    let default = || format!("OTP application {}", application.name.as_str());
-    Ok(if text.is_empty() { default() } else { text })
+    let name = format!("OTP application {}", application.name.as_str());
+    Ok(match text.split_whitespace().count() {
+        0 => name,
+        // A word alone tells too little in a list of packages.
+        1 => format!("{text} ({name})"),
+        _ => text,
+    })
 }
 
 fn description(name: &str) -> String {

@@ -1,9 +1,10 @@
 //! From a directory to a package file: reads, asks the host, assembles, writes.
 
-use super::assemble::{Surroundings, assemble};
+use super::assemble::{Package, Surroundings, assemble};
 use super::entry::Entry;
 use super::error::Error;
 use super::script::Script;
+use super::source::{self, Source};
 use super::spec::{ExtraFile, Format, PackageSpec};
 use super::spec_file::SpecFile;
 use super::{deb, dependency, fill, host, rpm, tree};
@@ -46,22 +47,19 @@ pub struct Made {
     pub warnings: Vec<&'static str>,
 }
 
+/// A package before it is written.
+struct Prepared {
+    package: Package,
+    spec: PackageSpec,
+    file: SpecFile,
+    warnings: Vec<&'static str>,
+}
+
 /// Makes the package of one format.
 pub fn make(request: &Request, format: Format) -> Result<Made, Error> {
-    let application = tree::application(&request.dir)?;
-    let specification = specification(request)?;
-    let spec = specification.spec(&application.name, format)?;
-    let built = tree::read(&request.dir, spec.sources, &spec.exclude)?;
-    let around = surroundings(request, &specification, &spec, &built, format)?;
-    let mut warnings = Vec::new();
-    if spec.maintainer.is_none() && around.maintainer.is_none() {
-        warnings.push("no maintainer: say `maintainer` in the specification, or set DEBEMAIL");
-    }
-    if built.application.key("description").is_none() {
-        warnings
-            .push("the .app file has no description: OTP refuses to upgrade such an application");
-    }
-    let package = assemble(built, &spec, &around, format)?;
+    let Prepared {
+        package, warnings, ..
+    } = prepare(request, format)?;
     let (name, version) = (package.name.clone(), package.version.deb());
     let file = match format {
         Format::Deb => deb::write(package, &request.output)?,
@@ -71,6 +69,55 @@ pub fn make(request: &Request, format: Format) -> Result<Made, Error> {
         file,
         package: name,
         version,
+        warnings,
+    })
+}
+
+/// Writes the `debian` directory of a source package into the directory of a project.
+pub fn emit(request: &Request, project: &Path) -> Result<Vec<PathBuf>, Error> {
+    let prepared = prepare(request, Format::Deb)?;
+    let mut files = Vec::new();
+    for extra in &prepared.spec.files {
+        let from = prepared.file.path(&extra.source);
+        let Entry::File { mode, .. } = tree::file(&from)? else {
+            continue;
+        };
+        let mode = extra.mode.unwrap_or(mode);
+        files.push((relative(&from, project), extra.path.clone(), mode));
+    }
+    source::write(&Source {
+        package: &prepared.package,
+        spec: &prepared.spec,
+        project,
+        application: relative(&request.dir, project),
+        files,
+    })
+}
+
+/// A path below a project as seen from there; any other as it is.
+fn relative(path: &Path, project: &Path) -> String {
+    let path = path.strip_prefix(project).unwrap_or(path);
+    path.to_string_lossy().into_owned()
+}
+
+fn prepare(request: &Request, format: Format) -> Result<Prepared, Error> {
+    let application = tree::application(&request.dir)?;
+    let file = specification(request)?;
+    let spec = file.spec(&application.name, format)?;
+    let built = tree::read(&request.dir, spec.sources, &spec.exclude)?;
+    let around = surroundings(request, &file, &spec, &built, format)?;
+    let mut warnings = Vec::new();
+    if spec.maintainer.is_none() && around.maintainer.is_none() {
+        warnings.push("no maintainer: say `maintainer` in the specification, or set DEBEMAIL");
+    }
+    if built.application.key("description").is_none() {
+        warnings.push("no description in the .app file: OTP refuses to upgrade the application");
+    }
+    let package = assemble(built, &spec, &around, format)?;
+    Ok(Prepared {
+        package,
+        spec,
+        file,
         warnings,
     })
 }

@@ -7,6 +7,7 @@
 //! * [`entry`], [`assemble`]: the package as data; [`control`] and [`document`] its texts.
 //! * [`tree`], [`host`]: read the application and ask the host that it was built on.
 //! * [`deb`], [`rpm`]: write the file.
+//! * [`staging`], [`source`]: the same for people who build with debhelper.
 //! * [`make`]: all of it in one call.
 //!
 //! Must not print, and reads no environment: what comes from there is in [`make::Request`].
@@ -25,8 +26,10 @@ pub mod make;
 pub mod relation;
 pub mod rpm;
 pub mod script;
+pub mod source;
 pub mod spec;
 pub mod spec_file;
+pub mod staging;
 pub mod tree;
 pub mod version;
 

@@ -42,10 +42,12 @@ impl Compared {
         (to, to_dir): (&Application, &Path),
         threads: usize,
     ) -> Result<Self, BeamFileError> {
-        let names: BTreeSet<&Atom> = from.modules.iter().chain(&to.modules).collect();
+        let names: BTreeSet<&Atom> = from.modules().iter().chain(to.modules()).collect();
         let names: Vec<&Atom> = names.into_iter().collect();
-        let (from, to): (BTreeSet<_>, BTreeSet<_>) =
-            (from.modules.iter().collect(), to.modules.iter().collect());
+        let (from, to): (BTreeSet<_>, BTreeSet<_>) = (
+            from.modules().iter().collect(),
+            to.modules().iter().collect(),
+        );
         let pair = |name: &&Atom, readers: &mut (Reader, Reader)| {
             let before = from.contains(name).then(|| from_dir.join("ebin"));
             let after = to.contains(name).then(|| to_dir.join("ebin"));

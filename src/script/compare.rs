@@ -4,8 +4,8 @@
 //! two versions are the same file. Only those that differ are taken apart.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::path::PathBuf;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
 
 use super::interface::{self, LoadedModule};
 use super::names::Names;
@@ -14,13 +14,14 @@ use crate::appup::facts::{Change, ChangedModule, Interface, ModuleState, NewModu
 use crate::beam::{
     BeamError, BeamFileError, Chunk, Chunks, Module, Reader, compare_code, module_md5,
 };
+use crate::file::Place;
 use crate::term::{Atom, Term};
 
 /// Where the modules of a version are.
 #[derive(Debug)]
 pub enum Source<'a> {
     /// In the files of a directory, which is open.
-    Ebin(PathBuf, File),
+    Ebin(PathBuf, OwnedFd),
     /// In a node.
     Loaded(HashMap<&'a Atom, &'a LoadedModule>),
 }
@@ -288,7 +289,7 @@ fn read(
     file.clear();
     file.push_str(name.as_str());
     file.push_str(".beam");
-    match reader.read_in(dir, file.as_str()) {
+    match reader.read(Place::inside(dir.as_fd(), Path::new(&*file))) {
         Ok(()) => Ok(true),
         Err(BeamError::Unreadable { posix: "enoent" }) => Ok(false),
         Err(source) => Err(BeamFileError {

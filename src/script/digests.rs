@@ -30,7 +30,7 @@ pub fn module_digests(dir: &Path) -> Result<Vec<ModuleDigest>, ScriptError> {
 }
 
 fn digest(reader: &mut Reader, file: PathBuf, name: &str) -> Result<[u8; 16], BeamError> {
-    reader.read(&file)?;
+    reader.read(file.as_path())?;
     let module = Module::parse(reader.bytes())?;
     let found = module.name()?;
     if found != name {

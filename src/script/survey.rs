@@ -1,7 +1,6 @@
 //! All modules of both versions compared, on one thread or on several.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -13,7 +12,8 @@ use super::{Options, Side, Version};
 use crate::application::Application;
 use crate::appup::Warning;
 use crate::appup::facts::{Facts, Interface, ModuleFacts, ModuleState, StartModule};
-use crate::beam::{BeamFileError, posix_name};
+use crate::beam::BeamFileError;
+use crate::file;
 use crate::term::Atom;
 
 /// Fewer modules than this are compared sooner than a thread starts.
@@ -31,7 +31,7 @@ pub fn survey(
     new: (&Application, &Version),
     options: &Options,
 ) -> Result<(Facts, Vec<Warning>), ScriptError> {
-    let listed = Listed::new(&old.0.modules, &new.0.modules);
+    let listed = Listed::new(old.0.modules(), new.0.modules());
     let sides = Sides {
         earlier: &old.1.vsn,
         later: &new.1.vsn,
@@ -96,7 +96,7 @@ fn source(side: &Side) -> Result<Source<'_>, ScriptError> {
     match side {
         Side::Directory(dir) => {
             let ebin = dir.join("ebin");
-            let open = File::open(&ebin).map_err(|error| bad_directory(&ebin, &error))?;
+            let open = file::open_directory(&ebin).map_err(|errno| bad_directory(&ebin, errno))?;
             Ok(Source::Ebin(ebin, open))
         }
         Side::Loaded(_, modules) => {
@@ -106,10 +106,10 @@ fn source(side: &Side) -> Result<Source<'_>, ScriptError> {
     }
 }
 
-fn bad_directory(dir: &Path, error: &std::io::Error) -> ScriptError {
+fn bad_directory(dir: &Path, error: impl Into<std::io::Error>) -> ScriptError {
     ScriptError::BadDirectory {
         dir: dir.to_owned(),
-        posix: posix_name(error),
+        posix: file::posix(error),
     }
 }
 
@@ -239,12 +239,13 @@ fn unlisted(
 
 /// The names of those module files in a directory that are wanted. What is no UTF-8 is no module.
 pub fn beams(ebin: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<String>, ScriptError> {
-    let bad = |error| bad_directory(ebin, &error);
+    let bad = |errno| bad_directory(ebin, errno);
+    let dir = file::open_directory(ebin).map_err(bad)?;
     let mut names = Vec::new();
-    for entry in std::fs::read_dir(ebin).map_err(bad)? {
-        let name = entry.map_err(bad)?.file_name();
-        let name = name.to_str().and_then(|name| name.strip_suffix(".beam"));
-        names.extend(name.filter(|name| wanted(name)).map(str::to_owned));
-    }
+    let visit = |name: &str| {
+        let name = name.strip_suffix(".beam").filter(|name| wanted(name));
+        names.extend(name.map(str::to_owned));
+    };
+    file::list(dir, visit).map_err(bad)?;
     Ok(names)
 }

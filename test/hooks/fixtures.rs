@@ -36,6 +36,12 @@ pub fn foo(vsn: &str) -> String {
     fixtures().join(format!("foo-{vsn}")).display().to_string()
 }
 
+/// The same version 1.0 from another source, whose server has a function more.
+#[allow(dead_code, reason = "not every test wants it")]
+pub fn rebuilt_foo() -> String {
+    fixtures().join("rebuilt/foo-1.0").display().to_string()
+}
+
 /// The modules of erlrc.
 pub fn erlrc_ebin() -> String {
     fixtures().join("erlrc/ebin").display().to_string()
@@ -49,8 +55,10 @@ fn fixtures() -> &'static Path {
             let directory = tempfile::tempdir().expect("a temporary directory");
             compile_erlrc(&directory.path().join("erlrc"));
             for vsn in ["1.0", "2.0"] {
-                compile_foo(&directory.path().join(format!("foo-{vsn}")), vsn);
+                compile_foo(&directory.path().join(format!("foo-{vsn}")), vsn, &[]);
             }
+            let rebuilt = directory.path().join("rebuilt/foo-1.0");
+            compile_foo(&rebuilt, "1.0", &["-DREBUILT"]);
             directory
         })
         .path()
@@ -105,14 +113,21 @@ const SERVER: &str = "
 -module(foo_server).
 -behaviour(gen_server).
 -export([start_link/0, history/0, linger/0, init/1, handle_call/3, handle_cast/2, code_change/3]).
+-ifdef(REBUILT).
+-export([rebuilt/0]).
+-endif.
 start_link() -> gen_server:start_link({local, ?MODULE}, ?MODULE, [], []).
 history() -> gen_server:call(?MODULE, history).
 linger() -> receive stop -> ?VSN end.
 init([]) -> {ok, [?VSN]}.
 handle_call(history, _, State) -> {reply, State, State}.
 handle_cast(_, State) -> {noreply, State}.
-code_change({down, _}, State, _) -> {ok, [down | State]};
-code_change(_, State, _) -> {ok, [up | State]}.
+code_change(Vsn, State, _) ->
+    false = persistent_term:get(foo_broken, false),
+    case Vsn of {down, _} -> {ok, [down | State]}; _ -> {ok, [up | State]} end.
+-ifdef(REBUILT).
+rebuilt() -> true.
+-endif.
 ";
 const SUPERVISOR: &str = "
 -module(foo_sup).
@@ -124,7 +139,7 @@ stop(_) -> ok.
 init([]) -> {ok, {#{}, [#{id => server, start => {foo_server, start_link, []}}]}}.
 ";
 
-fn compile_foo(directory: &Path, vsn: &str) {
+fn compile_foo(directory: &Path, vsn: &str, options: &[&str]) {
     let ebin = directory.join("ebin");
     fs::create_dir_all(&ebin).expect("a directory");
     for (name, text) in [("foo_server", SERVER), ("foo_sup", SUPERVISOR)] {
@@ -132,10 +147,8 @@ fn compile_foo(directory: &Path, vsn: &str) {
         fs::File::create(&source)
             .and_then(|mut file| file.write_all(text.as_bytes()))
             .expect("a source");
-        erlc_into(
-            &ebin,
-            &[&format!("-DVSN=\"{vsn}\""), &source.display().to_string()],
-        );
+        let (macros, source) = (format!("-DVSN=\"{vsn}\""), source.display().to_string());
+        erlc_into(&ebin, &[options, &[&macros, &source]].concat());
     }
     let specification = format!(
         "{{application, foo, [{{description, \"foo\"}}, {{vsn, \"{vsn}\"}}, \

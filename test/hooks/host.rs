@@ -3,7 +3,7 @@
 //! All of it ends with the test: nodes end when their standard input does.
 
 #[path = "fixtures.rs"]
-mod fixtures;
+pub mod fixtures;
 
 pub use fixtures::{erl, erlrc_ebin, foo};
 
@@ -146,6 +146,7 @@ impl Host {
             .env("ERLRC_ROOT", self.directory.path())
             .env("ERLRC_RUN", self.path("run/nodes"))
             .env("ERLRC_APPS", self.path("apps"))
+            .env("ERLRC_STASH", self.path("stash"))
             .env("ERLRC_STATE", self.path("state"))
             .env("HOME", self.path("home"));
     }

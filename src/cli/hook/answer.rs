@@ -14,6 +14,8 @@ pub struct Answer {
     pub outcome: String,
     /// Why, where something is to be said.
     pub reason: Option<String>,
+    /// What failed within a script.
+    pub cause: Option<String>,
     /// The version that runs now.
     pub running: Option<String>,
     /// What else the person should know.
@@ -32,6 +34,7 @@ impl Answer {
             status,
             outcome,
             reason,
+            cause: None,
             running: None,
             warnings: Vec::new(),
             plan: Vec::new(),
@@ -49,6 +52,10 @@ impl Answer {
         };
         Some(Self {
             reason: term.get("reason").and_then(text),
+            cause: term
+                .get("cause")
+                .and_then(Term::as_atom)
+                .map(|cause| output::printable(cause.as_str())),
             running: term.get("running").and_then(text),
             warnings: texts("warnings"),
             plan: texts("plan"),
@@ -164,6 +171,7 @@ mod tests {
             status: Status::Done,
             outcome: "started".to_owned(),
             reason: Some("because[2J".to_owned()),
+            cause: None,
             running: Some("1.0".to_owned()),
             warnings: vec!["mind".to_owned()],
             plan: Vec::new(),

@@ -5,7 +5,7 @@ use super::answer::Answer;
 use super::operation::{Operation, Step, what_runs};
 use super::place;
 use crate::cli::{Connection, Status, nodes, output};
-use crate::node::{Deadline, Node, NodeError, Stage};
+use crate::node::{Call, Deadline, Node, NodeError, Stage};
 use crate::rendezvous::Entry;
 use crate::term::Term;
 use std::error::Error;
@@ -51,6 +51,22 @@ impl Asker<'_> {
             Ok(term) => Answer::parse(&term).unwrap_or_else(malformed),
             Err(error) => self.failed(entry, operation, &error),
         }
+    }
+
+    /// What the node of `entry` answers to `calls`, `None` to those that it cannot carry out; or why it
+    /// does not.
+    pub fn query(&self, entry: &Entry, calls: Vec<Call>) -> Result<Vec<Option<Term>>, Box<Answer>> {
+        let mut node = open(entry, self.connection)?;
+        let mut answers = Vec::new();
+        for call in calls {
+            let deadline = Deadline::after(self.connection.connect_timeout);
+            answers.push(match node.call(call, deadline) {
+                Ok(term) => Some(term),
+                Err(NodeError::Undefined { .. } | NodeError::CallFailed { .. }) => None,
+                Err(error) => return Err(Box::new(unreachable(entry, &error))),
+            });
+        }
+        Ok(answers)
     }
 
     fn perform(

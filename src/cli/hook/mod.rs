@@ -20,7 +20,7 @@ pub use answer::Answer;
 pub use ask::{Asker, chain, open, unreachable};
 use operation::Operation;
 pub use options::Options;
-use report::{Line, Report};
+pub use report::{Line, Report};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -90,7 +90,6 @@ pub struct Round<'a> {
 }
 
 /// What a round came to.
-#[expect(dead_code, reason = "read by those who tolerate failures")]
 pub struct Outcome {
     /// The worst status of all nodes, those tolerated left out.
     pub status: Status,
@@ -206,7 +205,8 @@ fn is_change(operation: &Operation, answer: &Answer) -> bool {
         && operation.changed(answer)
 }
 
-fn refused(error: &RendezvousError) -> Answer {
+/// What it means to a hook that an entry must not be used.
+pub fn refused(error: &RendezvousError) -> Answer {
     Answer::new(Status::Unreachable, "entry_refused", Some(chain(error)))
 }
 

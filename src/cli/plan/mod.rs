@@ -4,6 +4,8 @@
 
 mod ask;
 mod deb;
+mod page;
+mod picture;
 mod place;
 mod text;
 
@@ -57,6 +59,9 @@ pub struct Arguments {
     /// Ask this node alone
     #[arg(long, value_name = "NODE", value_parser = node_name, conflicts_with = "from")]
     node: Option<NodeName>,
+    /// Write a page for a change request too, one file that needs nothing else
+    #[arg(long, value_name = "FILE", value_parser = directory)]
+    html: Option<PathBuf>,
     /// Where packages say what is installed
     #[arg(
         long,
@@ -68,6 +73,15 @@ pub struct Arguments {
     apps: PathBuf,
     #[command(flatten)]
     connection: Connection,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum PlanError {
+    #[error("cannot write {}", file.display())]
+    Page {
+        file: PathBuf,
+        source: std::io::Error,
+    },
 }
 
 fn node_name(text: &str) -> Result<NodeName, String> {
@@ -90,6 +104,13 @@ pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
         (Some(from), Some(to)) => vec![offline(&application, from, to, &arguments, common)?],
         _ => ask::nodes(&application, to.as_ref(), &arguments, common)?,
     };
+    if let Some(file) = &arguments.html {
+        let page = page::page(&application, &outcomes);
+        std::fs::write(file, page).map_err(|source| {
+            let file = file.clone();
+            Failure::new(Status::Failed, PlanError::Page { file, source })
+        })?;
+    }
     Ok(report(&application, &outcomes, common))
 }
 

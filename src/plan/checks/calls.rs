@@ -43,7 +43,7 @@ fn broken(case: &Case<'_>) -> Vec<Finding> {
 }
 
 fn broken_call(case: &Case<'_>, caller: &Atom, calls: &BTreeSet<String>) -> Finding {
-    let own = case.to.modules.contains(caller);
+    let own = case.to.modules().contains(caller);
     let text = format!(
         "{caller} calls {}, which version {} no longer exports",
         listed(calls),
@@ -80,7 +80,7 @@ fn callers(case: &Case<'_>) -> Vec<(Atom, PathBuf)> {
     let others = case.around.files.iter();
     let others = others.filter(|(module, _)| !own.contains(*module));
     let ebin = case.to_dir.join("ebin");
-    let new = case.to.modules.iter();
+    let new = case.to.modules().iter();
     let new = new.map(|module| (module.clone(), ebin.join(format!("{module}.beam"))));
     let others = others.map(|(module, file)| (module.clone(), file.clone()));
     others.chain(new).collect()
@@ -156,7 +156,7 @@ fn exports(case: &Case<'_>, module: &Atom, reader: &mut Reader) -> Option<BTreeS
     if case.compared.removed.contains_key(module) {
         return Some(BTreeSet::new());
     }
-    if case.to.modules.contains(module) {
+    if case.to.modules().contains(module) {
         let file = case.to_dir.join("ebin").join(format!("{module}.beam"));
         return exports_of(&file, reader).ok();
     }

@@ -27,7 +27,7 @@ pub fn check(case: &Case<'_>) -> Vec<Finding> {
 
 /// What generation has to say, as findings. What was so before is no news.
 fn of_warning(case: &Case<'_>, warning: &Warning) -> Option<Finding> {
-    let listed = |module: &Atom| case.from.modules.contains(module);
+    let listed = |module: &Atom| case.from.modules().contains(module);
     let old_file = |name: &str| case.from_dir.join("ebin").join(format!("{name}.beam"));
     let finding = match warning {
         Warning::LoadsNif { module } => Finding::warning("loads_nif", module),
@@ -58,7 +58,7 @@ fn of_warning(case: &Case<'_>, warning: &Warning) -> Option<Finding> {
 }
 
 fn is_old_news(case: &Case<'_>, module: &str) -> bool {
-    let listed = case.from.modules.iter().any(|name| *name == *module);
+    let listed = case.from.modules().iter().any(|name| *name == *module);
     let file = case.from_dir.join("ebin").join(format!("{module}.beam"));
     !listed && file.exists()
 }

@@ -84,6 +84,6 @@ pub fn lost<'a, T: Ord>(old: &'a BTreeSet<T>, new: &'a BTreeSet<T>) -> impl Iter
 
 /// The modules of the application in either version.
 pub fn own(case: &Case<'_>) -> BTreeSet<Atom> {
-    let modules = case.from.modules.iter().chain(&case.to.modules);
+    let modules = case.from.modules().iter().chain(case.to.modules());
     modules.cloned().collect()
 }

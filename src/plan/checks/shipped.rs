@@ -55,7 +55,7 @@ impl<'a> Modules<'a> {
 
 /// What `systools_rc` refuses: modules that no version has, and modules that are there twice.
 fn rejected(case: &Case<'_>, script: &Script, modules: &Modules<'_>) -> Option<Finding> {
-    let (from, to) = (&case.from.modules, &case.to.modules);
+    let (from, to) = (&case.from.modules(), &case.to.modules());
     let unknown = |(name, instructions): &(&&Atom, &Vec<&Term>)| {
         instructions.iter().any(|instruction| {
             let deletes = tag(instruction).is_some_and(|tag| *tag == *"delete_module");

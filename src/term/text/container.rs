@@ -19,12 +19,15 @@ impl Parser<'_> {
                 }
             }
         }
-        let elements = self.stack.split_off(start);
+        let elements = self.take(start);
         self.push(Term::Tuple(elements))
     }
 
     pub(super) fn list(&mut self, nesting: usize) -> Step {
         self.nest(nesting)?;
+        if self.skipping && self.plain_names() {
+            return self.push(Term::NIL);
+        }
         let start = self.stack.len();
         self.at += 1;
         if !self.take_after_blanks(b']') {
@@ -38,8 +41,17 @@ impl Parser<'_> {
                 }
             }
         }
-        let elements = self.stack.split_off(start);
+        let elements = self.take(start);
         self.push(Term::List(elements))
+    }
+
+    /// What was read from `start` on, unless it is not kept.
+    fn take(&mut self, start: usize) -> Vec<Term> {
+        if self.skipping {
+            self.stack.truncate(start);
+            return Vec::new();
+        }
+        self.stack.split_off(start)
     }
 
     #[inline(never)]

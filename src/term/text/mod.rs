@@ -14,6 +14,7 @@ mod encoding;
 mod error;
 mod name;
 mod number;
+mod outline;
 mod quoted;
 mod segment;
 mod triple;
@@ -26,28 +27,23 @@ use std::collections::HashSet;
 
 use error::{Fault, Step};
 pub use error::{ParseError, ParseErrorKind};
+pub use outline::{Choice, Keep};
 
 /// Reads the terms of a file, each ended by a dot.
 ///
 /// # Errors
 /// The first place where the text is not what `file:consult/1` would take, or exceeds a limit.
 pub fn parse_all(bytes: &[u8], limits: &Limits) -> Result<Vec<Term>, ParseError> {
-    if bytes.len() > limits.size {
-        return Err(ParseError::at_start(ParseErrorKind::TooLong {
-            limit: limits.size,
-        }));
-    }
-    let text = encoding::decode(bytes)?;
-    let mut parser = Parser::new(&text, limits);
-    let mut result = parser.terms();
-    if result.is_ok() && parser.atoms > limits.atoms {
-        // Too many atoms, but maybe not too many distinct ones: only then is it worth to tell.
-        parser = Parser::new(&text, limits);
-        parser.distinct = Some(HashSet::new());
-        result = parser.terms();
-    }
-    result.map_err(|fault| ParseError::locate(&text, &fault))?;
-    Ok(parser.stack)
+    parse_file(bytes, limits, None)
+}
+
+/// As [`parse_all`], but of the entries in the list in a tuple that is a term, as those of a `.app`
+/// file, only what `choice` says of their keys is kept. An empty tuple takes the place of the others.
+///
+/// # Errors
+/// As [`parse_all`]: the whole text is checked.
+pub fn outline(bytes: &[u8], limits: &Limits, choice: Choice) -> Result<Vec<Term>, ParseError> {
+    parse_file(bytes, limits, Some(choice))
 }
 
 /// Reads one term, which may end in a dot.
@@ -73,6 +69,30 @@ pub fn parse(text: &str) -> Result<Term, ParseError> {
         .ok_or_else(|| ParseError::at_start(ParseErrorKind::UnexpectedEnd))
 }
 
+fn parse_file(
+    bytes: &[u8],
+    limits: &Limits,
+    choice: Option<Choice>,
+) -> Result<Vec<Term>, ParseError> {
+    if bytes.len() > limits.size {
+        return Err(ParseError::at_start(ParseErrorKind::TooLong {
+            limit: limits.size,
+        }));
+    }
+    let text = encoding::decode(bytes)?;
+    let mut parser = Parser::new(&text, limits);
+    parser.choice = choice;
+    let mut result = parser.terms();
+    if result.is_ok() && parser.atoms > limits.atoms {
+        // Too many atoms, but maybe not too many distinct ones: only then is it worth to tell.
+        parser = Parser::new(&text, limits);
+        parser.distinct = Some(HashSet::new());
+        result = parser.terms();
+    }
+    result.map_err(|fault| ParseError::locate(&text, &fault))?;
+    Ok(parser.stack)
+}
+
 /// The reader's state. A method that reads a term leaves it on the stack.
 struct Parser<'a> {
     text: &'a str,
@@ -87,6 +107,10 @@ struct Parser<'a> {
     atoms: usize,
     /// The atoms met so far, where it matters which.
     distinct: Option<HashSet<super::Atom>>,
+    /// Which entries are kept, where this is an outline.
+    choice: Option<Choice>,
+    /// Whether what is read is not kept: `[]` on the stack will do for it.
+    skipping: bool,
     /// Where the last string literal ended: in a binary, `"ab"` and `[97,98]` differ.
     literal_end: usize,
 }
@@ -98,10 +122,13 @@ impl<'a> Parser<'a> {
             bytes: text.as_bytes(),
             at: 0,
             limits,
-            stack: Vec::new(),
+            // What it would mostly grow to.
+            stack: Vec::with_capacity(32),
             values: 0,
             atoms: 0,
             distinct: None,
+            choice: None,
+            skipping: false,
             literal_end: usize::MAX,
         }
     }
@@ -137,12 +164,15 @@ impl<'a> Parser<'a> {
         self.skip_blanks();
         match self.peek() {
             Some(b'a'..=b'z') => self.name(),
-            Some(b'{') => self.tuple(nesting),
+            Some(b'{') => match self.choice {
+                Some(choice) if nesting == outline::ENTRY => self.entry(choice),
+                _ => self.tuple(nesting),
+            },
             Some(b'[') => self.list(nesting),
             Some(b'"') => self.strings(),
             Some(b'0'..=b'9') => self.number(),
             Some(b'\'') => self.quoted_atom(),
-            Some(b'<') => self.bit_string(nesting),
+            Some(b'<') => self.whole(|parser| parser.bit_string(nesting)),
             Some(b'-' | b'+') => self.signed(),
             Some(b'$') => self.character(),
             Some(b'#') => self.map(nesting),

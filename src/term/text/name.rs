@@ -37,7 +37,7 @@ impl<'a> Parser<'a> {
                 self.at = start;
                 return Err(self.fault(ParseErrorKind::Variable));
             }
-            b"fun" => return self.fun(),
+            b"fun" => return self.whole(Self::fun),
             _ => {}
         }
         if is_reserved(name.as_bytes()) {
@@ -52,9 +52,7 @@ impl<'a> Parser<'a> {
     pub(super) fn scan_name(&mut self) -> &'a str {
         let start = self.at;
         loop {
-            let rest = &self.bytes[self.at..];
-            let ends = |byte: &u8| !CONTINUES[usize::from(*byte)];
-            self.at += rest.iter().position(ends).unwrap_or(rest.len());
+            self.at += names_length(&self.bytes[self.at..]);
             match self.bytes.get(self.at..) {
                 // U+00C0 to U+00FF but for the signs of multiplication and division.
                 Some([0xC3, 0x80..=0x96 | 0x98..=0xB6 | 0xB8..=0xBF, ..]) => self.at += 2,
@@ -65,6 +63,11 @@ impl<'a> Parser<'a> {
     }
 
     pub(super) fn push_atom(&mut self, name: &str, start: usize) -> Step {
+        // Nothing can be wrong with a short one.
+        if self.skipping && name.len() <= Atom::MAX_CHARACTERS {
+            self.atoms += 1;
+            return self.push(Term::NIL);
+        }
         let atom = self.atom(name, start)?;
         self.push(Term::Atom(atom))
     }
@@ -130,6 +133,17 @@ impl<'a> Parser<'a> {
             }
         }
     }
+}
+
+/// How many bytes at the start of `text` continue a name, of ASCII.
+pub(super) fn names_length(text: &[u8]) -> usize {
+    let ends = |byte: &u8| !CONTINUES[usize::from(*byte)];
+    text.iter().position(ends).unwrap_or(text.len())
+}
+
+/// Whether bytes that continue a name are an atom.
+pub(super) fn is_plain_name(name: &[u8]) -> bool {
+    matches!(name, [b'a'..=b'z', ..]) && !is_reserved(name)
 }
 
 /// Whether `name` is reserved. `maybe` is so for a writer only: OTP 25 reads it as an atom. A match

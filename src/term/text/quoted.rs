@@ -20,7 +20,10 @@ impl<'a> Parser<'a> {
         self.skip_blanks();
         if self.peek() != Some(b'"') {
             self.at = self.literal_end;
-            return self.push(Term::string(&first));
+            return self.push(match self.skipping {
+                true => Term::NIL,
+                false => Term::string(&first),
+            });
         }
         let mut whole = first.into_owned();
         while self.peek() == Some(b'"') {

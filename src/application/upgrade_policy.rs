@@ -15,15 +15,15 @@ pub enum Rung {
 
 /// The ways to try, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Policy(Vec<Rung>);
+pub struct UpgradePolicy(Vec<Rung>);
 
-impl Default for Policy {
+impl Default for UpgradePolicy {
     fn default() -> Self {
         Self(vec![Rung::Hot, Rung::Defer])
     }
 }
 
-impl Policy {
+impl UpgradePolicy {
     /// The policy in a list of words; `None` where it is no such list or empty.
     pub fn from_term(term: &Term) -> Option<Self> {
         let words = term.elements()?;
@@ -61,9 +61,9 @@ mod tests {
     use super::*;
     use crate::term::{Limits, text};
 
-    fn policy(source: &str) -> Option<Policy> {
+    fn policy(source: &str) -> Option<UpgradePolicy> {
         let terms = text::parse_all(source.as_bytes(), &Limits::default()).expect("a term");
-        Policy::from_term(&terms[0])
+        UpgradePolicy::from_term(&terms[0])
     }
 
     #[test]
@@ -74,7 +74,7 @@ mod tests {
         assert_eq!(all.after(Rung::Defer), None);
         let strict = policy("[hot].").expect("a policy");
         assert_eq!((strict.after(Rung::Hot), strict.defers()), (None, false));
-        assert_eq!(Policy::default().after(Rung::Hot), Some(Rung::Defer));
+        assert_eq!(UpgradePolicy::default().after(Rung::Hot), Some(Rung::Defer));
         assert_eq!(
             policy("[restart_application].").map(|policy| policy.first()),
             Some(Rung::RestartApplication)

@@ -1,0 +1,382 @@
+//! Carries out what was decided, action after action, with the hooks' rounds.
+
+use super::journal::Note;
+use super::session::Session;
+use super::subject::Subject;
+use super::survey::Host;
+use super::verdict::{Verdict, verdict};
+use crate::cli::hook::operation::{self, Operation, Step};
+use crate::cli::hook::{Answer, Outcome, Report, Round, chain};
+use crate::cli::{Status, output};
+use crate::identity::NodeName;
+use crate::maint::{Action, Change, Facts, Format, Moment, NodeState, State, Version};
+use crate::term::Atom;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// Who carries out the actions for one application.
+pub struct Carrier<'a> {
+    pub(super) session: &'a Session<'a>,
+    pub(super) application: Atom,
+    pub(super) facts: Facts,
+    pub(super) host: Host,
+    /// What each node runs by now.
+    runs: BTreeMap<NodeName, NodeState>,
+}
+
+/// The trigger of erlrc's own package that ends a run in batch mode.
+const TRIGGER: &str = "erlrc-batch";
+
+impl<'a> Carrier<'a> {
+    /// Carries out actions for the application of `subject`.
+    pub fn new(session: &'a Session<'a>, subject: &Subject, facts: Facts, host: Host) -> Self {
+        let runs = facts.nodes.iter();
+        Self {
+            session,
+            application: subject.application.clone(),
+            runs: runs
+                .map(|node| (node.name.clone(), node.state.clone()))
+                .collect(),
+            facts,
+            host,
+        }
+    }
+
+    /// Carries them out until one fails: the worst status.
+    pub fn carry_out(&mut self, actions: &[Action]) -> Status {
+        let mut status = Status::Done;
+        for action in actions {
+            status = status.worse(self.one(action));
+            if !matches!(status, Status::Done | Status::Unreachable) && self.session.call.may_fail {
+                break;
+            }
+        }
+        let call = self.session.call;
+        if call.format == Format::Rpm && call.moment == Moment::Swap && status != Status::Done {
+            self.warn("rpm goes on all the same, it cannot take back; the next attempt is made at its end");
+        }
+        status
+    }
+
+    fn one(&mut self, action: &Action) -> Status {
+        match action {
+            Action::Stash(version) => self.stash(version),
+            Action::Swap { nodes, change } => self.swap(nodes, change),
+            Action::Wait { node, to, unmet } => self.wait(node, to, &unmet.to_string()),
+            Action::Queue(version) => self.queue(version),
+            Action::Remind { nodes, to } => self.remind(nodes, to),
+            Action::Unreachable { nodes, to } => self.unreachable(nodes, to),
+            Action::Start { nodes, version } => self.start(nodes, version),
+            Action::Stop { nodes, vsn, dir } => self.stop(nodes, vsn, dir.as_ref()),
+            Action::Settle => self.settle(),
+            Action::Forget => self.forget(),
+        }
+    }
+
+    fn stash(&mut self, version: &Version) -> Status {
+        let stash = self.session.stash();
+        let name = self.application.as_str();
+        match stash.keep(name, &version.vsn, &version.dir) {
+            Ok(_) => {
+                let note = Note {
+                    from: Some(version.into()),
+                    ..Note::default()
+                };
+                self.session
+                    .log
+                    .note(State::Prepared, &self.application, note);
+            }
+            Err(error) => self.warn(&format!("not kept for later: {}", chain(&error))),
+        }
+        Status::Done
+    }
+
+    pub(super) fn wait(&mut self, node: &NodeName, to: &Version, why: &str) -> Status {
+        let reason = format!("{why}; it is upgraded when its package is configured");
+        self.say(std::slice::from_ref(node), to, "waits", &reason);
+        self.note_node(State::Deferred, node, to, Some(why));
+        Status::Done
+    }
+
+    /// In batch mode only the end of the run acts.
+    fn queue(&mut self, version: &Version) -> Status {
+        let note = Note {
+            to: Some(version.into()),
+            ..Note::default()
+        };
+        self.session
+            .log
+            .note(State::Queued, &self.application, note);
+        if self.session.call.format == Format::Deb {
+            let mut trigger = Command::new("dpkg-trigger");
+            trigger.args(["--no-await", TRIGGER]).stdin(Stdio::null());
+            trigger.stdout(Stdio::null());
+            if !trigger.status().is_ok_and(|status| status.success()) {
+                self.warn("dpkg-trigger failed; run `erlrc maint deb trigger` when the packages are configured");
+            }
+        }
+        Status::Done
+    }
+
+    fn remind(&mut self, nodes: &[NodeName], to: &Version) -> Status {
+        let reason = format!(
+            "goes on with the old version; restart the node to get to {}",
+            to.vsn
+        );
+        self.say(nodes, to, "restart_needed", &reason);
+        Status::Done
+    }
+
+    fn unreachable(&mut self, nodes: &[NodeName], to: &Version) -> Status {
+        let mut status = Status::Done;
+        let operation = self.upgrade_to(to);
+        let mut report = self.report(&operation);
+        for node in nodes {
+            let Some(answer) = self.host.refusal(node) else {
+                continue;
+            };
+            report.tolerated(node, answer.clone());
+            if !self.host.policy(node).defers() || self.session.configuration.strict {
+                status = status.worse(answer.status);
+            }
+        }
+        report.end_line();
+        report.finish();
+        status
+    }
+
+    fn start(&mut self, nodes: &[NodeName], version: &Version) -> Status {
+        let step = Step::Start(known(version));
+        let tolerates = |_: &NodeName, answer: &Answer| {
+            ["version_load_mismatch", "no_erlrc"].contains(&answer.outcome.as_str())
+        };
+        let Some(outcome) = self.round(nodes, &[step], &tolerates) else {
+            return Status::Done;
+        };
+        // Another version is loaded and does not run: going to this one starts it.
+        let loaded = outcome.answers.iter();
+        let loaded = loaded.filter(|(_, answer)| answer.outcome == "version_load_mismatch");
+        let loaded: Vec<NodeName> = loaded.map(|(name, _)| name.clone()).collect();
+        let step = self.upgrade_to(version).step;
+        let again = self.round(&loaded, &[step], &|_, _| false);
+        again.map_or(outcome.status, |again| outcome.status.worse(again.status))
+    }
+
+    fn stop(&mut self, nodes: &[NodeName], vsn: &str, dir: Option<&PathBuf>) -> Status {
+        let version = operation::Version {
+            vsn: vsn.to_owned(),
+            dir: dir.cloned(),
+        };
+        let steps = [Step::Stop(version.clone()), Step::Unload(version)];
+        let tolerates = |_: &NodeName, answer: &Answer| answer.outcome == "no_erlrc";
+        let outcome = self.round(nodes, &steps, &tolerates);
+        outcome.map_or(Status::Done, |outcome| outcome.status)
+    }
+
+    /// Drops what no node runs any more, and closes what is open.
+    fn settle(&mut self) -> Status {
+        let to = self.facts.installed_version().clone();
+        let stash = self.session.stash();
+        for stashed in &self.facts.stash {
+            if !self.may_run(&stashed.version.vsn, &to) {
+                self.discard(&stash, &stashed.dir);
+            }
+        }
+        let journal = self.session.log.journal();
+        let open: Vec<_> = journal.of(&self.application).cloned().collect();
+        let waits = |state| matches!(state, State::Pending | State::Deferred);
+        let left = |node: &Option<String>| {
+            let node = node.as_deref().and_then(NodeName::parse);
+            let runs = node.and_then(|node| self.runs.get(&node));
+            !matches!(runs, Some(NodeState::Running(vsn)) if *vsn == to.vsn)
+        };
+        let (left, done): (Vec<_>, Vec<_>) = open
+            .into_iter()
+            .partition(|record| waits(record.state) && left(&record.node));
+        if left.is_empty() && !done.is_empty() {
+            self.session
+                .log
+                .note(State::Done, &self.application, Note::default());
+            return Status::Done;
+        }
+        for record in done.into_iter().filter(|record| record.node.is_some()) {
+            let note = Note {
+                node: record.node,
+                ..Note::default()
+            };
+            self.session.log.note(State::Done, &self.application, note);
+        }
+        Status::Done
+    }
+
+    /// Whether a node may still run `vsn`, which is not what is installed; under the same name the new
+    /// bytes are in place.
+    fn may_run(&self, vsn: &str, to: &Version) -> bool {
+        vsn != to.vsn
+            && self.runs.values().any(|state| match state {
+                NodeState::Running(running) => running == vsn,
+                NodeState::Unknown => true,
+                NodeState::Idle => false,
+            })
+    }
+
+    fn forget(&mut self) -> Status {
+        let stash = self.session.stash();
+        for stashed in &self.facts.stash {
+            self.discard(&stash, &stashed.dir);
+        }
+        let journal = self.session.log.journal();
+        if journal.of(&self.application).next().is_some() {
+            self.session
+                .log
+                .note(State::Done, &self.application, Note::default());
+        }
+        Status::Done
+    }
+
+    fn discard(&self, stash: &crate::stash::Stash, dir: &std::path::Path) {
+        if let Err(error) = stash.discard(dir) {
+            self.warn(&chain(&error));
+        }
+    }
+
+    /// One round; keeps in mind what the nodes run after it.
+    pub(super) fn round(
+        &mut self,
+        nodes: &[NodeName],
+        steps: &[Step],
+        tolerates: &dyn Fn(&NodeName, &Answer) -> bool,
+    ) -> Option<Outcome> {
+        let entries = self.host.entries(nodes);
+        if entries.is_empty() {
+            return None;
+        }
+        let operation = |step: &Step| Operation::new(self.application.clone(), step.clone());
+        let operations: Vec<Operation> = steps.iter().map(operation).collect();
+        let round = Round {
+            arguments: self.session.hook,
+            output: self.session.common.output(),
+            state: &self.session.common.state,
+            started: self.session.started,
+            tolerates,
+        };
+        let outcome = round.over(&entries, &operations)?;
+        if !outcome.undone {
+            for (name, answer) in &outcome.answers {
+                self.learn(name, answer, operations.first()?.result());
+            }
+        }
+        Some(outcome)
+    }
+
+    fn learn(&mut self, node: &NodeName, answer: &Answer, result: Option<&str>) {
+        let state = match verdict(answer) {
+            Verdict::Done => {
+                result.map_or(NodeState::Idle, |vsn| NodeState::Running(vsn.to_owned()))
+            }
+            Verdict::Absent => NodeState::Idle,
+            Verdict::Unreachable => NodeState::Unknown,
+            _ => return,
+        };
+        self.runs.insert(node.clone(), state);
+    }
+
+    pub(super) fn note_node(&self, state: State, node: &NodeName, to: &Version, why: Option<&str>) {
+        let runs = match self.runs.get(node) {
+            Some(NodeState::Running(vsn)) => Some(vsn.clone()),
+            _ => None,
+        };
+        let from = runs.map(|vsn| crate::maint::Subject {
+            dir: self.facts.place(&vsn),
+            vsn,
+        });
+        let note = Note {
+            node: Some(node.to_string()),
+            from,
+            to: Some(to.into()),
+            reason: why.map(str::to_owned),
+        };
+        self.session.log.note(state, &self.application, note);
+    }
+
+    /// One line about nodes to which nothing was done.
+    pub(super) fn say(&self, nodes: &[NodeName], to: &Version, word: &str, reason: &str) {
+        let operation = self.upgrade_to(to);
+        let mut report = self.report(&operation);
+        for node in nodes {
+            report.tolerated(
+                node,
+                Answer::new(Status::Done, word, Some(reason.to_owned())),
+            );
+        }
+        report.end_line();
+        report.finish();
+    }
+
+    fn report(&self, operation: &Operation) -> Report {
+        Report::new(operation, false, self.session.common.output())
+    }
+
+    fn upgrade_to(&self, to: &Version) -> Operation {
+        let step = Step::Upgrade {
+            from: known(&self.facts.own),
+            to: known(to),
+        };
+        Operation::new(self.application.clone(), step)
+    }
+
+    pub(super) fn warn(&self, text: &str) {
+        let line = format!("erlrc-maint: {}: {text}", self.application);
+        output::error_text(&format!("{}\n", output::printable(&line)));
+    }
+
+    /// Says what an earlier call left in the middle, and what the nodes run by now.
+    pub fn settle_interrupted(&mut self) {
+        let journal = self.session.log.journal();
+        for record in journal.of(&self.application) {
+            let node = record.node.as_deref().and_then(NodeName::parse);
+            let (State::Swapping, Some(node), Some(to)) = (record.state, node, &record.to) else {
+                continue;
+            };
+            let (now, state) = match self.runs.get(&node) {
+                Some(NodeState::Running(vsn)) if *vsn == to.vsn => (vsn.clone(), State::Swapped),
+                Some(NodeState::Running(vsn)) => (vsn.clone(), State::Unswapped),
+                Some(NodeState::Unknown) => continue,
+                Some(NodeState::Idle) | None => ("nothing of it".to_owned(), State::Unswapped),
+            };
+            self.warn(&format!(
+                "'{}' of {} was interrupted on the way to {}; {node} runs {now} now",
+                record.script, record.time, to.vsn
+            ));
+            let note = Note {
+                node: Some(node.to_string()),
+                from: record.from.clone(),
+                to: record.to.clone(),
+                reason: Some("interrupted".to_owned()),
+            };
+            self.session.log.note(state, &self.application, note);
+        }
+    }
+}
+
+/// A version whose directory is known.
+pub(super) fn known(version: &Version) -> operation::Version {
+    operation::Version {
+        vsn: version.vsn.clone(),
+        dir: Some(version.dir.clone()),
+    }
+}
+
+/// The step that a change is.
+pub(super) fn step(change: &Change) -> Step {
+    let from = operation::Version {
+        vsn: change.from.clone(),
+        dir: change.from_dir.clone(),
+    };
+    let to = known(&change.to);
+    match change.direction {
+        crate::appup::Direction::Up => Step::Upgrade { from, to },
+        crate::appup::Direction::Down => Step::Downgrade { from, to },
+    }
+}

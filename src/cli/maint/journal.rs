@@ -1,0 +1,91 @@
+//! The journal on disk.
+
+use crate::cli::Output;
+use crate::cli::hook::chain;
+use crate::maint::{Journal, Record, State, Subject};
+use crate::record::{RecordLog, Time};
+use crate::term::Atom;
+use std::cell::{Cell, RefCell};
+use std::path::Path;
+
+/// The journal, and who writes into it.
+pub struct Log {
+    log: RecordLog,
+    script: String,
+    output: Output,
+    journal: RefCell<Journal>,
+    told: Cell<bool>,
+}
+
+/// What is noted of an application.
+#[derive(Clone, Debug, Default)]
+pub struct Note {
+    /// The node, where it is about one alone.
+    pub node: Option<String>,
+    /// What ran.
+    pub from: Option<Subject>,
+    /// What is to run.
+    pub to: Option<Subject>,
+    /// Why, where that is to be said.
+    pub reason: Option<String>,
+}
+
+impl Log {
+    /// The journal below `state`, written by `script`.
+    pub fn open(state: &Path, script: String, output: Output) -> Self {
+        let log = RecordLog::open(state.join("journal"));
+        let (records, told) = match log.read::<Record>() {
+            Ok((records, tail)) => {
+                for line in &tail.corrupt {
+                    output.warning(&line.to_string());
+                }
+                (records, false)
+            }
+            Err(error) => {
+                output.warning(&chain(&error));
+                (Vec::new(), true)
+            }
+        };
+        let journal = Journal::replay(records);
+        if journal.refused > 0 {
+            let text = format!(
+                "{} records of the journal name what erlrc would not; they are passed over",
+                journal.refused
+            );
+            output.warning(&text);
+        }
+        Self {
+            log,
+            script,
+            output,
+            journal: RefCell::new(journal),
+            told: Cell::new(told),
+        }
+    }
+
+    /// What is open.
+    pub fn journal(&self) -> Journal {
+        self.journal.borrow().clone()
+    }
+
+    /// Notes how far `application` has come. Who cannot write goes on without, and says so once.
+    pub fn note(&self, state: State, application: &Atom, note: Note) {
+        let record = Record {
+            time: Time::now().to_string(),
+            script: self.script.clone(),
+            state,
+            application: application.to_string(),
+            node: note.node,
+            from: note.from,
+            to: note.to,
+            reason: note.reason,
+        };
+        if let Err(error) = self.log.append(&record)
+            && !self.told.replace(true)
+        {
+            self.output
+                .warning(&format!("not written down: {}", chain(&error)));
+        }
+        self.journal.borrow_mut().note(record);
+    }
+}

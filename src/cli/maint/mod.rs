@@ -1,0 +1,150 @@
+//! `erlrc maint`: what the maintainer scripts of packages call.
+//!
+//! Facts are gathered here, [`crate::maint`] decides, and what it decides is carried out by the hooks'
+//! rounds. Whatever goes wrong, a script that the package manager cannot let fail does not.
+
+mod carry;
+mod journal;
+mod policy_rc;
+mod session;
+mod subject;
+mod survey;
+mod swap;
+mod verdict;
+
+pub use session::{Places, Session};
+
+use super::hook::{self, HookArguments};
+use super::{Common, Failure, Status, output};
+use crate::maint::{Call, Format, decide};
+use carry::Carrier;
+use std::panic::{self, AssertUnwindSafe};
+use subject::Subject;
+
+/// Arguments of `erlrc maint`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Called by the maintainer scripts of packages, with the script's own arguments after `--`:
+
+  deb preinst|postinst|prerm|postrm    the four scripts of dpkg
+  rpm pre|post|preun|postun|posttrans  the scriptlets of rpm
+
+  script call                          what is done
+  preinst upgrade                      the old version is kept in the stash, where a node runs it
+  postrm upgrade, failed-upgrade       the nodes are taken to the new version, all or none
+  preinst abort-upgrade                and back
+  postinst configure, abort-upgrade    what is registered is started; what waited is made up for
+  prerm remove                         stopped and unloaded
+  postrm remove, disappear, purge      what is kept of it is dropped
+  rpm pre, post, posttrans             as preinst, postrm and postinst; rpm does not take back
+
+The status is not 0 only where the package manager makes something of it: postrm upgrade and
+failed-upgrade, postinst configure, prerm remove; rpm post and preun. Nothing is done, and nothing said,
+where no node is up, where DPKG_ROOT or ERLRC_SKIP=1 is set, and for nodes that do not see this file
+system. A policy-rc.d that forbids starts (101) keeps applications from being started, not from being
+upgraded.
+
+Where an upgrade cannot be hot, {upgrade_policy, [hot, restart_application, defer]} in the registration
+of the application, else in the environment of erlrc on the node, says what comes next; without it
+[hot, defer]: the node goes on with the old version, out of the stash, until it is restarted.
+
+ERLRC_ROOT/erlrc.conf may hold {batch, true}. (all upgrades of one run at its end), {strict, true}. (a
+node that cannot be spoken to fails the package), {apt_preflight, strict | warn | off}.
+
+Example:
+  erlrc maint deb postrm --app egerl=4.0.1=/usr/lib/erlang/lib/egerl-4.0.1 -- upgrade 4.1.0")]
+pub struct Arguments {
+    /// deb or rpm
+    format: String,
+    /// The script, or what else is to be done
+    script: Option<String>,
+    /// An application of the package, in the version that the script belongs to
+    #[arg(long = "app", value_name = "APP=VSN=DIR")]
+    subjects: Vec<String>,
+    /// The least version of another application that the package works with
+    #[arg(long = "min", value_name = "APP>=VSN")]
+    minimums: Vec<String>,
+    /// The arguments of the script
+    #[arg(last = true, value_name = "ARGS")]
+    arguments: Vec<String>,
+    #[command(flatten)]
+    places: Places,
+    #[command(flatten)]
+    hook: HookArguments,
+}
+
+/// Does what the script is called for.
+pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
+    let format = match arguments.format.as_str() {
+        "deb" => Format::Deb,
+        "rpm" => Format::Rpm,
+        other => return Err(unknown(format!("{other} is no package format"))),
+    };
+    let script = arguments.script.as_deref().unwrap_or_default();
+    let Some(call) = Call::parse(format, script, &arguments.arguments) else {
+        return Err(unknown(format!(
+            "{script} is no script of {}",
+            format.name()
+        )));
+    };
+    if hook::skipped() || in_other_root() {
+        return Ok(Status::Done);
+    }
+    let result = panic::catch_unwind(AssertUnwindSafe(|| perform(call, arguments, common)));
+    match (call.may_fail, result) {
+        (true, Ok(result)) => result,
+        (true, Err(_)) => Ok(Status::Bug),
+        (false, Ok(Err(failure))) => {
+            output::error_text(&failure.text());
+            Ok(Status::Done)
+        }
+        (false, _) => Ok(Status::Done),
+    }
+}
+
+fn unknown(text: String) -> Failure {
+    Failure::new(Status::Usage, text)
+}
+
+/// Whether dpkg works on another root than the one that nodes of this host see.
+fn in_other_root() -> bool {
+    std::env::var_os("DPKG_ROOT").is_some_and(|root| !root.is_empty() && root != "/")
+}
+
+/// The applications of a package in their order, until one fails.
+fn perform(call: Call, arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
+    let script = std::iter::once(arguments.script.as_deref().unwrap_or_default())
+        .chain(arguments.arguments.iter().map(String::as_str));
+    let script = format!(
+        "{} {}",
+        call.format.name(),
+        script.collect::<Vec<_>>().join(" ")
+    );
+    let session = Session::new(call, script, &arguments.hook, &arguments.places, common);
+    let minimums = subject::minimums(&arguments.minimums)?;
+    let mut status = Status::Done;
+    for text in &arguments.subjects {
+        let subject = Subject::parse(text)?;
+        status = status.worse(one(&session, &subject, &minimums)?);
+        if status != Status::Done && call.may_fail {
+            break;
+        }
+    }
+    Ok(status)
+}
+
+fn one(
+    session: &Session<'_>,
+    subject: &Subject,
+    minimums: &[crate::maint::Minimum],
+) -> Result<Status, Failure> {
+    let (host, facts) = survey::survey(session, subject, minimums)?;
+    let actions = decide(session.call, &facts);
+    let mut carrier = Carrier::new(session, subject, facts, host);
+    carrier.settle_interrupted();
+    let status = carrier.carry_out(&actions);
+    Ok(match status {
+        Status::Unreachable if !session.configuration.strict => Status::Done,
+        status => status,
+    })
+}

@@ -1,0 +1,226 @@
+//! From one version to another on several nodes: all or none, but for those that the upgrade policy
+//! leaves behind.
+
+use super::carry::{Carrier, step};
+use super::verdict::{Verdict, verdict};
+use crate::application::Rung;
+use crate::cli::Status;
+use crate::cli::hook::operation::{self, Step};
+use crate::cli::hook::{Answer, Outcome, chain};
+use crate::identity::NodeName;
+use crate::maint::{Change, Moment, State};
+
+/// A node that could not be changed hot, and why.
+struct Left {
+    node: NodeName,
+    rung: Option<Rung>,
+    why: String,
+}
+
+impl Carrier<'_> {
+    /// Takes `nodes` through `change`.
+    pub(super) fn swap(&mut self, nodes: &[NodeName], change: &Change) -> Status {
+        let first = |node: &NodeName| self.host.policy(node).first();
+        let (hot, other): (Vec<NodeName>, Vec<NodeName>) = nodes
+            .iter()
+            .cloned()
+            .partition(|node| first(node) == Rung::Hot);
+        let mut left: Vec<Left> = other.into_iter().map(|node| self.by_policy(node)).collect();
+        for node in &hot {
+            self.note_node(State::Swapping, node, &change.to, None);
+        }
+        let policies: Vec<(NodeName, bool)> = hot
+            .iter()
+            .map(|node| (node.clone(), self.goes_on(node)))
+            .collect();
+        let (taken_back, early) = (self.takes_back(), self.session.call.moment == Moment::Swap);
+        let tolerates = |node: &NodeName, answer: &Answer| match verdict(answer) {
+            Verdict::TooEarly if early => true,
+            Verdict::NotHot => policies.contains(&(node.clone(), true)) || taken_back,
+            Verdict::Unreachable => true,
+            Verdict::TooEarly | Verdict::Failed => taken_back,
+            Verdict::Done | Verdict::Absent => false,
+        };
+        let Some(outcome) = self.round(&hot, &[step(change)], &tolerates) else {
+            return self.climb_all(&[], left, change);
+        };
+        if outcome.status != Status::Done {
+            for node in &hot {
+                self.note_node(State::Unswapped, node, &change.to, None);
+            }
+            return outcome.status;
+        }
+        let (status, done) = self.judge(&outcome, change, &mut left);
+        match status {
+            Status::Done => self.climb_all(&done, left, change),
+            status => status,
+        }
+    }
+
+    fn by_policy(&self, node: NodeName) -> Left {
+        Left {
+            rung: Some(self.host.policy(&node).first()),
+            node,
+            why: "its upgrade policy does not begin with hot".to_owned(),
+        }
+    }
+
+    /// Whether something is left to try on `node` where hot is not to be had.
+    fn goes_on(&self, node: &NodeName) -> bool {
+        self.host.policy(node).after(Rung::Hot).is_some()
+    }
+
+    /// On the way back nothing can be refused: the package manager has decided.
+    fn takes_back(&self) -> bool {
+        matches!(self.session.call.moment, Moment::Unswap | Moment::Restore)
+    }
+
+    /// Notes what became of each node: those that are changed, and in `left` those that are not.
+    fn judge(
+        &mut self,
+        outcome: &Outcome,
+        change: &Change,
+        left: &mut Vec<Left>,
+    ) -> (Status, Vec<NodeName>) {
+        let mut done = Vec::new();
+        let mut status = Status::Done;
+        for (node, answer) in &outcome.answers {
+            let why = answer
+                .reason
+                .clone()
+                .unwrap_or_else(|| answer.outcome.clone());
+            let to = &change.to;
+            match verdict(answer) {
+                Verdict::Done => {
+                    done.push(node.clone());
+                    self.note_node(State::Swapped, node, to, None);
+                }
+                Verdict::Absent => self.note_node(State::Unswapped, node, to, Some(&why)),
+                Verdict::TooEarly if !self.takes_back() => {
+                    self.wait(node, to, &why);
+                }
+                Verdict::Unreachable if !self.host.policy(node).defers() => {
+                    status = status.worse(answer.status);
+                }
+                Verdict::Unreachable => self.note_node(State::Deferred, node, to, Some(&why)),
+                Verdict::NotHot if !self.takes_back() => left.push(Left {
+                    node: node.clone(),
+                    rung: self.host.policy(node).after(Rung::Hot),
+                    why,
+                }),
+                Verdict::NotHot | Verdict::TooEarly | Verdict::Failed => left.push(Left {
+                    node: node.clone(),
+                    rung: Some(Rung::Defer),
+                    why,
+                }),
+            }
+        }
+        (status, done)
+    }
+
+    /// The next steps of the policy; where one fails for good, those that are `done` go back.
+    fn climb_all(&mut self, done: &[NodeName], left: Vec<Left>, change: &Change) -> Status {
+        for left in left {
+            let status = self.climb(&left, change);
+            if status != Status::Done {
+                self.note_node(State::Unswapped, &left.node, &change.to, Some(&left.why));
+                let back = self.round(done, &[reversed(change)], &|_, _| false);
+                for node in done {
+                    self.note_node(State::Unswapped, node, &change.to, None);
+                }
+                let back = back.map_or(Status::Done, |back| back.status);
+                return match back {
+                    Status::Done => status,
+                    _ => Status::NotRolledBack,
+                };
+            }
+        }
+        Status::Done
+    }
+
+    fn climb(&mut self, left: &Left, change: &Change) -> Status {
+        let mut rung = left.rung;
+        while let Some(now) = rung {
+            let status = match now {
+                Rung::Hot => self.hot_again(left, change),
+                Rung::RestartApplication => self.restart(&left.node, change),
+                Rung::Defer => return self.defer(left, change),
+            };
+            if status == Status::Done {
+                self.note_node(State::Swapped, &left.node, &change.to, Some(&left.why));
+                return status;
+            }
+            rung = self.host.policy(&left.node).after(now);
+        }
+        Status::Failed
+    }
+
+    fn hot_again(&mut self, left: &Left, change: &Change) -> Status {
+        let nodes = std::slice::from_ref(&left.node);
+        let outcome = self.round(nodes, &[step(change)], &|_, _| false);
+        outcome.map_or(Status::Failed, |outcome| outcome.status)
+    }
+
+    /// Stops the old version and starts the new one; where that does not start, the old one again.
+    fn restart(&mut self, node: &NodeName, change: &Change) -> Status {
+        let nodes = std::slice::from_ref(node);
+        let old = operation::Version {
+            vsn: change.from.clone(),
+            dir: change.from_dir.clone(),
+        };
+        let new = super::carry::known(&change.to);
+        let stop = [Step::Stop(old.clone()), Step::Unload(old.clone())];
+        let stopped = self.round(nodes, &stop, &|_, _| false);
+        let stopped = stopped.map_or(Status::Failed, |outcome| outcome.status);
+        if stopped != Status::Done {
+            return stopped;
+        }
+        let started = self.round(nodes, &[Step::Start(new)], &|_, _| false);
+        let started = started.map_or(Status::Failed, |outcome| outcome.status);
+        if started != Status::Done {
+            self.round(nodes, &[Step::Start(old)], &|_, _| false);
+        }
+        started
+    }
+
+    /// The node goes on with what it runs, which is kept for it.
+    fn defer(&mut self, left: &Left, change: &Change) -> Status {
+        self.keep(change);
+        let reason = format!(
+            "goes on with {}; restart the node to get to {}",
+            change.from, change.to.vsn
+        );
+        let nodes = std::slice::from_ref(&left.node);
+        self.say(nodes, &change.to, "restart_needed", &reason);
+        self.note_node(State::Pending, &left.node, &change.to, Some(&left.why));
+        Status::Done
+    }
+
+    fn keep(&self, change: &Change) {
+        let stash = self.session.stash();
+        let name = self.application.as_str();
+        let kept = matches!(stash.verified(name, &change.from), Ok(Some(_)));
+        let origin = change
+            .from_dir
+            .as_ref()
+            .filter(|dir| self.facts.is_present(dir));
+        if let (false, Some(origin)) = (kept, origin)
+            && let Err(error) = stash.keep(name, &change.from, origin)
+        {
+            self.warn(&format!("not kept for later: {}", chain(&error)));
+        }
+    }
+}
+
+/// The way back from where `change` leads.
+fn reversed(change: &Change) -> Step {
+    let to = operation::Version {
+        vsn: change.from.clone(),
+        dir: change.from_dir.clone(),
+    };
+    let from = super::carry::known(&change.to);
+    match change.direction {
+        crate::appup::Direction::Up => Step::Downgrade { from, to },
+        crate::appup::Direction::Down => Step::Upgrade { from, to },
+    }
+}

@@ -1,0 +1,72 @@
+//! `$ERLRC_ROOT/erlrc.conf`: how the package hooks of this host behave.
+
+use crate::term::Term;
+
+/// What the apt pre-flight does with what it finds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Preflight {
+    /// Keeps apt from beginning.
+    Strict,
+    /// Says it.
+    #[default]
+    Warn,
+    /// Does not look.
+    Off,
+}
+
+/// What the file says. Terms that are not known are a later version's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Configuration {
+    /// `{batch, true}`: all swaps of one run of the package manager are made at its end.
+    pub batch: bool,
+    /// `{strict, true}`: a node that cannot be spoken to fails the package.
+    pub strict: bool,
+    /// `{apt_preflight, strict | warn | off}`.
+    pub preflight: Preflight,
+    /// The terms that were passed over.
+    pub unknown: Vec<Term>,
+}
+
+impl Configuration {
+    /// What these terms say.
+    pub fn from_terms(terms: Vec<Term>) -> Self {
+        let mut configuration = Self::default();
+        for term in terms {
+            if configuration.take(&term).is_none() {
+                configuration.unknown.push(term);
+            }
+        }
+        configuration
+    }
+
+    fn take(&mut self, term: &Term) -> Option<()> {
+        let (tag, value) = term.as_pair()?;
+        match (tag.as_atom()?.as_str(), value.as_atom()?.as_str()) {
+            ("batch", "true") => self.batch = true,
+            ("batch", "false") => self.batch = false,
+            ("strict", "true") => self.strict = true,
+            ("strict", "false") => self.strict = false,
+            ("apt_preflight", "strict") => self.preflight = Preflight::Strict,
+            ("apt_preflight", "warn") => self.preflight = Preflight::Warn,
+            ("apt_preflight", "off") => self.preflight = Preflight::Off,
+            _ => return None,
+        }
+        Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::term::{Limits, text};
+
+    #[test]
+    fn what_is_known_is_taken_and_the_rest_is_named() {
+        let source = "{batch, true}. {apt_preflight, strict}. {later, 1}. {strict, maybe}.";
+        let terms = text::parse_all(source.as_bytes(), &Limits::default()).expect("terms");
+        let configuration = Configuration::from_terms(terms);
+        assert!(configuration.batch && !configuration.strict);
+        assert_eq!(configuration.preflight, Preflight::Strict);
+        assert_eq!(configuration.unknown.len(), 2);
+    }
+}

@@ -1,0 +1,236 @@
+//! A Debian source package to begin with: `debian/` for people who build their packages with
+//! `dpkg-buildpackage`.
+
+use super::assemble::Package;
+use super::document;
+use super::entry::Entry;
+use super::error::Error;
+use super::relation::{Relation, RelationKind};
+use super::script::Script;
+use super::spec::PackageSpec;
+use super::staging::put;
+use std::path::{Path, PathBuf};
+
+/// How a project is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Build {
+    Rebar3,
+    Mix,
+    Make,
+    /// It is there already.
+    Done,
+}
+
+impl Build {
+    /// By what is in the project's directory.
+    fn of(project: &Path) -> Self {
+        let has = |name: &str| project.join(name).is_file();
+        if has("rebar.config") {
+            Self::Rebar3
+        } else if has("mix.exs") {
+            Self::Mix
+        } else if has("erlang.mk") {
+            Self::Make
+        } else {
+            Self::Done
+        }
+    }
+
+    fn depends(self) -> &'static str {
+        match self {
+            Self::Rebar3 => ",\n erlang-dev,\n rebar3",
+            Self::Mix => ",\n erlang-dev,\n elixir",
+            Self::Make => ",\n erlang-dev",
+            Self::Done => "",
+        }
+    }
+
+    fn command(self) -> &'static str {
+        match self {
+            Self::Rebar3 => "rebar3 compile",
+            Self::Mix => "MIX_ENV=prod mix compile --no-deps-check",
+            Self::Make => "$(MAKE)",
+            Self::Done => "true",
+        }
+    }
+}
+
+/// What the skeleton is made of.
+#[derive(Clone, Debug)]
+pub struct Source<'a> {
+    /// The binary package.
+    pub package: &'a Package,
+    /// Its specification.
+    pub spec: &'a PackageSpec,
+    /// The project, which gets the directory `debian`.
+    pub project: &'a Path,
+    /// The built application, relative to the project.
+    pub application: String,
+    /// The files that the specification names: from where, relative to the project, to where.
+    pub files: Vec<(String, String, u32)>,
+}
+
+/// Writes `debian/` below the project and returns the files; one that is there is left alone.
+pub fn write(source: &Source<'_>) -> Result<Vec<PathBuf>, Error> {
+    let package = source.package;
+    let name = &package.name;
+    let build = Build::of(source.project);
+    let mut files = vec![
+        ("control".to_owned(), control(source, build), 0o644),
+        ("rules".to_owned(), rules(source, build), 0o755),
+        ("changelog".to_owned(), document::changelog(package), 0o644),
+        (
+            "copyright".to_owned(),
+            document::copyright(package, application(package), None),
+            0o644,
+        ),
+        (
+            "source/format".to_owned(),
+            "3.0 (quilt)\n".to_owned(),
+            0o644,
+        ),
+        (
+            format!("{name}.erlrc"),
+            format!("{}\n", source.application),
+            0o644,
+        ),
+    ];
+    let links = source.spec.links.iter();
+    let links: String = links
+        .map(|link| format!("{} {}\n", link.target, link.path))
+        .collect();
+    let directories = source.spec.directories.iter();
+    let directories: String = directories
+        .map(|directory| format!("{}\n", directory.path))
+        .collect();
+    let triggers: String = package
+        .triggers
+        .iter()
+        .map(|line| format!("{line}\n"))
+        .collect();
+    for (kind, text) in [
+        ("links", links),
+        ("dirs", directories),
+        ("triggers", triggers),
+    ] {
+        if !text.is_empty() {
+            files.push((format!("{name}.{kind}"), text, 0o644));
+        }
+    }
+    for (script, own) in &package.scripts {
+        files.push((
+            format!("{name}.{}", script.name()),
+            script_text(*script, own),
+            0o755,
+        ));
+    }
+    let mut written = Vec::new();
+    for (file, text, mode) in files {
+        let path = source.project.join("debian").join(file);
+        if !path.exists() {
+            let content = text.into_bytes();
+            put(
+                &path,
+                &Entry::File {
+                    content,
+                    mode,
+                    conffile: false,
+                },
+            )?;
+            written.push(path);
+        }
+    }
+    Ok(written)
+}
+
+fn application(package: &Package) -> &str {
+    let first = package.contents.applications.first();
+    first.map_or("", |(name, ..)| name)
+}
+
+fn control(source: &Source<'_>, build: Build) -> String {
+    let package = source.package;
+    let homepage = package.homepage.as_ref();
+    let homepage = homepage.map_or_else(String::new, |page| format!("Homepage: {page}\n"));
+    let multi_arch = package.multi_arch.as_ref();
+    let multi_arch = multi_arch.map_or_else(String::new, |value| format!("Multi-Arch: {value}\n"));
+    let architecture = if package.architecture.deb == "all" {
+        "all"
+    } else {
+        "any"
+    };
+    let mut relations = String::new();
+    for kind in RelationKind::ALL {
+        let own = source.spec.relations.get(&kind).into_iter().flatten();
+        let mut texts: Vec<String> = own.map(Relation::to_string).collect();
+        texts.splice(0..0, variables(kind).iter().map(|text| (*text).to_owned()));
+        if !texts.is_empty() {
+            relations.push_str(&format!("{}: {}\n", kind.field(), texts.join(", ")));
+        }
+    }
+    format!(
+        "Source: {name}\nSection: {section}\nPriority: {priority}\nMaintainer: {maintainer}\n\
+         Build-Depends:\n debhelper-compat (= 13),\n dh-sequence-erlrc{depends}\n\
+         Standards-Version: 4.6.2\nRules-Requires-Root: no\n{homepage}\n\
+         Package: {name}\nArchitecture: {architecture}\n{multi_arch}{relations}\
+         Description: {summary}\n{description}",
+        name = package.name,
+        section = package.section,
+        priority = package.priority,
+        maintainer = package.maintainer,
+        depends = build.depends(),
+        summary = package.summary,
+        description = document::folded(&package.description),
+    )
+}
+
+/// What debhelper and dh_erlrc find out.
+fn variables(kind: RelationKind) -> &'static [&'static str] {
+    match kind {
+        RelationKind::PreDepends => &["${misc:Pre-Depends}", "${erlrc:Pre-Depends}"],
+        RelationKind::Depends => &["${misc:Depends}", "${shlibs:Depends}", "${erlrc:Depends}"],
+        RelationKind::Suggests => &["${erlrc:Suggests}"],
+        RelationKind::Provides => &["${erlrc:Provides}"],
+        _ => &[],
+    }
+}
+
+fn rules(source: &Source<'_>, build: Build) -> String {
+    let name = &source.package.name;
+    let mut installs = String::new();
+    for (from, to, mode) in &source.files {
+        installs.push_str(&format!(
+            "\tinstall -D -m {mode:04o} {from} debian/{name}{to}\n"
+        ));
+    }
+    for directory in &source.spec.directories {
+        let (path, mode) = (&directory.path, directory.mode);
+        installs.push_str(&format!("\tinstall -d -m {mode:04o} debian/{name}{path}\n"));
+    }
+    if installs.is_empty() {
+        installs.push_str("\ttrue\n");
+    }
+    format!(
+        "#!/usr/bin/make -f\n\
+         # The applications that debian/{name}.erlrc lists are installed by dh_erlrc.\n\
+         export HOME = $(CURDIR)/debian/.home\n\n\
+         %:\n\tdh $@\n\n\
+         override_dh_auto_configure:\n\n\
+         override_dh_auto_build:\n\tmkdir -p $(HOME)\n\t{}\n\n\
+         override_dh_auto_test:\n\n\
+         override_dh_auto_install:\n{installs}\n\
+         override_dh_auto_clean:\n\trm -rf debian/.home\n",
+        build.command()
+    )
+}
+
+/// A script of the package's own, which debhelper puts the call of erlrc into.
+fn script_text(script: Script, own: &str) -> String {
+    let own = own.trim_end();
+    match script {
+        Script::Preinst | Script::Postinst => {
+            format!("#!/bin/sh\nset -e\n\n#DEBHELPER#\n\n{own}\n")
+        }
+        Script::Prerm | Script::Postrm => format!("#!/bin/sh\nset -e\n\n{own}\n\n#DEBHELPER#\n"),
+    }
+}
