@@ -24,6 +24,9 @@
     warnings => [binary()],
     %% Of the operation `dry_run' alone: a line for each step.
     plan => [binary()],
+    %% Of the operation `running' alone: where the application is, what a hook does with its plan.
+    dir => binary(),
+    preflight => strict | warn | off,
     %% Of the operation `code' alone: what is loaded.
     code => erlrc_loaded:code(),
     %% Of the operations `running' and `code' alone.
@@ -54,7 +57,7 @@ perform(Request) ->
     end.
 
 performed({ok, #{operation := running, application := App}}) ->
-    maps:merge(answer(ok, running, undefined, App), node_facts());
+    maps:merge(answer(ok, running, undefined, App), maps:merge(node_facts(), erlrc_loaded:place(App)));
 performed({ok, #{operation := code, application := App}}) ->
     Facts = maps:merge(answer(ok, code, undefined, App), node_facts()),
     Facts#{code => erlrc_loaded:code(App)};

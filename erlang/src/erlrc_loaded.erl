@@ -2,7 +2,7 @@
 %% the applications. Values of an environment stay in the node: only which keys were set is told.
 -module(erlrc_loaded).
 
--export([code/1]).
+-export([code/1, place/1]).
 -export_type([code/0]).
 
 -type code() :: #{
@@ -33,6 +33,19 @@ code(App) ->
     case directory(App) of
         {ok, Dir} -> Code#{dir => text(Dir), kept => kept(App, Dir)};
         none -> Code
+    end.
+
+%% @doc Where the application is, and what a hook is to do with its plan: the environment key `preflight' of erlrc.
+-spec place(atom()) -> #{dir => binary(), preflight := strict | warn | off}.
+place(App) ->
+    Mode =
+        case application:get_env(erlrc, preflight, strict) of
+            Known when Known =:= warn; Known =:= off -> Known;
+            _ -> strict
+        end,
+    case directory(App) of
+        {ok, Dir} -> #{dir => text(Dir), preflight => Mode};
+        none -> #{preflight => Mode}
     end.
 
 file([_ | _] = File) -> text(filename:absname(File));

@@ -12,7 +12,6 @@ mod decide;
 mod facts;
 mod gate;
 mod journal;
-mod order;
 
 #[cfg(test)]
 mod tests;
@@ -23,4 +22,3 @@ pub use decide::{Action, Change, decide};
 pub use facts::{Facts, NodeFacts, NodeState, Stashed, Version};
 pub use gate::{Minimum, Unmet};
 pub use journal::{Journal, Record, State, Subject};
-pub use order::{Changing, order};

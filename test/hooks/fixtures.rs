@@ -158,7 +158,7 @@ fn compile_foo(directory: &Path, vsn: &str, options: &[&str]) {
     fs::write(ebin.join("foo.app"), specification).expect("the .app");
 }
 
-fn erlc_into(ebin: &Path, arguments: &[&str]) {
+pub fn erlc_into(ebin: &Path, arguments: &[&str]) {
     let output = clean(Command::new(erlc()))
         .arg("-o")
         .arg(ebin)

@@ -1,5 +1,6 @@
 //! `erlrc plan`: what a node says of itself, and what it comes to.
 
+use crate::host::fixtures::erlc_into;
 use crate::host::{Host, foo};
 
 #[test]
@@ -68,4 +69,74 @@ fn what_is_nowhere_is_said() {
     host.erlrc(&["plan", "foo", "--node", "n9"])
         .is("", 1)
         .says("there is no entry for the node n9");
+}
+
+/// A version of `shop` below the host's directory: a server whose state is `#state{}` with these fields.
+fn shop(host: &Host, vsn: &str, fields: &str) -> String {
+    let dir = host.path(&format!("shop-{vsn}"));
+    let ebin = dir.join("ebin");
+    std::fs::create_dir_all(&ebin).unwrap();
+    let sup = "-module(shop_sup).\n-behaviour(supervisor).\n-export([start/2, stop/1, init/1]).\n\
+        start(_, _) -> supervisor:start_link(shop_sup, []).\nstop(_) -> ok.\n\
+        init([]) -> {ok, {#{}, [#{id => a, start => {shop_server, start, []}}]}}.\n";
+    let server = format!(
+        "-module(shop_server).\n-behaviour(gen_server).\n\
+         -export([start/0, init/1, handle_call/3, handle_cast/2, code_change/3]).\n\
+         -record(state, {{{fields}}}).\n\
+         start() -> gen_server:start_link({{local, shop}}, shop_server, [], []).\n\
+         init([]) -> {{ok, #state{{}}}}.\nhandle_call(_, _, S) -> {{reply, S, S}}.\n\
+         handle_cast(_, S) -> {{noreply, S}}.\ncode_change(_, S, _) -> {{ok, S}}.\n"
+    );
+    for (name, text) in [("shop_sup", sup), ("shop_server", &server)] {
+        let source = dir.join(format!("{name}.erl"));
+        std::fs::write(&source, text).unwrap();
+        erlc_into(&ebin, &["+debug_info", &source.display().to_string()]);
+    }
+    let app = format!(
+        "{{application, shop, [{{vsn, \"{vsn}\"}}, {{modules, [shop_sup, shop_server]}}, \
+         {{registered, []}}, {{applications, [kernel, stdlib]}}, {{mod, {{shop_sup, []}}}}]}}.\n"
+    );
+    std::fs::write(ebin.join("shop.app"), app).unwrap();
+    dir.display().to_string()
+}
+
+#[test]
+fn what_would_lose_states_is_refused_before_anything_is_touched() {
+    let host = Host::new();
+    let _node = host.node("n1");
+    let (old, new) = (shop(&host, "1.0", "a"), shop(&host, "1.1", "a, b"));
+    host.erlrc(&["start", "shop", "1.0", &old]);
+    let upgrade = |more: &[&str]| {
+        let versions = ["upgrade", "shop", "1.0", "1.1", &old, &new];
+        host.erlrc(&[&versions, more].concat())
+    };
+    let line = |outcome: &str| format!("erlrc-upgrade: Upgrading 'shop': (n1) {outcome}\n");
+    let text = "the state of shop_server changes and code_change gives it back as it was";
+    upgrade(&[]).is(&line("restart_application"), 4).says(text);
+    let state = || host.erlrc(&["eval", "n1", "gen_server:call(shop, x)"]);
+    state().is("{state,undefined}\n", 0);
+    let set = |mode: &str| {
+        let text = format!("application:set_env(erlrc, preflight, {mode})");
+        host.erlrc(&["eval", "n1", &text]).is("ok\n", 0);
+    };
+    set("warn");
+    upgrade(&["--preflight", "strict"]).is(&line("restart_application"), 4);
+    upgrade(&[]).is(&line("upgraded"), 0).says(text);
+    host.erlrc(&["downgrade", "shop", "1.0", "1.1", &old, &new, "--force"]);
+    set("strict");
+    upgrade(&["--force"]).is(&line("upgraded"), 0).says(text);
+    host.erlrc(&[
+        "downgrade",
+        "shop",
+        "1.0",
+        "1.1",
+        &old,
+        &new,
+        "--preflight",
+        "off",
+    ]);
+    set("off");
+    let quiet = upgrade(&[]);
+    quiet.is(&line("upgraded"), 0);
+    assert_eq!(quiet.err, "");
 }

@@ -4,6 +4,7 @@
 use super::answer::Answer;
 use super::operation::{Operation, Step, what_runs};
 use super::place;
+use super::preflight::{Decision, Preflight};
 use crate::cli::{Connection, Status, nodes, output};
 use crate::node::{Call, Deadline, Node, NodeError, Stage};
 use crate::rendezvous::Entry;
@@ -21,10 +22,26 @@ pub struct Asker<'a> {
 impl Asker<'_> {
     /// Asks the node of `entry` for `operations`, one after the other as long as they succeed. The
     /// answer is that to the first; what becomes of the others shows in its outcome and warnings.
-    pub fn ask(&self, entry: &Entry, operations: &[Operation], patience: Duration) -> Answer {
+    pub fn ask(
+        &self,
+        entry: &Entry,
+        operations: &[Operation],
+        preflight: &Preflight<'_>,
+        patience: Duration,
+    ) -> Answer {
         let mut node = match open(entry, self.connection) {
             Ok(node) => node,
             Err(answer) => return *answer,
+        };
+        let warnings = match preflight.decide(&mut node, Deadline::after(patience)) {
+            Ok(Decision::Go(warnings)) => warnings,
+            Ok(Decision::Refuse(answer)) => return *answer,
+            Err(error) => {
+                return match operations.first() {
+                    Some(operation) => self.failed(entry, operation, &error),
+                    None => unreachable(entry, &error),
+                };
+            }
         };
         let mut result: Option<Answer> = None;
         for operation in operations {
@@ -38,11 +55,16 @@ impl Asker<'_> {
                 break;
             }
         }
-        result.unwrap_or_else(|| Answer::new(Status::Done, "nothing", None))
+        let mut answer = result.unwrap_or_else(|| Answer::new(Status::Done, "nothing", None));
+        answer.warnings.extend(warnings);
+        answer
     }
 
-    /// What `operation` would do on the node of `entry`.
-    pub fn plan(&self, entry: &Entry, operation: &Operation, patience: Duration) -> Answer {
+    /// What the first of `operations` would do on the node of `entry`.
+    pub fn plan(&self, entry: &Entry, operations: &[Operation], patience: Duration) -> Answer {
+        let Some(operation) = operations.first() else {
+            return Answer::new(Status::Done, "nothing", None);
+        };
         let mut node = match open(entry, self.connection) {
             Ok(node) => node,
             Err(answer) => return *answer,

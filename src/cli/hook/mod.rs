@@ -9,6 +9,7 @@ mod cost;
 pub mod operation;
 mod options;
 mod place;
+mod preflight;
 mod recorder;
 mod report;
 
@@ -20,6 +21,7 @@ pub use answer::Answer;
 pub use ask::{Asker, chain, open, unreachable};
 use operation::Operation;
 pub use options::Options;
+use preflight::Preflight;
 pub use report::{Line, Report};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -104,6 +106,7 @@ impl Round<'_> {
     pub fn over(&self, entries: &Entries, operations: &[Operation]) -> Option<Outcome> {
         let operation = operations.first()?;
         let mut report = Report::new(operation, self.arguments.dry_run, self.output);
+        let preflight = Preflight::new(operation);
         let mut done: Vec<Done<'_>> = Vec::new();
         let mut answers = Vec::new();
         let mut stopped = false;
@@ -111,7 +114,7 @@ impl Round<'_> {
             let answer = match entry {
                 _ if stopped => Answer::new(Status::Done, "not_tried", None),
                 Err(error) => refused(error),
-                Ok(entry) => self.one(entry, operations, operation),
+                Ok(entry) => self.one(entry, operations, &preflight),
             };
             let tolerated = (self.tolerates)(name, &answer);
             stopped |= is_failure(answer.status) && !tolerated;
@@ -148,14 +151,14 @@ impl Round<'_> {
         })
     }
 
-    fn one(&self, entry: &Entry, operations: &[Operation], first: &Operation) -> Answer {
+    fn one(&self, entry: &Entry, operations: &[Operation], preflight: &Preflight<'_>) -> Answer {
         let whole = self.arguments.hook_timeout;
         let left = whole.saturating_sub(self.started.elapsed());
         let patience = left.min(self.arguments.connection.node_timeout);
         match self.arguments.dry_run {
             _ if left.is_zero() => out_of_time(whole),
-            true => self.asker().plan(entry, first, patience),
-            false => self.asker().ask(entry, operations, patience),
+            true => self.asker().plan(entry, operations, patience),
+            false => self.asker().ask(entry, operations, preflight, patience),
         }
     }
 
@@ -174,7 +177,8 @@ fn undo(operation: &Operation, done: &[Done<'_>], asker: &Asker<'_>, report: &mu
             continue;
         };
         // Time for this there must be, however much the hook has taken so far.
-        let answer = asker.ask(node.entry, &[reverse], asker.connection.node_timeout);
+        let patience = asker.connection.node_timeout;
+        let answer = asker.ask(node.entry, &[reverse], &Preflight::none(), patience);
         let answer = match answer.status {
             Status::Done if answer.outcome != "node_down" => {
                 let mut answer = answer;

@@ -1,5 +1,6 @@
 //! How an upgrade or a downgrade is to be carried out.
 
+use super::preflight::Mode;
 use crate::term::Term;
 use std::time::Duration;
 
@@ -12,6 +13,12 @@ pub struct Options {
     /// Refuse where processes would stand still for longer, in milliseconds
     #[arg(long, value_name = "MS")]
     pub max_pause: Option<u32>,
+    /// What to do where a plan says that it would fail; by default what the node says, which is strict
+    #[arg(long, value_enum, value_name = "MODE")]
+    pub preflight: Option<Mode>,
+    /// Go on whatever a plan says: the same as --preflight warn
+    #[arg(long, conflicts_with = "preflight")]
+    pub force: bool,
     /// For how long the node is to keep the way back open.
     #[arg(skip)]
     pub hold: Option<Duration>,

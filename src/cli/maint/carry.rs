@@ -81,7 +81,6 @@ impl<'a> Carrier<'a> {
             Ok(_) => {
                 let note = Note {
                     from: Some(version.into()),
-                    needs: self.facts.minimums.clone(),
                     ..Note::default()
                 };
                 self.session
@@ -271,11 +270,6 @@ impl<'a> Carrier<'a> {
         Some(outcome)
     }
 
-    /// Whether `node` runs `vsn` by now.
-    pub(super) fn runs(&self, node: &NodeName, vsn: &str) -> bool {
-        matches!(self.runs.get(node), Some(NodeState::Running(found)) if found == vsn)
-    }
-
     fn learn(&mut self, node: &NodeName, answer: &Answer, result: Option<&str>) {
         let state = match verdict(answer) {
             Verdict::Done => {
@@ -302,7 +296,6 @@ impl<'a> Carrier<'a> {
             from,
             to: Some(to.into()),
             reason: why.map(str::to_owned),
-            ..Note::default()
         };
         self.session.log.note(state, &self.application, note);
     }
@@ -361,7 +354,6 @@ impl<'a> Carrier<'a> {
                 from: record.from.clone(),
                 to: record.to.clone(),
                 reason: Some("interrupted".to_owned()),
-                ..Note::default()
             };
             self.session.log.note(state, &self.application, note);
         }

@@ -1,0 +1,184 @@
+//! The plan before an upgrade: what would fail is refused before anything is touched.
+//!
+//! Only what the changed modules themselves say is looked at: two directories that the node is about to
+//! read anyway, and the debug information of what differs in them. Callers elsewhere and processes are
+//! left to `erlrc plan`: reading everything that is loaded takes longer than most upgrades. The files are
+//! read once, whatever the number of nodes, and not at all where a node does not run the old version.
+
+use super::answer::Answer;
+use super::operation::{Operation, Step, Version, what_runs};
+use crate::appup::Direction;
+use crate::cli::{Status, plan::status};
+use crate::node::{Deadline, Node, NodeError};
+use crate::plan::{Depth, Finding, Plan, Question, Severity, Surroundings, Verdict, plan};
+use crate::script;
+use crate::term::Term;
+use std::cell::RefCell;
+use std::path::PathBuf;
+
+/// What a finding means to a hook.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+#[value(rename_all = "snake_case")]
+pub enum Mode {
+    /// Refuse what would fail or lose states
+    Strict,
+    /// Say it and go on
+    Warn,
+    /// Look at nothing
+    Off,
+}
+
+impl Mode {
+    fn of_term(term: &Term) -> Option<Self> {
+        match term.as_atom()?.as_str() {
+            "strict" => Some(Self::Strict),
+            "warn" => Some(Self::Warn),
+            "off" => Some(Self::Off),
+            _ => None,
+        }
+    }
+}
+
+/// The plan before an operation, made when the first node needs it.
+pub struct Preflight<'a> {
+    operation: Option<&'a Operation>,
+    made: RefCell<Option<Made>>,
+}
+
+struct Made {
+    dirs: (PathBuf, PathBuf),
+    plan: Option<Plan>,
+}
+
+/// What a node is told before the operation.
+pub enum Decision {
+    /// Go on, and say this.
+    Go(Vec<String>),
+    /// Do not go on.
+    Refuse(Box<Answer>),
+}
+
+impl<'a> Preflight<'a> {
+    /// For this operation: nothing for one that is no upgrade.
+    pub fn new(operation: &'a Operation) -> Self {
+        let upgrades = matches!(
+            operation.step,
+            Step::Upgrade { .. } | Step::Downgrade { .. }
+        );
+        let wanted = operation.options.preflight != Some(Mode::Off);
+        Self {
+            operation: (upgrades && wanted).then_some(operation),
+            made: RefCell::new(None),
+        }
+    }
+
+    /// For what has to be done whatever comes of it.
+    pub fn none() -> Self {
+        Self {
+            operation: None,
+            made: RefCell::new(None),
+        }
+    }
+
+    /// Whether `node` is to go on.
+    pub fn decide(&self, node: &mut Node, deadline: Deadline) -> Result<Decision, NodeError> {
+        let go = Ok(Decision::Go(Vec::new()));
+        let Some(operation) = self.operation else {
+            return go;
+        };
+        let facts = match node.call(what_runs(&operation.application), deadline) {
+            Ok(facts) => facts,
+            // Without erlrc_hook nothing can be asked, and no upgrade is refused for that.
+            Err(NodeError::Undefined { .. } | NodeError::CallFailed { .. }) => return go,
+            Err(error) => return Err(error),
+        };
+        let options = &operation.options;
+        let forced = options.force.then_some(Mode::Warn);
+        let asked = forced.or(options.preflight);
+        let mode = asked.or_else(|| facts.get("preflight").and_then(Mode::of_term));
+        let mode = mode.unwrap_or(Mode::Strict);
+        match self.sides(operation, &facts) {
+            Some((from, to)) if mode != Mode::Off => Ok(self.judge(operation, from, to, mode)),
+            _ => go,
+        }
+    }
+
+    /// The version that runs and the one that is to run, and where they are: none where the node does not
+    /// run the one that is to be replaced.
+    fn sides(&self, operation: &Operation, facts: &Term) -> Option<(Version, Version)> {
+        let (Step::Upgrade { from, to } | Step::Downgrade { from, to }) = &operation.step else {
+            return None;
+        };
+        let running = facts.get("running")?.as_text()?;
+        if running != from.vsn || from.vsn == to.vsn {
+            return None;
+        }
+        let text = |key| Some(PathBuf::from(&*facts.get(key)?.as_text()?));
+        let from_dir = from.dir.clone().or_else(|| text("dir"))?;
+        let name = format!("{}-{}", operation.application, to.vsn);
+        let to_dir = to
+            .dir
+            .clone()
+            .or_else(|| Some(from_dir.parent()?.join(name)))?;
+        let side = |version: &Version, dir| Version {
+            vsn: version.vsn.clone(),
+            dir: Some(dir),
+        };
+        Some((side(from, from_dir), side(to, to_dir)))
+    }
+
+    fn judge(&self, operation: &Operation, from: Version, to: Version, mode: Mode) -> Decision {
+        let (Some(from_dir), Some(to_dir)) = (&from.dir, &to.dir) else {
+            return Decision::Go(Vec::new());
+        };
+        let dirs = (from_dir.clone(), to_dir.clone());
+        let mut made = self.made.borrow_mut();
+        if made.as_ref().is_none_or(|made| made.dirs != dirs) {
+            let plan = make(operation, (&from.vsn, from_dir), (&to.vsn, to_dir));
+            *made = Some(Made { dirs, plan });
+        }
+        let plan = made.as_ref().and_then(|made| made.plan.as_ref());
+        plan.map_or(Decision::Go(Vec::new()), |plan| decision(plan, mode))
+    }
+}
+
+/// The plan; none where it cannot be made: the node will say why, in its own words.
+fn make(operation: &Operation, from: (&str, &PathBuf), to: (&str, &PathBuf)) -> Option<Plan> {
+    let direction = match operation.step {
+        Step::Downgrade { .. } => Direction::Down,
+        _ => Direction::Up,
+    };
+    plan(&Question {
+        application: &operation.application,
+        from,
+        to,
+        direction,
+        options: &script::Options::default(),
+        around: &Surroundings::default(),
+        depth: Depth::Changes,
+    })
+    .ok()
+}
+
+fn decision(plan: &Plan, mode: Mode) -> Decision {
+    let errors = plan.findings.iter();
+    let errors: Vec<&Finding> = errors.filter(|f| f.severity == Severity::Error).collect();
+    let text = |finding: &&Finding| format!("{}: {}", finding.text, finding.advice);
+    let texts: Vec<String> = errors.iter().map(text).collect();
+    let worst = errors.iter().map(|finding| finding.verdict).max();
+    match worst {
+        None => Decision::Go(Vec::new()),
+        Some(_) if mode == Mode::Warn => Decision::Go(texts),
+        Some(worst) => {
+            let reason = format!("{}; --force goes on all the same", texts.join("; "));
+            let status = status(worst);
+            // A way that loses states is none; how else to go on, the policy says.
+            let outcome = match worst {
+                Verdict::RestartApplication => "restart_application",
+                _ => "would_fail",
+            };
+            let status = status.worse(Status::NoPath);
+            Decision::Refuse(Box::new(Answer::new(status, outcome, Some(reason))))
+        }
+    }
+}
