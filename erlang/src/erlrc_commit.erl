@@ -168,8 +168,17 @@ set_path(Path) ->
         _ ->
             case code:set_path(Path) of
                 true -> ok;
+                {error, bad_directory} -> set_what_is_left(Path);
                 Error -> Error
             end
+    end.
+
+%% Of an application that waits for a restart the directory is gone. Nothing is loaded from there any more.
+set_what_is_left(Path) ->
+    Left = [Dir || Dir <- Path, erl_prim_loader:read_file_info(Dir) =/= error],
+    case code:set_path(Left) of
+        true -> ok;
+        Error -> Error
     end.
 
 %% The path holds directories as they were given, archives and "." among them.

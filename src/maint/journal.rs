@@ -4,6 +4,7 @@
 //! are checked when they are read: a journal that somebody wrote into must not lead anywhere else.
 
 use super::facts::Version;
+use super::gate::Minimum;
 use crate::application::is_application_name;
 use crate::identity::NodeName;
 use crate::term::Atom;
@@ -91,6 +92,10 @@ pub struct Record {
     /// Why, where that is to be said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// What the version that is to run asks of the versions of others: the old version's scripts, which
+    /// make the swap, do not know.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub needs: BTreeMap<String, String>,
 }
 
 impl Record {
@@ -102,7 +107,22 @@ impl Record {
                 .node
                 .as_deref()
                 .is_none_or(|node| NodeName::parse(node).is_some())
+            && self.minimums().len() == self.needs.len()
             && subjects.into_iter().flatten().all(Subject::is_sound)
+    }
+}
+
+impl Record {
+    /// What the version that is to run asks for, as far as it can be meant.
+    pub fn minimums(&self) -> Vec<Minimum> {
+        let minimum = |(name, vsn): (&String, &String)| {
+            let sound = is_application_name(name) && is_vsn(vsn);
+            Some(Minimum {
+                application: Atom::new(name).filter(|_| sound)?,
+                vsn: vsn.clone(),
+            })
+        };
+        self.needs.iter().filter_map(minimum).collect()
     }
 }
 
@@ -177,6 +197,14 @@ impl Journal {
             (record.state == State::Pending).then_some((node, vsn))
         };
         self.of(application).filter_map(pending).collect()
+    }
+
+    /// What the version of `application` that is being installed asks for.
+    pub fn minimums(&self, application: &Atom) -> Vec<Minimum> {
+        let prepared = self
+            .of(application)
+            .find(|record| record.state == State::Prepared);
+        prepared.map(Record::minimums).unwrap_or_default()
     }
 
     /// The applications that wait for the end of the package manager's run.

@@ -12,6 +12,7 @@ mod decide;
 mod facts;
 mod gate;
 mod journal;
+mod order;
 
 #[cfg(test)]
 mod tests;
@@ -22,3 +23,4 @@ pub use decide::{Action, Change, decide};
 pub use facts::{Facts, NodeFacts, NodeState, Stashed, Version};
 pub use gate::{Minimum, Unmet};
 pub use journal::{Journal, Record, State, Subject};
+pub use order::{Changing, order};

@@ -616,6 +616,7 @@ mod journal {
             from: Some(Subject::from(&version("1.0"))),
             to: Some(Subject::from(&version("2.0"))),
             reason: None,
+            needs: BTreeMap::new(),
         }
     }
 
@@ -663,6 +664,10 @@ mod journal {
                 ..record(State::Queued, None)
             },
             record(State::Pending, Some("n1/../n2")),
+            Record {
+                needs: BTreeMap::from([("../bar".to_owned(), "1.0".to_owned())]),
+                ..record(State::Prepared, None)
+            },
         ];
         let count = records.len();
         let journal = Journal::replay(records);

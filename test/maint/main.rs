@@ -1,6 +1,8 @@
 //! `erlrc maint` against real nodes: the calls of dpkg and rpm in their order, with the directories
 //! that are there at each of them.
 
+mod batch;
+mod crash;
 mod dpkg;
 #[path = "../hooks/host.rs"]
 #[allow(dead_code, reason = "shared with the tests of the hooks")]

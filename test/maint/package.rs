@@ -60,6 +60,19 @@ impl Packages {
         self.host.file("apps/foo", &text, 0o644);
     }
 
+    /// Installs `bar`, which has no modules and needs `foo`, and says so.
+    pub fn unpack_bar(&self, vsn: &str) {
+        let dir = self.host.path(&format!("lib/bar-{vsn}"));
+        fs::create_dir_all(dir.join("ebin")).expect("a directory");
+        let specification = format!(
+            "{{application, bar, [{{description, \"bar\"}}, {{vsn, \"{vsn}\"}}, {{modules, []}}, \
+             {{registered, []}}, {{applications, [kernel, stdlib, foo]}}]}}.\n"
+        );
+        fs::write(dir.join("ebin/bar.app"), specification).expect("the .app");
+        let text = format!("{{bar, \"{vsn}\", \"{}\"}}.\n", dir.display());
+        self.host.file("apps/bar", &text, 0o644);
+    }
+
     /// Takes the files of `vsn` away.
     pub fn take_away(&self, vsn: &str) {
         fs::remove_dir_all(self.dir(vsn)).expect("it was there");
@@ -88,18 +101,39 @@ impl Packages {
         )
     }
 
+    /// The same for `bar`.
+    pub fn deb_bar(&self, own: &str, call: &str) -> Run {
+        let dir = self.host.path(&format!("lib/bar-{own}"));
+        let app = format!("bar={own}={}", dir.display());
+        Run::of(
+            self.script("deb", &app, call, &[])
+                .output()
+                .expect("erlrc runs"),
+        )
+    }
+
     /// The call, yet to be made.
     pub fn call(&self, format: &str, own: &str, call: &str, more: &[&str]) -> Command {
         let app = format!("foo={own}={}", self.dir(own).display());
+        self.script(format, &app, call, more)
+    }
+
+    fn script(&self, format: &str, app: &str, call: &str, more: &[&str]) -> Command {
         let mut words = call.split_whitespace();
         let script = words.next().expect("a script");
-        let mut arguments = vec!["maint", format, script, "--app", &app];
+        let mut arguments = vec!["maint", format, script, "--app", app];
         arguments.extend(more);
         arguments.push("--");
         arguments.extend(words);
         let mut command = self.host.command(&arguments);
         // The machine that runs the tests may have a policy of its own.
         command.env("ERLRC_POLICY_RC", self.host.path("policy-rc.d"));
+        // And a dpkg that would not know these packages.
+        let path = std::env::var("PATH").unwrap_or_default();
+        command.env(
+            "PATH",
+            format!("{}:{path}", self.host.path("bin").display()),
+        );
         command
     }
 
@@ -124,9 +158,16 @@ impl Packages {
 
     /// What runs of `foo` on a node.
     pub fn runs(&self, node: &str) -> String {
-        let text = "case lists:keyfind(foo, 1, application:which_applications()) of \
-                    {_, _, V} -> list_to_atom(V); _ -> none end";
-        let out = self.host.erlrc(&["eval", node, text]).out;
+        self.runs_of("foo", node)
+    }
+
+    /// What runs of an application on a node.
+    pub fn runs_of(&self, application: &str, node: &str) -> String {
+        let text = format!(
+            "case lists:keyfind({application}, 1, application:which_applications()) of \
+             {{_, _, V}} -> list_to_atom(V); _ -> none end"
+        );
+        let out = self.host.erlrc(&["eval", node, &text]).out;
         out.trim().trim_matches('\'').to_owned()
     }
 

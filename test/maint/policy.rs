@@ -108,11 +108,16 @@ fn a_swap_waits_for_what_the_new_version_needs() {
     let packages = Packages::installed();
     let _node = packages.host.node("n1");
     packages.start("n1", "1.0");
-    packages.begin_upgrade("1.0", "2.0");
+    // The old version asks for less, and its script makes the swap.
     let call = |own: &str, call: &str| {
-        let mut call = packages.call("deb", own, call, &["--min", "bar>=2.0"]);
+        let least = if own == "2.0" { "bar>=2.0" } else { "bar>=0.1" };
+        let mut call = packages.call("deb", own, call, &["--min", least]);
         String::from_utf8_lossy(&call.output().expect("erlrc runs").stdout).into_owned()
     };
+    assert_eq!(call("2.0", "preinst upgrade 1.0-1 2.0-1"), "");
+    packages.unpack("2.0");
+    let bar = "{bar, \"1.0\", \"/usr/lib/erlang/lib/bar-1.0\"}.\n";
+    packages.host.file("apps/bar", bar, 0o644);
     assert_eq!(call("1.0", "postrm upgrade 2.0-1"), upgrading("(n1) waits"));
     packages.take_away("1.0");
     assert_eq!(packages.runs("n1"), "1.0");

@@ -81,6 +81,7 @@ impl<'a> Carrier<'a> {
             Ok(_) => {
                 let note = Note {
                     from: Some(version.into()),
+                    needs: self.facts.minimums.clone(),
                     ..Note::default()
                 };
                 self.session
@@ -270,6 +271,11 @@ impl<'a> Carrier<'a> {
         Some(outcome)
     }
 
+    /// Whether `node` runs `vsn` by now.
+    pub(super) fn runs(&self, node: &NodeName, vsn: &str) -> bool {
+        matches!(self.runs.get(node), Some(NodeState::Running(found)) if found == vsn)
+    }
+
     fn learn(&mut self, node: &NodeName, answer: &Answer, result: Option<&str>) {
         let state = match verdict(answer) {
             Verdict::Done => {
@@ -296,6 +302,7 @@ impl<'a> Carrier<'a> {
             from,
             to: Some(to.into()),
             reason: why.map(str::to_owned),
+            ..Note::default()
         };
         self.session.log.note(state, &self.application, note);
     }
@@ -354,6 +361,7 @@ impl<'a> Carrier<'a> {
                 from: record.from.clone(),
                 to: record.to.clone(),
                 reason: Some("interrupted".to_owned()),
+                ..Note::default()
             };
             self.session.log.note(state, &self.application, note);
         }

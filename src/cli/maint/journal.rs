@@ -2,7 +2,7 @@
 
 use crate::cli::Output;
 use crate::cli::hook::chain;
-use crate::maint::{Journal, Record, State, Subject};
+use crate::maint::{Journal, Minimum, Record, State, Subject};
 use crate::record::{RecordLog, Time};
 use crate::term::Atom;
 use std::cell::{Cell, RefCell};
@@ -28,6 +28,8 @@ pub struct Note {
     pub to: Option<Subject>,
     /// Why, where that is to be said.
     pub reason: Option<String>,
+    /// What the version that is to run asks for.
+    pub needs: Vec<Minimum>,
 }
 
 impl Log {
@@ -79,6 +81,7 @@ impl Log {
             from: note.from,
             to: note.to,
             reason: note.reason,
+            needs: note.needs.into_iter().map(need).collect(),
         };
         if let Err(error) = self.log.append(&record)
             && !self.told.replace(true)
@@ -88,4 +91,8 @@ impl Log {
         }
         self.journal.borrow_mut().note(record);
     }
+}
+
+fn need(minimum: Minimum) -> (String, String) {
+    (minimum.application.to_string(), minimum.vsn)
 }

@@ -3,6 +3,7 @@
 //! Facts are gathered here, [`crate::maint`] decides, and what it decides is carried out by the hooks'
 //! rounds. Whatever goes wrong, a script that the package manager cannot let fail does not.
 
+mod batch;
 mod carry;
 mod journal;
 mod policy_rc;
@@ -28,6 +29,7 @@ Called by the maintainer scripts of packages, with the script's own arguments af
 
   deb preinst|postinst|prerm|postrm    the four scripts of dpkg
   rpm pre|post|preun|postun|posttrans  the scriptlets of rpm
+  deb trigger, rpm trigger             what waits for the end of the run, in batch mode
 
   script call                          what is done
   preinst upgrade                      the old version is kept in the stash, where a node runs it
@@ -81,6 +83,12 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
         other => return Err(unknown(format!("{other} is no package format"))),
     };
     let script = arguments.script.as_deref().unwrap_or_default();
+    if script == "trigger" {
+        return match hook::skipped() || in_other_root() {
+            true => Ok(Status::Done),
+            false => batch::run(format, arguments, common),
+        };
+    }
     let Some(call) = Call::parse(format, script, &arguments.arguments) else {
         return Err(unknown(format!(
             "{script} is no script of {}",

@@ -59,6 +59,15 @@ pub fn survey(
 ) -> Result<(Host, Facts), Failure> {
     let name = &subject.application;
     let metadata = metadata(&session.places.apps, name);
+    // The script may be that of the version that is replaced.
+    let other = metadata
+        .as_ref()
+        .is_some_and(|found| *found != subject.version);
+    let noted = session.log.journal().minimums(name);
+    let minimums = match session.call.moment == Moment::Swap && other {
+        true => noted.as_slice(),
+        false => minimums,
+    };
     let mut host = Host::default();
     let mut facts = Facts {
         own: subject.version.clone(),

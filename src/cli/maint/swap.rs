@@ -124,18 +124,26 @@ impl Carrier<'_> {
             let status = self.climb(&left, change);
             if status != Status::Done {
                 self.note_node(State::Unswapped, &left.node, &change.to, Some(&left.why));
-                let back = self.round(done, &[reversed(change)], &|_, _| false);
-                for node in done {
-                    self.note_node(State::Unswapped, node, &change.to, None);
-                }
-                let back = back.map_or(Status::Done, |back| back.status);
-                return match back {
-                    Status::Done => status,
-                    _ => Status::NotRolledBack,
-                };
+                return status.worse(self.all_back(done, change));
             }
         }
         Status::Done
+    }
+
+    /// Takes a node back from where `change` led.
+    pub(super) fn back(&mut self, node: &NodeName, change: &Change) -> Status {
+        self.all_back(std::slice::from_ref(node), change)
+    }
+
+    fn all_back(&mut self, nodes: &[NodeName], change: &Change) -> Status {
+        let back = self.round(nodes, &[reversed(change)], &|_, _| false);
+        for node in nodes {
+            self.note_node(State::Unswapped, node, &change.to, None);
+        }
+        match back.map_or(Status::Done, |back| back.status) {
+            Status::Done => Status::Done,
+            _ => Status::NotRolledBack,
+        }
     }
 
     fn climb(&mut self, left: &Left, change: &Change) -> Status {
@@ -183,17 +191,21 @@ impl Carrier<'_> {
         started
     }
 
-    /// The node goes on with what it runs, which is kept for it.
     fn defer(&mut self, left: &Left, change: &Change) -> Status {
+        self.put_off(&left.node, change, &left.why);
+        Status::Done
+    }
+
+    /// The node goes on with what it runs, which is kept for it.
+    pub(super) fn put_off(&mut self, node: &NodeName, change: &Change, why: &str) {
         self.keep(change);
         let reason = format!(
             "goes on with {}; restart the node to get to {}",
             change.from, change.to.vsn
         );
-        let nodes = std::slice::from_ref(&left.node);
+        let nodes = std::slice::from_ref(node);
         self.say(nodes, &change.to, "restart_needed", &reason);
-        self.note_node(State::Pending, &left.node, &change.to, Some(&left.why));
-        Status::Done
+        self.note_node(State::Pending, node, &change.to, Some(why));
     }
 
     fn keep(&self, change: &Change) {

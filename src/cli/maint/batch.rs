@@ -1,0 +1,155 @@
+//! The end of a run in batch mode: every application that waits is taken to the version that is
+//! installed by now, each node as a whole or not at all.
+
+use super::carry::Carrier;
+use super::session::Session;
+use super::subject::Subject;
+use super::{Arguments, survey};
+use crate::appup::Direction;
+use crate::cli::{Common, Failure, Status};
+use crate::identity::NodeName;
+use crate::installed;
+use crate::maint::{
+    Action, Call, Change, Changing, Format, Moment, Record, Version, decide, order,
+};
+use crate::term::Atom;
+
+/// An application on its way.
+struct Waiting<'a> {
+    carrier: Carrier<'a>,
+    /// What each node is to go through.
+    changes: Vec<(NodeName, Change)>,
+    /// What remains to be done.
+    rest: Vec<Action>,
+}
+
+/// Does what waits. Called by erlrc's own package, triggered or configured, and by hand.
+pub fn run(format: Format, arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
+    // What the packages could not wait for any longer.
+    let call = Call {
+        format,
+        moment: Moment::Configure,
+        may_fail: true,
+    };
+    let script = format!("{} trigger", format.name());
+    let mut session = Session::new(call, script, &arguments.hook, &arguments.places, common);
+    session.configuration.batch = false;
+    let mut waiting = waiting(&session)?;
+    let mut nodes: Vec<NodeName> = Vec::new();
+    for one in &waiting {
+        nodes.extend(one.changes.iter().map(|(node, _)| node.clone()));
+    }
+    nodes.sort_unstable();
+    nodes.dedup();
+    let mut status = Status::Done;
+    for node in &nodes {
+        status = status.worse(whole(node, &mut waiting));
+    }
+    if status == Status::Done {
+        for one in &mut waiting {
+            status = status.worse(one.carrier.carry_out(&one.rest));
+        }
+    }
+    Ok(match status {
+        Status::Unreachable if !session.configuration.strict => Status::Done,
+        status => status,
+    })
+}
+
+/// What the journal says that waits, in the order in which it is done.
+fn waiting<'a>(session: &'a Session<'a>) -> Result<Vec<Waiting<'a>>, Failure> {
+    let mut found = Vec::new();
+    for record in session.log.journal().queued() {
+        let Some(subject) = subject(record) else {
+            continue;
+        };
+        let (host, facts) = survey::survey(
+            session,
+            &subject,
+            &session.log.journal().minimums(&subject.application),
+        )?;
+        let to = facts.installed_version().clone();
+        let (swaps, rest): (Vec<Action>, Vec<Action>) = decide(session.call, &facts)
+            .into_iter()
+            .partition(|action| matches!(action, Action::Swap { .. }));
+        let mut changes = Vec::new();
+        for swap in swaps {
+            if let Action::Swap { nodes, change } = swap {
+                changes.extend(nodes.into_iter().map(|node| (node, change.clone())));
+            }
+        }
+        let changing = changing(&subject.application, &to, &changes);
+        let carrier = Carrier::new(session, &subject, facts, host);
+        found.push((
+            changing,
+            Waiting {
+                carrier,
+                changes,
+                rest,
+            },
+        ));
+    }
+    let (changing, found): (Vec<Changing>, Vec<Waiting<'a>>) = found.into_iter().unzip();
+    let mut found: Vec<Option<Waiting<'a>>> = found.into_iter().map(Some).collect();
+    let in_order = order(&changing).into_iter();
+    Ok(in_order
+        .filter_map(|place| found.get_mut(place)?.take())
+        .collect())
+}
+
+fn subject(record: &Record) -> Option<Subject> {
+    let to = record.to.as_ref()?;
+    Some(Subject {
+        application: Atom::new(&record.application)?,
+        version: Version {
+            vsn: to.vsn.clone(),
+            dir: to.dir.clone()?,
+        },
+    })
+}
+
+fn changing(application: &Atom, to: &Version, changes: &[(NodeName, Change)]) -> Changing {
+    let needs = installed::shipped(application, &to.dir).map(|found| {
+        let included = found.included_applications;
+        found.applications.into_iter().chain(included).collect()
+    });
+    let direction = changes.first().map(|(_, change)| change.direction);
+    Changing {
+        application: application.clone(),
+        needs: needs.unwrap_or_default(),
+        direction: direction.unwrap_or(Direction::Up),
+    }
+}
+
+/// Everything on one node, or nothing of it.
+fn whole(node: &NodeName, waiting: &mut [Waiting<'_>]) -> Status {
+    let mut done: Vec<(usize, Change)> = Vec::new();
+    for place in 0..waiting.len() {
+        let Some(one) = waiting.get_mut(place) else {
+            continue;
+        };
+        let change = one.changes.iter().find(|(name, _)| name == node);
+        let Some((_, change)) = change.cloned() else {
+            continue;
+        };
+        let status = one.carrier.swap(std::slice::from_ref(node), &change);
+        if status == Status::Done && one.carrier.runs(node, &change.to.vsn) {
+            done.push((place, change));
+            continue;
+        }
+        // Where one waits for a restart, all that belongs to it waits with it.
+        let waits = status == Status::Done;
+        let mut worst = status;
+        for (place, change) in done.into_iter().rev() {
+            if let Some(one) = waiting.get_mut(place) {
+                worst = worst.worse(one.carrier.back(node, &change));
+                if waits {
+                    one.carrier
+                        .put_off(node, &change, "another application waits for a restart");
+                }
+            }
+        }
+        return worst;
+    }
+    Status::Done
+}

@@ -1,0 +1,127 @@
+//! All upgrades of one run at its end.
+
+use crate::host::{Node, Run};
+use crate::package::{Packages, starting, upgrading};
+use std::fs;
+
+/// `foo` and `bar`, which needs it, run in 1.0; 2.0 of both is installed and waits for the end.
+fn run_up_to_its_end(packages: &Packages) -> Node {
+    packages.host.file("erlrc.conf", "{batch, true}.\n", 0o644);
+    packages.host.file("applications/bar", "", 0o644);
+    fs::create_dir(packages.host.path("bin")).expect("a directory");
+    let called = packages.host.path("triggered");
+    let trigger = format!("#!/bin/sh\necho \"$@\" >>{}\n", called.display());
+    packages.host.file("bin/dpkg-trigger", &trigger, 0o755);
+    let node = packages.host.node("n1");
+    packages.start("n1", "1.0");
+    packages.unpack_bar("1.0");
+    packages.deb_bar("1.0", "postinst configure");
+    packages
+        .host
+        .erlrc(&["start", "bar", "1.0"])
+        .is(&bar("start", "Starting", "(n1) already_running"), 0);
+    // The dependent first, as apt unpacks it where its dependency is exact.
+    packages
+        .deb_bar("2.0", "preinst upgrade 1.0-1 2.0-1")
+        .is("", 0);
+    packages.unpack_bar("2.0");
+    packages.deb_bar("1.0", "postrm upgrade 2.0-1").is("", 0);
+    fs::remove_dir_all(packages.host.path("lib/bar-1.0")).expect("it was there");
+    packages.begin_upgrade("1.0", "2.0");
+    packages.deb("1.0", "postrm upgrade 2.0-1").is("", 0);
+    packages.take_away("1.0");
+    packages.deb("2.0", "postinst configure 1.0-1").is("", 0);
+    packages
+        .deb_bar("2.0", "postinst configure 1.0-1")
+        .is("", 0);
+    assert_eq!(
+        [packages.runs("n1"), packages.runs_of("bar", "n1")],
+        ["1.0", "1.0"]
+    );
+    let triggered = fs::read_to_string(called).expect("a trigger");
+    assert_eq!(triggered.lines().next(), Some("--no-await erlrc-batch"));
+    node
+}
+
+fn bar(command: &str, gerund: &str, outcome: &str) -> String {
+    format!("erlrc-{command}: {gerund} 'bar': {outcome}\n")
+}
+
+fn trigger(packages: &Packages) -> Run {
+    packages.host.erlrc(&["maint", "deb", "trigger"])
+}
+
+#[test]
+fn they_are_made_in_the_order_of_dependency() {
+    let packages = Packages::installed();
+    let _node = run_up_to_its_end(&packages);
+    let lines = [
+        upgrading("(n1) upgraded"),
+        bar("upgrade", "Upgrading", "(n1) upgraded"),
+    ];
+    trigger(&packages).is(&lines.concat(), 0);
+    assert_eq!(
+        [packages.runs("n1"), packages.runs_of("bar", "n1")],
+        ["2.0", "2.0"]
+    );
+    assert_eq!(packages.history("n1"), "[up,\"1.0\"]\n");
+    assert!(!packages.stash("1.0").exists() && !packages.host.path("stash/bar-1.0").exists());
+    // Nothing waits any more.
+    trigger(&packages).is("", 0);
+}
+
+#[test]
+fn where_one_fails_none_is_made_and_all_of_it_comes_again() {
+    let packages = Packages::installed();
+    let _node = run_up_to_its_end(&packages);
+    let appup = packages.host.path("lib/bar-2.0/ebin/bar.appup");
+    fs::write(&appup, "{\"2.0\", broken}.\n").expect("an appup");
+    let lines = [
+        upgrading("(n1) upgraded"),
+        bar("upgrade", "Upgrading", "(n1) bad_appup"),
+        "erlrc-downgrade: Downgrading 'foo': (n1) downgraded\n".to_owned(),
+    ];
+    trigger(&packages).is(&lines.concat(), 1);
+    assert_eq!(
+        [packages.runs("n1"), packages.runs_of("bar", "n1")],
+        ["1.0", "1.0"]
+    );
+    assert!(packages.stash("1.0").exists());
+    fs::remove_file(&appup).expect("it was there");
+    assert_eq!(trigger(&packages).status, 0);
+    assert_eq!(
+        [packages.runs("n1"), packages.runs_of("bar", "n1")],
+        ["2.0", "2.0"]
+    );
+}
+
+#[test]
+fn where_one_waits_for_a_restart_all_of_them_do() {
+    let packages = Packages::installed();
+    let _node = run_up_to_its_end(&packages);
+    let appup = "{\"2.0\", [{\"1.0\", [restart_new_emulator]}], []}.\n";
+    fs::write(packages.host.path("lib/bar-2.0/ebin/bar.appup"), appup).expect("an appup");
+    let lines = [
+        upgrading("(n1) upgraded"),
+        bar("upgrade", "Upgrading", "(n1) restart_new_emulator"),
+        bar("upgrade", "Upgrading", "(n1) restart_needed"),
+        "erlrc-downgrade: Downgrading 'foo': (n1) downgraded\n".to_owned(),
+        upgrading("(n1) restart_needed"),
+    ];
+    trigger(&packages).is(&lines.concat(), 0);
+    assert_eq!(
+        [packages.runs("n1"), packages.runs_of("bar", "n1")],
+        ["1.0", "1.0"]
+    );
+    assert!(packages.stash("1.0").exists());
+}
+
+#[test]
+fn what_is_new_is_started_when_it_is_configured() {
+    let packages = Packages::installed();
+    packages.host.file("erlrc.conf", "{batch, true}.\n", 0o644);
+    let _node = packages.host.node("n1");
+    packages
+        .deb("1.0", "postinst configure")
+        .is(&starting("(n1) started"), 0);
+}
