@@ -1,137 +1,160 @@
 %% @doc The transactional evaluator beside release_handler. See bench/evaluator.
 -module(evaluator_bench).
 
--export([main/1]).
+-export([main/0]).
 
--spec main([string()]) -> no_return().
-main([Dir | Sizes]) ->
+-define(QUICK, [
+    "1,1",
+    "1,50",
+    "1000,50",
+    "10000,50",
+    "same,10000,50",
+    "busy,1000,10,20",
+    "tree,33000",
+    "rollback,1000,50"
+]).
+-define(SLOW, ["50000,50", "50000,500", "same,50000,50", "rollback,50000,50", "rollback,10000,500"]).
+-define(BUSY_WORKER, evaluator_busy).
+
+%% @doc Plain arguments: the directory to work in, options, rows.
+-spec main() -> no_return().
+main() ->
+    [Dir | Arguments] = init:get_plain_arguments(),
     logger:set_primary_config(level, emergency),
     {ok, _} = application:ensure_all_started(sasl),
-    io:format("| P, N | release_handler, pause ms | total ms | transactional, pause ms | total ms | pause ratio |~n"),
-    io:format("|---|---|---|---|---|---|~n"),
-    _ = [row(Dir, [list_to_integer(Number) || Number <- string:split(Size, ",")]) || Size <- Sizes],
+    main(Arguments, #{dir => Dir, stages => false, repeat => 3}).
+
+main(["--stages" | Arguments], Options) -> main(Arguments, Options#{stages := true});
+main(["--repeat", N | Arguments], Options) -> main(Arguments, Options#{repeat := list_to_integer(N)});
+main([], Options) -> main(?QUICK, Options);
+main(["all"], Options) -> main(?QUICK ++ ?SLOW, Options);
+main(Rows, Options) ->
+    io:format("| row | release_handler ms | one by one ms | transactional ms | ratio | to one by one | total ms | total ms | total ms |~n"),
+    io:format("|---|---|---|---|---|---|---|---|---|~n"),
+    lists:foreach(fun(Row) -> row(words(Row), Row, Options) end, Rows),
     halt(0).
 
-row(Dir, [P, N]) ->
-    {Old, New, Instructions} = application(Dir, P, N),
-    Theirs = median([measure(release_handler, P, Old, New, Instructions) || _ <- [1, 2, 3]]),
-    Ours = median([measure(transactional, P, Old, New, Instructions) || _ <- [1, 2, 3]]),
-    {{Pause1, Total1}, {Pause2, Total2}} = {Theirs, Ours},
-    io:format("| ~w, ~w | ~.1f | ~.1f | ~.1f | ~.1f | ~.1f |~n", [
-        P, N, Pause1 / 1000, Total1 / 1000, Pause2 / 1000, Total2 / 1000, Pause1 / Pause2
-    ]).
+words(Row) ->
+    [case string:to_integer(Word) of {N, []} -> N; _ -> list_to_atom(Word) end || Word <- string:lexemes(Row, ",")].
 
-median(Results) ->
-    lists:nth(2, lists:sort(Results)).
+row([P, N], Row, Options) when is_integer(P) -> upgrade(changed, P, N, Row, Options);
+row([same, P, N], Row, Options) -> upgrade(same, P, N, Row, Options);
+row([busy, P, Busy, Milliseconds], Row, Options) -> busy(P, Busy, Milliseconds, Row, Options);
+row([tree, Supervisors], Row, Options) -> tree(Supervisors, Row, Options);
+row([rollback, P, N], Row, Options) -> rollback(P, N, Row, Options).
 
-%% One server module with P processes, N - 1 libraries of some 10 KB, every module joined to the server.
-application(Dir, P, N) ->
-    App = list_to_atom(lists:concat(["bench_", P, "_", N])),
-    Server = list_to_atom(lists:concat([App, "_server"])),
-    Libraries = [list_to_atom(lists:concat([App, "_lib", I])) || I <- lists:seq(1, N - 1)],
-    [Old, New] = [
-        fixture:application(Dir, App, integer_to_list(Version), #{
-            modules => [
-                fixture:callback_module(name(App, "_app"), name(App, "_sup")),
-                supervisor(name(App, "_sup"), Server),
-                server(Server, Version)
-                | [library(Name, Version) || Name <- Libraries]
-            ],
-            app => [{mod, {name(App, "_app"), []}}]
-        })
-     || Version <- [1, 2]
-    ],
-    Instructions = [{update, Server, infinity, {advanced, []}, brutal_purge, brutal_purge, Libraries}] ++
-        [{load_module, Name, brutal_purge, brutal_purge, []} || Name <- Libraries],
-    {{App, Old}, New, Instructions}.
+%% The runs take turns, so that what else the machine does meets all of them.
+upgrade(Shape, P, N, Row, #{dir := Dir, repeat := Repeat} = Options) ->
+    Made = evaluator_fixture:application(Dir, Shape, P, N),
+    Ways = [release_handler] ++ [one_by_one || N =< 50] ++ [transactional],
+    Runs = [[{Way, measure(Way, P, Made, Options)} || Way <- Ways] || _ <- lists:seq(1, Repeat)],
+    Pause = fun(Way) -> median([Longest || Run <- Runs, {Each, {Longest, _}} <- Run, Each =:= Way]) end,
+    Total = fun(Way) -> median([Took || Run <- Runs, {Each, {_, Took}} <- Run, Each =:= Way]) end,
+    Columns = [release_handler, one_by_one, transactional],
+    Known = fun(Fun, Way) -> case lists:member(Way, Ways) of true -> Fun(Way); false -> none end end,
+    print(Row, [Known(Pause, Way) || Way <- Columns], [Known(Total, Way) || Way <- Columns]).
 
-server(Name, Version) ->
-    text(
-        "-module(~p).~n-export([init/1, handle_call/3, handle_cast/2, code_change/3]).~n"
-        "init(X) -> {ok, {1, X}}.~nhandle_call(_, _, S) -> {reply, ok, S}.~nhandle_cast(_, S) -> {noreply, S}.~n"
-        "code_change(_, {_, X}, _) -> {ok, {~p, X}}.~n",
-        [Name, Version]
-    ).
+print(Row, [Joined, Single, Ours], Totals) ->
+    Ratio = fun(none) -> "-"; (Theirs) -> io_lib:format("~.1f", [Theirs / max(Ours, 1)]) end,
+    Time = fun(none) -> "-"; (Microseconds) -> io_lib:format("~.2f", [Microseconds / 1000]) end,
+    Cells = [Row] ++ [Time(T) || T <- [Joined, Single, Ours]] ++ [Ratio(Joined), Ratio(Single)] ++ [Time(T) || T <- Totals],
+    io:format("| ~s |~n", [lists:join(" | ", Cells)]).
 
-supervisor(Name, Server) ->
-    text(
-        "-module(~p).~n-behaviour(supervisor).~n-export([start_link/0, init/1]).~n"
-        "start_link() -> supervisor:start_link({local, ?MODULE}, ?MODULE, []).~n"
-        "init([]) -> {ok, {{simple_one_for_one, 5, 10}, [{~p, {gen_server, start_link, [~p]}, temporary, 1000, worker, [~p]}]}}.~n",
-        [Name, Server, Server, Server]
-    ).
-
-name(App, Suffix) ->
-    list_to_atom(lists:concat([App, Suffix])).
-
-library(Name, Version) ->
-    Functions = [io_lib:format("f~p(X) -> {~p, X, ~p, [X, ~p]}.~n", [I, I, Version, I]) || I <- lists:seq(1, 150)],
-    Exports = lists:join(", ", [io_lib:format("f~p/1", [I]) || I <- lists:seq(1, 150)]),
-    text("-module(~p).~n-export([~s]).~n~s", [Name, Exports, Functions]).
-
-text(Format, Arguments) ->
-    lists:flatten(io_lib:format(Format, Arguments)).
+median(Numbers) ->
+    lists:nth((length(Numbers) + 1) div 2, lists:sort(Numbers)).
 
 %% Up, on processes that run version 1; afterwards everything is taken away again.
-measure(Evaluator, P, {App, Old}, New, Instructions) ->
-    true = code:add_patha(filename:join(Old, "ebin")),
-    {ok, [{application, App, Keys} = Spec]} = file:consult(filename:join([Old, "ebin", lists:concat([App, ".app"])])),
-    Modules = proplists:get_value(modules, Keys),
-    ok = application:load(Spec),
-    _ = [{module, _} = code:load_file(Module) || Module <- Modules],
-    ok = application:start(App),
-    Pids = [element(2, supervisor:start_child(name(App, "_sup"), [X, []])) || X <- lists:seq(1, P)],
-    Clients = [client(lists:nth(I, Pids)) || I <- lists:usort([1, (P + 1) div 2, P])],
-    Script = #{
-        application => App,
-        direction => up,
-        instructions => Instructions,
-        from => {"1", Old},
-        to => {"2", New},
-        from_spec => Spec,
-        to_spec => {application, App, Keys},
-        options => #{evaluator => Evaluator, purge_after => infinity, timeout => infinity}
-    },
-    {Microseconds, {ok, _}} = timer:tc(fun() -> run(Evaluator, Script) end),
-    Pause = lists:max([stop(Client) || Client <- Clients]),
-    clean(App, Modules, New),
-    {Pause, Microseconds}.
+measure(Way, P, Made, Options) ->
+    Pids = evaluator_fixture:start(Made, P),
+    Clients = evaluator_fixture:clients(Pids),
+    Script = evaluator_fixture:script(grouping(Way), Made, #{report => self()}),
+    true = erlang:garbage_collect(),
+    {Took, Result} = timer:tc(fun() -> run(Way, Script) end),
+    Longest = evaluator_fixture:stop(Clients),
+    true = succeeded(Result),
+    stages(Way, Options),
+    evaluator_fixture:clean(Made),
+    {Longest, Took}.
+
+grouping(one_by_one) -> one_by_one;
+grouping(_) -> joined.
+
+succeeded({ok, _}) -> true.
 
 %% OTP's own, without what erlrc puts around it.
-run(release_handler, #{application := App, to := {Vsn, Dir}} = Script) ->
+run(transactional, Script) ->
+    erlrc_transaction:evaluate(Script);
+run(_, #{application := App, to := {Vsn, Dir}} = Script) ->
     {ok, Steps} = erlrc_release_handler:translate(Script),
     Lib = {App, Vsn, Dir},
-    release_handler_1:eval_script(Steps, [], [Lib], [Lib], []);
-run(transactional, Script) ->
-    erlrc_transaction:evaluate(Script).
+    release_handler_1:eval_script(Steps, [], [Lib], [Lib], []).
 
-clean(App, Modules, New) ->
-    ok = application:stop(App),
-    ok = application:unload(App),
-    true = code:del_path(filename:join(New, "ebin")),
-    lists:foreach(
-        fun(Module) ->
-            _ = code:purge(Module),
-            _ = code:delete(Module),
-            code:purge(Module)
-        end,
-        Modules
-    ).
-
-client(Pid) ->
-    spawn_monitor(fun() -> call(Pid, 0) end).
-
-call(Pid, Longest) ->
-    Started = erlang:monotonic_time(microsecond),
-    ok = gen_server:call(Pid, ping, infinity),
-    Took = erlang:monotonic_time(microsecond) - Started,
+stages(transactional, #{stages := Print}) ->
     receive
-        stop -> exit({longest, max(Took, Longest)})
-    after 1 -> call(Pid, max(Took, Longest))
-    end.
+        {erlrc_transaction, _, Timings} -> [io:format("  ~w~n", [Timings]) || Print]
+    after 0 -> ok
+    end;
+stages(_, _Options) ->
+    ok.
 
-stop({Client, Ref}) ->
-    Client ! stop,
+%% Processes that have work of their own, a piece after the other, all in step; until all stand.
+busy(P, Busy, Milliseconds, Row, #{repeat := Repeat}) ->
+    Pids = [element(2, ?BUSY_WORKER:start()) || _ <- lists:seq(1, P)],
+    Every = P div Busy,
+    Workers = [lists:nth(I * Every, Pids) || I <- lists:seq(1, Busy)],
+    Theirs = [standing(Workers, Milliseconds, fun() -> [sys:suspend(Pid, infinity) || Pid <- Pids] end, Pids)
+              || _ <- lists:seq(1, Repeat)],
+    Ours = [standing(Workers, Milliseconds, fun() -> suspend(Pids) end, Pids) || _ <- lists:seq(1, Repeat)],
+    _ = [exit(Pid, kill) || Pid <- Pids],
+    print(Row ++ " (suspend)", [median(Theirs), none, median(Ours)], [none, none, none]).
+
+suspend(Pids) ->
+    Request = #{pids => Pids, standing => #{}, nobody => self(), snapshot => fun(_) -> none end},
+    {ok, _} = erlrc_quiesce:suspend(Request, erlang:monotonic_time(millisecond) + 10000, fun() -> false end).
+
+standing(Workers, Milliseconds, Suspend, Pids) ->
+    _ = [gen_server:cast(Pid, {work, Milliseconds}) || Pid <- Workers],
     receive
-        {'DOWN', Ref, process, Client, {longest, Microseconds}} -> Microseconds
-    end.
+    after Milliseconds div 2 -> ok
+    end,
+    {Took, _} = timer:tc(Suspend),
+    _ = [gen_server:cast(Pid, rest) || Pid <- Workers],
+    _ = [sys:resume(Pid, infinity) || Pid <- Pids],
+    _ = [gen_server:call(Pid, idle, infinity) || Pid <- Pids],
+    Took.
+
+%% A supervisor for every connection: release_handler walks the tree once for each `suspend'.
+tree(Supervisors, Row, #{dir := Dir, repeat := Repeat}) ->
+    Made = #{server := Server} = evaluator_fixture:application(Dir, tree, Supervisors, 1),
+    _ = evaluator_fixture:start(Made, Supervisors),
+    Theirs = [element(1, timer:tc(fun() -> release_handler_1:get_supervised_procs() end)) || _ <- lists:seq(1, Repeat)],
+    Ours = [element(1, timer:tc(fun() -> found(Server, Supervisors) end)) || _ <- lists:seq(1, Repeat)],
+    Walk = [element(1, timer:tc(fun() -> erlrc_discover:children(#{}) end)) || _ <- lists:seq(1, Repeat)],
+    print(Row ++ " (discover)", [median(Theirs), none, median(Ours)], [none, none, none]),
+    print(Row ++ " (walk)", [median(Theirs), none, median(Walk)], [none, none, none]),
+    evaluator_fixture:clean(Made).
+
+found(Server, Count) ->
+    #{targets := Targets} = erlrc_discover:processes([Server], #{}),
+    Count = map_size(Targets) div 2.
+
+%% One that cannot change: everything goes back, and nobody outside notices more than with the upgrade itself.
+rollback(P, N, Row, #{dir := Dir, repeat := Repeat} = Options) ->
+    Good = evaluator_fixture:application(Dir, changed, P, N),
+    Bad = evaluator_fixture:application(Dir, poisoned, P, N),
+    Runs = [{measure(transactional, P, Good, Options), back(P, Bad, Options)} || _ <- lists:seq(1, Repeat)],
+    Pauses = fun(Side) -> median([element(1, element(Side, Run)) || Run <- Runs]) end,
+    Totals = fun(Side) -> median([element(2, element(Side, Run)) || Run <- Runs]) end,
+    print(Row ++ " (upgrade / rollback)", [Pauses(1), none, Pauses(2)], [Totals(1), none, Totals(2)]).
+
+back(P, Made, _Options) ->
+    Pids = evaluator_fixture:start(Made, P),
+    Clients = evaluator_fixture:clients(Pids),
+    Script = evaluator_fixture:script(joined, Made, #{}),
+    {Took, Result} = timer:tc(fun() -> run(transactional, Script) end),
+    Longest = evaluator_fixture:stop(Clients),
+    {error, {script_failed, _, {code_change_failed, _, _, _}}} = Result,
+    1 = (maps:get(server, Made)):version(),
+    [1] = lists:usort([element(1, sys:get_state(Pid)) || Pid <- Pids]),
+    evaluator_fixture:clean(Made),
+    {Longest, Took}.
