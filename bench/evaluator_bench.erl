@@ -109,8 +109,8 @@ busy(P, Busy, Milliseconds, Row, #{repeat := Repeat}) ->
     print(Row ++ " (suspend)", [median(Theirs), none, median(Ours)], [none, none, none]).
 
 suspend(Pids) ->
-    Request = #{pids => Pids, standing => #{}, nobody => self(), snapshot => fun(_) -> none end},
-    {ok, _} = erlrc_quiesce:suspend(Request, erlang:monotonic_time(millisecond) + 10000, fun() -> false end).
+    Deadline = erlang:monotonic_time(millisecond) + 10000,
+    {ok, _} = erlrc_quiesce:suspend(Pids, [], Deadline, fun() -> false end).
 
 standing(Workers, Milliseconds, Suspend, Pids) ->
     _ = [gen_server:cast(Pid, {work, Milliseconds}) || Pid <- Workers],

@@ -4,13 +4,21 @@
 %% that is taken once; after that the same code is prepared anew.
 -module(erlrc_commit).
 
--export([handle/1, modules/1, switch/2, is_switched/1, path/3, set_path/1]).
--export_type([handle/0]).
+-export([handle/1, modules/1, switch/2, is_switched/1, path_change/3, path/1, set_path/1]).
+-export_type([handle/0, path_change/0]).
 
 -opaque handle() :: #{
     lock := atomics:atomics_ref(),
     prepared := [code:prepared_code()],
     items := [erlrc_prepare:item()]
+}.
+-opaque path_change() :: #{
+    application := atom(),
+    from := file:filename(),
+    to := file:filename(),
+    before := [file:filename()],
+    expected := [file:filename()],
+    way := replace | add
 }.
 -type options() :: #{protected => [pid()], force => boolean()}.
 
@@ -140,24 +148,36 @@ purge(Module, Options) ->
             end
     end.
 
-%% @doc Puts the ebin directory `To' where the application's stands in the code path.
--spec path(atom(), file:filename(), file:filename()) -> ok.
-path(App, From, To) ->
+%% @doc How the code path changes so that the ebin directory `To' stands where the application's stands now.
+-spec path_change(atom(), file:filename(), file:filename()) -> path_change().
+path_change(App, From, To) ->
+    Before = code:get_path(),
     Wanted = [absolute(From), absolute(To)],
     Elsewhere = fun(Dir) -> not lists:member(absolute(Dir), Wanted) end,
-    case lists:splitwith(Elsewhere, code:get_path()) of
-        {Head, [_ | Tail]} ->
-            replace(App, To, Head ++ [To | lists:filter(Elsewhere, Tail)]);
-        {_, []} ->
-            true = code:add_pathz(To),
-            ok
-    end.
+    {Head, Tail} = lists:splitwith(Elsewhere, Before),
+    #{
+        application => App,
+        from => From,
+        to => To,
+        before => Before,
+        expected => Head ++ [To | lists:filter(Elsewhere, Tail)],
+        way => case Tail of [] -> add; _ -> replace end
+    }.
 
-%% The code server looks at every directory when the whole path is set, and at one when one is replaced; but it
-%% replaces by name, and the name may be another's or stand there twice.
-replace(App, To, Expected) ->
-    _ = code:replace_path(App, To),
-    ok = set_path(Expected).
+%% @doc Changes the code path. The code server looks at every directory when the whole path is set, and at one when one
+%% is replaced; but it replaces by name, and the name may be another's or stand there twice.
+-spec path(path_change()) -> ok.
+path(#{application := App, from := From, to := To, before := Before, expected := Expected, way := Way}) ->
+    case code:get_path() of
+        Before when Way =:= add ->
+            true = code:add_pathz(To),
+            ok;
+        Before ->
+            _ = code:replace_path(App, To),
+            ok = set_path(Expected);
+        _ChangedSince ->
+            path(path_change(App, From, To))
+    end.
 
 %% @doc Makes the code path what it was.
 -spec set_path([file:filename()]) -> ok | {error, term()}.

@@ -1,11 +1,14 @@
 %% @doc Finds the processes that an upgrade concerns.
 %%
-%% Two sources: the supervision trees, whose child specifications name modules, and a scan of all processes by the
-%% initial call that proc_lib keeps, which finds unsupervised ones. Supervisors are asked all at once, each level with
-%% a deadline of its own: one that is hung, suspended or gone costs a warning, not the upgrade.
+%% Two sources, at the same time: the supervision trees, whose child specifications name modules, and a scan of all
+%% processes by the initial call that proc_lib keeps, which finds unsupervised ones. Supervisors are asked as soon as
+%% they are known, all at once: one that is hung, suspended or gone costs a warning, not the upgrade.
+%%
+%% The work is done in processes of its own: no answer that comes too late and no garbage is left in the caller, which
+%% is about to be in a hurry.
 -module(erlrc_discover).
 
--export([processes/2, newcomers/3, children/1]).
+-export([processes/2, newcomers/2, children/1]).
 -export_type([found/0, target/0, child/0]).
 
 %% What a process is to us, the changed modules that it runs, and who stood suspended before we came.
@@ -18,50 +21,68 @@
     targets := #{pid() => target()},
     %% Supervisors of targets, which are no targets themselves.
     parents := [pid()],
-    %% Everything that was alive at the scan.
-    seen := #{pid() => []},
+    %% Everything that was alive at the scan, sorted.
+    seen := [pid()],
+    wanted := #{module() => []},
     warnings := [term()]
 }.
 -type child() :: {Supervisor :: pid(), Id :: term(), pid(), [module()]}.
 
-%% What gen(3) itself sends for a request that is answered to an alias.
--dialyzer({no_improper_lists, [ask/2, ask_modules/1]}).
+%% The process ends with its answer.
+-dialyzer({no_return, apart/1}).
 
 -define(SUPERVISOR_DEADLINE, 1000).
+-define(TICK, 20).
 -define(SETTLE, 20).
+%% Processes for each scanner.
+-define(SCAN, 5000).
 
 %% @doc All processes that run one of `Modules', and their supervisors.
 -spec processes([module()], map()) -> found().
 processes([], _Options) ->
-    #{targets => #{}, parents => [], seen => #{}, warnings => []};
+    #{targets => #{}, parents => [], seen => [], wanted => #{}, warnings => []};
 processes(Modules, Options) ->
     Wanted = maps:from_keys(Modules, []),
-    Alive = erlang:processes(),
-    Scanned = scan(Alive, Wanted),
+    apart(fun() -> find(Wanted, Options) end).
+
+-spec find(#{module() => []}, map()) -> found().
+find(Wanted, Options) ->
+    Alive = lists:sort(erlang:processes()),
+    Scanners = start_scan(Alive, Wanted),
     {Children, Warnings} = walk(Options),
+    Scanned = scanned(Scanners, Wanted),
     Listed = [
-        {Pid, Id, Mods}
-     || {_, Id, Pid, All} <- Children, Mods <- [[M || M <- All, is_map_key(M, Wanted)]], Mods =/= []
+        {Pid, Mods}
+     || {_, _, Pid, Named} <- Children, Mods <- [[M || M <- Named, is_map_key(M, Wanted)]], Mods =/= []
     ],
-    Targets = confirm_suspended(lists:foldl(fun add_listed/2, Scanned, Listed)),
+    Slow = is_slow(),
+    All = lists:foldl(fun(Each, Acc) -> add_listed(Each, Acc, Slow) end, Scanned, Listed),
+    Targets = confirm_suspended(All),
     #{
         targets => Targets,
         parents => parents(Targets, Children),
-        seen => maps:from_keys(Alive, []),
+        seen => Alive,
+        wanted => Wanted,
         warnings => Warnings
     }.
 
+%% Does something in a process that has nothing else to do.
+apart(Fun) ->
+    Heap = [{message_queue_data, off_heap}, {min_heap_size, 10000}],
+    {Pid, Ref} = spawn_opt(fun() -> exit({?MODULE, Fun()}) end, [monitor | Heap]),
+    receive
+        {'DOWN', Ref, process, Pid, {?MODULE, Result}} -> Result;
+        {'DOWN', Ref, process, Pid, Reason} -> error({discover, Reason})
+    end.
+
 %% @doc Those that came after the scan. Their supervisors stand still by now, so the initial call has to do.
--spec newcomers([module()], found(), map()) -> {#{pid() => target()}, found()}.
-newcomers([], Found, _Options) ->
+-spec newcomers(found(), map()) -> {#{pid() => target()}, found()}.
+newcomers(#{wanted := Wanted} = Found, _Options) when map_size(Wanted) =:= 0 ->
     {#{}, Found};
-newcomers(Modules, #{seen := Seen, targets := Targets} = Found, _Options) ->
-    Fresh = [Pid || Pid <- erlang:processes(), not is_map_key(Pid, Seen)],
-    New = scan(Fresh, maps:from_keys(Modules, [])),
-    {New, Found#{
-        seen := lists:foldl(fun(Pid, Acc) -> Acc#{Pid => []} end, Seen, Fresh),
-        targets := maps:merge(Targets, New)
-    }}.
+newcomers(#{seen := Seen, wanted := Wanted} = Found, _Options) ->
+    Now = lists:sort(erlang:processes()),
+    New = managers(scan(ordsets:subtract(Now, Seen), Wanted, is_slow()), Wanted),
+    {New, Found#{seen := Now}}.
 
 %% A process that was let go a moment ago may not have gone yet; it does not stand in its own right.
 confirm_suspended(Targets) ->
@@ -77,25 +98,26 @@ confirm_suspended(Targets) ->
 
 confirm_suspended(Pid, Targets) ->
     #{Pid := Target} = Targets,
-    case initial(Pid) of
+    case initial(Pid, is_slow()) of
         {_, Current} -> Targets#{Pid := Target#{suspended := is_suspended(Current)}};
         gone -> maps:remove(Pid, Targets)
     end.
 
-add_listed({Pid, _Id, Mods}, Targets) ->
+add_listed({Pid, Mods}, Targets, Slow) ->
     case Targets of
+        #{Pid := #{modules := Mods}} ->
+            Targets;
         #{Pid := #{modules := Known} = Target} ->
             Targets#{Pid := Target#{modules := lists:usort(Known ++ Mods)}};
         #{} ->
-            case initial(Pid) of
-                gone ->
-                    Targets;
-                {Initial, Current} ->
-                    Targets#{
-                        Pid => #{kind => kind(Initial), modules => Mods, suspended => is_suspended(Current)}
-                    }
+            case initial(Pid, Slow) of
+                gone -> Targets;
+                {Initial, Current} -> Targets#{Pid => target(kind(Initial), Mods, Current)}
             end
     end.
+
+target(Kind, Modules, Current) ->
+    #{kind => Kind, modules => Modules, suspended => is_suspended(Current)}.
 
 kind({supervisor, _, _}) -> supervisor;
 kind({gen_event, _, _}) -> event_manager;
@@ -104,22 +126,54 @@ kind(_) -> special.
 
 %% Processes found by their initial call alone: it must be one of a behaviour, or of a module that answers system
 %% messages; a plain loop that proc_lib started is nobody's to suspend.
-scan(Pids, Wanted) ->
-    Initials = [{Pid, initial(Pid)} || Pid <- Pids],
-    Managers = event_managers([Pid || {Pid, {{gen_event, init_it, _}, _}} <- Initials], Wanted),
-    lists:foldl(fun({Pid, Initial}, Acc) -> scan_one(Pid, Initial, Wanted, Acc) end, Managers, Initials).
+start_scan(Pids, Wanted) ->
+    Slow = is_slow(),
+    [
+        spawn_opt(fun() -> exit({?MODULE, scan(Part, Wanted, Slow)}) end, [monitor])
+     || Part <- parts(Pids, max(?SCAN, length(Pids) div erlang:system_info(schedulers_online) + 1))
+    ].
 
-scan_one(Pid, {{supervisor, Module, _}, Current}, Wanted, Acc) when is_map_key(Module, Wanted) ->
-    Acc#{Pid => #{kind => supervisor, modules => [Module], suspended => is_suspended(Current)}};
-scan_one(Pid, {{Module, Function, Arity}, Current}, Wanted, Acc) when is_map_key(Module, Wanted) ->
-    Default = case erlang:function_exported(Module, system_code_change, 4) of true -> special; false -> plain end,
-    Kind = case {Function, Arity} of {init, 1} -> behaviour(Module, Default); _ -> Default end,
-    case Kind of
-        plain -> Acc;
-        _ -> Acc#{Pid => #{kind => Kind, modules => [Module], suspended => is_suspended(Current)}}
+parts(Pids, Size) when length(Pids) =< Size -> [Pids];
+parts(Pids, Size) ->
+    {Part, Rest} = lists:split(Size, Pids),
+    [Part | parts(Rest, Size)].
+
+scanned(Scanners, Wanted) ->
+    Parts = [
+        receive
+            {'DOWN', Ref, process, Pid, {?MODULE, Part}} -> Part;
+            {'DOWN', Ref, process, Pid, Reason} -> error({scan, Reason})
+        end
+     || {Pid, Ref} <- Scanners
+    ],
+    managers(lists:append(Parts), Wanted).
+
+%% What event managers run only they know.
+managers(Found, Wanted) ->
+    {Managers, Others} = lists:partition(fun({_, Target}) -> Target =:= event_manager end, Found),
+    maps:from_list(event_managers([Pid || {Pid, _} <- Managers], Wanted) ++ Others).
+
+scan(Pids, Wanted, Slow) ->
+    [{Pid, Target} || Pid <- Pids, Target <- scan_one(initial(Pid, Slow), Wanted)].
+
+scan_one({{gen_event, init_it, _}, _}, _Wanted) ->
+    [event_manager];
+scan_one({{supervisor, Module, _}, Current}, Wanted) when is_map_key(Module, Wanted) ->
+    [target(supervisor, [Module], Current)];
+scan_one({{Module, Function, Arity}, Current}, Wanted) when is_map_key(Module, Wanted) ->
+    case kind(Module, {Function, Arity}) of
+        plain -> [];
+        Kind -> [target(Kind, [Module], Current)]
     end;
-scan_one(_Pid, _Initial, _Wanted, Acc) ->
-    Acc.
+scan_one(_Initial, _Wanted) ->
+    [].
+
+kind(Module, Function) ->
+    Default = case erlang:function_exported(Module, system_code_change, 4) of true -> special; false -> plain end,
+    case Function of
+        {init, 1} -> behaviour(Module, Default);
+        _ -> Default
+    end.
 
 behaviour(Module, Default) ->
     Exports = [{handle_call, 3}, {callback_mode, 0}],
@@ -132,48 +186,57 @@ is_suspended({sys, suspend_loop, _}) -> true;
 is_suspended({sys, suspend_loop_hib, _}) -> true;
 is_suspended(_) -> false.
 
-%% Since OTP 26.2 one key can be had without a copy of the whole dictionary.
-initial(Pid) ->
-    try process_info(Pid, [{dictionary, '$initial_call'}, current_function]) of
-        [{_, Initial}, {_, Current}] -> {Initial, Current};
-        undefined -> gone
+%% Since OTP 26.2 one key can be had without a copy of the whole dictionary. Asked once: to try it for every process
+%% takes seconds where it fails.
+is_slow() ->
+    try process_info(self(), [{dictionary, '$initial_call'}]) of
+        _ -> false
     catch
-        error:badarg -> initial_25(Pid)
+        error:badarg -> true
     end.
 
-initial_25(Pid) ->
+initial(Pid, false) ->
+    case process_info(Pid, [{dictionary, '$initial_call'}, current_function]) of
+        [{_, Initial}, {_, Current}] -> {Initial, Current};
+        undefined -> gone
+    end;
+initial(Pid, true) ->
     case process_info(Pid, [dictionary, current_function]) of
         [{_, Dictionary}, {_, Current}] ->
-            {proplists:get_value('$initial_call', Dictionary), Current};
+            case lists:keyfind('$initial_call', 1, Dictionary) of
+                {_, Initial} -> {Initial, Current};
+                false -> {undefined, Current}
+            end;
         undefined ->
             gone
     end.
 
-%% The supervisors of targets, so that none can start a child while we work. By `$ancestors' for what no tree shows.
+%% The supervisors of targets, so that none can start a child while we work.
 parents(Targets, Children) ->
-    Known = maps:from_list([{Pid, Sup} || {Sup, _, Pid, _} <- Children]),
-    Pids = maps:fold(
-        fun(Pid, _, Acc) ->
-            case Known of
-                #{Pid := Sup} -> Acc#{Sup => []};
-                #{} -> Acc
+    Supervisors = lists:foldl(
+        fun({Supervisor, _, Pid, _}, Acc) ->
+            case is_map_key(Pid, Targets) andalso not is_map_key(Supervisor, Acc) of
+                true -> Acc#{Supervisor => []};
+                false -> Acc
             end
         end,
         #{},
-        Targets
+        Children
     ),
-    [Pid || Pid <- maps:keys(Pids), is_pid(Pid), not is_map_key(Pid, Targets)].
+    [Pid || Pid <- maps:keys(Supervisors), is_pid(Pid), not is_map_key(Pid, Targets)].
 
 %% @doc The children in all supervision trees, with the modules of their specifications.
 -spec children(map()) -> [child()].
 children(Options) ->
-    {Children, _} = walk(Options),
+    {Children, _} = apart(fun() -> walk(Options) end),
     Children.
 
 walk(Options) ->
     Deadline = maps:get(supervisor_timeout, Options, ?SUPERVISOR_DEADLINE),
     {Roots, Warnings} = roots(Deadline),
-    walk([{none, App, Pid} || {App, Pid} <- Roots], [], Warnings, Deadline).
+    Ref = make_ref(),
+    Asked = [{ask(Ref, Pid), App} || {App, Pid} <- Roots],
+    walk(#{ref => Ref, timeout => Deadline}, length(Asked), Asked, #{}, [], Warnings).
 
 %% The top process of each running application, if it is a supervisor.
 roots(Deadline) ->
@@ -205,62 +268,71 @@ collect_roots(Ref, Askers, Deadline, Roots) ->
     end.
 
 is_supervisor(Pid) ->
-    case initial(Pid) of
+    case initial(Pid, is_slow()) of
         {{supervisor, _, _}, _} -> true;
         _ -> false
     end.
 
-%% Level by level: ask all, then collect. Requests whose answer comes too late are dropped by their alias.
-walk([], Children, Warnings, _Deadline) ->
+%% Answers as they come; each brings more to ask. `Asked' and `Answered' are looked at only when none comes.
+walk(_How, 0, _Asked, _Answered, Children, Warnings) ->
     {Children, Warnings};
-walk(Supervisors, Children, Warnings, Timeout) ->
-    Asked = maps:from_list([{ask(Pid, which_children), {Id, Pid}} || {_, Id, Pid} <- Supervisors]),
-    {Answers, Silent} = collect(Asked, deadline(Timeout), []),
-    Level = [Child || {{_, Sup}, List} <- Answers, is_list(List), Child <- level(Sup, List)],
-    Below = [{Sup, Id, Pid} || {Sup, Id, Pid, supervisor, _} <- Level],
-    Entries = [{Sup, Id, Pid, modules(Pid, Mods)} || {Sup, Id, Pid, _, Mods} <- Level],
-    Hung = [{supervisor_not_answering, Id, Pid} || {Id, Pid} <- Silent, is_process_alive(Pid)],
-    walk(Below, Entries ++ Children, Hung ++ Warnings, Timeout).
+walk(#{ref := Ref, timeout := Timeout} = How, Left, Asked, Answered, Children, Warnings) ->
+    receive
+        {{Ref, Supervisor}, List} ->
+            {More, Below} = level(Supervisor, List, Children, []),
+            New = [{ask(Ref, Pid), Id} || {Id, Pid} <- Below],
+            walk(How, Left - 1 + length(New), New ++ Asked, Answered#{Supervisor => []}, More, Warnings)
+    after min(Timeout, ?TICK) ->
+        Missing = [Each || {Pid, _} = Each <- Asked, not is_map_key(Pid, Answered), is_process_alive(Pid)],
+        case Missing of
+            [_ | _] when Timeout > ?TICK ->
+                walk(How#{timeout := Timeout - ?TICK}, length(Missing), Missing, #{}, Children, Warnings);
+            _ ->
+                {Children, [{supervisor_not_answering, Id, Pid} || {Pid, Id} <- Missing] ++ Warnings}
+        end
+    end.
 
-level(Sup, List) ->
-    [{Sup, Id, Pid, Type, Mods} || {Id, Pid, Type, Mods} <- List, is_pid(Pid)].
+level(_Supervisor, [], Children, Below) ->
+    {Children, Below};
+level(Supervisor, [{Id, Pid, supervisor, Mods} | List], Children, Below) when is_pid(Pid) ->
+    level(Supervisor, List, [{Supervisor, Id, Pid, modules(Mods)} | Children], [{Id, Pid} | Below]);
+level(Supervisor, [{Id, Pid, _, Mods} | List], Children, Below) when is_pid(Pid) ->
+    level(Supervisor, List, [{Supervisor, Id, Pid, modules(Mods)} | Children], Below);
+level(Supervisor, [_ | List], Children, Below) ->
+    level(Supervisor, List, Children, Below);
+level(_Supervisor, _NoList, Children, Below) ->
+    {Children, Below}.
 
 %% `dynamic' says to ask; only an event manager understands the question.
-modules(_Pid, Mods) when is_list(Mods) -> Mods;
-modules(_Pid, _Dynamic) -> [].
+modules(Mods) when is_list(Mods) -> Mods;
+modules(_Dynamic) -> [].
 
 event_managers(Pids, Wanted) ->
-    Asked = maps:from_list([{ask_modules(Pid), Pid} || Pid <- Pids]),
-    {Answers, _Silent} = collect(Asked, deadline(?SUPERVISOR_DEADLINE), []),
-    maps:from_list([
+    Ref = make_ref(),
+    _ = [Pid ! {self(), {self(), {Ref, Pid}}, get_modules} || Pid <- Pids],
+    [
         {Pid, #{kind => event_manager, modules => Mods, suspended => false}}
-     || {Pid, All} <- Answers, is_list(All), Mods <- [[M || M <- All, is_map_key(M, Wanted)]], Mods =/= []
-    ]).
+     || {Pid, All} <- handlers(Ref, Pids, deadline(?SUPERVISOR_DEADLINE)),
+        is_list(All),
+        Mods <- [[M || M <- All, is_map_key(M, Wanted)]],
+        Mods =/= []
+    ].
 
-ask(Pid, Request) ->
-    Ref = monitor(process, Pid, [{alias, demonitor}]),
-    Pid ! {'$gen_call', {self(), [alias | Ref]}, Request},
-    Ref.
-
-ask_modules(Pid) ->
-    Ref = monitor(process, Pid, [{alias, demonitor}]),
-    Pid ! {self(), {self(), [alias | Ref]}, get_modules},
-    Ref.
-
-collect(Asked, _Deadline, Answers) when map_size(Asked) =:= 0 ->
-    {Answers, []};
-collect(Asked, Deadline, Answers) ->
+handlers(_Ref, [], _Deadline) ->
+    [];
+handlers(Ref, Pids, Deadline) ->
     receive
-        {[alias | Ref], Answer} when is_map_key(Ref, Asked) ->
-            demonitor(Ref, [flush]),
-            {Who, Rest} = maps:take(Ref, Asked),
-            collect(Rest, Deadline, [{Who, Answer} | Answers]);
-        {'DOWN', Ref, process, _, _} when is_map_key(Ref, Asked) ->
-            collect(maps:remove(Ref, Asked), Deadline, Answers)
-    after left(Deadline) ->
-        _ = [demonitor(Ref, [flush]) || Ref <- maps:keys(Asked)],
-        {Answers, maps:values(Asked)}
+        {{Ref, Pid}, Modules} -> [{Pid, Modules} | handlers(Ref, lists:delete(Pid, Pids), Deadline)]
+    after min(?TICK, left(Deadline)) ->
+        case left(Deadline) of
+            0 -> [];
+            _ -> handlers(Ref, [Pid || Pid <- Pids, is_process_alive(Pid)], Deadline)
+        end
     end.
+
+ask(Ref, Pid) ->
+    Pid ! {'$gen_call', {self(), {Ref, Pid}}, which_children},
+    Pid.
 
 deadline(Timeout) -> erlang:monotonic_time(millisecond) + Timeout.
 

@@ -5,35 +5,49 @@
 %% is copied, and what is put back is the very term.
 -module(erlrc_migrate).
 
--export([keep/2, put_back/1, forget/1, record/1, record_if_missing/1, exact/3, unchanged/3]).
--export([change/2, restore/3, refresh/4]).
--export_type([id/0, change/0]).
+-export([keep/1, keep_if_missing/1, put_back/1, forget/2, record/1, record_if_missing/1, exact/3, unchanged/3]).
+-export([change/4, restore/3, refresh/4]).
+-export_type([id/0, argument/0]).
 
 %% What a window keeps; `other' and `refresh' are what it keeps beside for a gen_statem's callback mode.
 -type id() :: reference() | {other | refresh, reference()}.
-%% Process, module, version as `code_change' is told, extra.
--type change() :: {pid(), module(), term(), term()}.
+%% What `code_change' is told: version and extra.
+-type argument() :: {term(), term()}.
 
 -define(OLD(Id), {'$erlrc_snapshot', Id}).
 -define(NEW(Id), {'$erlrc_migrated', Id}).
 -define(NEXT(Id), {'$erlrc_restoring', Id}).
+-define(SOME, 256).
+-define(TICK, 10).
 
-%% @doc The request that keeps the state. An event manager calls the function once per handler; `Attempt' tells one
+%% @doc The request that keeps the state. An event manager calls the function once per handler; the attempt tells one
 %% request from the next.
--spec keep(id(), reference()) -> {replace_state, fun()}.
-keep(Id, Attempt) ->
+-spec keep(id()) -> {replace_state, fun()}.
+keep(Id) ->
+    Attempt = erlang:unique_integer(),
     {replace_state, fun(State) -> store(?OLD(Id), Attempt, State) end}.
+
+%% @doc The same where nothing is kept yet.
+-spec keep_if_missing(id()) -> {replace_state, fun()}.
+keep_if_missing(Id) ->
+    Attempt = erlang:unique_integer(),
+    {replace_state, fun(State) ->
+        case get(?OLD(Id)) of
+            {Other, _} when Other =/= Attempt -> State;
+            _ -> store(?OLD(Id), Attempt, State)
+        end
+    end}.
 
 %% @doc The request that keeps the state after the migration, to tell later whether it is still that.
 -spec record(id()) -> {replace_state, fun()}.
 record(Id) ->
-    Attempt = make_ref(),
+    Attempt = erlang:unique_integer(),
     {replace_state, fun(State) -> store(?NEW(Id), Attempt, State) end}.
 
 %% @doc The same for a process that may have been told already and may have changed its state since.
 -spec record_if_missing(id()) -> {replace_state, fun()}.
 record_if_missing(Id) ->
-    Attempt = make_ref(),
+    Attempt = erlang:unique_integer(),
     {replace_state, fun(State) ->
         case {get(?OLD(Id)), get(?NEW(Id))} of
             {{_, _}, undefined} -> store(?NEW(Id), Attempt, State);
@@ -68,20 +82,35 @@ pop(Id, [Old | Rest]) ->
     put(?NEXT(Id), Rest),
     Old.
 
-%% @doc The request that drops what was kept.
--spec forget(id()) -> {replace_state, fun()}.
-forget(Id) ->
-    {replace_state, fun(State) ->
-        lists:foreach(
-            fun(Each) ->
-                _ = erase(?OLD(Each)),
-                _ = erase(?NEW(Each)),
-                _ = erase(?NEXT(Each))
-            end,
-            [Id, {other, Id}, {refresh, Id}]
-        ),
-        State
-    end}.
+%% @doc Drops what was kept by all these processes, whether they stand or run: some at a time, so that nobody who has
+%% work waits long for his turn.
+-spec forget([pid()], [id()]) -> ok.
+forget([], _Ids) ->
+    ok;
+forget(Pids, Ids) ->
+    Ref = make_ref(),
+    Self = self(),
+    All = lists:append([[Id, {other, Id}, {refresh, Id}] || Id <- Ids]),
+    Request =
+        {replace_state, fun(State) ->
+            lists:foreach(fun drop/1, All),
+            Self ! {{Ref, self()}, ok},
+            State
+        end},
+    forget(Pids, Request, Ref, erlrc_system:nobody()).
+
+forget([], _Request, _Ref, _Nobody) ->
+    ok;
+forget(Pids, Request, Ref, Nobody) ->
+    {Some, Rest} = lists:split(min(?SOME, length(Pids)), Pids),
+    lists:foreach(fun(Pid) -> erlrc_system:tell(Pid, Nobody, Request) end, Some),
+    ok = erlrc_system:settle(Ref, length(Some), ?TICK),
+    forget(Rest, Request, Ref, Nobody).
+
+drop(Id) ->
+    _ = erase(?OLD(Id)),
+    _ = erase(?NEW(Id)),
+    erase(?NEXT(Id)).
 
 %% @doc Puts back the state of those that have not changed since they were migrated; answers them. An event manager,
 %% whose handlers cannot be told apart by the function, is none of them.
@@ -108,7 +137,7 @@ compare(Pids, Id, Choose, Timeout) ->
         end
      || Pid <- Pids
     ],
-    _ = erlrc_system:collect(Ref, answers(Pids), Timeout),
+    _ = erlrc_system:collect(Ref, erlrc_system:answers(length(Pids)), Timeout),
     flush(Ref).
 
 compare(Id, State, Choose, Self, Ref) ->
@@ -127,19 +156,33 @@ flush(Ref) ->
         []
     end.
 
-%% @doc Changes the state of processes that stand, all at once. `Timeout' is the longest time in which no process
-%% finishes. A process that dies meanwhile is its supervisor's affair.
--spec change([change()], timeout()) -> ok | {error, term()}.
-change([], _Timeout) ->
+%% @doc Changes the state of processes that stand, all at once; each is sent `Keep' before, if that is a request.
+%% `Timeout' is the longest time in which no process finishes. A process that dies meanwhile is its supervisor's affair.
+-spec change([{pid(), [module()]}], #{module() => argument()}, none | term(), timeout()) -> ok | {error, term()}.
+change(Changed, Arguments, none, _Timeout) when Changed =:= []; map_size(Arguments) =:= 0 ->
     ok;
-change(Changes, Timeout) ->
+change(Changed, Arguments, Keep, Timeout) ->
     Ref = make_ref(),
-    _ = [
-        erlrc_system:ask(Pid, Ref, {Pid, Module}, {change_code, Module, Vsn, Extra})
-     || {Pid, Module, Vsn, Extra} <- Changes
-    ],
-    Keys = [{Pid, Module} || {Pid, Module, _, _} <- Changes],
-    changed(Ref, Keys, answers(Keys), Timeout, Timeout).
+    Sent = send(Changed, Arguments, Keep, Ref, erlrc_system:nobody(), 0),
+    Keys = fun() -> [{Pid, Module} || {Pid, Modules} <- Changed, Module <- Modules, is_map_key(Module, Arguments)] end,
+    changed(Ref, Keys, erlrc_system:answers(Sent), Timeout, Timeout).
+
+send([], _Arguments, _Keep, _Ref, _Nobody, Sent) ->
+    Sent;
+send([{Pid, Modules} | Changed], Arguments, Keep, Ref, Nobody, Sent) ->
+    _ = Keep =:= none orelse erlrc_system:tell(Pid, Nobody, Keep),
+    send(Changed, Arguments, Keep, Ref, Nobody, send_one(Pid, Modules, Arguments, Ref, Sent)).
+
+send_one(_Pid, [], _Arguments, _Ref, Sent) ->
+    Sent;
+send_one(Pid, [Module | Modules], Arguments, Ref, Sent) ->
+    case Arguments of
+        #{Module := {Vsn, Extra}} ->
+            ok = erlrc_system:ask(Pid, Ref, {Pid, Module}, {change_code, Module, Vsn, Extra}),
+            send_one(Pid, Modules, Arguments, Ref, Sent + 1);
+        #{} ->
+            send_one(Pid, Modules, Arguments, Ref, Sent)
+    end.
 
 %% Errors end the wait at once.
 changed(_Ref, _Keys, #{errors := [{{Pid, Module}, {error, Why}} | _]}, _Left, _Timeout) ->
@@ -150,7 +193,7 @@ changed(Ref, Keys, #{left := Before} = Answers0, Left, Timeout) ->
     Wait = min(Left, 100),
     case erlrc_system:collect(Ref, Answers0, Wait) of
         #{left := Before, errors := [], answered := Answered} = Answers ->
-            Missing = missing(Keys, Answered),
+            Missing = missing(Keys(), Answered),
             Alive = [Pid || {Pid, _} <- Missing, is_process_alive(Pid)],
             case {Alive, Left - Wait} of
                 {[], _} -> ok;
@@ -183,7 +226,7 @@ restore(Pids, Request, Timeout) ->
         end
      || Pid <- Pids
     ],
-    restored(Ref, Pids, answers(Pids), Timeout).
+    restored(Ref, Pids, erlrc_system:answers(length(Pids)), Timeout).
 
 restored(Ref, Pids, #{left := Before} = Answers0, Timeout) ->
     case erlrc_system:collect(Ref, Answers0, min(Timeout, 100)) of
@@ -206,11 +249,8 @@ restored(Ref, Pids, #{left := Before} = Answers0, Timeout) ->
 refresh([], _Module, _Id, _Timeout) ->
     ok;
 refresh(Pids, Module, Id, Timeout) ->
-    _ = restore(Pids, keep(Id, make_ref()), Timeout),
+    _ = restore(Pids, keep(Id), Timeout),
     Vsn = proplists:get_value(vsn, erlang:get_module_info(Module, attributes)),
-    Result = change([{Pid, Module, Vsn, []} || Pid <- Pids], Timeout),
+    Result = change([{Pid, [Module]} || Pid <- Pids], #{Module => {Vsn, []}}, none, Timeout),
     _ = restore(Pids, put_back(Id), Timeout),
     Result.
-
-answers(Keys) ->
-    #{left => length(Keys), answered => [], errors => []}.

@@ -6,85 +6,54 @@
 %% stand at the deadline is named.
 -module(erlrc_quiesce).
 
--export([suspend/3, resume/2]).
--export_type([request/0]).
+-export([suspend/4, resume/1]).
 
 -define(TICK, 10).
 -define(CHAIN, 5).
 
-%% `snapshot': how a process is told to keep its state, or none.
--type request() :: #{
-    pids := [pid()],
-    snapshot := fun((pid()) -> none | {replace_state, fun()}),
-    standing := #{pid() => []},
-    nobody := pid()
-}.
-
-%% @doc Suspends `pids' until `Deadline' (monotonic, milliseconds). `Cancelled' is asked while we wait. Answers all that
-%% stand now, those that stood before included.
--spec suspend(request(), integer(), fun(() -> boolean())) ->
-    {ok, #{pid() => []}} | {error, cancelled | {not_suspended, [map()]}}.
-suspend(#{pids := Pids, standing := Standing} = Request, Deadline, Cancelled) ->
+%% @doc Suspends `Pids' until `Deadline' (monotonic, milliseconds). `Standing' stand already; `Cancelled' is asked while
+%% we wait. Answers all that stand now.
+-spec suspend([pid()], [pid()], integer(), fun(() -> boolean())) ->
+    {ok, [pid()]} | {error, cancelled | {not_suspended, [map()]}}.
+suspend(Pids, Standing, Deadline, Cancelled) ->
     Ref = make_ref(),
-    _ = [stop(Pid, Ref, Request) || Pid <- Pids],
-    Answers = #{left => length(Pids), answered => [], errors => []},
-    wait(Ref, Answers, Request, #{
-        expected => Pids, standing => Standing, deadline => Deadline, cancelled => Cancelled
-    }).
+    Sent = ask_all(Pids, Ref, 0),
+    wait(Ref, erlrc_system:answers(Sent), Pids, Standing, #{deadline => Deadline, cancelled => Cancelled}).
 
-%% The second suspend is the one that answers, when the snapshot is taken.
-stop(Pid, Ref, #{snapshot := Snapshot, nobody := Nobody}) ->
-    case Snapshot(Pid) of
-        none ->
-            ok;
-        Keep ->
-            erlrc_system:tell(Pid, Nobody, suspend),
-            erlrc_system:tell(Pid, Nobody, Keep)
-    end,
-    erlrc_system:ask(Pid, Ref, Pid, suspend).
+ask_all([], _Ref, Sent) ->
+    Sent;
+ask_all([Pid | Pids], Ref, Sent) ->
+    ok = erlrc_system:ask(Pid, Ref, Pid, suspend),
+    ask_all(Pids, Ref, Sent + 1).
 
 %% Whether it is late is asked before the answers that are there are taken.
-wait(Ref, Answers0, Request, #{expected := Expected, standing := Standing, deadline := Deadline} = State) ->
+wait(Ref, Answers0, Expected, Standing, #{deadline := Deadline} = How) ->
     Late = erlang:monotonic_time(millisecond) >= Deadline,
     case erlrc_system:collect(Ref, Answers0, ?TICK) of
         #{left := 0, answered := Answered} ->
-            {ok, lists:foldl(fun(Pid, Acc) -> Acc#{Pid => []} end, Standing, Answered)};
-        #{answered := Answered} = Answers ->
+            {ok, lists:append(Answered, Standing)};
+        #{answered := Answered} ->
             Done = maps:from_keys(Answered, []),
-            Missing = [Pid || Pid <- Expected, not is_map_key(Pid, Done)],
-            Stands = maps:merge(Standing, Done),
-            idle(Ref, Answers, Request, State#{missing => Missing, stands => Stands, late => Late})
+            Missing = [Pid || Pid <- Expected, not is_map_key(Pid, Done), is_process_alive(Pid)],
+            idle(Ref, Missing, maps:merge(maps:from_keys(Standing, []), Done), Late, How)
     end.
 
-idle(Ref, Answers, Request, #{missing := Missing, stands := Stands} = State) ->
-    #{late := Late, cancelled := Cancelled} = State,
-    {Alive, Dead} = lists:partition(fun is_process_alive/1, Missing),
-    case {Alive, Cancelled()} of
+idle(Ref, Missing, Stands, Late, #{cancelled := Cancelled} = How) ->
+    case {Missing, Cancelled()} of
         {_, true} ->
             {error, cancelled};
         {[_ | _], false} when Late ->
-            {error, {not_suspended, [erlrc_system:culprit(Pid) || Pid <- Alive]}};
+            {error, {not_suspended, [erlrc_system:culprit(Pid) || Pid <- Missing]}};
         {_, false} ->
-            Poked = lists:usort(lists:append([blockers(Pid, Stands, ?CHAIN) || Pid <- Alive])),
-            _ = [poke(Pid, Ref, Request) || Pid <- Poked],
-            again(Ref, Answers, Request, State, Dead, Poked)
+            Poked = lists:usort(lists:append([blockers(Pid, Stands, ?CHAIN) || Pid <- Missing])),
+            lists:foreach(fun(Pid) -> poke(Pid, Ref) end, Poked),
+            Expected = Poked ++ Missing,
+            wait(Ref, erlrc_system:answers(length(Expected)), Expected, maps:keys(maps:without(Poked, Stands)), How)
     end.
 
-again(Ref, Answers, Request, #{expected := Expected, standing := Standing} = State, Dead, Poked) ->
-    #{left := Left, answered := Answered} = Answers,
-    wait(
-        Ref,
-        Answers#{left := Left - length(Dead) + length(Poked), answered := Answered -- Poked},
-        Request,
-        State#{
-            expected := lists:usort(Poked ++ (Expected -- Dead)),
-            standing := maps:without(Poked, Standing)
-        }
-    ).
-
-poke(Pid, Ref, #{nobody := Nobody} = Request) ->
-    erlrc_system:tell(Pid, Nobody, resume),
-    stop(Pid, Ref, Request).
+poke(Pid, Ref) ->
+    erlrc_system:tell(Pid, erlrc_system:nobody(), resume),
+    erlrc_system:ask(Pid, Ref, Pid, suspend).
 
 %% Processes that stand and that `Pid' waits for: through the monitor of its call, over others that wait in turn, and
 %% for a supervisor over the child that it is starting.
@@ -116,23 +85,10 @@ local(Pid) when is_pid(Pid), node(Pid) =:= node() -> Pid;
 local({Name, Node}) when Node =:= node() -> whereis(Name);
 local(_Remote) -> undefined.
 
-%% @doc Lets processes go, and waits a moment until they went. `Before' are requests to send first, for each process.
--spec resume([pid()], fun((pid()) -> [term()])) -> ok.
-resume(Pids, Before) ->
-    Nobody = erlrc_system:nobody(),
+%% @doc Lets processes go, and waits a moment until they went: whoever is busy, and so never stood, will find the
+%% request later.
+-spec resume([pid()]) -> ok.
+resume(Pids) ->
     Ref = make_ref(),
-    lists:foreach(
-        fun(Pid) ->
-            _ = [erlrc_system:tell(Pid, Nobody, Request) || Request <- Before(Pid)],
-            erlrc_system:ask(Pid, Ref, Pid, resume)
-        end,
-        Pids
-    ),
-    gone(Ref, Pids, #{left => length(Pids), answered => [], errors => []}).
-
-%% Whoever is busy, and so never stood, will find the request later.
-gone(Ref, Pids, #{left := Before} = Answers0) ->
-    case erlrc_system:collect(Ref, Answers0, ?TICK) of
-        #{left := Left} = Answers when Left > 0, Left < Before -> gone(Ref, Pids, Answers);
-        _ -> ok
-    end.
+    lists:foreach(fun(Pid) -> erlrc_system:ask(Pid, Ref, Pid, resume) end, Pids),
+    erlrc_system:settle(Ref, length(Pids), ?TICK).

@@ -4,7 +4,7 @@
 %% so that a state, which some requests answer with, is never copied.
 -module(erlrc_system).
 
--export([nobody/0, tell/3, ask/4, collect/3, culprit/1]).
+-export([nobody/0, tell/3, ask/4, answers/1, collect/3, settle/3, culprit/1]).
 -export_type([answers/0]).
 
 -type answers() :: #{left := non_neg_integer(), answered := [term()], errors := [{term(), term()}]}.
@@ -12,9 +12,16 @@
 %% @doc A process that is dead, to address unwanted answers to.
 -spec nobody() -> pid().
 nobody() ->
-    {Pid, Ref} = spawn_monitor(fun() -> ok end),
-    receive
-        {'DOWN', Ref, process, Pid, _} -> Pid
+    case get(?MODULE) of
+        undefined ->
+            {Pid, Ref} = spawn_monitor(fun() -> ok end),
+            receive
+                {'DOWN', Ref, process, Pid, _} -> ok
+            end,
+            put(?MODULE, Pid),
+            Pid;
+        Pid ->
+            Pid
     end.
 
 %% @doc Sends a request whose answer is not wanted.
@@ -28,6 +35,11 @@ tell(Pid, Nobody, Request) ->
 ask(Pid, Ref, Key, Request) ->
     Pid ! {system, {self(), {Ref, Key}}, Request},
     ok.
+
+%% @doc No answers yet, that many to come.
+-spec answers(non_neg_integer()) -> answers().
+answers(Left) ->
+    #{left => Left, answered => [], errors => []}.
 
 %% @doc Collects until nothing is left to come, or nothing has come for `Wait' milliseconds.
 -spec collect(reference(), answers(), timeout()) -> answers().
@@ -44,6 +56,16 @@ collect(Ref, Left, Answered, Errors, Wait) ->
         {{Ref, Key}, Error} -> collect(Ref, Left - 1, [Key | Answered], [{Key, Error} | Errors], Wait)
     after Wait ->
         #{left => Left, answered => Answered, errors => Errors}
+    end.
+
+%% @doc Takes answers that matter to nobody, until all are there or none has come for `Wait' milliseconds.
+-spec settle(reference(), non_neg_integer(), timeout()) -> ok.
+settle(_Ref, 0, _Wait) ->
+    ok;
+settle(Ref, Left, Wait) ->
+    receive
+        {{Ref, _Key}, _} -> settle(Ref, Left - 1, Wait)
+    after Wait -> ok
     end.
 
 %% @doc What a person wants to know of a process that does not answer.

@@ -166,10 +166,10 @@ operate(#{first := First, segments := Segments0}, #{application := App} = Contex
         Started = start_children(Supervisors),
         ok = service_check(Context),
         Final = confirm(Windows, Started, Supervisors, Context),
+        lists:foreach(fun erlrc_window:forget/1, Windows),
         %% Last of what is called in this version of the evaluator: `finish' may replace it.
         ok = report(Context),
         Purge = finish(Final, Context),
-        _ = [erlrc_window:release(Window, fun(_) -> [] end) || Window <- Windows],
         exit({erlrc_done, {ok, Purge}})
     catch
         throw:{failed, Why, Left} -> leave({script_failed, App, Why}, Left, Context0);
@@ -309,7 +309,7 @@ path(Segments, #{application := App, from := From, to := To}) ->
             ok;
         false ->
             erlrc_journal:note({path, code:get_path()}),
-            erlrc_commit:path(App, From, To)
+            erlrc_commit:path(erlrc_commit:path_change(App, From, To))
     end.
 
 start_children(Supervisors) ->

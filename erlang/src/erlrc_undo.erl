@@ -16,7 +16,7 @@ run(Entries, Context) ->
     Windows = lists:foldl(fun window/2, #{}, Order),
     case lists:keyfind(confirmed, 1, Order) of
         {confirmed, Rest} ->
-            _ = [erlrc_window:release(Window, fun(_) -> [] end) || {Window, _} <- maps:values(Windows)],
+            lists:foreach(fun({Window, _}) -> erlrc_window:release(Window, []) end, maps:values(Windows)),
             {finished, erlrc_transaction:finish(Rest, Context)};
         false ->
             {undone, undo(Entries, Windows, Context, [])}
@@ -32,8 +32,8 @@ window({changing, Id}, Windows) ->
     maps:update_with(Id, fun({Window, _}) -> {Window, changing} end, Windows);
 window({stale, Id, Modules}, Windows) ->
     maps:update_with(Id, fun({Window, Status}) -> {Window#{stale := Modules}, Status} end, Windows);
-window({migrated, #{id := Id} = Window}, Windows) ->
-    Windows#{Id := {Window, migrated}};
+window({migrated, Id, More}, Windows) ->
+    maps:update_with(Id, fun({Window, _}) -> {maps:merge(Window, More), migrated} end, Windows);
 window({released, Id}, Windows) ->
     case Windows of
         #{Id := {_, migrated}} -> Windows;
@@ -68,13 +68,13 @@ undo([_ | Entries], Windows, Context, Left) ->
 
 %% Not everything stands, but nothing has changed yet.
 undo_window(open, Window, _Context) ->
-    ok = erlrc_window:release(Window, fun(_) -> [] end),
+    ok = erlrc_window:release(Window, []),
     [];
 undo_window(changing, Window, Context) ->
     erlrc_window:revert(Window, Context);
 %% The processes ran again, or may have: the way back is a window of its own.
 undo_window(migrated, #{id := Id, batch := Batch, code := Code} = Window, Context) ->
-    ok = erlrc_window:release(Window, fun(_) -> [erlrc_migrate:record_if_missing(Id)] end),
+    ok = erlrc_window:release(Window, [erlrc_migrate:record_if_missing(Id)]),
     #{new := New, old := Old, no_way_back := Missing} = Code,
     #{from := From, to := To, options := Options} = Context,
     Back = Context#{

@@ -5,25 +5,30 @@
 %% before it is done.
 -module(erlrc_window).
 
--export([run/3, revert/2, release/2]).
+-export([run/3, revert/2, release/2, forget/1]).
 -export_type([window/0, context/0]).
 
 -type window() :: #{
     id := reference(),
     batch := erlrc_segment:batch(),
     code := erlrc_prepare:code(),
-    %% All that we suspend, those that we let go again, and those whose state changes, with their modules.
+    %% All that we suspend, the supervisors among them, those that we let go again, and those whose state changes, with
+    %% their modules.
     pids := [pid()],
+    supervisors := [pid()],
     resume := [pid()],
     changed := [{pid(), [module()]}],
     %% The callback mode that gen_statem modules had before.
     modes := #{module() => term()},
     direction := forward | back,
-    %% The code path when the window was opened.
+    %% The code path when the window was opened, and what is to become of it.
     path := [file:filename()],
+    path_change := erlrc_commit:path_change(),
     %% Processes whose exact earlier state was put back, and those that get it after their change.
     exact := #{pid() => []},
     later := [pid()],
+    %% The processes still keep their earlier states.
+    kept => true,
     %% Modules whose processes have seen the other version's callback mode: an earlier attempt to go back found them.
     stale := [module()]
 }.
@@ -48,6 +53,9 @@
 -define(QUIESCE_LONGEST, 30000).
 -define(CODE_CHANGE, 5000).
 -define(RESTORE, 5000).
+%% Words.
+-define(HEAP, 65536).
+-define(HEAP_PER_PROCESS, 40).
 
 %% @doc Carries out a batch. After an error everything is as it was, but for what is left.
 -spec run(erlrc_segment:batch(), erlrc_prepare:code(), context()) ->
@@ -58,8 +66,23 @@ run(Batch, Code, Context) ->
     warn(Found),
     Window = open(Batch, Code, Found, Context),
     case predicted(Window, Context) of
-        ok -> note(Context, {open, Window}), quiesce(Window, Found, Context);
-        {error, Why} -> {error, Why, []}
+        ok ->
+            note(Context, {open, Window}),
+            without_collections(Window, fun() -> quiesce(Window, maps:remove(targets, Found), Context) end);
+        {error, Why} ->
+            {error, Why, []}
+    end.
+
+%% Room for all that comes into being while processes stand: no garbage is collected meanwhile.
+without_collections(#{pids := Pids}, Fun) ->
+    Before = process_flag(min_heap_size, ?HEAP + ?HEAP_PER_PROCESS * length(Pids)),
+    true = erlang:garbage_collect(),
+    Priority = process_flag(priority, high),
+    try
+        Fun()
+    after
+        _ = process_flag(priority, Priority),
+        process_flag(min_heap_size, Before)
     end.
 
 suspended_modules(#{suspend := Suspend, before := Before, 'after' := After}) ->
@@ -71,33 +94,42 @@ warn(#{warnings := Warnings}) -> erlrc_journal:log(warning, #{event => discover,
 open(Batch, Code, #{targets := Targets, parents := Parents}, Context) ->
     #{before := Before, 'after' := After} = Batch,
     Changing = maps:from_list([{Module, []} || {Module, _, _} <- Before ++ After]),
+    All = maps:to_list(Targets),
+    Supervisors = Parents ++ [Pid || {Pid, #{kind := supervisor}} <- All],
     #{
         id => make_ref(),
         batch => Batch,
         code => Code,
-        pids => Parents ++ maps:keys(Targets),
-        resume => resumable(Targets) ++ Parents,
-        changed => changing(Targets, Changing),
+        pids => Supervisors ++ [Pid || {Pid, #{kind := Kind}} <- All, Kind =/= supervisor],
+        supervisors => Supervisors,
+        resume => resumable(All) ++ Parents,
+        changed => changing(All, Changing),
         modes => maps:from_list([{M, mode(M)} || M <- maps:keys(Changing), is_statem(M)]),
         direction => maps:get(direction, Context, forward),
         path => code:get_path(),
+        path_change => path_change(Context),
         exact => #{},
         later => [],
         stale => []
     }.
 
+path_change(#{application := App, from := From, to := To}) ->
+    erlrc_commit:path_change(App, From, To).
+
 %% In the order in which they go on: supervisors last. What stood before we came is not ours to let go.
 resumable(Targets) ->
     {Supervisors, Others} = lists:partition(
         fun({_, #{kind := Kind}}) -> Kind =:= supervisor end,
-        [Target || {_, #{suspended := false}} = Target <- maps:to_list(Targets)]
+        [Target || {_, #{suspended := false}} = Target <- Targets]
     ),
     [Pid || {Pid, _} <- Others ++ Supervisors].
 
+changing(_Targets, Changing) when map_size(Changing) =:= 0 ->
+    [];
 changing(Targets, Changing) ->
     [
         {Pid, Changed}
-     || {Pid, #{modules := Modules}} <- maps:to_list(Targets),
+     || {Pid, #{modules := Modules}} <- Targets,
         Changed <- [[M || M <- Modules, is_map_key(M, Changing)]],
         Changed =/= []
     ].
@@ -126,35 +158,29 @@ quiesce(Window, Found, Context) ->
     case Stand of
         {ok, Standing} ->
             Result = within(Standing, Context),
-            erlrc_journal:measure(pause, erlang:monotonic_time(microsecond) - Started),
-            Result;
-        {error, Why, Wider} ->
-            release(Wider, fun(_) -> [] end),
-            note(Context, {released, maps:get(id, Wider)}),
+            Pause = case Standing of #{pids := []} -> 0; _ -> erlang:monotonic_time(microsecond) - Started end,
+            erlrc_journal:measure(pause, Pause),
+            after_window(Result, Context);
+        {error, Why, #{id := Id, resume := Resume}} ->
+            ok = erlrc_quiesce:resume(Resume),
+            note(Context, {released, Id}),
             {error, Why, []}
     end.
 
 %% Supervisors, then the rest, then whoever came in between, until nobody comes any more.
-bring_to_stand(#{pids := Pids} = Window, #{targets := Targets, parents := Parents} = Found, Context) ->
-    Supervisors = Parents ++ [Pid || {Pid, #{kind := supervisor}} <- maps:to_list(Targets)],
-    Request = request(Supervisors, #{}, Window),
+bring_to_stand(#{pids := Pids, supervisors := Supervisors} = Window, Found, Context) ->
     Deadline = deadline(Window, Context),
-    Cancelled = maps:get(cancelled, Context),
-    case erlrc_quiesce:suspend(Request, Deadline, Cancelled) of
+    case erlrc_quiesce:suspend(Supervisors, [], Deadline, maps:get(cancelled, Context)) of
         {ok, Standing} ->
-            stand(subtract(Pids, Supervisors), Standing, Window, Found, Deadline, Context);
+            stand(lists:nthtail(length(Supervisors), Pids), Standing, Window, Found, Deadline, Context);
         {error, Why} ->
             {error, Why, Window}
     end.
 
-subtract(Pids, Supervisors) ->
-    Known = maps:from_keys(Supervisors, []),
-    [Pid || Pid <- Pids, not is_map_key(Pid, Known)].
-
 stand(Pids, Standing0, Window, Found, Deadline, Context) ->
-    case erlrc_quiesce:suspend(request(Pids, Standing0, Window), Deadline, maps:get(cancelled, Context)) of
+    case erlrc_quiesce:suspend(Pids, Standing0, Deadline, maps:get(cancelled, Context)) of
         {ok, Standing} ->
-            case erlrc_discover:newcomers(suspended_modules(maps:get(batch, Window)), Found, options(Context)) of
+            case erlrc_discover:newcomers(Found, options(Context)) of
                 {New, _} when map_size(New) =:= 0 ->
                     {ok, Window};
                 {New, Found1} ->
@@ -167,24 +193,11 @@ stand(Pids, Standing0, Window, Found, Deadline, Context) ->
 
 join(New, #{pids := Pids, resume := Resume, changed := Changed, id := Id} = Window, Context) ->
     #{batch := #{before := Before, 'after' := After}} = Window,
-    More = changing(New, maps:from_list([{Module, []} || {Module, _, _} <- Before ++ After])),
-    note(Context, {joined, Id, maps:keys(New), resumable(New), More}),
+    Targets = maps:to_list(New),
+    More = changing(Targets, maps:from_list([{Module, []} || {Module, _, _} <- Before ++ After])),
+    note(Context, {joined, Id, maps:keys(New), resumable(Targets), More}),
     Window#{
-        pids := maps:keys(New) ++ Pids, resume := resumable(New) ++ Resume, changed := More ++ Changed
-    }.
-
-request(Pids, Standing, #{changed := Changed, id := Id}) ->
-    Changing = maps:from_list(Changed),
-    #{
-        pids => Pids,
-        standing => Standing,
-        nobody => erlrc_system:nobody(),
-        snapshot => fun(Pid) ->
-            case is_map_key(Pid, Changing) of
-                true -> erlrc_migrate:keep(Id, make_ref());
-                false -> none
-            end
-        end
+        pids := maps:keys(New) ++ Pids, resume := resumable(Targets) ++ Resume, changed := More ++ Changed
     }.
 
 %% A script that says `infinity' means long, not for ever.
@@ -214,9 +227,9 @@ within(#{id := Id} = Window0, Context) ->
     ],
     case steps(Steps) of
         ok ->
-            note(Context, {migrated, Window}),
+            note(Context, {migrated, Id, maps:with([exact, later], Window)}),
             confirm(Context),
-            erlrc_journal:timed(resume, fun() -> release(Window, after_success(Window, Context)) end),
+            erlrc_journal:timed(resume, fun() -> resume(Window, Context) end),
             note(Context, {released, Id}),
             {ok, Window};
         {error, Why} ->
@@ -224,6 +237,30 @@ within(#{id := Id} = Window0, Context) ->
             note(Context, {released, Id}),
             {error, Why, Left}
     end.
+
+%% What the processes became is kept beside what they were, as long as there may be a way back.
+resume(#{id := Id, resume := Pids, changed := Changed}, #{last := none}) ->
+    tell(Changed, erlrc_migrate:record(Id)),
+    erlrc_quiesce:resume(Pids);
+resume(#{resume := Pids}, _Context) ->
+    erlrc_quiesce:resume(Pids).
+
+%% Whoever went on gives up what was kept, but for the sake of a way back.
+after_window({ok, #{id := Id, changed := Changed} = Window} = Result, #{last := Last} = Context) ->
+    Ids = [Exact || #{exact := Exact} <- [Context]] ++ [Id || Last =/= none],
+    ok = erlrc_migrate:forget(pids(Changed), Ids),
+    case Last of
+        none -> {ok, Window#{kept => true}};
+        _ -> Result
+    end;
+after_window(Error, _Context) ->
+    Error.
+
+pids(Changed) -> [Pid || {Pid, _} <- Changed].
+
+tell(Changed, Request) ->
+    Nobody = erlrc_system:nobody(),
+    lists:foreach(fun({Pid, _}) -> erlrc_system:tell(Pid, Nobody, Request) end, Changed).
 
 confirm(#{last := none}) -> ok;
 confirm(#{last := Rest} = Context) -> note(Context, {confirmed, Rest}).
@@ -246,7 +283,8 @@ not_cancelled(#{cancelled := Cancelled}) ->
 
 %% Going back after the processes ran again: the states that nobody has touched are put back as they were.
 %% A gen_statem needs the change all the same, to look at its callback mode; it gets its state afterwards.
-restore_exact(#{changed := Changed, modes := Modes} = Window, #{exact := Id} = Context) ->
+restore_exact(#{id := Opened, changed := Changed, modes := Modes} = Window, #{exact := Id} = Context) ->
+    tell(Changed, erlrc_migrate:keep(Opened)),
     IsStatem = fun({_, Modules}) -> lists:any(fun(Module) -> is_map_key(Module, Modes) end, Modules) end,
     {Statems, Others} = lists:partition(IsStatem, Changed),
     Timeout = code_change_timeout(Context),
@@ -265,19 +303,22 @@ restore_later(#{later := Pids}, #{exact := Id} = Context) ->
 restore_later(_Window, _Context) ->
     ok.
 
-change(When, #{batch := Batch, exact := Exact} = Window, Context) ->
-    Changes = maps:from_list([
+change(When, #{id := Id, batch := Batch, changed := Changed, exact := Exact} = Window, Context) ->
+    Arguments = maps:from_list([
         {Module, {argument(Mode, Module, Window), Extra}}
      || {Module, Mode, Extra} <- maps:get(When, Batch)
     ]),
-    Requests = [
-        {Pid, Module, Vsn, Extra}
-     || {Pid, Modules} <- maps:get(changed, Window),
-        not is_map_key(Pid, Exact),
-        Module <- Modules,
-        {Vsn, Extra} <- [maps:get(Module, Changes, none)]
-    ],
-    erlrc_migrate:change(Requests, code_change_timeout(Context)).
+    Keep = case keeps(When, Batch, Context) of true -> erlrc_migrate:keep(Id); false -> none end,
+    erlrc_migrate:change(without(Exact, Changed), Arguments, Keep, code_change_timeout(Context)).
+
+%% The states are kept with the first change. On a way back they are kept already.
+keeps(_When, _Batch, #{exact := _}) -> false;
+keeps('after', #{before := []}, _Context) -> true;
+keeps(When, #{before := [_ | _]}, _Context) -> When =:= before;
+keeps(before, _Batch, _Context) -> false.
+
+without(Exact, Changed) when map_size(Exact) =:= 0 -> Changed;
+without(Exact, Changed) -> [Each || {Pid, _} = Each <- Changed, not is_map_key(Pid, Exact)].
 
 argument(up, Module, Window) -> element(1, sides(Module, Window));
 argument(down, Module, Window) -> {down, element(2, sides(Module, Window))}.
@@ -291,8 +332,8 @@ sides(Module, #{direction := Direction, code := #{vsns := Vsns}}) ->
 
 code_change_timeout(Context) -> maps:get(code_change_timeout, options(Context), ?CODE_CHANGE).
 
-commit(#{code := #{new := New}}, #{application := App, from := From, to := To} = Context) ->
-    ok = erlrc_commit:path(App, From, To),
+commit(#{code := #{new := New}, path_change := Change}, Context) ->
+    ok = erlrc_commit:path(Change),
     switched(erlrc_commit:switch(New, #{protected => maps:get(protected, Context), force => true})).
 
 switched({ok, []}) ->
@@ -327,29 +368,21 @@ health_check(#{direction := forward}, #{options := #{health_check := MFA} = Opti
 health_check(_Window, _Context) ->
     ok.
 
-%% What a process is told before it goes on: the kept state is dropped, or what it became is kept beside it.
-after_success(#{id := Id, changed := Changed}, #{last := Last} = Context) ->
-    Changing = maps:from_keys([Pid || {Pid, _} <- Changed], []),
-    Earlier = [erlrc_migrate:forget(Exact) || #{exact := Exact} <- [Context]],
-    Requests = case Last of none -> [erlrc_migrate:record(Id)]; _ -> [erlrc_migrate:forget(Id)] end,
-    fun(Pid) ->
-        case is_map_key(Pid, Changing) of
-            true -> Requests ++ Earlier;
-            false -> []
-        end
+%% @doc Lets all processes of a window go on. `Before' are requests to send to those whose state changes; without any,
+%% what was kept is dropped.
+-spec release(window(), [term()]) -> ok.
+release(#{resume := Pids, changed := Changed} = Window, Before) ->
+    lists:foreach(fun(Request) -> tell(Changed, Request) end, Before),
+    ok = erlrc_quiesce:resume(Pids),
+    case Before of
+        [] -> forget(Window#{kept => true});
+        _ -> ok
     end.
 
-%% @doc Lets all processes of a window go on; `Before' as in {@link erlrc_quiesce:resume/2}, the kept state is dropped
-%% where it says nothing.
--spec release(window(), fun((pid()) -> [term()])) -> ok.
-release(#{resume := Pids, changed := Changed, id := Id}, Before) ->
-    Changing = maps:from_list(Changed),
-    erlrc_quiesce:resume(Pids, fun(Pid) ->
-        case Before(Pid) of
-            [] when is_map_key(Pid, Changing) -> [erlrc_migrate:forget(Id)];
-            Requests -> Requests
-        end
-    end).
+%% @doc Gives up the way back that a window kept.
+-spec forget(window()) -> ok.
+forget(#{kept := true, id := Id, changed := Changed}) -> erlrc_migrate:forget(pids(Changed), [Id]);
+forget(_Window) -> ok.
 
 %% @doc Puts states, code, path and processes of a window back that are all still standing. Answers what is left.
 -spec revert(window(), #{protected := [pid()], _ => _}) -> Left :: [term()].
@@ -358,11 +391,11 @@ revert(#{id := Id, code := Code, changed := Changed, path := Path} = Window, Con
     Stale = lists:usort(Known ++ [Module || Module <- maps:keys(Modes), mode_differs(Module, Modes)]),
     is_map_key(note, Context) andalso note(Context, {stale, Id, Stale}),
     Other = keep_other(Stale, Window),
-    Hung = erlrc_migrate:restore([Pid || {Pid, _} <- Changed], erlrc_migrate:put_back(Id), ?RESTORE),
+    Hung = erlrc_migrate:restore(pids(Changed), erlrc_migrate:put_back(Id), ?RESTORE),
     Left = uncommit(Code, Context),
     ok = erlrc_commit:set_path(Path),
     Modeless = lists:append([refresh_back(Module, Other, Window, Hung) || Module <- Stale]),
-    release(Window, fun(_) -> [] end),
+    ok = release(Window, []),
     [{hung, erlrc_system:culprit(Pid)} || Pid <- Hung] ++ Left ++ Modeless.
 
 uncommit(#{old := Old, new := New, no_way_back := Missing}, Context) ->
@@ -382,7 +415,8 @@ uncommit(#{old := Old, new := New, no_way_back := Missing}, Context) ->
 keep_other(Stale, #{id := Opened} = Window) ->
     Id = {other, Opened},
     Pids = lists:usort(lists:append([running(Module, Window) || Module <- Stale])),
-    _ = erlrc_migrate:restore(Pids, erlrc_migrate:keep(Id, make_ref()), ?RESTORE),
+    _ = erlrc_migrate:restore(Pids, erlrc_migrate:keep_if_missing(Opened), ?RESTORE),
+    _ = erlrc_migrate:restore(Pids, erlrc_migrate:keep(Id), ?RESTORE),
     Id.
 
 running(Module, #{changed := Changed}) ->
@@ -407,7 +441,7 @@ change_over(Module, Other, Pids, #{batch := #{before := Before, 'after' := After
     _ = erlrc_migrate:restore(Pids, erlrc_migrate:put_back(Other), ?RESTORE),
     {_, _, Extra} = lists:keyfind(Module, 1, Before ++ After),
     {_, To} = sides(Module, Window),
-    erlrc_migrate:change([{Pid, Module, To, Extra} || Pid <- Pids], ?CODE_CHANGE).
+    erlrc_migrate:change([{Pid, [Module]} || Pid <- Pids], #{Module => {To, Extra}}, none, ?CODE_CHANGE).
 
 note(#{note := Note}, Entry) -> Note(Entry).
 
