@@ -6,7 +6,7 @@
 -export([start_node/2, stop_node/1, versions/3, versions/4, child/1, child/2]).
 -export([up/3, up/4, down/3, down/4, evaluate/5, script/5]).
 -export([call/4, photograph/1, still/2, on_node/2, ebin/1, pid/2]).
--export([server/2, server/3, plain/2, statem/1, handler/1, special/2, supervisor/1, supervisor/2]).
+-export([server/2, server/3, steady/2, plain/2, statem/1, handler/1, special/2, supervisor/1, supervisor/2]).
 -export([local_photograph/1]).
 
 %% @doc Starts a node that has the test modules on its path.
@@ -198,6 +198,22 @@ server(Module, Version, Body) ->
 %% The newer version knows both ways, the older one has never heard of the newer.
 target(1) -> "1";
 target(2) -> "case Vsn of {down, _} -> 1; _ -> 2 end".
+
+%% @doc A gen_server whose state, {Count}, is the same in all versions.
+-spec steady(module(), integer()) -> string().
+steady(Module, Version) ->
+    format(
+        "-module(~p).~n-behaviour(gen_server).~n"
+        "-export([start_link/0, start_link/1, init/1, handle_call/3, handle_cast/2, code_change/3, version/0]).~n"
+        "start_link() -> gen_server:start_link({local, ?MODULE}, ?MODULE, none, []).~n"
+        "start_link(Extra) -> gen_server:start_link(?MODULE, Extra, []).~n"
+        "init(_) -> {ok, {0}}.~nversion() -> ~p.~n"
+        "handle_call(next, _, {N}) -> {reply, N + 1, {N + 1}};~n"
+        "handle_call(version, _, S) -> {reply, ~p, S};~n"
+        "handle_call({busy, Milliseconds}, _, S) -> receive after Milliseconds -> ok end, {reply, ~p, S}.~n"
+        "handle_cast(_, S) -> {noreply, S}.~ncode_change(_Vsn, State, _Extra) -> {ok, State}.~n",
+        [Module, Version, Version, Version]
+    ).
 
 -spec plain(module(), integer()) -> string().
 plain(Module, Version) ->

@@ -7,7 +7,7 @@
 -compile(nowarn_export_all).
 
 -import(service_fixture, [versions/3, versions/4, child/1, child/2, up/3, up/4, down/3, call/4, photograph/1, still/2]).
--import(service_fixture, [server/2, server/3, plain/2, statem/1, handler/1, special/2, pid/2]).
+-import(service_fixture, [server/2, server/3, steady/2, plain/2, statem/1, handler/1, special/2, pid/2]).
 
 all() ->
     [
@@ -51,6 +51,11 @@ all() ->
         killed_guardian,
         fallback,
         unchanged_modules_are_skipped,
+        nobody_stands_where_no_state_changes,
+        everybody_stands_where_it_is_asked_for,
+        failure_where_nobody_stands,
+        killed_where_nobody_stands,
+        server_in_old_code_survives_the_next_upgrade,
         timings_are_reported
     ].
 
@@ -622,6 +627,68 @@ unchanged_modules_are_skipped(Config) ->
     ?assertEqual([true, false], [call(Config, erlang, check_old_code, [Name]) || Name <- [other, same]]),
     {ok, []} = down(Config, Dirs, [{load_module, same}, {load_module, other}]),
     ?assertEqual([true, true], [call(Config, erlang, check_old_code, [Name]) || Name <- [other, same]]).
+
+%% A server in the middle of a call does not hold the upgrade up, and answers from the code in which it began.
+nobody_stands_where_no_state_changes(Config) ->
+    {Dirs, Pid, Busy} = steady_and_busy(Config, 1000),
+    {ok, _} = up(Config, Dirs, [advanced(calm), {load_module, plain}], #{report => whoami(Config), suspend_timeout => 100}),
+    ?assertEqual([2, 2], [call(Config, Name, version, []) || Name <- [calm, plain]]),
+    ?assertMatch(#{pause := 0}, timings(Config)),
+    1 = answer(Busy),
+    ?assertEqual(2, call(Config, gen_server, call, [calm, next])),
+    ?assertEqual(2, call(Config, gen_server, call, [calm, version])),
+    {ok, _} = down(Config, Dirs, [advanced(calm), {load_module, plain}]),
+    ?assertEqual({1, 3, Pid}, {call(Config, calm, version, []), call(Config, gen_server, call, [calm, next]), pid(Config, calm)}),
+    #{suspended := [], kept := []} = photograph(Config).
+
+everybody_stands_where_it_is_asked_for(Config) ->
+    {Dirs, Pid, Busy} = steady_and_busy(Config, 1000),
+    {error, {script_failed, service, {not_suspended, [#{pid := Pid}]}}} =
+        up(Config, Dirs, [advanced(calm)], #{suspend => always, suspend_timeout => 100}),
+    1 = answer(Busy),
+    {ok, _} = up(Config, Dirs, [advanced(calm)], #{suspend => always, report => whoami(Config)}),
+    ?assert(maps:get(pause, timings(Config)) > 0),
+    ?assertEqual(2, call(Config, gen_server, call, [calm, next])).
+
+steady_and_busy(Config, Milliseconds) ->
+    Dirs = versions(Config, [steady(calm, 1), plain(plain, 1)], [steady(calm, 2), plain(plain, 2)]),
+    1 = call(Config, plain, version, []),
+    {ok, Pid} = start_child(Config, child(calm)),
+    1 = call(Config, gen_server, call, [calm, next]),
+    Busy = in_background(Config, gen_server, call, [calm, {busy, Milliseconds}, infinity]),
+    busy(Config, Pid),
+    {Dirs, Pid, Busy}.
+
+%% Whoever is in a callback of either version ends it before the code goes back.
+failure_where_nobody_stands(Config) ->
+    {Dirs, Pid, Busy} = steady_and_busy(Config, 500),
+    Code = maps:with([path, code, processes], photograph(Config)),
+    Sick = {erlang, list_to_atom, ["sick"]},
+    Script = [advanced(calm), {load_module, plain}],
+    {error, {script_failed, service, {service_check, Sick, sick}}} = up(Config, Dirs, Script, #{service_check => Sick}),
+    {error, {script_failed, service, {health_check, Sick, sick}}} = up(Config, Dirs, Script, #{health_check => Sick}),
+    1 = answer(Busy),
+    ?assertEqual(Code, maps:with([path, code, processes], photograph(Config))),
+    ?assertEqual({2, Pid}, {call(Config, gen_server, call, [calm, next]), pid(Config, calm)}),
+    {ok, _} = up(Config, Dirs, Script).
+
+killed_where_nobody_stands(Config) ->
+    {Dirs, Pid, Busy} = steady_and_busy(Config, 100),
+    Before = maps:with([path, code, processes], photograph(Config)),
+    Slow = [advanced(calm), {load_module, plain}, {apply, {?MODULE, at_gate, []}}],
+    {error, {not_rolled_back, {script_failed, service, {evaluator_died, killed}}, [{applied, _}]}} =
+        killed(Config, Dirs, Slow, applying),
+    1 = answer(Busy),
+    ?assertEqual(Before, maps:with([path, code, processes], photograph(Config))),
+    ?assertEqual({2, Pid}, {call(Config, gen_server, call, [calm, next]), pid(Config, calm)}).
+
+%% What is left from the upgrade before is purged with force only where nobody will leave it by himself.
+server_in_old_code_survives_the_next_upgrade(Config) ->
+    {Dirs, Pid, Busy} = steady_and_busy(Config, 1000),
+    {ok, [calm]} = up(Config, Dirs, [advanced(calm)]),
+    {ok, _} = down(Config, Dirs, [advanced(calm)]),
+    1 = answer(Busy),
+    ?assertEqual({2, Pid}, {call(Config, gen_server, call, [calm, next]), pid(Config, calm)}).
 
 timings_are_reported(Config) ->
     Dirs = versions(Config, [], []),

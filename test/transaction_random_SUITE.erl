@@ -8,6 +8,7 @@
 -export([run/3, client/2]).
 
 -define(SERVERS, [one, two, three]).
+-define(STEADY, [calm]).
 -define(PLAIN, [plain1, plain2, plain3]).
 -define(PER_SERVER, 5).
 
@@ -24,6 +25,7 @@ entirely_old_or_entirely_new(Config) ->
     Body = "_ = persistent_term:get(poison, none) =:= self() andalso error(poisoned)",
     Modules = fun(Version) ->
         [service_fixture:plain(Name, Version) || Name <- ?PLAIN] ++ [service_fixture:statem(Version)] ++
+            [service_fixture:steady(Name, Version) || Name <- ?STEADY] ++
             [service_fixture:server(Name, Version, case Version of 1 -> "ok"; 2 -> Body end) || Name <- ?SERVERS]
     end,
     Dirs = service_fixture:versions(Config, Modules(1), Modules(2)),
@@ -41,7 +43,9 @@ run(Dirs, Seconds, Seed) ->
     {ok, Machine} = supervisor:start_child(service_sup, service_fixture:child(machine)),
     _ = [apply(Name, version, []) || Name <- ?PLAIN],
     Self = self(),
-    Clients = [spawn_monitor(?MODULE, client, [Pid, Self]) || Pid <- Pids],
+    Steady = [start(Name, N) || Name <- ?STEADY, N <- lists:seq(1, ?PER_SERVER)],
+    persistent_term:put(steady, Steady),
+    Clients = [spawn_monitor(?MODULE, client, [Pid, Self]) || Pid <- Pids ++ Steady],
     Deadline = erlang:monotonic_time(millisecond) + Seconds * 1000,
     Result = rounds(Dirs, 1, [Machine | Pids], Deadline, #{}),
     _ = [Client ! stop || {Client, _} <- Clients],
@@ -110,7 +114,7 @@ injection() ->
 
 upgrade(Version, {Old, New}, Injection, Pids) ->
     {Direction, From, To} = case Version of 1 -> {up, Old, New}; 2 -> {down, New, Old} end,
-    Names = shuffle(?SERVERS ++ [machine]),
+    Names = shuffle(?SERVERS ++ ?STEADY ++ [machine]),
     Loads = [{load_module, Name} || Name <- shuffle(?PLAIN)],
     Updates = [{update, Name, {advanced, []}} || Name <- Names],
     Instructions = [{update, service_server, {advanced, []}} | shuffle(Loads ++ Updates)],
@@ -191,7 +195,7 @@ settled(Version, Outcome, Injection, {Old, New}, Pids) ->
     Other = 3 - Version,
     Now = apply(plain1, version, []),
     Expected = case Outcome of new -> Other; old -> Version end,
-    Versions = [apply(Name, version, []) || Name <- ?PLAIN ++ ?SERVERS],
+    Versions = [apply(Name, version, []) || Name <- ?PLAIN ++ ?STEADY ++ ?SERVERS],
     {Ebin, Gone} = case Now of 1 -> {Old, New}; 2 -> {New, Old} end,
     Path = code:get_path(),
     Checks = [
@@ -200,7 +204,7 @@ settled(Version, Outcome, Injection, {Old, New}, Pids) ->
         {code, lists:usort(Versions) =:= [Now]},
         {path, lists:member(service_fixture:ebin(Ebin), Path) andalso
             not lists:member(service_fixture:ebin(Gone), Path)},
-        {alive, lists:all(fun erlang:is_process_alive/1, Pids)},
+        {alive, lists:all(fun erlang:is_process_alive/1, Pids ++ persistent_term:get(steady))},
         {states, states(tl(Pids)) =:= [Now]},
         {machine, machine(hd(Pids)) =:= Now},
         {kept, nothing_kept()}

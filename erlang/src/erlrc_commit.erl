@@ -4,7 +4,7 @@
 %% that is taken once; after that the same code is prepared anew.
 -module(erlrc_commit).
 
--export([handle/1, modules/1, switch/2, is_switched/1, path_change/3, path/1, set_path/1]).
+-export([handle/1, modules/1, switch/2, soft_purge/2, is_switched/1, path_change/3, path/1, set_path/1]).
 -export_type([handle/0, path_change/0]).
 
 -opaque handle() :: #{
@@ -20,7 +20,9 @@
     expected := [file:filename()],
     way := replace | add
 }.
--type options() :: #{protected => [pid()], force => boolean()}.
+-define(REST, 20).
+
+-type options() :: #{protected => [pid()], force => boolean(), patience => timeout()}.
 
 %% @doc A handle over modules prepared one by one.
 -spec handle([{erlrc_prepare:item(), code:prepared_code()}]) -> handle().
@@ -134,7 +136,7 @@ delete(Module, Options) ->
 %% Old code has to go before anything can become old. Whoever still runs it is killed, unless it is the operation
 %% itself.
 purge(Module, Options) ->
-    case code:soft_purge(Module) of
+    case soft_purge(Module, maps:get(patience, Options, 0)) of
         true ->
             [];
         false ->
@@ -146,6 +148,32 @@ purge(Module, Options) ->
                 [_ | _] ->
                     throw({error, {old_processes, Module}})
             end
+    end.
+
+%% @doc Purges softly. A process that entered the old code through a callback leaves it before long: it is waited for,
+%% at most `Patience' milliseconds.
+-spec soft_purge(module(), non_neg_integer()) -> boolean().
+soft_purge(Module, Patience) ->
+    case code:soft_purge(Module) of
+        true ->
+            true;
+        false when Patience =< 0 ->
+            false;
+        false ->
+            case [Pid || Pid <- processes(), erlang:check_process_code(Pid, Module), is_server(Pid, Module)] of
+                [] ->
+                    false;
+                _ ->
+                    receive
+                    after ?REST -> soft_purge(Module, Patience - ?REST)
+                    end
+            end
+    end.
+
+is_server(Pid, Module) ->
+    case process_info(Pid, dictionary) of
+        {_, Dictionary} -> lists:keyfind('$initial_call', 1, Dictionary) =:= {'$initial_call', {Module, init, 1}};
+        undefined -> false
     end.
 
 %% @doc How the code path changes so that the ebin directory `To' stands where the application's stands now.

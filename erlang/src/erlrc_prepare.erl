@@ -8,6 +8,8 @@
 -export([prepare/2, vsns/2]).
 -export_type([code/0, side/0, item/0]).
 
+-define(PATIENCE, 5000).
+
 -type item() :: {module(), file:filename(), binary(), Md5 :: binary()}.
 %% One side of a batch. `own': modules on the stack of the operation itself, for its last commit.
 -type side() :: #{
@@ -20,13 +22,15 @@
     old := side(),
     vsns := #{module() => {From :: term(), To :: term()}},
     no_way_back := [module()],
-    skipped := [module()]
+    skipped := [module()],
+    %% Of the modules whose processes the script suspends: whether their states are the same in both versions.
+    shapes := #{module() => erlrc_shape:verdict()}
 }.
 
 %% @doc Prepares a batch. Options: `from' and `to' are the ebin directories, `generated' says that modules whose code
 %% is loaded already may be left out, `protected' are the processes that no purge may kill.
 -spec prepare(erlrc_segment:batch(), map()) -> {ok, code()} | {error, term()}.
-prepare(#{load := Loads, remove := Removes}, #{to := To, from := From} = Options) ->
+prepare(#{load := Loads, remove := Removes} = Batch, #{to := To, from := From} = Options) ->
     try
         Modules = [Module || {Module, _, _} <- Loads],
         ok = not_sticky(Modules ++ [Module || {Module, _, _} <- Removes]),
@@ -43,11 +47,26 @@ prepare(#{load := Loads, remove := Removes}, #{to := To, from := From} = Options
             old => OldSide,
             vsns => maps:from_list([{element(1, Item), vsns(Item, loaded)} || Item <- Read]),
             no_way_back => Missing,
-            skipped => Skipped
+            skipped => Skipped,
+            shapes => shapes(Batch, New, Old, Options)
         }}
     catch
         throw:{error, _} = Error -> Error
     end.
+
+%% A module whose processes are told something extra, or stand though nothing of theirs changes, is left to the script.
+shapes(_Batch, _New, _Old, #{suspend := always}) ->
+    #{};
+shapes(#{before := Before, 'after' := After}, New, Old, Options) ->
+    maps:from_list([
+        {Module, shape(Module, OldBeam, NewBeam, Options)}
+     || {Module, _, []} <- Before ++ After,
+        {_, _, NewBeam, _} <- [lists:keyfind(Module, 1, New)],
+        {_, _, OldBeam, _} <- [lists:keyfind(Module, 1, Old)]
+    ]).
+
+shape(Module, Old, New, #{direction := down}) -> erlrc_shape:compare(Module, New, Old);
+shape(Module, Old, New, _Options) -> erlrc_shape:compare(Module, Old, New).
 
 not_sticky(Modules) ->
     case [Module || Module <- Modules, code:is_sticky(Module)] of
@@ -138,13 +157,11 @@ sort_item({Module, File, Beam, _} = Item, {OnLoad, Plain}) ->
         {error, [{_, Why}]} -> throw({error, {bad_module, Module, File, Why}})
     end.
 
-%% What earlier upgrades left. Softly first; what stands in the way is killed only if the script allows it and it is
-%% none of ours.
+%% What earlier upgrades left. Softly first; a server that is still in a callback of the old code is given time to end
+%% it. What then stands in the way is killed only if the script allows it and it is none of ours.
 purge(Entries, Options) ->
-    Occupied = [
-        Entry
-     || {Module, _, _} = Entry <- Entries, erlang:check_old_code(Module), not code:soft_purge(Module)
-    ],
+    Old = [Entry || {Module, _, _} = Entry <- Entries, erlang:check_old_code(Module)],
+    Occupied = [Entry || {Module, _, _} = Entry <- Old, not erlrc_commit:soft_purge(Module, ?PATIENCE)],
     Protected = maps:get(protected, Options, []),
     Stuck = [
         Module

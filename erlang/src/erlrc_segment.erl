@@ -5,7 +5,7 @@
 %% first to the last, so only mixtures of old and new code disappear.
 -module(erlrc_segment).
 
--export([segments/1, inverse/1, is_supervisor/1]).
+-export([segments/1, inverse/1, without/2, is_supervisor/1]).
 -export_type([plan/0, segment/0, batch/0, change/0]).
 
 -type purge() :: soft_purge | brutal_purge.
@@ -53,6 +53,16 @@ inverse(#{before := Before, 'after' := After} = Batch) ->
 
 flip(up) -> down;
 flip(down) -> up.
+
+%% @doc The batch without what concerns the processes of some modules: they are loaded, and nothing else.
+-spec without([module()], batch()) -> batch().
+without(Modules, #{suspend := Suspend, before := Before, 'after' := After} = Batch) ->
+    Others = fun(Each) -> not lists:member(element(1, Each), Modules) end,
+    Batch#{
+        suspend := lists:filter(Others, Suspend),
+        before := lists:filter(Others, Before),
+        'after' := lists:filter(Others, After)
+    }.
 
 %% @doc Whether a module is a callback module of `supervisor', told by what it exports, as its attributes may be stripped.
 -spec is_supervisor(module()) -> boolean().

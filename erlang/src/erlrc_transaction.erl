@@ -19,7 +19,7 @@
 %% Options of the script, each also a key of erlrc's environment: `suspend_timeout', `quiesce_longest' (what `infinity'
 %% means in a script), `code_change_timeout', `apply_timeout', `health_check' ({M, F, A}, while all stand),
 %% `service_check' ({M, F, A}, when all run again), `max_pause', `purge_after', `supervisor_children' (false: leave added
-%% and removed children alone), `source' (`generated': modules whose code is loaded already are left out),
+%% and removed children alone), `suspend' (`always': also processes whose state is the same in both versions), `source' (`generated': modules whose code is loaded already are left out),
 %% `report' (a pid that gets `{erlrc_transaction, App, Timings}').
 -module(erlrc_transaction).
 -behaviour(erlrc_evaluator).
@@ -38,6 +38,7 @@
     health_check,
     service_check,
     max_pause,
+    suspend,
     purge_after,
     supervisor_children
 ]).
@@ -55,6 +56,7 @@
     erlrc_prepare,
     erlrc_quiesce,
     erlrc_segment,
+    erlrc_shape,
     erlrc_system,
     erlrc_undo,
     erlrc_window
@@ -98,12 +100,13 @@ cancel() ->
 plan(App, _Steps) when App =:= kernel; App =:= stdlib; App =:= sasl -> {fallback, {system_application, App}};
 plan(_App, Steps) -> erlrc_segment:segments(Steps).
 
-run(Plan, #{from := {_, From}, to := {_, To}, application := App} = Script) ->
+run(Plan, #{from := {_, From}, to := {_, To}, application := App, direction := Direction} = Script) ->
     Options = options(Script),
     Caller = self(),
     Context = fun(Protected) ->
         #{
             application => App,
+            script_direction => Direction,
             options => Options,
             protected => Protected,
             from => filename:join(From, "ebin"),
@@ -191,8 +194,16 @@ leave(Why, Left, #{guardian := Guardian} = Context) ->
 fail(Why, Left) -> throw({failed, Why, Left}).
 
 %% Each batch with its code; the operation's own modules taken out of the last.
-prepare(Segments, #{options := Options, from := From, to := To, protected := Protected, own := Own0}) ->
-    Prepare = #{from => From, to => To, protected => Protected, generated => generated(Options)},
+prepare(Segments, #{options := Options, from := From, to := To, protected := Protected, own := Own0} = Context) ->
+    #{script_direction := Direction} = Context,
+    Prepare = #{
+        from => From,
+        to => To,
+        protected => Protected,
+        generated => generated(Options),
+        suspend => maps:get(suspend, Options, needed),
+        direction => Direction
+    },
     Own = own_loads(Segments, Own0),
     Prepared = [prepare_segment(Segment, Own, Prepare) || Segment <- Segments],
     OwnCode =
@@ -222,7 +233,9 @@ empty_batch() ->
 
 prepare_segment({batch, #{load := Loads} = Batch0}, Own, Options) ->
     Batch = Batch0#{load := Loads -- Own},
-    {batch, Batch, prepare_batch(Batch, Options)};
+    #{shapes := Shapes} = Code = prepare_batch(Batch, Options),
+    _ = map_size(Shapes) > 0 andalso erlrc_journal:log(info, #{event => shapes, shapes => Shapes}),
+    {batch, erlrc_segment:without([Module || {Module, same} <- maps:to_list(Shapes)], Batch), Code};
 prepare_segment(Segment, _Own, _Options) ->
     Segment.
 

@@ -56,6 +56,10 @@
 %% Words.
 -define(HEAP, 65536).
 -define(HEAP_PER_PROCESS, 40).
+%% More processes than that answer faster than one by one, which is how an urgent process would take the answers.
+-define(MANY, 1000).
+%% How long a server that nobody suspended may take to leave the code that is to be replaced.
+-define(PATIENCE, 5000).
 
 %% @doc Carries out a batch. After an error everything is as it was, but for what is left.
 -spec run(erlrc_segment:batch(), erlrc_prepare:code(), context()) ->
@@ -77,7 +81,7 @@ run(Batch, Code, Context) ->
 without_collections(#{pids := Pids}, Fun) ->
     Before = process_flag(min_heap_size, ?HEAP + ?HEAP_PER_PROCESS * length(Pids)),
     true = erlang:garbage_collect(),
-    Priority = process_flag(priority, high),
+    Priority = process_flag(priority, case length(Pids) of Few when Few < ?MANY -> high; _ -> normal end),
     try
         Fun()
     after
@@ -398,12 +402,13 @@ revert(#{id := Id, code := Code, changed := Changed, path := Path} = Window, Con
     ok = release(Window, []),
     [{hung, erlrc_system:culprit(Pid)} || Pid <- Hung] ++ Left ++ Modeless.
 
-uncommit(#{old := Old, new := New, no_way_back := Missing}, Context) ->
+uncommit(#{old := Old, new := New, no_way_back := Missing, shapes := Shapes}, Context) ->
     case erlrc_commit:is_switched(Old) andalso (Missing =:= [] orelse not erlrc_commit:is_switched(New)) of
         true ->
             [];
         false ->
-            case erlrc_commit:switch(Old, #{protected => maps:get(protected, Context)}) of
+            Patience = case map_size(maps:filter(fun(_, Shape) -> Shape =:= same end, Shapes)) of 0 -> 0; _ -> ?PATIENCE end,
+            case erlrc_commit:switch(Old, #{protected => maps:get(protected, Context), patience => Patience}) of
                 {ok, Killed} ->
                     [{killed, Pid, Module} || {Pid, Module} <- Killed] ++ [{code, Module} || Module <- Missing];
                 {error, Why} ->
