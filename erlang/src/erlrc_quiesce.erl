@@ -1,15 +1,56 @@
 %% @doc Brings processes to a stand and lets them go again.
 %%
+%% Before anybody is stopped all are asked for a sign of life, some at a time: whoever is busy is waited for, or named,
+%% while everything runs, and what a process needs once to answer, such as a larger heap, is there when it counts.
+%%
 %% Supervisors first, so that no child is started any more; then all others at once, so that the wait is that of the
 %% slowest and not the sum. A process that waits in a call to one that stands already would never answer: the one that
 %% stands is let go and stopped again back to back, which serves the calls queued before, and no others. What does not
 %% stand at the deadline is named.
 -module(erlrc_quiesce).
 
--export([suspend/4, resume/1]).
+-export([rehearse/3, suspend/4, let_go/1, resume/1]).
 
 -define(TICK, 10).
 -define(CHAIN, 5).
+-define(SOME, 256).
+%% Changes nothing, and the answer is short.
+-define(SIGN_OF_LIFE, {debug, {statistics, get}}).
+
+%% @doc Waits until each of `Pids' has answered a system message once, until `Deadline' (monotonic, milliseconds).
+-spec rehearse([pid()], integer(), fun(() -> boolean())) -> ok | {error, cancelled | {not_suspended, [map()]}}.
+rehearse(Pids, Deadline, Cancelled) ->
+    rehearse(Pids, Pids, make_ref(), 0, [], #{deadline => Deadline, cancelled => Cancelled}).
+
+rehearse([], _All, _Ref, 0, _Answered, _How) ->
+    ok;
+rehearse([_ | _] = Pids, All, Ref, Left, Answered, How) when Left < ?SOME ->
+    rehearse_more(Pids, All, Ref, Left, Answered, How);
+rehearse(Pids, All, Ref, Left, Answered, How) ->
+    receive
+        {{Ref, Pid}, _} -> rehearse(Pids, All, Ref, Left - 1, [Pid | Answered], How)
+    after ?TICK ->
+        case Pids of
+            [] -> still_missing(All, Ref, Answered, How);
+            %% They are not to wait for those that are busy.
+            _ -> rehearse_more(Pids, All, Ref, Left, Answered, How)
+        end
+    end.
+
+rehearse_more(Pids, All, Ref, Left, Answered, How) ->
+    {Some, Rest} = lists:split(min(?SOME, length(Pids)), Pids),
+    lists:foreach(fun(Pid) -> erlrc_system:ask(Pid, Ref, Pid, ?SIGN_OF_LIFE) end, Some),
+    rehearse(Rest, All, Ref, Left + length(Some), Answered, How).
+
+still_missing(All, Ref, Answered, #{deadline := Deadline, cancelled := Cancelled} = How) ->
+    Done = maps:from_keys(Answered, []),
+    Missing = [Pid || Pid <- All, not is_map_key(Pid, Done), is_process_alive(Pid)],
+    Late = erlang:monotonic_time(millisecond) >= Deadline,
+    case {Missing, Cancelled()} of
+        {_, true} -> {error, cancelled};
+        {[_ | _], false} when Late -> {error, {not_suspended, [erlrc_system:culprit(Pid) || Pid <- Missing]}};
+        {_, false} -> rehearse([], Missing, Ref, length(Missing), [], How)
+    end.
 
 %% @doc Suspends `Pids' until `Deadline' (monotonic, milliseconds). `Standing' stand already; `Cancelled' is asked while
 %% we wait. Answers all that stand now.
@@ -84,6 +125,16 @@ started(_Current, _Links) ->
 local(Pid) when is_pid(Pid), node(Pid) =:= node() -> Pid;
 local({Name, Node}) when Node =:= node() -> whereis(Name);
 local(_Remote) -> undefined.
+
+%% @doc Lets processes go, in this order, and waits for the last one only.
+-spec let_go([pid()]) -> ok.
+let_go([]) ->
+    ok;
+let_go([Last]) ->
+    resume([Last]);
+let_go([Pid | Pids]) ->
+    ok = erlrc_system:tell(Pid, erlrc_system:nobody(), resume),
+    let_go(Pids).
 
 %% @doc Lets processes go, and waits a moment until they went: whoever is busy, and so never stood, will find the
 %% request later.

@@ -70,12 +70,18 @@ run(Batch, Code, Context) ->
     warn(Found),
     Window = open(Batch, Code, Found, Context),
     case predicted(Window, Context) of
-        ok ->
-            note(Context, {open, Window}),
-            without_collections(Window, fun() -> quiesce(Window, maps:remove(targets, Found), Context) end);
-        {error, Why} ->
-            {error, Why, []}
+        ok -> rehearsed(erlrc_journal:timed(rehearse, fun() -> rehearse(Window, Context) end), Window, Found, Context);
+        {error, Why} -> {error, Why, []}
     end.
+
+rehearse(#{pids := Pids} = Window, Context) ->
+    erlrc_quiesce:rehearse(Pids, deadline(Window, Context), maps:get(cancelled, Context)).
+
+rehearsed(ok, Window, Found, Context) ->
+    note(Context, {open, Window}),
+    without_collections(Window, fun() -> quiesce(Window, maps:remove(targets, Found), Context) end);
+rehearsed({error, Why}, _Window, _Found, _Context) ->
+    {error, Why, []}.
 
 %% Room for all that comes into being while processes stand: no garbage is collected meanwhile.
 without_collections(#{pids := Pids}, Fun) ->
@@ -98,7 +104,8 @@ warn(#{warnings := Warnings}) -> erlrc_journal:log(warning, #{event => discover,
 open(Batch, Code, #{targets := Targets, parents := Parents}, Context) ->
     #{before := Before, 'after' := After} = Batch,
     Changing = maps:from_list([{Module, []} || {Module, _, _} <- Before ++ After]),
-    All = maps:to_list(Targets),
+    %% In the order in which they came into being, which is how they lie in memory.
+    All = lists:keysort(1, maps:to_list(Targets)),
     Supervisors = Parents ++ [Pid || {Pid, #{kind := supervisor}} <- All],
     #{
         id => make_ref(),
@@ -245,14 +252,16 @@ within(#{id := Id} = Window0, Context) ->
 %% What the processes became is kept beside what they were, as long as there may be a way back.
 resume(#{id := Id, resume := Pids, changed := Changed}, #{last := none}) ->
     tell(Changed, erlrc_migrate:record(Id)),
-    erlrc_quiesce:resume(Pids);
+    erlrc_quiesce:let_go(Pids);
 resume(#{resume := Pids}, _Context) ->
-    erlrc_quiesce:resume(Pids).
+    erlrc_quiesce:let_go(Pids).
 
 %% Whoever went on gives up what was kept, but for the sake of a way back.
-after_window({ok, #{id := Id, changed := Changed} = Window} = Result, #{last := Last} = Context) ->
+after_window({ok, #{id := Id, changed := Changed, resume := Pids} = Window} = Result, #{last := Last} = Context) ->
     Ids = [Exact || #{exact := Exact} <- [Context]] ++ [Id || Last =/= none],
-    ok = erlrc_migrate:forget(pids(Changed), Ids),
+    _ = Ids =:= [] orelse erlrc_migrate:forget(pids(Changed), Ids),
+    Forgetful = maps:from_keys([Pid || {Pid, _} <- Changed, Ids =/= []], []),
+    ok = erlrc_quiesce:resume([Pid || Pid <- Pids, not is_map_key(Pid, Forgetful)]),
     case Last of
         none -> {ok, Window#{kept => true}};
         _ -> Result
