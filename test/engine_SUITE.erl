@@ -11,6 +11,7 @@
     bad_arguments_are_errors/1,
     deep_specification_is_taken_apart/1,
     hostile_file_makes_no_atoms/1,
+    many_specifications_bring_as_many_atoms_as_there_is_room_for/1,
     every_function_runs_on_a_dirty_scheduler/1,
     schedulers_stay_free/1,
     concurrent_calls_do_not_disturb_each_other/1,
@@ -24,6 +25,7 @@
     outcomes/0,
     deep_specification/1,
     atoms_made/1,
+    atoms_of_boot/2,
     schedulers/0,
     longest_gap/0,
     concurrently/2,
@@ -41,6 +43,7 @@ all() ->
         bad_arguments_are_errors,
         deep_specification_is_taken_apart,
         hostile_file_makes_no_atoms,
+        many_specifications_bring_as_many_atoms_as_there_is_room_for,
         every_function_runs_on_a_dirty_scheduler,
         schedulers_stay_free,
         concurrent_calls_do_not_disturb_each_other,
@@ -89,15 +92,45 @@ deep_specification_is_taken_apart(Config) ->
 
 %% 1 MiB of atoms that no node has yet.
 hostile_file_makes_no_atoms(Config) ->
-    Dir = filename:join(proplists:get_value(priv_dir, Config), "hostile"),
-    File = filename:join([Dir, "ebin", "hostile.app"]),
-    ok = filelib:ensure_dir(File),
+    Dir = filename:join([proplists:get_value(priv_dir, Config), "hostile", "lib"]),
+    File = registered(Dir, "hostile"),
     Atoms = lists:join(",", [["u", integer_to_list(N, 36)] || N <- lists:seq(10000000, 10000000 + 150000)]),
     ok = file:write_file(File, ["{application,hostile,[{modules,[", Atoms, "]}]}.\n"]),
     ?assert(filelib:file_size(File) > 1 bsl 20),
     Made = on_peer(Config, atoms_made, [Dir]),
-    ?assertMatch([{consult, error, _}, {application, error, _}, {make_appup, error, _}], Made),
+    ?assertMatch([{consult, error, _}, {application, error, _}, {make_appup, error, _}, {transition, error, _}], Made),
     [?assert(New < 100, {Function, New}) || {Function, error, New} <- Made].
+
+%% Ten applications of ten thousand atoms each: more than one file may bring.
+many_specifications_bring_as_many_atoms_as_there_is_room_for(Config) ->
+    Root = filename:join(proplists:get_value(priv_dir, Config), "many"),
+    Dirs = [filename:join(Root, "many" ++ integer_to_list(N)) || N <- lists:seq(0, 9)],
+    [write_many(Dir) || Dir <- Dirs],
+    [
+        begin
+            {Refused, New} = on_peer(Config, atoms_of_boot, [Dirs, More]),
+            ?assertEqual({error, {too_many_new_atoms, Most}}, Refused),
+            ?assert(New < 100, New)
+        end
+     || {Most, More} <- [{65536, #{}}, {99999, #{atoms => 99999}}]
+    ],
+    {Answer, Made} = on_peer(Config, atoms_of_boot, [Dirs, #{atoms => 100100}]),
+    ?assertMatch({ok, #{outcome := booted}}, Answer),
+    ?assert(Made >= 100000, Made).
+
+write_many(Dir) ->
+    App = filename:basename(Dir),
+    Modules = [[App, $_, integer_to_list(N)] || N <- lists:seq(1, 10000)],
+    Specification = ["{application,", App, ",[{vsn,\"1\"},{modules,[", lists:join(",", Modules), "]}]}.\n"],
+    ok = file:write_file(registered(Dir, App), Specification).
+
+%% Where the specification of an application in a directory is, which is a root too.
+registered(Dir, App) ->
+    File = filename:join([Dir, "ebin", App ++ ".app"]),
+    Registration = filename:join([filename:dirname(Dir), "applications", App]),
+    [ok = filelib:ensure_dir(Name) || Name <- [File, Registration]],
+    ok = file:write_file(Registration, ""),
+    File.
 
 every_function_runs_on_a_dirty_scheduler(Config) ->
     Schedulers = on_peer(Config, schedulers, []),
@@ -195,11 +228,22 @@ outcomes() ->
     ].
 
 deep_specification(Depth) ->
-    Facts = #{root => "/nonexistent", apps => "/nonexistent", path => [], libs => [], loaded => [], original => [],
-        running => [], stopped => []},
+    Facts = facts("/nonexistent", []),
     Env = [{Shape, nest(Shape, Depth, a)} || Shape <- [list, improper, tuple, key, value]],
     Specification = {application, deep, [{vsn, "2"}, {env, Env}]},
     erlrc_engine:transition(Facts, {upgrade, deep, Specification}).
+
+facts(Root, Path) ->
+    #{root => Root, apps => "/nonexistent", path => Path, libs => [], loaded => [], original => [], running => [],
+        stopped => []}.
+
+%% What a node that has these applications registered would start, and how many atoms that brought.
+atoms_of_boot([Dir | _] = Dirs, More) ->
+    {ok, _} = erlrc_engine:round_trip(a),
+    Facts = facts(filename:dirname(Dir), [filename:join(D, "ebin") || D <- Dirs]),
+    Before = erlang:system_info(atom_count),
+    Answer = erlrc_engine:transition(maps:merge(Facts, More), boot),
+    {Answer, erlang:system_info(atom_count) - Before}.
 
 %% How each function that reads a specification ends, and how many atoms it made.
 atoms_made(Dir) ->
@@ -214,7 +258,8 @@ atoms_made(Dir) ->
      || {Function, Arguments} <- [
             {consult, [File]},
             {application, [hostile, Dir, "/nonexistent"]},
-            {make_appup, [hostile, {"1", Dir}, {"2", Dir}, #{}]}
+            {make_appup, [hostile, {"1", Dir}, {"2", Dir}, #{}]},
+            {transition, [facts(filename:dirname(Dir), [filename:join(Dir, "ebin")]), boot]}
         ]
     ].
 

@@ -268,6 +268,8 @@ format_upgrade({unknown_record, Name}) ->
         [erlang:system_info(otp_release), Name]);
 format_upgrade({bad_evaluator, Name}) ->
     text("there is no evaluator ~ts; take transactional or release_handler", [term(Name)]);
+format_upgrade({too_many_new_atoms, Most}) when is_integer(Most) ->
+    text("what is installed names more than ~b atoms that the node does not have: no room for them", [Most]);
 format_upgrade({engine_not_loaded, Why}) ->
     why(Why);
 format_upgrade({crashed, {{engine_not_loaded, _} = Why, [_ | _]}}) ->

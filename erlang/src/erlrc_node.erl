@@ -24,7 +24,9 @@
     loaded := [{atom(), string(), [atom()], [atom()], [atom()]}],
     original := [{atom(), [atom()]}],
     running := [atom()],
-    stopped := [atom()]
+    stopped := [atom()],
+    %% So many new ones may an answer bring.
+    atoms := non_neg_integer()
 }.
 
 %% @doc What the engine is told.
@@ -38,7 +40,9 @@ facts() ->
         loaded => [loaded(App, Vsn) || {App, _, Vsn} <- application:loaded_applications()],
         original => [{App, Apps} || {{original, App}, Apps} <- ets:tab2list(erlrc_table)],
         running => running(),
-        stopped => [App || {{stopped, App}, true} <- ets:tab2list(erlrc_table)]
+        stopped => [App || {{stopped, App}, true} <- ets:tab2list(erlrc_table)],
+        %% Whatever is installed, half of the room stays: a full table ends the node.
+        atoms => (erlang:system_info(atom_limit) - erlang:system_info(atom_count)) div 2
     }.
 
 loaded(App, Vsn) ->

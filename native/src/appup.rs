@@ -24,7 +24,7 @@ fn make_appup(app: Value, old: Value, new: Value, options: Value) -> NifResult<A
                 .map_err(|error| error.reason()),
         )
     })?;
-    answer.map(Answer).ok_or(Error::BadArg)
+    answer.map(Answer::new).ok_or(Error::BadArg)
 }
 
 /// `upgrade_script(App, Old, New, Direction, Options) ->
@@ -49,7 +49,7 @@ fn upgrade_script(
                 .map_err(|error| error.reason()),
         )
     })?;
-    answer.map(Answer).ok_or(Error::BadArg)
+    answer.map(Answer::new).ok_or(Error::BadArg)
 }
 
 /// `module_digests(Dir) -> {ok, [{Module, Md5 | {error, Reason}}]} | {error, Reason}`.
@@ -65,5 +65,5 @@ fn module_digests(dir: Path) -> NifResult<Answer> {
             Term::tuple([Term::Atom(module), digest])
         })))
     })?;
-    Ok(Answer(answer))
+    Ok(Answer::new(answer))
 }

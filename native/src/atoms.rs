@@ -11,7 +11,8 @@ use rustler::Env;
 use crate::encode::Unencodable;
 use crate::{entry, etf};
 
-/// How many atoms that the VM does not have yet one answer may bring: a sixteenth of its table.
+/// How many atoms that the VM does not have yet an answer may bring unless the VM says how many: a
+/// sixteenth of its table, and what one file may hold.
 pub const NEW_ATOMS: usize = 65_536;
 
 /// The atoms of one answer.
@@ -20,12 +21,13 @@ pub struct Atoms<'t, 'a> {
 }
 
 impl<'t, 'a> Atoms<'t, 'a> {
-    /// Makes every atom of `term`, or none of them where too many are new.
-    pub fn of(env: Env<'a>, term: &'t Term) -> Result<Self, Unencodable> {
+    /// Makes every atom of `term`, or none of them where more than `most` are new.
+    pub fn of(env: Env<'a>, term: &'t Term, most: usize) -> Result<Self, Unencodable> {
         let mut found = Found {
             env,
             known: HashMap::new(),
             new: HashSet::new(),
+            most,
         };
         found.visit(term)?;
         let Found { mut known, new, .. } = found;
@@ -45,6 +47,7 @@ struct Found<'t, 'a> {
     env: Env<'a>,
     known: HashMap<&'t Atom, rustler::Term<'a>>,
     new: HashSet<&'t Atom>,
+    most: usize,
 }
 
 impl<'t> Found<'t, '_> {
@@ -83,8 +86,8 @@ impl<'t> Found<'t, '_> {
             self.known.insert(atom, known);
             return Ok(());
         }
-        if self.new.len() == NEW_ATOMS {
-            return Err(Unencodable::TooManyAtoms);
+        if self.new.len() >= self.most {
+            return Err(Unencodable::TooManyAtoms(self.most));
         }
         self.new.insert(atom);
         Ok(())

@@ -11,15 +11,31 @@ use crate::decode::MAX_NESTING;
 use crate::{entry, etf};
 
 /// What a function of the engine answers: `{ok, Value}` or `{error, Reason}`.
-pub struct Answer(pub Result<Term, Term>);
+pub struct Answer {
+    result: Result<Term, Term>,
+    /// How many new atoms it may bring.
+    atoms: usize,
+}
+
+impl Answer {
+    /// An answer that brings no more atoms than one file may hold.
+    pub fn new(result: Result<Term, Term>) -> Self {
+        Self::with_atoms(result, NEW_ATOMS)
+    }
+
+    /// An answer that may bring so many.
+    pub fn with_atoms(result: Result<Term, Term>, atoms: usize) -> Self {
+        Self { result, atoms }
+    }
+}
 
 impl Encoder for Answer {
     fn encode<'a>(&self, env: Env<'a>) -> rustler::Term<'a> {
-        let (tag, term) = match &self.0 {
+        let (tag, term) = match &self.result {
             Ok(value) => (rustler::types::atom::ok(), value),
             Err(reason) => (rustler::types::atom::error(), reason),
         };
-        match value(env, term) {
+        match value(env, term, self.atoms) {
             Ok(term) => (tag, term).encode(env),
             Err(unencodable) => env.error_tuple(unencodable),
         }
@@ -30,7 +46,7 @@ impl Encoder for Answer {
 #[derive(Debug)]
 pub enum Unencodable {
     /// It names more new atoms than one answer may bring.
-    TooManyAtoms,
+    TooManyAtoms(usize),
     /// It nests too deep.
     TooDeep,
     /// The VM has no such term: an integer beyond its limit, a map with a key twice.
@@ -44,7 +60,7 @@ mod reason {
 impl Encoder for Unencodable {
     fn encode<'a>(&self, env: Env<'a>) -> rustler::Term<'a> {
         match self {
-            Self::TooManyAtoms => (reason::too_many_new_atoms(), NEW_ATOMS).encode(env),
+            Self::TooManyAtoms(most) => (reason::too_many_new_atoms(), most).encode(env),
             Self::TooDeep => (reason::nested_too_deep(), MAX_NESTING).encode(env),
             Self::Term => reason::unrepresentable_term().encode(env),
         }
@@ -53,8 +69,8 @@ impl Encoder for Unencodable {
 
 type Built<'a> = Result<rustler::Term<'a>, Unencodable>;
 
-fn value<'a>(env: Env<'a>, root: &Term) -> Built<'a> {
-    let atoms = Atoms::of(env, root)?;
+fn value<'a>(env: Env<'a>, root: &Term, most: usize) -> Built<'a> {
+    let atoms = Atoms::of(env, root, most)?;
     let mut open: Vec<Container> = Vec::new();
     let mut term = root;
     loop {

@@ -13,7 +13,7 @@ use crate::{decode, stack};
 /// `round_trip(Term) -> {ok, Term}`.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn round_trip(term: decode::Value) -> NifResult<Answer> {
-    Ok(Answer(stack::run(|| Ok(term.0))?))
+    Ok(Answer::new(stack::run(|| Ok(term.0))?))
 }
 
 mod order {

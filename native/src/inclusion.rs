@@ -13,6 +13,7 @@ use erlrc::installed::{self, Directories, Event, Node};
 use erlrc::term::{Atom, Term};
 use rustler::{Error, NifResult};
 
+use crate::atoms::NEW_ATOMS;
 use crate::encode::Answer;
 use crate::{decode, stack};
 
@@ -20,7 +21,7 @@ use crate::{decode, stack};
 #[rustler::nif(schedule = "DirtyIo")]
 fn consult(file: decode::Path) -> NifResult<Answer> {
     let terms = stack::run(|| installed::consult(&file.0))?;
-    Ok(Answer(
+    Ok(Answer::new(
         terms.map(Term::List).map_err(|fault| fault.reason()),
     ))
 }
@@ -30,7 +31,7 @@ fn consult(file: decode::Path) -> NifResult<Answer> {
 fn application(name: decode::Value, dir: decode::Path, root: decode::Path) -> NifResult<Answer> {
     let name = name.0.as_atom().cloned().ok_or(Error::BadArg)?;
     let found = stack::run(|| installed::application(&name, &dir.0, &root.0))?;
-    Ok(Answer(
+    Ok(Answer::new(
         found
             .map(Application::into_term)
             .map_err(|error| error.reason()),
@@ -43,7 +44,9 @@ fn transition(facts: decode::Value, event: decode::Value) -> NifResult<Answer> {
     let directories = directories(&facts.0).ok_or(Error::BadArg)?;
     let node = node(&facts.0).ok_or(Error::BadArg)?;
     let event = self::event(event.0).ok_or(Error::BadArg)?;
-    Ok(Answer(stack::run(|| answer(&directories, node, event))?))
+    let atoms = atoms_left(&facts.0).ok_or(Error::BadArg)?;
+    let answer = stack::run(|| answer(&directories, node, event))?;
+    Ok(Answer::with_atoms(answer, atoms))
 }
 
 fn answer(directories: &Directories, node: Node, event: Event) -> Result<Term, Term> {
@@ -65,6 +68,14 @@ fn answer(directories: &Directories, node: Node, event: Event) -> Result<Term, T
         ),
         (Term::atom("warnings"), Term::list(warnings)),
     ]))
+}
+
+/// How many atoms the VM has room for: one file brings [`NEW_ATOMS`] at most, a boot reads thousands.
+fn atoms_left(facts: &Term) -> Option<usize> {
+    match facts.get("atoms") {
+        Some(atoms) => usize::try_from(atoms.as_integer()?).ok(),
+        None => Some(NEW_ATOMS),
+    }
 }
 
 fn directories(facts: &Term) -> Option<Directories> {
