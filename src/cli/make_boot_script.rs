@@ -2,6 +2,7 @@
 //! an Erlang that lives for as long as that takes.
 
 use super::{Common, Failure, Status, arguments};
+use crate::application::vsn;
 use crate::term::Atom;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -119,9 +120,83 @@ fn command(arguments: &Arguments) -> Command {
     command
 }
 
-/// This program lies in the `priv` of the application erlrc, or erlrc is where Erlang finds it.
+/// The modules of the application erlrc that this program belongs to; none where it is for Erlang to find
+/// them.
 fn own_modules() -> Option<PathBuf> {
     let program = std::env::current_exe().ok()?.canonicalize().ok()?;
-    let ebin = program.parent().and_then(Path::parent)?.join("ebin");
-    ebin.join("erlrc.app").is_file().then_some(ebin)
+    let called = std::env::args_os().next().map(std::path::absolute);
+    let called = called.and_then(Result::ok);
+    ebins(&program, called.as_deref())
+        .into_iter()
+        .find(|ebin| ebin.join("erlrc.app").is_file())
+}
+
+/// Where the modules may be, seen from a program. It lies in the application's `priv`, which rebar3 makes
+/// a link to that of the sources, or in a `bin` beside `lib/erlang`.
+fn ebins(program: &Path, called: Option<&Path>) -> Vec<PathBuf> {
+    let place = |program: &Path| program.parent().and_then(Path::parent).map(Path::to_owned);
+    let Some(top) = place(program) else {
+        return Vec::new();
+    };
+    // As called it may be the link.
+    let mut ebins: Vec<PathBuf> = [Some(top.clone()), called.and_then(place)]
+        .into_iter()
+        .flatten()
+        .map(|place| place.join("ebin"))
+        .collect();
+    let profiles = [top.join("_build/default")].into_iter();
+    let profiles = profiles.chain(within(&top.join("_build"), ""));
+    ebins.extend(profiles.map(|profile| profile.join("lib/erlrc/ebin")));
+    let installed = within(&top.join("lib/erlang/lib"), "erlrc-");
+    ebins.extend(installed.map(|application| application.join("ebin")));
+    ebins
+}
+
+/// What is in a directory under names that start with `prefix`, the latest version first.
+fn within(directory: &Path, prefix: &str) -> impl Iterator<Item = PathBuf> + use<> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten();
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut names: Vec<String> = names.filter(|name| name.starts_with(prefix)).collect();
+    names.sort_by(|a, b| vsn::compare(b, a));
+    let directory = directory.to_owned();
+    names.into_iter().map(move |name| directory.join(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn case(program: &str, called: &str, expected: &str) {
+        let top = tempfile::tempdir().expect("a directory");
+        for directory in [
+            "source/_build/default/lib/erlrc/ebin",
+            "usr/lib/erlang/lib/erlrc-1.9/ebin",
+            "usr/lib/erlang/lib/erlrc-1.10/ebin",
+        ] {
+            let ebin = top.path().join(directory);
+            std::fs::create_dir_all(&ebin).expect("directories");
+            std::fs::write(ebin.join("erlrc.app"), "").expect("a file");
+        }
+        let (program, called) = (top.path().join(program), top.path().join(called));
+        let found = ebins(&program, Some(&called)).into_iter();
+        let found = found
+            .map(|ebin| ebin.join("erlrc.app"))
+            .find(|file| file.is_file());
+        assert_eq!(found, Some(top.path().join(expected).join("erlrc.app")));
+    }
+
+    #[test]
+    fn the_modules_are_found_from_where_the_program_is() {
+        let built = "source/_build/default/lib/erlrc";
+        let link = format!("{built}/priv/erlrc");
+        case(&link, "elsewhere/erlrc", &format!("{built}/ebin"));
+        case("elsewhere/priv/erlrc", &link, &format!("{built}/ebin"));
+        case("source/priv/erlrc", "erlrc", &format!("{built}/ebin"));
+        case(
+            "usr/bin/erlrc",
+            "erlrc",
+            "usr/lib/erlang/lib/erlrc-1.10/ebin",
+        );
+    }
 }
