@@ -16,6 +16,7 @@
     make_appup/4,
     upgrade_script/5,
     module_digests/1,
+    shadow/3,
     compare_vsn/2,
     vsn/0,
     round_trip/1
@@ -23,7 +24,8 @@
 
 -export_type([
     path/0, vsn/0, version/0, options/0, direction/0, instruction/0, reason/0, warning/0, appup/0,
-    application_specification/0, facts/0, event/0, action/0, transition/0, script/0
+    application_specification/0, facts/0, event/0, action/0, transition/0, script/0,
+    effects/0
 ]).
 
 -on_load(load/0).
@@ -35,6 +37,7 @@
     make_appup/4,
     upgrade_script/5,
     module_digests/1,
+    shadow/3,
     compare_vsn/2,
     vsn/0,
     round_trip/1
@@ -112,6 +115,7 @@
     skipped := [App :: atom()],
     warnings := [warning()]
 }.
+-type effects() :: #{effects := [send | 'receive' | apply | mfa()], calls_funs := boolean()}.
 -type script() :: #{
     source := shipped | generated,
     instructions := [instruction()],
@@ -157,6 +161,14 @@ upgrade_script(_App, _Old, _New, _Direction, _Options) ->
 -spec module_digests(Dir :: path()) ->
     {ok, [{module(), Md5 :: binary() | {error, reason()}}]} | {error, reason()}.
 module_digests(_Dir) ->
+    erlang:nif_error(not_loaded()).
+
+%% @doc The module in `File' as a module of the name `Name', to run functions of it beside the loaded one; and what
+%% others would notice of each of `Functions', which are exported: nothing where there are no effects and, where it
+%% calls funs, none is handed in.
+-spec shadow(File :: path(), Name :: module(), Functions :: [{atom(), arity()}]) ->
+    {ok, {Beam :: binary(), [effects() | not_exported]}} | {error, reason()}.
+shadow(_File, _Name, _Functions) ->
     erlang:nif_error(not_loaded()).
 
 %% @doc The order of two versions, as dpkg has it.

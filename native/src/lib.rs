@@ -17,4 +17,5 @@ mod engine;
 mod entry;
 mod etf;
 mod inclusion;
+mod shadow;
 mod stack;

@@ -98,38 +98,14 @@ pub struct Chunks<'a> {
 impl<'a> Chunks<'a> {
     /// The chunk table of `bytes`. The first of several chunks of one name counts.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, BeamError> {
-        let header = bytes.first_chunk::<12>().ok_or(BeamError::NotBeam)?;
-        if &header[..4] != b"FOR1" || &header[8..] != b"BEAM" {
-            return Err(BeamError::NotBeam);
-        }
-        let length = number(&header[4..8]).ok_or(BeamError::NotBeam)?;
-        // The length counts what follows it.
-        let form = bytes
-            .get(12..length.saturating_add(8))
-            .ok_or(BeamError::Truncated)?;
-        let mut chunks = Self {
-            found: [None; Chunk::COUNT],
-        };
-        chunks.fill(form)?;
-        Ok(chunks)
-    }
-
-    fn fill(&mut self, mut rest: &'a [u8]) -> Result<(), BeamError> {
-        for _ in 0..MAX_CHUNKS {
-            // Less than a header at the end is padding.
-            let Some((header, body)) = rest.split_at_checked(8) else {
-                return Ok(());
-            };
-            let (id, size) = header.split_at(4);
-            let size = number(size).ok_or(BeamError::Truncated)?;
-            let content = body.get(..size).ok_or(BeamError::Truncated)?;
+        let mut chunks = Self { found: [None; Chunk::COUNT] };
+        for section in sections(bytes)? {
+            let (id, content) = section?;
             if let Some(chunk) = Chunk::of(id) {
-                self.found[chunk as usize].get_or_insert(content);
+                chunks.found[chunk as usize].get_or_insert(content);
             }
-            // The padding of the last chunk may be missing.
-            rest = body.get(size.next_multiple_of(4)..).unwrap_or_default();
         }
-        Err(BeamError::NotBeam)
+        Ok(chunks)
     }
 
     /// A chunk's content, where the module has it.
@@ -143,6 +119,42 @@ impl<'a> Chunks<'a> {
         self.get(chunk)
             .ok_or(BeamError::MissingChunk { chunk: chunk_name })
     }
+}
+
+/// A chunk's four letters and its content.
+type Section<'a> = (&'a [u8], &'a [u8]);
+
+/// Every chunk of `bytes` in the order of the file.
+pub(super) fn sections(
+    bytes: &[u8],
+) -> Result<impl Iterator<Item = Result<Section<'_>, BeamError>>, BeamError> {
+    let header = bytes.first_chunk::<12>().ok_or(BeamError::NotBeam)?;
+    if &header[..4] != b"FOR1" || &header[8..] != b"BEAM" {
+        return Err(BeamError::NotBeam);
+    }
+    let length = number(&header[4..8]).ok_or(BeamError::NotBeam)?;
+    // The length counts what follows it.
+    let mut rest = bytes
+        .get(12..length.saturating_add(8))
+        .ok_or(BeamError::Truncated)?;
+    let mut left = MAX_CHUNKS;
+    Ok(std::iter::from_fn(move || {
+        // Less than a header at the end is padding.
+        let (header, body) = rest.split_at_checked(8)?;
+        rest = &[];
+        let Some(fewer) = left.checked_sub(1) else {
+            return Some(Err(BeamError::NotBeam));
+        };
+        left = fewer;
+        let (id, size) = header.split_at(4);
+        let content = number(size).and_then(|size| Some((size, body.get(..size)?)));
+        let Some((size, content)) = content else {
+            return Some(Err(BeamError::Truncated));
+        };
+        // The padding of the last chunk may be missing.
+        rest = body.get(size.next_multiple_of(4)..).unwrap_or_default();
+        Some(Ok((id, content)))
+    }))
 }
 
 /// A big-endian 32-bit number at the start of `bytes`.

@@ -9,15 +9,21 @@
 mod atoms;
 mod chunks;
 mod digest;
+mod effects;
 mod file;
+mod harmless;
+mod instructions;
 mod module;
 mod opcodes;
+mod shadow;
 
 pub use atoms::AtomTable;
 pub use chunks::{Chunk, Chunks};
 pub use digest::{Difference, compare_code, module_md5};
+pub use effects::{Effect, Effects, effects};
 pub use file::{MAX_BYTES, Reader, read};
 pub use module::{Function, Import, Module};
+pub use shadow::shadow;
 
 use std::path::PathBuf;
 

@@ -10,11 +10,11 @@ const ON_LOAD: u8 = 149;
 const BLOCK: usize = 64;
 
 /// `beam_opcodes:opname(1)`.
-const LABEL: u8 = 1;
+pub(super) const LABEL: u8 = 1;
 
 /// How many arguments the instructions 1, 2, ... have: `beam_opcodes:opname/1` of OTP 29. Numbers are
 /// never reused, later releases add to the end.
-const ARITIES: &[u8] = &[
+pub(super) const ARITIES: &[u8] = &[
     1, 3, 0, 2, 3, 2, 2, 3, 2, 4, 5, 2, 3, 2, 3, 2, 1, 1, 0, 0, 0, 0, 2, 1, 1, 2, 4, 4, 4, 4, 4, 4,
     4, 4, 4, 4, 4, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 1, 2, 1, 2,
     3, 3, 3, 3, 3, 2, 1, 1, 0, 1, 1, 3, 2, 2, 2, 5, 5, 5, 4, 2, 1, 1, 2, 2, 5, 5, 5, 2, 1, 0, 1, 2,
@@ -24,7 +24,7 @@ const ARITIES: &[u8] = &[
 ];
 
 /// How deep lists nest in arguments; the compiler nests one level.
-const MAX_NESTING: usize = 4;
+pub(super) const MAX_NESTING: usize = 4;
 
 /// Whether the instructions of a `Code` chunk contain `on_load`. Stops at the first instruction that
 /// it does not know and answers `false`.
@@ -112,7 +112,7 @@ fn skip_argument(bytes: &[u8], nesting: usize) -> Option<&[u8]> {
     }
 }
 
-fn skip_number(first: u8, rest: &[u8]) -> Option<&[u8]> {
+pub(super) fn skip_number(first: u8, rest: &[u8]) -> Option<&[u8]> {
     if first & 0b1000 == 0 {
         return Some(rest);
     }
@@ -127,7 +127,7 @@ fn skip_number(first: u8, rest: &[u8]) -> Option<&[u8]> {
     rest.get(more.checked_add(9)?..)
 }
 
-fn small(bytes: &[u8]) -> Option<(usize, &[u8])> {
+pub(super) fn small(bytes: &[u8]) -> Option<(usize, &[u8])> {
     let (&first, rest) = bytes.split_first()?;
     if first & 0b1000 == 0 {
         return Some((usize::from(first >> 4), rest));
