@@ -7,7 +7,7 @@ mod support;
 use std::fs;
 use std::io::Write as _;
 
-use erlrc::beam::{Chunks, Module, compare_code, read};
+use erlrc::beam::{Chunks, Module, compare_code, effects, read, shadow};
 use erlrc::script::{Options, make_appup};
 use erlrc::term::{Atom, Limits, external};
 use flate2::{Compression, write::GzEncoder};
@@ -26,6 +26,7 @@ fn read_all(bytes: &[u8], whole: &Chunks<'_>) {
         module.imports(),
     );
     let _ = (module.has_on_load(), compare_code(module.chunks(), whole));
+    let _ = (shadow(bytes, "m$trial"), effects(&module, "code_change", 3));
     let _ = module
         .attributes()
         .map(|bytes| external::decode(bytes, &Limits::default()));

@@ -5,6 +5,7 @@
 %% process of its own. An `init/1' that cannot be called twice just means that nothing is known and nothing done.
 -module(erlrc_children).
 
+-export([arguments/1, child_ids/1]).
 -export([before/1, added/1, removed/1, remove/1, stop/2, start/1]).
 -export_type([known/0]).
 
@@ -25,7 +26,8 @@ before(Modules) ->
      || {Pid, Module, Arguments} <- arguments(Pids), {ok, Ids} <- [ids(Module, Arguments)]
     ].
 
-%% The last two fields of a supervisor's state are its callback module and that module's arguments.
+%% @doc The callback module of supervisors, and its arguments: the last two fields of a supervisor's state.
+-spec arguments([pid()]) -> [{pid(), module(), term()}].
 arguments(Pids) ->
     Ref = make_ref(),
     Self = self(),
@@ -42,14 +44,19 @@ arguments(Pids) ->
 
 ids(Module, Arguments) ->
     case erlrc_check:call({Module, init, [Arguments]}, ?INIT_TIMEOUT) of
-        {ok, {ok, {Flags, Specs}}} when is_list(Specs) ->
-            case is_simple(Flags) of
-                true -> unknown;
-                false -> {ok, [id(Spec) || Spec <- Specs]}
-            end;
-        _ ->
-            unknown
+        {ok, Answer} -> child_ids(Answer);
+        {error, _} -> unknown
     end.
+
+%% @doc The ids in what an `init/1' answers, unless all children are of one kind.
+-spec child_ids(term()) -> {ok, [term()]} | unknown.
+child_ids({ok, {Flags, Specs}}) when is_list(Specs) ->
+    case is_simple(Flags) of
+        true -> unknown;
+        false -> {ok, [id(Spec) || Spec <- Specs]}
+    end;
+child_ids(_) ->
+    unknown.
 
 is_simple(#{strategy := Strategy}) -> Strategy =:= simple_one_for_one;
 is_simple(Flags) when is_tuple(Flags) -> element(1, Flags) =:= simple_one_for_one;

@@ -6,7 +6,7 @@
 %% the new `.app'.
 -module(erlrc_environment).
 
--export([check/0, change/3, put_back/2, merge/4, difference/2, config_change/4]).
+-export([check/0, preview/3, change/3, put_back/2, merge/4, difference/2, config_change/4]).
 -export_type([env/0, change/0, undo/0]).
 
 -type env() :: [{atom(), term()}].
@@ -44,6 +44,33 @@ change(App, Old, {application, App, Keys} = Spec) ->
         {error, _} = Error ->
             Error
     end.
+
+%% @doc What {@link change/3} would do: the difference, and the keys whose value somebody set and that stay although
+%% the default changes.
+-spec preview(atom(), env() | unknown, erlrc_evaluator:specification()) ->
+    {ok, change(), Kept :: [atom()]} | {error, term()}.
+preview(App, Old, {application, App, Keys}) ->
+    case configuration() of
+        {ok, Configuration} ->
+            Before = application:get_all_env(App),
+            New = proplists:get_value(env, Keys, []),
+            Explicit = override(proplists:get_value(App, Configuration, []), command_line(App)),
+            After = merge(Before, Old, New, Explicit),
+            {ok, difference(Before, After), kept(Old, New, After)};
+        {error, _} = Error ->
+            Error
+    end.
+
+kept(unknown, _New, _After) ->
+    [];
+kept(Old, New, After) ->
+    [
+        Key
+     || {Key, Default} = Pair <- New,
+        {_, Was} <- [lists:keyfind(Key, 1, Old)],
+        Was =/= Default,
+        not lists:member(Pair, After)
+    ].
 
 %% @doc Undoes {@link change/3}.
 -spec put_back(atom(), undo()) -> ok | {error, term()}.

@@ -29,6 +29,11 @@
     preflight => strict | warn | off,
     %% Of the operation `code' alone: what is loaded.
     code => erlrc_loaded:code(),
+    %% Of the operation `live_plan' alone, see {@link erlrc_live_plan}.
+    findings => [erlrc_finding:finding()],
+    evaluator => erlrc_evaluator:name(),
+    modules => [binary()],
+    processes | tried | milliseconds => non_neg_integer(),
     %% Of the operations `running' and `code' alone.
     os_pid => binary(),
     otp_release => binary(),
@@ -68,7 +73,13 @@ performed({dry_run, {ok, #{operation := Name, application := App} = Operation}})
         {plan, Lines} -> (answer(ok, planned, undefined, App))#{plan => [text(Line) || Line <- Lines]};
         Result -> classified(Name, App, Result)
     end;
-performed({dry_run, {error, _} = Error}) ->
+performed({live_plan, {ok, #{operation := Name, application := App} = Operation}}) ->
+    case erlrcdynamic:live_plan(Operation) of
+        {ok, Plan} when is_map(Plan) -> maps:merge(answer(ok, planned, undefined, App), live_plan(Plan));
+        not_running -> answer(ok, not_running, undefined, App);
+        Result -> classified(Name, App, Result)
+    end;
+performed({What, {error, _} = Error}) when What =:= dry_run; What =:= live_plan ->
     performed(Error);
 performed({ok, #{operation := Name, application := App} = Operation}) ->
     classified(Name, App, erlrcdynamic:perform(Operation));
@@ -92,11 +103,17 @@ node_facts() ->
         erlrc => case Version of {ok, Vsn} -> text(Vsn); undefined -> <<>> end
     }.
 
+%% Names as text, so that the answer makes no atoms where it is read.
+live_plan(#{modules := Modules} = Plan) ->
+    Plan#{modules := [atom_to_binary(Module) || Module <- Modules]}.
+
 %% An operation of its own, no option: a node that does not know it refuses instead of carrying it out.
 checked(#{operation := dry_run, 'of' := Operation} = Request) ->
     {dry_run, checked(Request#{operation := Operation})};
 checked(#{operation := status}) ->
     {ok, #{operation => status}};
+checked(#{operation := live_plan, 'of' := Operation} = Request) when Operation =:= upgrade; Operation =:= downgrade ->
+    {live_plan, checked(Request#{operation := Operation})};
 checked(#{operation := Operation, application := Name} = Request) ->
     case {lists:member(Operation, operations()), application_name(Name)} of
         {true, {ok, App}} -> arguments(Request, #{operation => Operation, application => App});

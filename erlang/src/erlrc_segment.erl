@@ -67,10 +67,9 @@ without(Modules, #{suspend := Suspend, before := Before, 'after' := After} = Bat
 %% @doc Whether a module is a callback module of `supervisor', told by what it exports, as its attributes may be stripped.
 -spec is_supervisor(module()) -> boolean().
 is_supervisor(Module) ->
+    Others = [{handle_call, 3}, {handle_event, 2}, {callback_mode, 0}, {system_code_change, 4}],
     erlang:function_exported(Module, init, 1) andalso
-        not erlang:function_exported(Module, handle_call, 3) andalso
-        not erlang:function_exported(Module, callback_mode, 0) andalso
-        not erlang:function_exported(Module, system_code_change, 4).
+        not lists:any(fun({F, A}) -> erlang:function_exported(Module, F, A) end, Others).
 
 restarts_or_synchronises(restart_emulator) -> true;
 restarts_or_synchronises(restart_new_emulator) -> true;

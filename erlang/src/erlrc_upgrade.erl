@@ -2,7 +2,7 @@
 %% environment.
 -module(erlrc_upgrade).
 
--export([change/2, plan/2, run/4, generate/4, make_appup/3]).
+-export([change/2, plan/2, preview/2, run/4, generate/4, make_appup/3]).
 -export_type([change/0]).
 
 %% What runs of an application is to be replaced. Going down, `from' is the later version.
@@ -44,6 +44,33 @@ plan(Direction, #{application := App, from := From, to := To, to_dir := ToDir} =
         {Status, To} -> {ok, runs(Status)};
         {_Status, From} -> plan_script(Request#{direction => Direction});
         {_Status, _} -> {error, version_mismatch}
+    end.
+
+%% @doc The script that would replace what runs, and the old side: what {@link change/2} would give to the evaluator.
+-spec preview(up | down, erlrcdynamic:operation()) ->
+    {ok, erlrc_evaluator:script(), erlrc_old_side:old()} | not_running | {ok, atom()} | {error, term()}.
+preview(Direction, #{application := App, from := From, to := To} = Request) ->
+    case erlrc_node:status(App) of
+        absent -> not_running;
+        {loaded, _} -> not_running;
+        {Status, To} when From =/= To -> {ok, runs(Status)};
+        {_Status, From} -> preview_script(Request#{direction => Direction});
+        {_Status, _} -> {error, version_mismatch}
+    end.
+
+preview_script(Change) ->
+    case {erlrc_old_side:find(Change), new_side(Change)} of
+        {{ok, Old}, {ok, New}} ->
+            case script(Change, Old) of
+                {ok, #{instructions := Instructions, source := Source}} ->
+                    {ok, evaluator_script(with_option(source, Source, Change), Old, New, Instructions), Old};
+                {error, _} = Error ->
+                    Error
+            end;
+        {{ok, _}, Error} ->
+            Error;
+        {Error, _} ->
+            Error
     end.
 
 plan_script(Change) ->
@@ -143,10 +170,13 @@ engine_options(#{options := Options}) ->
 %% @doc Carries out these instructions with all that belongs to an upgrade.
 -spec run(change(), erlrc_old_side:old(), erlrc_evaluator:specification(), [term()]) ->
     erlrcdynamic:result().
-run(#{application := App} = Change, #{spec := OldSpec} = Old, NewSpec, Instructions) ->
+run(Change, Old, NewSpec, Instructions) ->
+    execute(evaluator_script(Change, Old, NewSpec, Instructions), Old).
+
+evaluator_script(#{application := App} = Change, #{spec := OldSpec} = Old, NewSpec, Instructions) ->
     #{direction := Direction, to := To, to_dir := ToDir, options := Options} = Change,
     #{vsn := From, dir := FromDir} = Old,
-    Script = #{
+    #{
         application => App,
         direction => Direction,
         instructions => Instructions,
@@ -155,8 +185,7 @@ run(#{application := App} = Change, #{spec := OldSpec} = Old, NewSpec, Instructi
         from_spec => OldSpec,
         to_spec => NewSpec,
         options => Options
-    },
-    execute(Script, Old).
+    }.
 
 execute(#{instructions := Instructions} = Script, Old) ->
     case lists:any(fun erlrc_evaluator:restarts/1, Instructions) of

@@ -8,7 +8,7 @@
 
 -export([start/2, start/3, stop/2, unload/2, unload/3]).
 -export([upgrade/3, upgrade/5, downgrade/3, downgrade/5, make_appup/5]).
--export([perform/1, plan/1, directory/2]).
+-export([perform/1, plan/1, live_plan/1, directory/2]).
 -export_type([operation/0, result/0]).
 
 -type vsn() :: string().
@@ -139,6 +139,15 @@ perform(#{operation := Operation, application := App} = Request) ->
 plan(#{operation := Operation, application := App} = Request) ->
     case prepare(Operation, App) of
         ok -> erlrc_dry_run:plan(complete(Request));
+        Other -> Other
+    end.
+
+%% @private What an upgrade or downgrade would meet.
+-spec live_plan(operation()) -> {ok, erlrc_live_plan:plan()} | not_running | result().
+live_plan(#{operation := Operation, application := App} = Request) ->
+    Direction = case Operation of upgrade -> up; downgrade -> down end,
+    case prepare(Operation, App) of
+        ok -> erlrc_live_plan:plan(Direction, complete(Request));
         Other -> Other
     end.
 

@@ -8,6 +8,9 @@ use std::ops::Range;
 use super::chunks::number;
 use super::opcodes::{ARITIES, MAX_NESTING, skip_number, small};
 
+/// How many operands an instruction may have; a `case` over a hundred thousand values has twice as many.
+const MAX_OPERANDS: usize = 1 << 20;
+
 /// What an operand names. Registers and integers are [`Operand::Other`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operand {
@@ -73,6 +76,9 @@ pub(super) fn walk(code: &[u8], mut each: impl FnMut(&Instruction)) -> Option<()
 }
 
 fn operand(code: &[u8], at: usize, nesting: usize, found: &mut Vec<Placed>) -> Option<usize> {
+    if found.len() >= MAX_OPERANDS {
+        return None;
+    }
     let bytes = code.get(at..)?;
     let (&first, rest) = bytes.split_first()?;
     let (operand, rest) = match first & 0b111 {

@@ -67,6 +67,9 @@ pub enum BeamError {
         /// The four letters of the chunk.
         chunk: &'static str,
     },
+    /// A module that cannot have another name: what it does when it is loaded would be done again.
+    #[error("runs a function when it is loaded")]
+    OnLoad,
     /// The module in the file has another name than the file.
     #[error("holds the module {module}")]
     WrongName {
@@ -87,6 +90,7 @@ impl BeamError {
             Self::BadCompression => atom("bad_compression"),
             Self::MissingChunk { chunk } => tagged("missing_chunk", chunk),
             Self::BadChunk { chunk } => tagged("bad_chunk", chunk),
+            Self::OnLoad => atom("on_load"),
             Self::WrongName { module } => {
                 Term::Tuple(vec![atom("wrong_module_name"), Term::Atom(module.clone())])
             }

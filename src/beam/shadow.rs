@@ -7,6 +7,7 @@
 
 use super::chunks::sections;
 use super::instructions::{Operand, body, walk};
+use super::opcodes::has_on_load;
 use super::{AtomTable, BeamError, Chunk, Chunks};
 
 /// Chunks that the loader needs, which name no module or are made to.
@@ -19,6 +20,9 @@ const DROPPED: [&[u8; 4]; 7] = [
 /// The module in `bytes` under the name `name`, without debug information.
 pub fn shadow(bytes: &[u8], name: &str) -> Result<Vec<u8>, BeamError> {
     let chunks = Chunks::parse(bytes)?;
+    if chunks.get(Chunk::Code).is_some_and(has_on_load) {
+        return Err(BeamError::OnLoad);
+    }
     let atoms = AtomTable::parse(&chunks)?;
     let own = atoms.len() + 1;
     let mut form = b"BEAM".to_vec();

@@ -1,0 +1,48 @@
+%% @doc What a plan has to say: findings, in the shape in which they go to the binary.
+-module(erlrc_finding).
+
+-export([new/6, name/1, text/2]).
+-export_type([finding/0, severity/0]).
+
+-type severity() :: info | warning | error.
+-type finding() :: #{
+    kind := atom(),
+    severity := severity(),
+    %% What it is about: a module, a process, an application.
+    subject := binary(),
+    %% One sentence: what and where. And what to do.
+    text := binary(),
+    advice := binary(),
+    details := #{atom() => term()}
+}.
+
+%% @doc A finding.
+-spec new(atom(), severity(), iodata(), iodata(), iodata(), map()) -> finding().
+new(Kind, Severity, Subject, Text, Advice, Details) ->
+    #{
+        kind => Kind,
+        severity => Severity,
+        subject => binary(Subject),
+        text => binary(Text),
+        advice => binary(Advice),
+        details => Details
+    }.
+
+%% @doc A process for a person: its registered name where it has one.
+-spec name(pid()) -> binary().
+name(Pid) ->
+    case process_info(Pid, registered_name) of
+        {registered_name, Name} -> text("~ts (~p)", [Name, Pid]);
+        _ -> text("~p", [Pid])
+    end.
+
+%% @doc Formatted text, cut where it becomes too long for a line.
+-spec text(io:format(), [term()]) -> binary().
+text(Format, Arguments) ->
+    binary(io_lib:format(Format, Arguments, [{chars_limit, 400}])).
+
+binary(Text) ->
+    case unicode:characters_to_binary(Text) of
+        Binary when is_binary(Binary) -> Binary;
+        _ -> <<"?">>
+    end.
