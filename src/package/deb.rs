@@ -33,8 +33,8 @@ pub fn archive(mut package: Package) -> io::Result<Vec<u8>> {
     let path = format!("/usr/share/doc/{}/changelog.Debian.gz", package.name);
     // A changelog of the package's own stays.
     let _ = package.entries.add(path, Entry::file(changelog));
-    let control = gzip(&tar(&members(&package), package.time, ".")?)?;
-    let data = gzip(&tar(&package.entries.with_parents(), package.time, ".")?)?;
+    let control = gzip(&tar(&members(&package), package.time)?)?;
+    let data = gzip(&tar(&package.entries.with_parents(), package.time)?)?;
     let mut archive = ar::Builder::new(Vec::new());
     let members: [(&[u8], &[u8]); 3] = [
         (b"debian-binary", b"2.0\n"),
@@ -99,8 +99,8 @@ fn md5sums(entries: &Entries) -> String {
     entries.iter().filter_map(line).collect()
 }
 
-/// The entries as they are unpacked below `root`, all of user and group 0 and of one time.
-fn tar(entries: &Entries, time: i64, root: &str) -> io::Result<Vec<u8>> {
+/// The entries below `.`, all of user and group 0 and of one time.
+fn tar(entries: &Entries, time: i64) -> io::Result<Vec<u8>> {
     let mut archive = tar::Builder::new(Vec::new());
     let top = Entry::Directory { mode: 0o755 };
     for (path, entry) in std::iter::once(("", &top)).chain(entries.iter()) {
@@ -111,7 +111,7 @@ fn tar(entries: &Entries, time: i64, root: &str) -> io::Result<Vec<u8>> {
         header.set_groupname("root")?;
         header.set_mtime(time.unsigned_abs());
         header.set_size(0);
-        let path = format!("{root}{path}");
+        let path = format!(".{path}");
         match entry {
             Entry::Directory { mode } => {
                 header.set_entry_type(tar::EntryType::Directory);

@@ -9,6 +9,7 @@ use super::relation::{Relation, RelationKind};
 use super::script::Script;
 use super::spec::PackageSpec;
 use super::staging::put;
+use super::tree::lexical;
 use std::path::{Path, PathBuf};
 
 /// How a project is built.
@@ -97,7 +98,11 @@ pub fn write(source: &Source<'_>) -> Result<Vec<PathBuf>, Error> {
     ];
     let links = source.spec.links.iter();
     let links: String = links
-        .map(|link| format!("{} {}\n", link.target, link.path))
+        .map(|link| {
+            // dh_link takes both as paths from the root.
+            let target = Path::new(&link.path).with_file_name("").join(&link.target);
+            format!("{} {}\n", lexical(&target).display(), link.path)
+        })
         .collect();
     let directories = source.spec.directories.iter();
     let directories: String = directories

@@ -28,6 +28,8 @@ struct Staged {
     package: String,
     /// Where it will be installed.
     dir: String,
+    /// Where it was built, beside what it was built with.
+    origin: PathBuf,
     spec: PackageSpec,
     built: Built,
 }
@@ -43,8 +45,8 @@ pub fn stage(
     let file = SpecFile::find(&[here])?;
     let mut staged = Vec::new();
     for package in &packages {
-        take_in(here, package, &file)?;
-        staged.extend(find(here, package, &file)?);
+        let origins = take_in(here, package, &file)?;
+        staged.extend(find(here, package, &file, &origins)?);
     }
     let otp = host::otp(search_path);
     for package in packages
@@ -83,11 +85,10 @@ fn packages(control: &Path) -> Result<Vec<String>, Error> {
 }
 
 /// Copies the built applications that `debian/PACKAGE.erlrc` lists, a directory a line.
-fn take_in(here: &Path, package: &str, file: &SpecFile) -> Result<(), Error> {
+fn take_in(here: &Path, package: &str, file: &SpecFile) -> Result<BTreeMap<Atom, PathBuf>, Error> {
+    let mut origins = BTreeMap::new();
     let list = here.join(format!("debian/{package}.erlrc"));
-    let Ok(text) = fs::read_to_string(&list) else {
-        return Ok(());
-    };
+    let text = fs::read_to_string(&list).unwrap_or_default();
     let lines = text.lines().map(str::trim);
     for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
         let dir = here.join(line);
@@ -101,12 +102,18 @@ fn take_in(here: &Path, package: &str, file: &SpecFile) -> Result<(), Error> {
         for (at, entry) in &built.entries {
             put(&place.join(at), entry)?;
         }
+        origins.insert(application.name, dir);
     }
-    Ok(())
+    Ok(origins)
 }
 
 /// The applications in the staging directory of a package.
-fn find(here: &Path, package: &str, file: &SpecFile) -> Result<Vec<Staged>, Error> {
+fn find(
+    here: &Path,
+    package: &str,
+    file: &SpecFile,
+    origins: &BTreeMap<Atom, PathBuf>,
+) -> Result<Vec<Staged>, Error> {
     let mut found = Vec::new();
     let lib_dir = "/usr/lib/erlang/lib";
     let lib = root(here, package).join(lib_dir.trim_start_matches('/'));
@@ -123,6 +130,7 @@ fn find(here: &Path, package: &str, file: &SpecFile) -> Result<Vec<Staged>, Erro
         found.push(Staged {
             package: package.to_owned(),
             dir: format!("{lib_dir}/{name}"),
+            origin: origins.get(&built.application.name).unwrap_or(dir).clone(),
             spec: file.spec(&built.application.name, Format::Deb)?,
             built,
         });
@@ -199,7 +207,8 @@ fn mapped(
 ) -> Result<dependency::Dependencies, Error> {
     let application = &one.built.application;
     let names = dependency::named(application);
-    let mut siblings = host::siblings(&names, Path::new(&one.dir), &one.spec.lib_dir, Format::Deb);
+    let lib_dir = &one.spec.lib_dir;
+    let mut siblings = host::siblings(&names, &one.origin, lib_dir, Format::Deb);
     for other in all {
         let sibling = Sibling {
             owner: Some((other.package.clone(), 0)),

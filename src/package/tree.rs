@@ -216,7 +216,7 @@ fn link(base: &Path, path: &Path) -> Result<Entry, Error> {
 }
 
 /// A path without `.` and `..`, links not considered.
-fn lexical(path: &Path) -> PathBuf {
+pub(super) fn lexical(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {
         match part {

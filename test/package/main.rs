@@ -1,0 +1,13 @@
+//! `erlrc package` and `dh_erlrc`: what dpkg, rpm, lintian and shellcheck say of what they make.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod debhelper;
+mod golden;
+mod hostile;
+mod native;
+mod project;
+mod readers;
+mod reproducible;
+mod versions;
