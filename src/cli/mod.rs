@@ -10,6 +10,7 @@ mod boot_order;
 mod colours;
 mod completions;
 mod debhelper;
+mod doctor;
 mod downgrade;
 mod eval;
 mod exit_status;
@@ -73,6 +74,8 @@ pub enum Command {
     Status(status::Arguments),
     /// Print what the hooks did, when and how long it took
     History(history::Arguments),
+    /// Name what is not as it should be, and mend what is safe to mend
+    Doctor(doctor::Arguments),
     /// Evaluate Erlang expressions on a node
     Eval(eval::Arguments),
     /// Print what a node would start when it boots, in which order and why
@@ -106,6 +109,7 @@ impl Command {
             Self::Downgrade(arguments) => downgrade::run(arguments, common),
             Self::Status(arguments) => status::run(&arguments, common),
             Self::History(arguments) => history::run(&arguments, common),
+            Self::Doctor(arguments) => doctor::run(&arguments, common),
             Self::Eval(arguments) => eval::run(&arguments, common),
             Self::BootOrder(arguments) => boot_order::run(&arguments, common),
             Self::MakeBootScript(arguments) => make_boot_script::run(&arguments, common),

@@ -9,7 +9,7 @@ use crate::application::is_application_name;
 use crate::identity::NodeName;
 use crate::term::Atom;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 /// How far an application has come on its way from one version to another.
@@ -148,6 +148,8 @@ fn is_plain(path: &Path) -> bool {
 #[derive(Clone, Debug, Default)]
 pub struct Journal {
     open: BTreeMap<(String, Option<String>), Record>,
+    /// Every directory that a record has named.
+    dirs: BTreeSet<PathBuf>,
     /// How many records were passed over because of what they name.
     pub refused: usize,
 }
@@ -168,6 +170,9 @@ impl Journal {
             self.refused += 1;
             return;
         }
+        let subjects = [&record.from, &record.to].into_iter().flatten();
+        self.dirs
+            .extend(subjects.filter_map(|subject| subject.dir.clone()));
         let key = (record.application.clone(), record.node.clone());
         match (record.state, &record.node) {
             (State::Done, None) => self
@@ -176,6 +181,11 @@ impl Journal {
             (State::Done, Some(_)) => drop(self.open.remove(&key)),
             _ => drop(self.open.insert(key, record)),
         }
+    }
+
+    /// Whether an operation has ever had to do with `dir`.
+    pub fn names(&self, dir: &Path) -> bool {
+        self.dirs.contains(dir)
     }
 
     /// All that is open, by application and node.

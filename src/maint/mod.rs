@@ -7,6 +7,7 @@
 //! judgement is here.
 
 mod call;
+mod checkup;
 mod configuration;
 mod decide;
 mod facts;
@@ -18,6 +19,7 @@ mod order;
 mod tests;
 
 pub use call::{Call, Format, Moment};
+pub use checkup::{Ailment, Checkup, Content, Directory, Package, Repair, Weight};
 pub use configuration::{Configuration, Preflight};
 pub use decide::{Action, Change, decide};
 pub use facts::{Facts, NodeFacts, NodeState, Stashed, Version};

@@ -3,6 +3,7 @@
 
 mod batch;
 mod crash;
+mod doctor;
 mod dpkg;
 #[path = "../hooks/host.rs"]
 #[allow(dead_code, reason = "shared with the tests of the hooks")]

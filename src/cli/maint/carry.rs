@@ -276,6 +276,11 @@ impl<'a> Carrier<'a> {
         matches!(self.runs.get(node), Some(NodeState::Running(found)) if found == vsn)
     }
 
+    /// What the nodes run by now.
+    pub(super) fn states(&self) -> impl Iterator<Item = &NodeState> {
+        self.runs.values()
+    }
+
     fn learn(&mut self, node: &NodeName, answer: &Answer, result: Option<&str>) {
         let state = match verdict(answer) {
             Verdict::Done => {

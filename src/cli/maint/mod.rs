@@ -13,11 +13,14 @@ mod survey;
 mod swap;
 mod verdict;
 
+pub use journal::Note;
 pub use session::{Places, Session};
+pub use survey::{holds, metadata};
 
 use super::hook::{self, HookArguments};
 use super::{Common, Failure, Status, output};
-use crate::maint::{Call, Format, decide};
+use crate::maint::{Call, Format, NodeState, Version, decide};
+use crate::term::Atom;
 use carry::Carrier;
 use std::panic::{self, AssertUnwindSafe};
 use subject::Subject;
@@ -155,4 +158,30 @@ fn one(
         Status::Unreachable if !session.configuration.strict => Status::Done,
         status => status,
     })
+}
+
+/// What the configuration of a package does, at any other time: the status, and whether every node
+/// runs what is installed, or nothing.
+pub fn reconcile(
+    session: &Session<'_>,
+    application: &Atom,
+    version: &Version,
+) -> Result<(Status, bool), Failure> {
+    let subject = Subject {
+        application: application.clone(),
+        version: version.clone(),
+    };
+    let minimums = session.log.journal().minimums(application);
+    let (host, facts) = survey::survey(session, &subject, &minimums)?;
+    let actions = decide(session.call, &facts);
+    let mut carrier = Carrier::new(session, &subject, facts, host);
+    carrier.settle_interrupted();
+    let status = carrier.carry_out(&actions);
+    let there = |state: &NodeState| match state {
+        NodeState::Running(vsn) => *vsn == version.vsn,
+        NodeState::Idle => true,
+        NodeState::Unknown => false,
+    };
+    let all = carrier.states().all(there);
+    Ok((status, all))
 }

@@ -1,0 +1,75 @@
+//! Mends what is safe to mend.
+
+use crate::cli::Status;
+use crate::cli::hook::chain;
+use crate::cli::maint::{Note, Session, reconcile};
+use crate::maint::{Ailment, Checkup, Repair, State};
+use crate::term::Atom;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mended {
+    /// It is as it should be.
+    Done,
+    /// It is not.
+    Failed(String),
+}
+
+/// Mends each of `ailments`; `None` where there is nothing that could be done. Nodes come first: what
+/// is kept is kept for them.
+pub fn mend(session: &Session<'_>, checkup: &Checkup, ailments: &[Ailment]) -> Vec<Option<Mended>> {
+    let mut reconciled: BTreeMap<Atom, Mended> = BTreeMap::new();
+    for ailment in ailments {
+        if let Some(Repair::Reconcile(name)) = &ailment.repair
+            && !reconciled.contains_key(name)
+        {
+            reconciled.insert(name.clone(), bring(session, checkup, name));
+        }
+    }
+    let one = |ailment: &Ailment| {
+        Some(match ailment.repair.as_ref()? {
+            Repair::Reconcile(name) => reconciled.get(name)?.clone(),
+            Repair::Discard(dir) => discard(session, dir),
+            Repair::Remove(dir) => remove(dir),
+            Repair::Close(name) => {
+                session.log.note(State::Done, name, Note::default());
+                Mended::Done
+            }
+        })
+    };
+    ailments.iter().map(one).collect()
+}
+
+/// To the version that is installed, where it can be had hot.
+fn bring(session: &Session<'_>, checkup: &Checkup, name: &Atom) -> Mended {
+    let package = checkup
+        .packages
+        .iter()
+        .find(|package| package.application == *name);
+    let Some(package) = package else {
+        return Mended::Failed("no package has it".to_owned());
+    };
+    match reconcile(session, name, &package.version) {
+        Ok((Status::Done, true)) => Mended::Done,
+        Ok((Status::Done, false)) => Mended::Failed("the node must be restarted".to_owned()),
+        Ok((status, _)) => Mended::Failed(status.meaning().to_owned()),
+        Err(failure) => Mended::Failed(failure.messages().join(": ")),
+    }
+}
+
+/// Already gone where bringing the nodes to what is installed has settled it.
+fn discard(session: &Session<'_>, dir: &Path) -> Mended {
+    match session.stash().discard(dir) {
+        Ok(()) => Mended::Done,
+        Err(error) => Mended::Failed(chain(&error)),
+    }
+}
+
+fn remove(dir: &Path) -> Mended {
+    match std::fs::remove_dir_all(dir) {
+        Ok(()) => Mended::Done,
+        Err(error) => Mended::Failed(error.to_string()),
+    }
+}
