@@ -21,7 +21,7 @@ fn shadow(file: Path, name: Value, functions: Value) -> NifResult<Answer> {
         let made = made(&file.0, &name, &functions?);
         Some(made.map_err(|error| error.reason()))
     })?;
-    answer.map(Answer).ok_or(Error::BadArg)
+    answer.map(Answer::new).ok_or(Error::BadArg)
 }
 
 fn function(pair: &Term) -> Option<(Atom, usize)> {
