@@ -3,20 +3,9 @@
 
 -export([main/0]).
 
--define(QUICK, [
-    "1,1",
-    "1,50",
-    "1000,50",
-    "10000,50",
-    "same,10000,50",
-    "busy,1000,10,20",
-    "tree,33000",
-    "rollback,1000,50"
-]).
--define(SLOW, ["50000,50", "50000,500", "same,50000,50", "rollback,50000,50", "rollback,10000,500"]).
 -define(BUSY_WORKER, evaluator_busy).
 
-%% @doc Plain arguments: the directory to work in, options, rows.
+%% @doc Plain arguments: the directory to work in, options, a row.
 -spec main() -> no_return().
 main() ->
     [Dir | Arguments] = init:get_plain_arguments(),
@@ -26,12 +15,8 @@ main() ->
 
 main(["--stages" | Arguments], Options) -> main(Arguments, Options#{stages := true});
 main(["--repeat", N | Arguments], Options) -> main(Arguments, Options#{repeat := list_to_integer(N)});
-main([], Options) -> main(?QUICK, Options);
-main(["all"], Options) -> main(?QUICK ++ ?SLOW, Options);
-main(Rows, Options) ->
-    io:format("| row | release_handler ms | one by one ms | transactional ms | ratio | to one by one | total ms | total ms | total ms |~n"),
-    io:format("|---|---|---|---|---|---|---|---|---|~n"),
-    lists:foreach(fun(Row) -> row(words(Row), Row, Options) end, Rows),
+main([Row], Options) ->
+    row(words(Row), Row, Options),
     halt(0).
 
 words(Row) ->

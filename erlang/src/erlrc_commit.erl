@@ -4,12 +4,12 @@
 %% that is taken once; after that the same code is prepared anew.
 -module(erlrc_commit).
 
--export([handle/1, modules/1, switch/2, soft_purge/2, is_switched/1, path_change/3, path/1, set_path/1]).
+-export([handle/1, modules/1, divide/2, switch/2, soft_purge/2, is_switched/1, path_change/3, path/1, set_path/1]).
 -export_type([handle/0, path_change/0]).
 
 -opaque handle() :: #{
     lock := atomics:atomics_ref(),
-    prepared := [code:prepared_code()],
+    prepared := [term()],
     items := [erlrc_prepare:item()]
 }.
 -opaque path_change() :: #{
@@ -25,11 +25,11 @@
 -type options() :: #{protected => [pid()], force => boolean(), patience => timeout()}.
 
 %% @doc A handle over modules prepared one by one.
--spec handle([{erlrc_prepare:item(), code:prepared_code()}]) -> handle().
+-spec handle([{erlrc_prepare:item(), code:prepared_code() | none}]) -> handle().
 handle(Prepared) ->
     #{
         lock => atomics:new(1, []),
-        prepared => [Code || {_, Code} <- Prepared],
+        prepared => [Code || {_, Code} <- Prepared, Code =/= none],
         items => [Item || {Item, _} <- Prepared]
     }.
 
@@ -37,6 +37,26 @@ handle(Prepared) ->
 -spec modules(handle()) -> [module()].
 modules(#{items := Items}) ->
     [Module || {Module, _, _, _} <- Items].
+
+%% @doc Divides a side: these modules, and the others. Takes the handle, as whoever finishes it does.
+-spec divide(erlrc_prepare:side(), [module()]) -> {erlrc_prepare:side(), erlrc_prepare:side()}.
+divide(#{handle := #{items := Items} = Handle, on_load := OnLoad, delete := Delete}, Modules) ->
+    Known = maps:from_keys(Modules, []),
+    IsFirst = fun(Module) -> is_map_key(Module, Known) end,
+    Halves = lists:partition(fun({Item, _}) -> IsFirst(element(1, Item)) end, taken(Handle, Items)),
+    {OnLoad1, OnLoad2} = lists:partition(fun(Item) -> IsFirst(element(1, Item)) end, OnLoad),
+    {Delete1, Delete2} = lists:partition(IsFirst, Delete),
+    {
+        #{handle => handle(element(1, Halves)), on_load => OnLoad1, delete => Delete1},
+        #{handle => handle(element(2, Halves)), on_load => OnLoad2, delete => Delete2}
+    }.
+
+%% What was prepared, for the first that asks; later ones find nothing, which has it prepared anew.
+taken(#{lock := Lock, prepared := Prepared}, Items) ->
+    case atomics:compare_exchange(Lock, 1, 0, 1) of
+        ok -> lists:zip(Items, Prepared);
+        _ -> [{Item, none} || Item <- Items]
+    end.
 
 %% @doc Makes the code of a side current. Modules that run code when they are loaded come first, one by one, because
 %% they can fail. With `force' also when it looks as if it were current. Answers the processes that had to be killed.
@@ -216,8 +236,7 @@ set_path(Path) ->
         _ ->
             case code:set_path(Path) of
                 true -> ok;
-                {error, bad_directory} -> set_what_is_left(Path);
-                Error -> Error
+                {error, bad_directory} -> set_what_is_left(Path)
             end
     end.
 

@@ -24,12 +24,14 @@
     %% Everything that was alive at the scan, sorted.
     seen := [pid()],
     wanted := #{module() => []},
+    %% How this release has to be asked, see `is_slow'.
+    slow := boolean(),
     warnings := [term()]
 }.
 -type child() :: {Supervisor :: pid(), Id :: term(), pid(), [module()]}.
 
-%% The process ends with its answer.
--dialyzer({no_return, apart/1}).
+%% Processes that end with their answer; and what OTP 25 does not know.
+-dialyzer([{no_return, [apart/1, start_scan/2]}, {nowarn_function, is_slow/0}]).
 
 -define(SUPERVISOR_DEADLINE, 1000).
 -define(TICK, 20).
@@ -40,7 +42,7 @@
 %% @doc All processes that run one of `Modules', and their supervisors.
 -spec processes([module()], map()) -> found().
 processes([], _Options) ->
-    #{targets => #{}, parents => [], seen => [], wanted => #{}, warnings => []};
+    #{targets => #{}, parents => [], seen => [], wanted => #{}, slow => false, warnings => []};
 processes(Modules, Options) ->
     Wanted = maps:from_keys(Modules, []),
     apart(fun() -> find(Wanted, Options) end).
@@ -63,25 +65,30 @@ find(Wanted, Options) ->
         parents => parents(Targets, Children),
         seen => Alive,
         wanted => Wanted,
+        slow => Slow,
         warnings => Warnings
     }.
 
 %% Does something in a process that has nothing else to do.
 apart(Fun) ->
     Heap = [{message_queue_data, off_heap}, {min_heap_size, 10000}],
-    {Pid, Ref} = spawn_opt(fun() -> exit({?MODULE, Fun()}) end, [monitor | Heap]),
+    {Pid, Ref} = spawn_opt(fun() -> answer(Fun()) end, [monitor | Heap]),
     receive
         {'DOWN', Ref, process, Pid, {?MODULE, Result}} -> Result;
         {'DOWN', Ref, process, Pid, Reason} -> error({discover, Reason})
     end.
 
+-spec answer(term()) -> no_return().
+answer(Result) ->
+    exit({?MODULE, Result}).
+
 %% @doc Those that came after the scan. Their supervisors stand still by now, so the initial call has to do.
 -spec newcomers(found(), map()) -> {#{pid() => target()}, found()}.
 newcomers(#{wanted := Wanted} = Found, _Options) when map_size(Wanted) =:= 0 ->
     {#{}, Found};
-newcomers(#{seen := Seen, wanted := Wanted} = Found, _Options) ->
+newcomers(#{seen := Seen, wanted := Wanted, slow := Slow} = Found, _Options) ->
     Now = lists:sort(erlang:processes()),
-    New = managers(scan(ordsets:subtract(Now, Seen), Wanted, is_slow()), Wanted),
+    New = managers(scan(ordsets:subtract(Now, Seen), Wanted, Slow), Wanted),
     {New, Found#{seen := Now}}.
 
 %% A process that was let go a moment ago may not have gone yet; it does not stand in its own right.
@@ -129,7 +136,7 @@ kind(_) -> special.
 start_scan(Pids, Wanted) ->
     Slow = is_slow(),
     [
-        spawn_opt(fun() -> exit({?MODULE, scan(Part, Wanted, Slow)}) end, [monitor])
+        spawn_monitor(fun() -> answer(scan(Part, Wanted, Slow)) end)
      || Part <- parts(Pids, max(?SCAN, length(Pids) div erlang:system_info(schedulers_online) + 1))
     ].
 

@@ -5,7 +5,7 @@
 %% is copied, and what is put back is the very term.
 -module(erlrc_migrate).
 
--export([keep/1, keep_if_missing/1, put_back/1, forget/2, record/1, record_if_missing/1, exact/3, unchanged/3]).
+-export([keep/1, keep_if_missing/1, put_back/1, drop/1, forget/2, record/1, record_if_missing/1, exact/3, unchanged/3]).
 -export([change/4, restore/3, refresh/4]).
 -export_type([id/0, argument/0]).
 
@@ -82,6 +82,17 @@ pop(Id, [Old | Rest]) ->
     put(?NEXT(Id), Rest),
     Old.
 
+%% @doc The request that drops what was kept.
+-spec drop(id()) -> {replace_state, fun()}.
+drop(Id) ->
+    All = all([Id]),
+    {replace_state, fun(State) ->
+        lists:foreach(fun erase_kept/1, All),
+        State
+    end}.
+
+all(Ids) -> lists:append([[Id, {other, Id}, {refresh, Id}] || Id <- Ids]).
+
 %% @doc Drops what was kept by all these processes, whether they stand or run: some at a time, so that nobody who has
 %% work waits long for his turn.
 -spec forget([pid()], [id()]) -> ok.
@@ -90,10 +101,10 @@ forget([], _Ids) ->
 forget(Pids, Ids) ->
     Ref = make_ref(),
     Self = self(),
-    All = lists:append([[Id, {other, Id}, {refresh, Id}] || Id <- Ids]),
+    All = all(Ids),
     Request =
         {replace_state, fun(State) ->
-            lists:foreach(fun drop/1, All),
+            lists:foreach(fun erase_kept/1, All),
             Self ! {{Ref, self()}, ok},
             State
         end},
@@ -107,7 +118,7 @@ forget(Pids, Request, Ref, Nobody) ->
     ok = erlrc_system:settle(Ref, length(Some), ?TICK),
     forget(Rest, Request, Ref, Nobody).
 
-drop(Id) ->
+erase_kept(Id) ->
     _ = erase(?OLD(Id)),
     _ = erase(?NEW(Id)),
     erase(?NEXT(Id)).

@@ -24,7 +24,9 @@
     no_way_back := [module()],
     skipped := [module()],
     %% Of the modules whose processes the script suspends: whether their states are the same in both versions.
-    shapes := #{module() => erlrc_shape:verdict()}
+    shapes := #{module() => erlrc_shape:verdict()},
+    %% Modules whose processes change their state, and all that know of them or that they know of.
+    together := [module()]
 }.
 
 %% @doc Prepares a batch. Options: `from' and `to' are the ebin directories, `generated' says that modules whose code
@@ -42,13 +44,15 @@ prepare(#{load := Loads, remove := Removes} = Batch, #{to := To, from := From} =
         NewSide = side(New, [Module || {Module, _, _} <- Removes]),
         OldSide = side(Old, Absent),
         ok = purge([Entry || {Module, _, _} = Entry <- Loads ++ Removes, lists:member(Module, Replaced)], Options),
+        Shapes = shapes(Batch, New, Old, Options),
         {ok, #{
             new => NewSide,
             old => OldSide,
             vsns => maps:from_list([{element(1, Item), vsns(Item, loaded)} || Item <- Read]),
             no_way_back => Missing,
             skipped => Skipped,
-            shapes => shapes(Batch, New, Old, Options)
+            shapes => Shapes,
+            together => together(Batch, Shapes, New ++ Old)
         }}
     catch
         throw:{error, _} = Error -> Error
@@ -64,6 +68,12 @@ shapes(#{before := Before, 'after' := After}, New, Old, Options) ->
         {_, _, NewBeam, _} <- [lists:keyfind(Module, 1, New)],
         {_, _, OldBeam, _} <- [lists:keyfind(Module, 1, Old)]
     ]).
+
+together(#{before := Before, 'after' := After}, Shapes, Items) ->
+    case [Module || {Module, _, _} <- Before ++ After, maps:get(Module, Shapes, other) =/= same] of
+        [] -> [];
+        Seeds -> erlrc_links:together(Seeds, [{Module, Beam} || {Module, _, Beam, _} <- Items])
+    end.
 
 shape(Module, Old, New, #{direction := down}) -> erlrc_shape:compare(Module, New, Old);
 shape(Module, Old, New, _Options) -> erlrc_shape:compare(Module, Old, New).

@@ -52,6 +52,7 @@
     erlrc_discover,
     erlrc_guardian,
     erlrc_journal,
+    erlrc_links,
     erlrc_migrate,
     erlrc_prepare,
     erlrc_quiesce,

@@ -382,15 +382,13 @@ health_check(_Window, _Context) ->
     ok.
 
 %% @doc Lets all processes of a window go on. `Before' are requests to send to those whose state changes; without any,
-%% what was kept is dropped.
+%% what was kept is dropped, before they go on: nobody may put it back any more.
 -spec release(window(), [term()]) -> ok.
-release(#{resume := Pids, changed := Changed} = Window, Before) ->
+release(#{id := Id} = Window, []) ->
+    release(Window, [erlrc_migrate:drop(Id)]);
+release(#{resume := Pids, changed := Changed}, Before) ->
     lists:foreach(fun(Request) -> tell(Changed, Request) end, Before),
-    ok = erlrc_quiesce:resume(Pids),
-    case Before of
-        [] -> forget(Window#{kept => true});
-        _ -> ok
-    end.
+    erlrc_quiesce:resume(Pids).
 
 %% @doc Gives up the way back that a window kept.
 -spec forget(window()) -> ok.
@@ -398,6 +396,9 @@ forget(#{kept := true, id := Id, changed := Changed}) -> erlrc_migrate:forget(pi
 forget(_Window) -> ok.
 
 %% @doc Puts states, code, path and processes of a window back that are all still standing. Answers what is left.
+%%
+%% Old code has to be purged before it can be current again, module by module over all processes. So what has nothing to
+%% do with those that stand goes back after they went on.
 -spec revert(window(), #{protected := [pid()], _ => _}) -> Left :: [term()].
 revert(#{id := Id, code := Code, changed := Changed, path := Path} = Window, Context) ->
     #{modes := Modes, stale := Known} = Window,
@@ -405,18 +406,33 @@ revert(#{id := Id, code := Code, changed := Changed, path := Path} = Window, Con
     is_map_key(note, Context) andalso note(Context, {stale, Id, Stale}),
     Other = keep_other(Stale, Window),
     Hung = erlrc_migrate:restore(pids(Changed), erlrc_migrate:put_back(Id), ?RESTORE),
-    Left = uncommit(Code, Context),
+    {Now, Later} = halves(Code),
+    Left = uncommit(Now, Context),
     ok = erlrc_commit:set_path(Path),
     Modeless = lists:append([refresh_back(Module, Other, Window, Hung) || Module <- Stale]),
     ok = release(Window, []),
-    [{hung, erlrc_system:culprit(Pid)} || Pid <- Hung] ++ Left ++ Modeless.
+    [{hung, erlrc_system:culprit(Pid)} || Pid <- Hung] ++ Left ++ Modeless ++ uncommit(Later, Context).
 
+%% What cannot go back is said of the whole.
+halves(#{no_way_back := [], together := [_ | _] = Together, old := Old} = Code) ->
+    case erlrc_commit:is_switched(Old) of
+        true ->
+            {Code, none};
+        false ->
+            {First, Rest} = erlrc_commit:divide(Old, Together),
+            {Code#{old := First}, Code#{old := Rest}}
+    end;
+halves(Code) ->
+    {Code, none}.
+
+uncommit(none, _Context) ->
+    [];
 uncommit(#{old := Old, new := New, no_way_back := Missing, shapes := Shapes}, Context) ->
     case erlrc_commit:is_switched(Old) andalso (Missing =:= [] orelse not erlrc_commit:is_switched(New)) of
         true ->
             [];
         false ->
-            Patience = case map_size(maps:filter(fun(_, Shape) -> Shape =:= same end, Shapes)) of 0 -> 0; _ -> ?PATIENCE end,
+            Patience = case lists:member(same, maps:values(Shapes)) of true -> ?PATIENCE; false -> 0 end,
             case erlrc_commit:switch(Old, #{protected => maps:get(protected, Context), patience => Patience}) of
                 {ok, Killed} ->
                     [{killed, Pid, Module} || {Pid, Module} <- Killed] ++ [{code, Module} || Module <- Missing];
