@@ -25,6 +25,7 @@ mod nodes;
 pub mod output;
 mod package;
 mod plan;
+mod quick;
 mod start;
 mod status;
 
@@ -162,7 +163,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn dispatch(arguments: Vec<OsString>) -> Status {
-    // What only help shows costs a hook more time than its parsing.
+    if let Some(cli) = quick::parse(&arguments) {
+        return run(cli);
+    }
     let parsed = Cli::command().try_get_matches_from(&arguments);
     let matches = match parsed.or_else(|_| command().try_get_matches_from(&arguments)) {
         Ok(matches) => matches,
@@ -179,6 +182,10 @@ fn dispatch(arguments: Vec<OsString>) -> Status {
     };
     let cli = <Cli as clap::FromArgMatches>::from_arg_matches(&matches)
         .unwrap_or_else(|error| error.exit());
+    run(cli)
+}
+
+fn run(cli: Cli) -> Status {
     let common = cli.common;
     match cli.command.run(&common) {
         Ok(status) => status,
@@ -201,7 +208,9 @@ fn multi_call(mut arguments: Vec<OsString>) -> Vec<OsString> {
         "dh_erlrc" => Some("debhelper"),
         name => name.strip_prefix("erlrc-"),
     });
-    let known = wanted.and_then(|wanted| Cli::command().find_subcommand(wanted).map(|_| wanted));
+    let is_known =
+        |wanted: &&str| quick::is_hook(wanted) || Cli::command().find_subcommand(wanted).is_some();
+    let known = wanted.filter(is_known);
     if let Some(known) = known.map(OsString::from) {
         arguments.insert(1, known);
     }
