@@ -98,7 +98,9 @@ pub struct Chunks<'a> {
 impl<'a> Chunks<'a> {
     /// The chunk table of `bytes`. The first of several chunks of one name counts.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, BeamError> {
-        let mut chunks = Self { found: [None; Chunk::COUNT] };
+        let mut chunks = Self {
+            found: [None; Chunk::COUNT],
+        };
         for section in sections(bytes)? {
             let (id, content) = section?;
             if let Some(chunk) = Chunk::of(id) {
