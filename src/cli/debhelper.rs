@@ -1,7 +1,7 @@
 //! `erlrc debhelper`, which debhelper calls `dh_erlrc`: the applications in a Debian source package.
 
 use super::{Common, Failure, Status};
-use crate::package::staging::stage;
+use crate::package::debhelper::staging::stage;
 
 /// Arguments of `erlrc debhelper`.
 #[derive(clap::Args, Debug)]

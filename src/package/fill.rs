@@ -1,13 +1,13 @@
 //! What a package holds, and what the native code in it asks for.
 
 use super::assemble::{Package, Surroundings};
-use super::document;
 use super::entry::Entry;
 use super::error::Error;
 use super::machine::{self, Native};
 use super::relation::RelationKind;
 use super::spec::{Format, PackageSpec};
 use super::tree::Built;
+use super::write::document;
 use crate::term::{Atom, Term, print};
 
 /// The registrations and the metadata, where nodes and hooks look for them.

@@ -1,16 +1,15 @@
 //! From a directory to a package file: reads, asks the host, assembles, writes.
 
 use super::assemble::{Package, Surroundings, assemble};
+use super::debhelper::source::{self, Source};
 use super::entry::Entry;
 use super::error::Error;
 use super::script::Script;
-use super::source::{self, Source};
-use super::spec::{ExtraFile, Format, PackageSpec};
-use super::spec_file::SpecFile;
-use super::{deb, dependency, fill, host, rpm, tree};
+use super::spec::{ExtraFile, Format, PackageSpec, SpecFile};
+use super::write::{deb, rpm};
+use super::{dependency, fill, host, tree};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// What is to be packaged, and how.
@@ -213,15 +212,4 @@ fn text(path: &Path) -> Result<String, Error> {
         file: path.to_owned(),
         fault: "is no text in UTF-8",
     })
-}
-
-/// Writes `bytes` as `file` in `dir`, whole or not at all.
-pub(super) fn put(dir: &Path, file: &Path, bytes: &[u8]) -> io::Result<()> {
-    std::fs::create_dir_all(dir)?;
-    let mut written = tempfile::Builder::new()
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
-        .tempfile_in(dir)?;
-    written.write_all(bytes)?;
-    written.persist(file).map_err(|error| error.error)?;
-    Ok(())
 }

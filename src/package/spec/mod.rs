@@ -2,12 +2,14 @@
 //! itself. Every key has a default.
 //!
 //! One table, written as terms (`{erlrc, [...]}` in `rebar.config`) or as TOML (`erlrc.toml`), which
-//! is read as the same terms. Must not do I/O: reading the files is `spec_file`'s.
+//! is read as the same terms. Nothing but `file` does I/O.
 
 mod extra;
+mod file;
 mod table;
 
 pub use extra::{ExtraDirectory, ExtraFile, ExtraLink};
+pub use file::SpecFile;
 pub use table::SpecError;
 
 use super::relation::{Relation, RelationKind};

@@ -1,10 +1,10 @@
 //! Writes an `.rpm`, without a signature: that is the repository's.
 
-use super::assemble::Package;
-use super::entry::Entry;
-use super::error::Error;
-use super::relation::{Comparison, Relation, RelationKind};
-use super::script::Scriptlet;
+use crate::package::assemble::Package;
+use crate::package::entry::Entry;
+use crate::package::error::Error;
+use crate::package::relation::{Comparison, Relation, RelationKind};
+use crate::package::script::Scriptlet;
 use rpm::{BuildConfig, CompressionWithLevel, Dependency, FileOptions, PackageBuilder};
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,7 @@ pub fn write(package: Package, dir: &Path) -> Result<PathBuf, Error> {
         package.architecture.rpm
     ));
     let bytes = archive(package).map_err(|error| Error::Rpm(Box::new(error)))?;
-    super::make::put(dir, &file, &bytes).map_err(|source| Error::Write {
+    super::put(dir, &file, &bytes).map_err(|source| Error::Write {
         file: file.clone(),
         source,
     })?;

@@ -5,18 +5,18 @@
 //! Works in the directory that holds `debian`. Everything can be done twice: what was written before
 //! is replaced.
 
-use super::assemble::add_own;
-use super::dependency::{self, Sibling};
-use super::entry::Entry;
-use super::error::Error;
-use super::fill::metadata;
-use super::host;
-use super::relation::{Relation, RelationKind};
-use super::script::{Contents, Script};
-use super::spec::{Format, PackageSpec};
-use super::spec_file::SpecFile;
-use super::tree::{self, Built};
-use super::version::PackageVersion;
+use crate::package::assemble::add_own;
+use crate::package::dependency::{self, Sibling};
+use crate::package::entry::Entry;
+use crate::package::error::Error;
+use crate::package::fill::metadata;
+use crate::package::host;
+use crate::package::relation::{Relation, RelationKind};
+use crate::package::script::{Contents, Script};
+use crate::package::spec::SpecFile;
+use crate::package::spec::{Format, PackageSpec};
+use crate::package::tree::{self, Built};
+use crate::package::version::PackageVersion;
 use crate::term::Atom;
 use std::collections::BTreeMap;
 use std::fs;

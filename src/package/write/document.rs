@@ -1,7 +1,7 @@
 //! The documents that Debian's policy asks of every package: changelog and copyright.
 
-use super::assemble::Package;
-use super::version::PackageVersion;
+use crate::package::assemble::Package;
+use crate::package::version::PackageVersion;
 
 /// Licences whose text every Debian system has, by their SPDX identifiers.
 const COMMON: [(&str, &str); 8] = [

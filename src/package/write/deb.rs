@@ -1,11 +1,11 @@
 //! Writes a `.deb`: deb(5).
 
-use super::assemble::Package;
 use super::control::control;
 use super::document;
-use super::entry::{Entries, Entry};
-use super::error::Error;
-use super::script::Script;
+use crate::package::assemble::Package;
+use crate::package::entry::{Entries, Entry};
+use crate::package::error::Error;
+use crate::package::script::Script;
 use flate2::{Compression, GzBuilder, write::GzEncoder};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ pub fn write(package: Package, dir: &Path) -> Result<PathBuf, Error> {
         source,
     };
     let bytes = archive(package).map_err(failed)?;
-    super::make::put(dir, &file, &bytes).map_err(failed)?;
+    super::put(dir, &file, &bytes).map_err(failed)?;
     Ok(file)
 }
 

@@ -1,9 +1,9 @@
 //! Where specifications are: `erlrc.toml`, or `{erlrc, [...]}` in `rebar.config`.
 
-use super::error::Error;
-use super::spec::{Format, PackageSpec};
+use super::{Format, PackageSpec};
 use crate::application::Fault;
 use crate::installed;
+use crate::package::Error;
 use crate::term::{Atom, Term};
 use std::path::{Path, PathBuf};
 

@@ -1,15 +1,15 @@
 //! A Debian source package to begin with: `debian/` for people who build their packages with
 //! `dpkg-buildpackage`.
 
-use super::assemble::Package;
-use super::document;
-use super::entry::Entry;
-use super::error::Error;
-use super::relation::{Relation, RelationKind};
-use super::script::Script;
-use super::spec::PackageSpec;
 use super::staging::put;
-use super::tree::lexical;
+use crate::package::assemble::Package;
+use crate::package::entry::Entry;
+use crate::package::error::Error;
+use crate::package::relation::{Relation, RelationKind};
+use crate::package::script::Script;
+use crate::package::spec::PackageSpec;
+use crate::package::tree::lexical;
+use crate::package::write::document;
 use std::path::{Path, PathBuf};
 
 /// How a project is built.

@@ -1,8 +1,8 @@
 //! The control file of a `.deb`: deb-control(5).
 
-use super::assemble::Package;
 use super::document::folded;
-use super::relation::Relation;
+use crate::package::assemble::Package;
+use crate::package::relation::Relation;
 
 /// The file.
 pub fn control(package: &Package) -> String {
