@@ -106,14 +106,18 @@ cost(Entries) ->
 -spec settle(term(), [term()], map()) -> erlrc_evaluator:result().
 settle(Reason, Entries, #{application := App} = Context) ->
     {Why, Left0} = why(Reason, App),
-    ok = erlrc_journal:start(none),
-    erlrc_journal:log(warning, #{event => undo, reason => Why}),
+    ok = erlrc_journal:settle(Entries),
+    ok = erlrc_journal:about(maps:get(about, Context, #{})),
     try erlrc_undo:run(Entries, Context) of
         {finished, Unpurged} -> {ok, Unpurged};
-        {undone, Left} -> result(Why, Left0 ++ Left)
+        {undone, Left} -> rolled_back(Why, Left0 ++ Left)
     catch
         Class:Crash:Stack -> result(Why, Left0 ++ [{undo_crashed, {Class, Crash, lists:sublist(Stack, 5)}}])
     end.
+
+rolled_back(Why, Left) ->
+    ok = erlrc_journal:log(warning, #{event => rolled_back, reason => Why, left => Left}),
+    result(Why, Left).
 
 why({erlrc_failed, Why, Left}, _App) -> {Why, Left};
 why(Reason, App) -> {{script_failed, App, {evaluator_died, Reason}}, []}.

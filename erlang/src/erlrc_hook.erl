@@ -45,7 +45,7 @@
 %% @doc Carries out a request. Operations wait for those before them; questions are answered at once.
 -spec request(request()) -> answer().
 request(#{operation := Question} = Request) when
-    Question =:= running; Question =:= code; Question =:= status
+    Question =:= running; Question =:= code; Question =:= status; Question =:= progress
 ->
     perform(Request);
 request(Request) ->
@@ -66,6 +66,9 @@ performed({ok, #{operation := running, application := App}}) ->
 performed({ok, #{operation := code, application := App}}) ->
     Facts = maps:merge(answer(ok, code, undefined, App), node_facts()),
     Facts#{code => erlrc_loaded:code(App)};
+performed({ok, #{operation := progress}}) ->
+    Progress = [{progress, Progress} || #{} = Progress <- [erlrc_events:progress()]],
+    maps:merge(answer(ok, progress, undefined, undefined), maps:from_list(Progress));
 performed({ok, #{operation := status}}) ->
     maps:merge(answer(ok, status, undefined, undefined), erlrc_status:report());
 performed({dry_run, {ok, #{operation := Name, application := App} = Operation}}) ->
@@ -110,8 +113,8 @@ live_plan(#{modules := Modules} = Plan) ->
 %% An operation of its own, no option: a node that does not know it refuses instead of carrying it out.
 checked(#{operation := dry_run, 'of' := Operation} = Request) ->
     {dry_run, checked(Request#{operation := Operation})};
-checked(#{operation := status}) ->
-    {ok, #{operation => status}};
+checked(#{operation := Question}) when Question =:= status; Question =:= progress ->
+    {ok, #{operation => Question}};
 checked(#{operation := live_plan, 'of' := Operation} = Request) when Operation =:= upgrade; Operation =:= downgrade ->
     {live_plan, checked(Request#{operation := Operation})};
 checked(#{operation := Operation, application := Name} = Request) ->

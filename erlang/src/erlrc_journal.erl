@@ -4,7 +4,7 @@
 %% process leaves a stage nothing is forgotten.
 -module(erlrc_journal).
 
--export([start/1, note/1, entries/0, timed/2, measure/2, timings/0, summary/2, log/2]).
+-export([start/1, settle/1, about/1, note/1, quiesced/2, entries/0, timed/2, measure/2, timings/0, summary/2, log/2]).
 -export_type([summary/0]).
 
 %% Loaded modules, processes that stood, the longest time that one window was open, time by stage; all in microseconds.
@@ -16,18 +16,55 @@
 }.
 
 %% @doc Starts an empty journal; `Guardian' gets a copy of every entry.
--spec start(pid() | none) -> ok.
+-spec start(pid()) -> ok.
 start(Guardian) ->
     put({?MODULE, entries}, []),
     put({?MODULE, timings}, #{}),
     put({?MODULE, guardian}, Guardian),
+    Teller = erlrc_events:start(Guardian),
+    put({?MODULE, teller}, Teller),
+    note({teller, Teller}).
+
+%% @doc Starts one for the way back from what `Entries' say. Whoever told of the operation tells of that too, so that it
+%% is told in order.
+-spec settle([term()]) -> ok.
+settle(Entries) ->
+    put({?MODULE, entries}, []),
+    put({?MODULE, timings}, #{}),
+    put({?MODULE, guardian}, none),
+    put({?MODULE, teller}, teller([Pid || {teller, Pid} <- Entries, is_process_alive(Pid)])),
     ok.
+
+teller([Teller | _]) -> Teller;
+teller([]) -> erlrc_events:start(self()).
+
+%% @doc What the operation is about: every event of it says so.
+-spec about(map()) -> ok.
+about(About) ->
+    tell({about, About}).
+
+%% @doc So many of so many processes stand.
+-spec quiesced(non_neg_integer(), non_neg_integer()) -> ok.
+quiesced(Done, Total) ->
+    tell({quiesced, Done, Total}).
+
+tell(Event) ->
+    erlrc_events:tell(get({?MODULE, teller}), Event).
 
 %% @doc Adds an entry.
 -spec note(term()) -> ok.
 note(Entry) ->
     _ = [Guardian ! {note, self(), Entry} || Guardian <- [get({?MODULE, guardian})], is_pid(Guardian)],
     put({?MODULE, entries}, [Entry | entries()]),
+    counted(Entry).
+
+counted({modules, Count}) ->
+    tell({counts, #{modules => Count}});
+counted({open, #{pids := Pids, changed := Changed}}) ->
+    tell({counts, #{processes => length(Pids), changed => length(Changed)}});
+counted({joined, _, Pids, _, Changed}) ->
+    tell({more, #{processes => length(Pids), changed => length(Changed)}});
+counted(_Entry) ->
     ok.
 
 %% @doc The entries, the newest first.
@@ -41,6 +78,7 @@ entries() ->
 %% @doc Calls `Fun' and adds the time it took to that of `Stage'.
 -spec timed(atom(), fun(() -> Result)) -> Result.
 timed(Stage, Fun) ->
+    ok = tell({begun, Stage}),
     Started = erlang:monotonic_time(microsecond),
     try
         Fun()
@@ -53,6 +91,7 @@ timed(Stage, Fun) ->
 measure(pause, Microseconds) ->
     put_timing(pause, max(Microseconds, maps:get(pause, timings(), 0)));
 measure(Stage, Microseconds) ->
+    ok = tell({ended, Stage, Microseconds}),
     put_timing(Stage, Microseconds + maps:get(Stage, timings(), 0)).
 
 put_timing(Stage, Microseconds) ->
@@ -79,7 +118,10 @@ summary(Entries, Timings) ->
         stages => maps:remove(pause, Timings)
     }.
 
-%% @doc Logs a report in erlrc's domain.
+%% @doc Logs a report, as {@link erlrc_events} says.
 -spec log(logger:level(), map()) -> ok.
 log(Level, Report) ->
-    logger:log(Level, Report, #{domain => [erlrc]}).
+    case get({?MODULE, teller}) of
+        undefined -> erlrc_events:log(Level, Report, logger:timestamp());
+        _ -> tell({log, Level, Report})
+    end.

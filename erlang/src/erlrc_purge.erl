@@ -76,7 +76,12 @@ loop(Modules, Delay) ->
     receive
     after Delay -> ok
     end,
-    ?MODULE:loop([Module || Module <- Modules, not purge(Module)], ?RETRY).
+    Left = [Module || Module <- Modules, not purge(Module)],
+    ok = tell(Modules -- Left),
+    ?MODULE:loop(Left, ?RETRY).
+
+tell([]) -> ok;
+tell(Purged) -> erlrc_journal:log(info, #{event => purged, modules => Purged}).
 
 %% No purge while an operation runs: what it replaced is its way back.
 purge(Module) ->

@@ -74,6 +74,7 @@ wait(Ref, Answers0, Expected, Standing, #{deadline := Deadline} = How) ->
         #{left := 0, answered := Answered} ->
             {ok, lists:append(Answered, Standing)};
         #{answered := Answered} ->
+            ok = erlrc_journal:quiesced(length(Answered) + length(Standing), length(Expected) + length(Standing)),
             Done = maps:from_keys(Answered, []),
             Missing = [Pid || Pid <- Expected, not is_map_key(Pid, Done), is_process_alive(Pid)],
             idle(Ref, Missing, maps:merge(maps:from_keys(Standing, []), Done), Late, How)

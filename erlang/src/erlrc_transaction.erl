@@ -50,6 +50,7 @@
     erlrc_children,
     erlrc_commit,
     erlrc_discover,
+    erlrc_events,
     erlrc_guardian,
     erlrc_journal,
     erlrc_links,
@@ -108,6 +109,7 @@ run(Plan, #{from := {_, From}, to := {_, To}, application := App, direction := D
         #{
             application => App,
             script_direction => Direction,
+            about => about(Script),
             options => Options,
             protected => Protected,
             from => filename:join(From, "ebin"),
@@ -120,11 +122,16 @@ run(Plan, #{from := {_, From}, to := {_, To}, application := App, direction := D
     _ = put(erlrc_report, Cost#{evaluator => transactional, instructions => length(maps:get(instructions, Script))}),
     Result.
 
+about(#{application := App, direction := Direction, from := {From, _}, to := {To, _}}) ->
+    #{application => App, direction => Direction, from => From, to => To}.
+
 -spec start(erlrc_segment:plan(), pid(), pid(), pid(), fun(([pid()]) -> map())) -> no_return().
 start(Plan, Guardian, Caller, Leader, Context) ->
     true = group_leader(Leader, self()),
     ok = erlrc_journal:start(Guardian),
-    operate(Plan, context(Context([self(), Guardian, Caller]), Guardian, Caller)).
+    Given = Context([self(), Guardian, Caller]),
+    ok = erlrc_journal:about(maps:get(about, Given, #{})),
+    operate(Plan, context(Given, Guardian, Caller)).
 
 context(Context, Guardian, Caller) ->
     Context#{
@@ -379,7 +386,7 @@ load_own(#{new := New}, #{protected := Protected}) ->
 
 report(#{application := App, options := Options}) ->
     Timings = erlrc_journal:timings(),
-    erlrc_journal:log(info, #{event => upgraded, application => App, timings => Timings}),
+    erlrc_journal:log(notice, #{event => upgraded, application => App, timings => Timings}),
     _ = [Pid ! {?MODULE, App, Timings} || #{report := Pid} <- [Options], is_pid(Pid)],
     note_cost().
 
