@@ -8,17 +8,13 @@ use crate::term::Atom;
 use serde_json::json;
 use std::collections::BTreeMap;
 
-/// A record as two modules or more have it.
-#[derive(Default)]
-struct Shared<'a> {
-    modules: Vec<&'a Atom>,
-    before: Option<&'a Record>,
-    after: Option<&'a Record>,
-}
+/// A record: its name, its fields before and after. Modules that have another one of the same name, as most
+/// have one that is called `state`, do not share it.
+type Change<'a> = (&'a Atom, &'a Record, &'a Record);
 
 /// Records that several modules share and that change.
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
-    let mut found: BTreeMap<&Atom, Shared<'_>> = BTreeMap::new();
+    let mut found: BTreeMap<Change<'_>, Vec<&Atom>> = BTreeMap::new();
     for (module, (old, new)) in &case.compared.changed {
         let (Some(old), Some(new)) = (old.debug.known(), new.debug.known()) else {
             continue;
@@ -27,15 +23,14 @@ pub fn check(case: &Case<'_>) -> Vec<Finding> {
             if let (Some(before), Some(after)) = (old.records.get(name), new.records.get(name))
                 && before != after
             {
-                let shared = found.entry(name).or_default();
-                shared.modules.push(module);
-                (shared.before, shared.after) = (Some(before), Some(after));
+                let modules = found.entry((name, before, after)).or_default();
+                modules.push(module);
             }
         }
     }
-    let several = found.iter().filter(|(_, shared)| shared.modules.len() > 1);
+    let several = found.iter().filter(|(_, modules)| modules.len() > 1);
     several
-        .filter_map(|(name, shared)| finding(name, shared))
+        .map(|(change, modules)| finding(*change, modules))
         .collect()
 }
 
@@ -44,18 +39,15 @@ fn is_state(states: &std::collections::BTreeSet<Shape>, name: &Atom) -> bool {
     states.contains(&Shape::Record(name.clone()))
 }
 
-fn finding(name: &Atom, shared: &Shared<'_>) -> Option<Finding> {
-    let (before, after) = (shared.before?, shared.after?);
+fn finding((name, before, after): Change<'_>, modules: &[&Atom]) -> Finding {
     let text = format!(
         "#{name}{{}}, which {} use, {}: messages and tables may hold the old one",
-        listed(&shared.modules),
+        listed(modules),
         fields(before, after)
     );
-    Some(
-        Finding::warning("shared_record", name)
-            .text(text)
-            .advice("see that no old one is left when the new code runs, or that it takes both")
-            .detail("modules", json(&shared.modules))
-            .detail("fields", json!({"before": before, "after": after})),
-    )
+    Finding::warning("shared_record", name)
+        .text(text)
+        .advice("see that no old one is left when the new code runs, or that it takes both")
+        .detail("modules", json(modules))
+        .detail("fields", json!({"before": before, "after": after}))
 }

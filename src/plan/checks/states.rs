@@ -19,7 +19,9 @@ pub fn check(case: &Case<'_>) -> Vec<Finding> {
 }
 
 fn module(old: &Code, new: &Code) -> Option<Finding> {
-    let keeps = BEHAVIOURS.iter().any(|name| new.behaves(name)) || new.has("code_change", 3);
+    let keeps = BEHAVIOURS.iter().any(|name| new.behaves(name))
+        || new.has("code_change", 3)
+        || new.has("code_change", 4);
     if !keeps || new.behaves("supervisor") {
         return None;
     }

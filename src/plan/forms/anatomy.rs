@@ -53,7 +53,9 @@ impl Anatomy {
     fn of(forms: &Forms, behaviours: &[Atom]) -> Self {
         let behaves = |names: &[&str]| behaviours.iter().any(|b| names.contains(&b.as_str()));
         let supervises = behaves(&["supervisor", "supervisor_bridge"]);
-        let keeper = if behaves(&["gen_statem", "gen_fsm"]) {
+        let changes = |arity| !forms.clauses("code_change", arity).is_empty();
+        // What others have made of these behaviours has their callbacks.
+        let keeper = if behaves(&["gen_statem", "gen_fsm"]) || changes(4) && !changes(3) {
             Keeper::Machine
         } else {
             Keeper::Server

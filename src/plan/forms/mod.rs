@@ -66,35 +66,31 @@ impl Forms {
         let Ok(term) = external::decode(chunk, &limits()) else {
             return Debug::Unreadable;
         };
-        // {debug_info_v1, Backend, Data}
-        let Some([backend, data]) = term.as_tagged("debug_info_v1") else {
-            return Debug::Unreadable;
-        };
-        match data.as_pair() {
-            Some((forms, _)) if forms.is_atom("none") => Debug::Absent,
-            Some((Term::List(forms), _)) if backend.is_atom("erl_abstract_code") => {
-                Debug::Known(Self::of(forms))
-            }
-            _ if data.is_atom("none") => Debug::Absent,
+        match abstract_code(term) {
+            Some(Term::List(forms)) => Debug::Known(Self::of(forms)),
+            Some(none) if none.is_atom("none") => Debug::Absent,
             _ => Debug::Unreadable,
         }
     }
 
-    fn of(forms: &[Term]) -> Self {
+    fn of(forms: Vec<Term>) -> Self {
         let mut found = Self::default();
         for form in forms {
-            match node(form) {
-                Some(("function", [name, arity, clauses])) => {
-                    if let (Term::Atom(name), Some(arity), Some(clauses)) =
-                        (name, arity.as_integer(), clauses.elements())
-                    {
-                        let key = (name.clone(), arity);
-                        found.functions.insert(key, clauses.into_owned());
-                    }
+            let Term::Tuple(parts) = form else { continue };
+            let Ok([kind, _place, rest @ ..]) = <[Term; 5]>::try_from(parts).or_else(padded) else {
+                continue;
+            };
+            match (kind.as_atom().map(Atom::as_str), rest) {
+                (
+                    Some("function"),
+                    [Term::Atom(name), Term::Integer(arity), Term::List(clauses)],
+                ) => {
+                    found.functions.insert((name, arity), clauses);
                 }
-                Some(("attribute", [kind, value])) if kind.is_atom("record") => {
-                    if let Some((Term::Atom(name), Term::List(fields))) = value.as_pair() {
-                        found.records.insert(name.clone(), fields.clone());
+                (Some("attribute"), [kind, Term::Tuple(value), _]) if kind.is_atom("record") => {
+                    if let Ok([Term::Atom(name), Term::List(fields)]) = <[Term; 2]>::try_from(value)
+                    {
+                        found.records.insert(name, fields);
                     }
                 }
                 _ => {}
@@ -112,6 +108,27 @@ impl Forms {
             .get(&(name, arity))
             .map_or(&[], Vec::as_slice)
     }
+}
+
+/// The forms in `{debug_info_v1, erl_abstract_code, {Forms, Options}}`, taken out of it.
+fn abstract_code(term: Term) -> Option<Term> {
+    let Term::Tuple(parts) = term else {
+        return None;
+    };
+    let [tag, backend, data] = <[Term; 3]>::try_from(parts).ok()?;
+    if !tag.is_atom("debug_info_v1") || !backend.is_atom("erl_abstract_code") {
+        return None;
+    }
+    match data {
+        Term::Tuple(parts) => parts.into_iter().next(),
+        data => Some(data),
+    }
+}
+
+/// An attribute has one part less than a function.
+fn padded(mut parts: Vec<Term>) -> Result<[Term; 5], Vec<Term>> {
+    parts.push(Term::NIL);
+    <[Term; 5]>::try_from(parts)
 }
 
 /// The kind of an abstract node and what follows its annotation.
