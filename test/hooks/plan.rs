@@ -49,7 +49,10 @@ fn json_has_the_node_s_own_steps_and_what_is_around() {
         "run the script, generated, 1 instructions"
     );
     assert!(plan["looked_at"].as_u64().unwrap() > 50, "{plan}");
-    assert_eq!(plan["findings"][0]["kind"], "state_unknown", "{plan}");
+    // Some are the engine's, some the node's own.
+    let findings = plan["findings"].as_array().unwrap();
+    let unknown = |finding: &serde_json::Value| finding["kind"] == "state_unknown";
+    assert!(findings.iter().any(unknown), "{plan}");
     assert_eq!(
         (&whole["verdict"], &whole["status"]),
         (&"hot".into(), &0.into())
