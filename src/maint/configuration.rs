@@ -41,6 +41,10 @@ impl Configuration {
 
     fn take(&mut self, term: &Term) -> Option<()> {
         let (tag, value) = term.as_pair()?;
+        if tag.is_atom("metrics") {
+            // Read by what writes them.
+            return Some(());
+        }
         match (tag.as_atom()?.as_str(), value.as_atom()?.as_str()) {
             ("batch", "true") => self.batch = true,
             ("batch", "false") => self.batch = false,
@@ -62,7 +66,7 @@ mod tests {
 
     #[test]
     fn what_is_known_is_taken_and_the_rest_is_named() {
-        let source = "{batch, true}. {apt_preflight, strict}. {later, 1}. {strict, maybe}.";
+        let source = "{batch, true}. {apt_preflight, strict}. {later, 1}. {strict, maybe}. {metrics, \"/m\"}.";
         let terms = text::parse_all(source.as_bytes(), &Limits::default()).expect("terms");
         let configuration = Configuration::from_terms(terms);
         assert!(configuration.batch && !configuration.strict);

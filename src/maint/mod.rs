@@ -14,6 +14,7 @@ mod facts;
 mod gate;
 mod journal;
 mod order;
+mod preflight;
 
 #[cfg(test)]
 mod tests;
@@ -26,3 +27,4 @@ pub use facts::{Facts, NodeFacts, NodeState, Stashed, Version};
 pub use gate::{Minimum, Unmet};
 pub use journal::{Journal, Record, State, Subject};
 pub use order::{Changing, order};
+pub use preflight::{PreflightError, Unpacked, replaced};

@@ -10,5 +10,6 @@ mod dpkg;
 mod host;
 mod package;
 mod policy;
+mod preflight;
 mod rpm;
 mod unwind;

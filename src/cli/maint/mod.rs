@@ -3,6 +3,7 @@
 //! Facts are gathered here, [`crate::maint`] decides, and what it decides is carried out by the hooks'
 //! rounds. Whatever goes wrong, a script that the package manager cannot let fail does not.
 
+mod apt_preflight;
 mod batch;
 mod carry;
 mod journal;
@@ -33,6 +34,7 @@ Called by the maintainer scripts of packages, with the script's own arguments af
   deb preinst|postinst|prerm|postrm    the four scripts of dpkg
   rpm pre|post|preun|postun|posttrans  the scriptlets of rpm
   deb trigger, rpm trigger             what waits for the end of the run, in batch mode
+  apt-preflight                        plans what apt is about to do (DPkg::Pre-Install-Pkgs, version 3)
 
   script call                          what is done
   preinst upgrade                      the old version is kept in the stash, where a node runs it
@@ -59,7 +61,7 @@ node that cannot be spoken to fails the package), {apt_preflight, strict | warn 
 Example:
   erlrc maint deb postrm --app egerl=4.0.1=/usr/lib/erlang/lib/egerl-4.0.1 -- upgrade 4.1.0")]
 pub struct Arguments {
-    /// deb or rpm
+    /// deb, rpm or apt-preflight
     format: String,
     /// The script, or what else is to be done
     script: Option<String>,
@@ -83,6 +85,12 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     let format = match arguments.format.as_str() {
         "deb" => Format::Deb,
         "rpm" => Format::Rpm,
+        "apt-preflight" => {
+            return match hook::skipped() || in_other_root() {
+                true => Ok(Status::Done),
+                false => apt_preflight::run(arguments, common),
+            };
+        }
         other => return Err(unknown(format!("{other} is no package format"))),
     };
     let script = arguments.script.as_deref().unwrap_or_default();
