@@ -78,7 +78,7 @@ fn where_one_fails_none_is_made_and_all_of_it_comes_again() {
     fs::write(&appup, "{\"2.0\", broken}.\n").expect("an appup");
     let lines = [
         upgrading("(n1) upgraded"),
-        bar("upgrade", "Upgrading", "(n1) bad_appup"),
+        bar("upgrade", "Upgrading", "(n1) would_fail"),
         "erlrc-downgrade: Downgrading 'foo': (n1) downgraded\n".to_owned(),
     ];
     trigger(&packages).is(&lines.concat(), 1);

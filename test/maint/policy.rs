@@ -132,6 +132,25 @@ fn a_swap_waits_for_what_the_new_version_needs() {
 }
 
 #[test]
+fn a_swap_waits_for_a_dependency_that_is_not_there_yet() {
+    let packages = Packages::installed();
+    let _node = packages.host.node("n1");
+    packages.start("n1", "1.0");
+    packages.begin_upgrade("1.0", "2.0");
+    let file = packages.dir("2.0").join("ebin/foo.app");
+    let specification = fs::read_to_string(&file).expect("the .app");
+    let more = specification.replace("[kernel, stdlib]", "[kernel, stdlib, bar]");
+    assert_ne!(more, specification);
+    fs::write(&file, more).expect("the .app");
+    let line = upgrading("(n1) appspec_file_not_found") + &upgrading("(n1) waits");
+    packages.deb("1.0", "postrm upgrade 2.0-1").is(&line, 0);
+    packages.take_away("1.0");
+    fs::write(&file, specification).expect("the .app");
+    let line = upgrading("(n1) upgraded");
+    packages.deb("2.0", "postinst configure 1.0-1").is(&line, 0);
+}
+
+#[test]
 fn a_node_that_cannot_be_spoken_to_stops_nothing_unless_that_is_wanted() {
     let packages = Packages::installed();
     let _node = packages.host.node("n1");

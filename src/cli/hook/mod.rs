@@ -21,6 +21,7 @@ pub use answer::Answer;
 pub use ask::{Asker, chain, open, unreachable};
 use operation::Operation;
 pub use options::Options;
+pub use preflight::Mode;
 use preflight::Preflight;
 pub use report::{Line, Report};
 use std::path::Path;

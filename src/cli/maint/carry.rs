@@ -6,7 +6,7 @@ use super::subject::Subject;
 use super::survey::Host;
 use super::verdict::{Verdict, verdict};
 use crate::cli::hook::operation::{self, Operation, Step};
-use crate::cli::hook::{Answer, Outcome, Report, Round, chain};
+use crate::cli::hook::{Answer, Mode, Outcome, Report, Round, chain};
 use crate::cli::{Status, output};
 use crate::identity::NodeName;
 use crate::maint::{Action, Change, Facts, Format, Moment, NodeState, State, Version};
@@ -249,12 +249,39 @@ impl<'a> Carrier<'a> {
         steps: &[Step],
         tolerates: &dyn Fn(&NodeName, &Answer) -> bool,
     ) -> Option<Outcome> {
+        let operations = self.operations(steps);
+        self.perform(nodes, &operations, tolerates)
+    }
+
+    /// The same on the way back, which no plan may refuse.
+    pub(super) fn round_back(
+        &mut self,
+        nodes: &[NodeName],
+        step: Step,
+        tolerates: &dyn Fn(&NodeName, &Answer) -> bool,
+    ) -> Option<Outcome> {
+        let mut operations = self.operations(&[step]);
+        for operation in &mut operations {
+            operation.options.preflight = Some(Mode::Off);
+        }
+        self.perform(nodes, &operations, tolerates)
+    }
+
+    fn operations(&self, steps: &[Step]) -> Vec<Operation> {
+        let operation = |step: &Step| Operation::new(self.application.clone(), step.clone());
+        steps.iter().map(operation).collect()
+    }
+
+    fn perform(
+        &mut self,
+        nodes: &[NodeName],
+        operations: &[Operation],
+        tolerates: &dyn Fn(&NodeName, &Answer) -> bool,
+    ) -> Option<Outcome> {
         let entries = self.host.entries(nodes);
         if entries.is_empty() {
             return None;
         }
-        let operation = |step: &Step| Operation::new(self.application.clone(), step.clone());
-        let operations: Vec<Operation> = steps.iter().map(operation).collect();
         let round = Round {
             arguments: self.session.hook,
             output: self.session.common.output(),
@@ -262,7 +289,7 @@ impl<'a> Carrier<'a> {
             started: self.session.started,
             tolerates,
         };
-        let outcome = round.over(&entries, &operations)?;
+        let outcome = round.over(&entries, operations)?;
         if !outcome.undone {
             for (name, answer) in &outcome.answers {
                 self.learn(name, answer, operations.first()?.result());

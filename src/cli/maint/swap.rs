@@ -41,7 +41,11 @@ impl Carrier<'_> {
             Verdict::TooEarly | Verdict::Failed => taken_back,
             Verdict::Done | Verdict::Absent => false,
         };
-        let Some(outcome) = self.round(&hot, &[step(change)], &tolerates) else {
+        let outcome = match taken_back {
+            true => self.round_back(&hot, step(change), &tolerates),
+            false => self.round(&hot, &[step(change)], &tolerates),
+        };
+        let Some(outcome) = outcome else {
             return self.climb_all(&[], left, change);
         };
         if outcome.status != Status::Done {
@@ -136,7 +140,7 @@ impl Carrier<'_> {
     }
 
     fn all_back(&mut self, nodes: &[NodeName], change: &Change) -> Status {
-        let back = self.round(nodes, &[reversed(change)], &|_, _| false);
+        let back = self.round_back(nodes, reversed(change), &|_, _| false);
         for node in nodes {
             self.note_node(State::Unswapped, node, &change.to, None);
         }
