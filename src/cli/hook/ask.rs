@@ -5,6 +5,7 @@ use super::answer::Answer;
 use super::operation::{Operation, Step, what_runs};
 use super::place;
 use super::preflight::{Decision, Preflight};
+use super::progress::Progress;
 use crate::cli::{Connection, Status, nodes, output};
 use crate::node::{Call, Deadline, Node, NodeError, Stage};
 use crate::rendezvous::Entry;
@@ -98,7 +99,10 @@ impl Asker<'_> {
         operation: &Operation,
         deadline: Deadline,
     ) -> Answer {
-        match node.call(operation.request(), deadline) {
+        let progress = Progress::of(entry, self.connection);
+        let asked = node.call(operation.request(), deadline);
+        drop(progress);
+        match asked {
             Ok(term) => Answer::parse(&term).unwrap_or_else(malformed),
             Err(NodeError::Undefined { .. }) => {
                 match node.call(operation.direct_call(), deadline) {

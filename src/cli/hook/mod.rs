@@ -10,6 +10,7 @@ pub mod operation;
 mod options;
 mod place;
 mod preflight;
+mod progress;
 mod recorder;
 mod report;
 

@@ -251,11 +251,11 @@ pub fn code(application: &Atom) -> Call {
     request(&[("operation", "code")], application, Vec::new())
 }
 
-/// The question how the node stands.
-pub fn how_it_stands() -> Call {
+/// A question that is about no application: `status` or `progress`.
+pub fn question(name: &'static str) -> Call {
     let pairs = [
         (Term::atom("protocol"), Term::Integer(PROTOCOL)),
-        (Term::atom("operation"), Term::atom("status")),
+        (Term::atom("operation"), Term::atom(name)),
     ];
     Call {
         module: "erlrc_hook",

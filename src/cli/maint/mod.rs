@@ -56,7 +56,8 @@ of the application, else in the environment of erlrc on the node, says what come
 [hot, defer]: the node goes on with the old version, out of the stash, until it is restarted.
 
 ERLRC_ROOT/erlrc.conf may hold {batch, true}. (all upgrades of one run at its end), {strict, true}. (a
-node that cannot be spoken to fails the package), {apt_preflight, strict | warn | off}.
+node that cannot be spoken to fails the package), {apt_preflight, strict | warn | off}, {metrics, FILE}
+(see erlrc status).
 
 Example:
   erlrc maint deb postrm --app egerl=4.0.1=/usr/lib/erlang/lib/egerl-4.0.1 -- upgrade 4.1.0")]
@@ -149,6 +150,7 @@ fn perform(call: Call, arguments: &Arguments, common: &Common) -> Result<Status,
             break;
         }
     }
+    super::status::refresh(common, &arguments.hook.connection);
     Ok(status)
 }
 

@@ -1,6 +1,6 @@
 //! The facts behind a report: all nodes asked at once, files read.
 
-use crate::cli::hook::{self, Answer, operation::how_it_stands};
+use crate::cli::hook::{self, Answer, operation::question};
 use crate::cli::{Common, Connection, Failure, Status, nodes};
 use crate::history;
 use crate::installed::inventory;
@@ -139,7 +139,7 @@ fn said(
         ))
     };
     let mut node = hook::open(entry, connection)?;
-    match node.call(how_it_stands(), Deadline::after(patience)) {
+    match node.call(question("status"), Deadline::after(patience)) {
         Ok(term) => NodeFacts::parse(&term)
             .ok_or_else(|| no("too_old", "its erlrc does not know the question")),
         Err(NodeError::Undefined { .. }) => {
