@@ -685,7 +685,7 @@ steady_and_busy(Config, Milliseconds) ->
 
 %% Whoever is in a callback of either version ends it before the code goes back.
 failure_where_nobody_stands(Config) ->
-    {Dirs, Pid, Busy} = steady_and_busy(Config, 500),
+    {Dirs, Pid, Busy} = steady_and_busy(Config, 2000),
     Code = maps:with([path, code, processes], photograph(Config)),
     Sick = {erlang, list_to_atom, ["sick"]},
     Script = [advanced(calm), {load_module, plain}],

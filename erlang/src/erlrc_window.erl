@@ -58,6 +58,9 @@
 -define(HEAP_PER_PROCESS, 40).
 %% More processes than that answer faster than one by one, which is how an urgent process would take the answers.
 -define(MANY, 1000).
+%% Processes, microseconds.
+-define(FEW, 100).
+-define(AT_ONCE, 2000).
 %% How long a server that nobody suspended may take to leave the code that is to be replaced.
 -define(PATIENCE, 5000).
 
@@ -188,20 +191,41 @@ bring_to_stand(#{pids := Pids, supervisors := Supervisors} = Window, Found, Cont
             {error, Why, Window}
     end.
 
-stand(Pids, Standing0, Window, Found, Deadline, Context) ->
-    case erlrc_quiesce:suspend(Pids, Standing0, Deadline, maps:get(cancelled, Context)) of
-        {ok, Standing} ->
-            case erlrc_discover:newcomers(Found, options(Context)) of
-                {New, _} when map_size(New) =:= 0 ->
-                    {ok, Window};
-                {New, Found1} ->
-                    Wider = join(New, Window, Context),
-                    stand(maps:keys(New), Standing, Wider, Found1, Deadline, Context)
+%% To look at all processes takes longer than to stop a few. So for a few it is done before, unless one keeps the others
+%% waiting.
+stand(Pids, Standing, Window, Found0, Deadline, Context) when length(Pids) < ?FEW ->
+    {New, Found} = erlrc_discover:newcomers(Found0, options(Context)),
+    Wider = join(New, Window, Context),
+    Started = erlang:monotonic_time(microsecond),
+    case erlrc_quiesce:suspend(Pids ++ maps:keys(New), Standing, Deadline, maps:get(cancelled, Context)) of
+        {ok, Stand} ->
+            case erlang:monotonic_time(microsecond) - Started < ?AT_ONCE of
+                true -> {ok, Wider};
+                false -> latecomers(Stand, Wider, Found, Deadline, Context)
             end;
         {error, Why} ->
-            {error, Why, Window}
+            {error, Why, Wider}
+    end;
+stand(Pids, Standing0, Window, Found, Deadline, Context) ->
+    case erlrc_quiesce:suspend(Pids, Standing0, Deadline, maps:get(cancelled, Context)) of
+        {ok, Standing} -> latecomers(Standing, Window, Found, Deadline, Context);
+        {error, Why} -> {error, Why, Window}
     end.
 
+latecomers(Standing0, Window, Found0, Deadline, Context) ->
+    case erlrc_discover:newcomers(Found0, options(Context)) of
+        {New, _} when map_size(New) =:= 0 ->
+            {ok, Window};
+        {New, Found} ->
+            Wider = join(New, Window, Context),
+            case erlrc_quiesce:suspend(maps:keys(New), Standing0, Deadline, maps:get(cancelled, Context)) of
+                {ok, Standing} -> latecomers(Standing, Wider, Found, Deadline, Context);
+                {error, Why} -> {error, Why, Wider}
+            end
+    end.
+
+join(New, Window, _Context) when map_size(New) =:= 0 ->
+    Window;
 join(New, #{pids := Pids, resume := Resume, changed := Changed, id := Id} = Window, Context) ->
     #{batch := #{before := Before, 'after' := After}} = Window,
     Targets = maps:to_list(New),
