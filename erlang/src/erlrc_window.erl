@@ -369,9 +369,17 @@ sides(Module, #{direction := Direction, code := #{vsns := Vsns}}) ->
 
 code_change_timeout(Context) -> maps:get(code_change_timeout, options(Context), ?CODE_CHANGE).
 
-commit(#{code := #{new := New}, path_change := Change}, Context) ->
+commit(#{code := #{new := New} = Code, path_change := Change}, Context) ->
     ok = erlrc_commit:path(Change),
-    switched(erlrc_commit:switch(New, #{protected => maps:get(protected, Context), force => true})).
+    Options = #{protected => maps:get(protected, Context), force => true, patience => patience(Code)},
+    switched(erlrc_commit:switch(New, Options)).
+
+%% Whoever did not have to stand may still be in a callback of the code that has to go.
+patience(#{shapes := Shapes}) ->
+    case lists:member(same, maps:values(Shapes)) of
+        true -> ?PATIENCE;
+        false -> 0
+    end.
 
 switched({ok, []}) ->
     ok;
@@ -451,13 +459,13 @@ halves(Code) ->
 
 uncommit(none, _Context) ->
     [];
-uncommit(#{old := Old, new := New, no_way_back := Missing, shapes := Shapes}, Context) ->
+uncommit(#{old := Old, new := New, no_way_back := Missing} = Code, Context) ->
     case erlrc_commit:is_switched(Old) andalso (Missing =:= [] orelse not erlrc_commit:is_switched(New)) of
         true ->
             [];
         false ->
-            Patience = case lists:member(same, maps:values(Shapes)) of true -> ?PATIENCE; false -> 0 end,
-            case erlrc_commit:switch(Old, #{protected => maps:get(protected, Context), patience => Patience}) of
+            Options = #{protected => maps:get(protected, Context), patience => patience(Code)},
+            case erlrc_commit:switch(Old, Options) of
                 {ok, Killed} ->
                     [{killed, Pid, Module} || {Pid, Module} <- Killed] ++ [{code, Module} || Module <- Missing];
                 {error, Why} ->
