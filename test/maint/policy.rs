@@ -166,4 +166,8 @@ fn a_node_that_cannot_be_spoken_to_stops_nothing_unless_that_is_wanted() {
     packages
         .deb("2.0", "postinst configure 1.0-1")
         .is(&upgrading("(n1) upgraded"), 0);
+    packages.host.file("erlrc.conf", "", 0o644);
+    packages.host.entry("n1", "wrong");
+    let line = crate::package::stopping("(n1) cookie_refused");
+    packages.deb("2.0", "prerm remove").is(&line, 0);
 }

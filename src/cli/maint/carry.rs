@@ -22,7 +22,7 @@ pub struct Carrier<'a> {
     pub(super) facts: Facts,
     pub(super) host: Host,
     /// What each node runs by now.
-    runs: BTreeMap<NodeName, NodeState>,
+    pub(super) runs: BTreeMap<NodeName, NodeState>,
 }
 
 /// The trigger of erlrc's own package that ends a run in batch mode.
@@ -131,7 +131,10 @@ impl<'a> Carrier<'a> {
 
     fn unreachable(&mut self, nodes: &[NodeName], to: &Version) -> Status {
         let mut status = Status::Done;
-        let operation = self.upgrade_to(to);
+        let operation = match self.session.call.moment {
+            Moment::Stop => Operation::new(self.application.clone(), Step::Stop(known(to))),
+            _ => self.upgrade_to(to),
+        };
         let mut report = self.report(&operation);
         for node in nodes {
             let Some(answer) = self.host.refusal(node) else {
@@ -173,73 +176,6 @@ impl<'a> Carrier<'a> {
         let tolerates = |_: &NodeName, answer: &Answer| answer.outcome == "no_erlrc";
         let outcome = self.round(nodes, &steps, &tolerates);
         outcome.map_or(Status::Done, |outcome| outcome.status)
-    }
-
-    /// Drops what no node runs any more, and closes what is open.
-    fn settle(&mut self) -> Status {
-        let to = self.facts.installed_version().clone();
-        let stash = self.session.stash();
-        for stashed in &self.facts.stash {
-            if !self.may_run(&stashed.version.vsn, &to) {
-                self.discard(&stash, &stashed.dir);
-            }
-        }
-        let journal = self.session.log.journal();
-        let open: Vec<_> = journal.of(&self.application).cloned().collect();
-        let waits = |state| matches!(state, State::Pending | State::Deferred);
-        let left = |node: &Option<String>| {
-            let node = node.as_deref().and_then(NodeName::parse);
-            let runs = node.and_then(|node| self.runs.get(&node));
-            !matches!(runs, Some(NodeState::Running(vsn)) if *vsn == to.vsn)
-        };
-        let (left, done): (Vec<_>, Vec<_>) = open
-            .into_iter()
-            .partition(|record| waits(record.state) && left(&record.node));
-        if left.is_empty() && !done.is_empty() {
-            self.session
-                .log
-                .note(State::Done, &self.application, Note::default());
-            return Status::Done;
-        }
-        for record in done.into_iter().filter(|record| record.node.is_some()) {
-            let note = Note {
-                node: record.node,
-                ..Note::default()
-            };
-            self.session.log.note(State::Done, &self.application, note);
-        }
-        Status::Done
-    }
-
-    /// Whether a node may still run `vsn`, which is not what is installed; under the same name the new
-    /// bytes are in place.
-    fn may_run(&self, vsn: &str, to: &Version) -> bool {
-        vsn != to.vsn
-            && self.runs.values().any(|state| match state {
-                NodeState::Running(running) => running == vsn,
-                NodeState::Unknown => true,
-                NodeState::Idle => false,
-            })
-    }
-
-    fn forget(&mut self) -> Status {
-        let stash = self.session.stash();
-        for stashed in &self.facts.stash {
-            self.discard(&stash, &stashed.dir);
-        }
-        let journal = self.session.log.journal();
-        if journal.of(&self.application).next().is_some() {
-            self.session
-                .log
-                .note(State::Done, &self.application, Note::default());
-        }
-        Status::Done
-    }
-
-    fn discard(&self, stash: &crate::stash::Stash, dir: &std::path::Path) {
-        if let Err(error) = stash.discard(dir) {
-            self.warn(&chain(&error));
-        }
     }
 
     /// One round; keeps in mind what the nodes run after it.
@@ -368,35 +304,6 @@ impl<'a> Carrier<'a> {
     pub(super) fn warn(&self, text: &str) {
         let line = format!("erlrc-maint: {}: {text}", self.application);
         output::error_text(&format!("{}\n", output::printable(&line)));
-    }
-
-    /// Says what an earlier call left in the middle, and what the nodes run by now.
-    pub fn settle_interrupted(&mut self) {
-        let journal = self.session.log.journal();
-        for record in journal.of(&self.application) {
-            let node = record.node.as_deref().and_then(NodeName::parse);
-            let (State::Swapping, Some(node), Some(to)) = (record.state, node, &record.to) else {
-                continue;
-            };
-            let (now, state) = match self.runs.get(&node) {
-                Some(NodeState::Running(vsn)) if *vsn == to.vsn => (vsn.clone(), State::Swapped),
-                Some(NodeState::Running(vsn)) => (vsn.clone(), State::Unswapped),
-                Some(NodeState::Unknown) => continue,
-                Some(NodeState::Idle) | None => ("nothing of it".to_owned(), State::Unswapped),
-            };
-            self.warn(&format!(
-                "'{}' of {} was interrupted on the way to {}; {node} runs {now} now",
-                record.script, record.time, to.vsn
-            ));
-            let note = Note {
-                node: Some(node.to_string()),
-                from: record.from.clone(),
-                to: record.to.clone(),
-                reason: Some("interrupted".to_owned()),
-                ..Note::default()
-            };
-            self.session.log.note(state, &self.application, note);
-        }
     }
 }
 

@@ -9,6 +9,7 @@ mod carry;
 mod journal;
 mod policy_rc;
 mod session;
+mod settle;
 mod subject;
 mod survey;
 mod swap;
