@@ -85,7 +85,9 @@
     }],
     original := [{App :: atom(), Applications :: [atom()]}],
     running := [App :: atom()],
-    stopped := [App :: atom()]
+    stopped := [App :: atom()],
+    %% How many new ones an answer may bring.
+    atoms => non_neg_integer()
 }.
 -type event() ::
     boot

@@ -149,7 +149,7 @@ impl Stash {
             .collect()
     }
 
-    /// What an interrupted [`Stash::keep`] or [`Stash::drop`] left.
+    /// What an interrupted [`Stash::keep`] or [`Stash::discard`] left.
     pub fn leftovers(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
         let left = entries.filter(|entry| {
