@@ -115,10 +115,25 @@ impl Built {
         let (old, new) = (self.dir(pair, "old"), self.dir(pair, "new"));
         plan_of("demo", &old, &new, around)
     }
+
+    /// The plan of the way back.
+    pub fn plan_down(&self, pair: &Pair, around: &Surroundings) -> Plan {
+        let (old, new) = (self.dir(pair, "old"), self.dir(pair, "new"));
+        planned("demo", (&new, &old), Direction::Down, around)
+    }
 }
 
 /// The plan from one directory to another.
 pub fn plan_of(application: &str, old: &Path, new: &Path, around: &Surroundings) -> Plan {
+    planned(application, (old, new), Direction::Up, around)
+}
+
+fn planned(
+    application: &str,
+    (old, new): (&Path, &Path),
+    direction: Direction,
+    around: &Surroundings,
+) -> Plan {
     let (from, to) = (old.to_owned(), new.to_owned());
     let application = Atom::new(application).unwrap();
     let vsn = |dir: &Path| erlrc::installed::shipped(&application, dir).unwrap().vsn;
@@ -126,7 +141,7 @@ pub fn plan_of(application: &str, old: &Path, new: &Path, around: &Surroundings)
         application: &application,
         from: (&vsn(old), &from),
         to: (&vsn(new), &to),
-        direction: Direction::Up,
+        direction,
         options: &Options::default(),
         around,
         depth: Depth::Everything,

@@ -1,6 +1,7 @@
 //! States of processes: whether what they keep fits the new code.
 
 use super::{Case, listed};
+use crate::appup::Direction;
 use crate::plan::code::Code;
 use crate::plan::finding::Finding;
 use crate::plan::forms::{Anatomy, CodeChange, Debug, Record, Shape};
@@ -14,11 +15,14 @@ const BEHAVIOURS: [&str; 4] = ["gen_server", "gen_statem", "gen_event", "gen_fsm
 
 /// States that do not fit the new code.
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
+    let direction = case.script.map_or(Direction::Up, |script| script.direction);
     let changed = case.compared.changed.values();
-    changed.filter_map(|(old, new)| module(old, new)).collect()
+    changed
+        .filter_map(|(old, new)| module(old, new, direction))
+        .collect()
 }
 
-fn module(old: &Code, new: &Code) -> Option<Finding> {
+fn module(old: &Code, new: &Code, direction: Direction) -> Option<Finding> {
     let keeps = BEHAVIOURS.iter().any(|name| new.behaves(name))
         || new.has("code_change", 3)
         || new.has("code_change", 4);
@@ -33,7 +37,12 @@ fn module(old: &Code, new: &Code) -> Option<Finding> {
     if differences.is_empty() {
         return None;
     }
-    migrated(new, before, after, &differences)
+    // Going down, it is the later version that converts its own states, before the earlier one is loaded.
+    let (own, other) = match direction {
+        Direction::Up => (after, before),
+        Direction::Down => (before, after),
+    };
+    migrated(new, &own.code_change, &other.code_change, &differences)
 }
 
 /// Whether the state of a module's processes is certain to have another shape.
@@ -131,8 +140,8 @@ fn shape(old: &Shape, new: &Shape) -> Option<Difference> {
 
 fn migrated(
     new: &Code,
-    before: &Anatomy,
-    after: &Anatomy,
+    code_change: &CodeChange,
+    other: &CodeChange,
     differences: &[Difference],
 ) -> Option<Finding> {
     let module = &new.module;
@@ -148,10 +157,10 @@ fn migrated(
         };
         finding.text(text).advice(advice)
     };
-    let finding = match &after.code_change {
+    let finding = match code_change {
         CodeChange::Absent => not("there is no code_change"),
         CodeChange::Trivial => not("code_change gives it back as it was"),
-        own if *own == before.code_change => {
+        own if own == other => {
             let text = format!("the state of {module} changes and code_change does not: {what}");
             Finding::warning("code_change_unchanged", module)
                 .text(text)
