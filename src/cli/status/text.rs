@@ -145,9 +145,13 @@ fn in_words(pending: &Pending) -> String {
         .reason
         .as_ref()
         .map_or_else(String::new, |reason| format!(": {reason}"));
+    let state = match pending.state.as_str() {
+        "pending" => "restart needed",
+        other => other,
+    };
     format!(
-        "{}{versions} {} since {}{why}",
-        pending.application, pending.state, pending.time
+        "{}{versions} {state} since {}{why}",
+        pending.application, pending.time
     )
 }
 
