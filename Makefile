@@ -1,5 +1,5 @@
 # Two commands for newcomers: `make demo` and `make test`. `make help` lists the rest.
-.PHONY: help build deb demo test test-rust test-erlang lint test-system bench clean
+.PHONY: help build deb demo demo-apt test test-rust test-erlang lint test-system bench clean
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 unexport ERL_AFLAGS ERL_FLAGS ERL_ZFLAGS
@@ -18,13 +18,18 @@ deb: build ## erlrc's own package, in _build/packages
 demo: build ## a node, a client that never pauses, two applications up and down under it
 	@demo/run
 
+demo-apt: ## hot upgrades by apt-get in a Debian root of its own; needs root; ROOT=DIR keeps it
+	@tools/install system
+	@$(MAKE) --no-print-directory build
+	@demo/apt $(if $(ROOT),--root $(ROOT))
+
 test: ## every test that needs no root
 	@tools/install test
 	@$(MAKE) --no-print-directory build lint test-rust test-erlang
 
 lint:
 	cargo fmt --check
-	cargo clippy --quiet --workspace --all-targets -- -D warnings
+	cargo clippy --quiet --workspace --all-targets --features system -- -D warnings
 	cargo clippy --quiet -p erlrc --no-default-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps -p erlrc --lib
 	rebar3 xref

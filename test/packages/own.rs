@@ -1,0 +1,67 @@
+//! erlrc's own package: on a bare Debian, and upgraded by itself.
+
+use crate::host::Host;
+use crate::package;
+use crate::row::given;
+
+fn a_node_boots_and_upgrades(suite: &str) {
+    let host = Host::with_erlrc_on(suite);
+    host.sh("command -v cargo rustc rebar3").fails();
+    host.sh("dpkg -i {till 1.0}").succeeds();
+    let node = host.start("shop");
+    host.talk(&node, "till");
+    host.sh("dpkg -i {till 1.1}").succeeds();
+    host.runs(&node, "till", "1.1");
+    host.lost_nothing(&node, "till", "1.0 1.1");
+}
+
+#[test]
+fn on_debian_12() {
+    a_node_boots_and_upgrades("bookworm");
+}
+
+#[test]
+fn on_debian_13() {
+    a_node_boots_and_upgrades("trixie");
+}
+
+#[test]
+fn it_upgrades_itself() {
+    let row = given("{till 1.0}");
+    let before = row.eval("erlrc_engine:vsn()");
+    let run = row.when(&format!("dpkg -i {}", package::next_erlrc()));
+    run.succeeds()
+        .says("erlrc-upgrade: Upgrading 'erlrc': (shop@host) upgraded\n");
+    assert_eq!(
+        row.eval("[V || {erlrc, _, V} <- application:which_applications()]"),
+        "[\"0.1.99\"]"
+    );
+    assert_eq!(row.eval("erlrc_engine:vsn()"), before);
+    row.when("dpkg -i {till 1.1}").succeeds();
+    row.then("till", "ii 1.1-1", "1.1");
+    row.lost_nothing("till", "1.0 1.1");
+    row.when(&format!("dpkg -i {}", package::erlrc()))
+        .succeeds();
+    row.when("dpkg -i {till 1.0}").succeeds();
+    row.then("till", "ii 1.0-1", "1.0");
+}
+
+#[test]
+fn a_new_binary_serves_an_old_node() {
+    let row = given("{till 1.0}");
+    row.when(&format!("ERLRC_SKIP=1 dpkg -i {}", package::next_erlrc()))
+        .succeeds();
+    row.when("dpkg -i {till 1.1}").succeeds();
+    row.then("till", "ii 1.1-1", "1.1");
+    row.lost_nothing("till", "1.0 1.1");
+}
+
+#[test]
+fn it_can_be_removed_under_a_node() {
+    let row = given("{till 1.0}");
+    row.when("dpkg -P erlrc").succeeds();
+    row.when("dpkg -i {till 1.1}")
+        .succeeds()
+        .does_not_say("erlrc");
+    row.host.has("till", "ii 1.1-1");
+}

@@ -1,0 +1,134 @@
+//! The words of a row: given, when, then.
+
+use crate::fixture::Fixture;
+use crate::host::{Host, Node, Run};
+
+/// A host with a node that runs what is installed, and a client for each application.
+pub struct Row {
+    pub host: Host,
+    pub node: Node,
+}
+
+/// Installs these packages, boots a node and lets clients talk to the applications.
+#[track_caller]
+pub fn given(packages: &str) -> Row {
+    let host = Host::with_erlrc();
+    if !packages.is_empty() {
+        host.sh(&format!("dpkg -i {packages}")).succeeds();
+    }
+    let node = host.start("shop");
+    let row = Row { host, node };
+    applications(packages).iter().for_each(|app| row.talk(app));
+    row
+}
+
+fn applications(packages: &str) -> Vec<String> {
+    let tokens = packages.split('{').filter_map(|part| part.split_once('}'));
+    tokens.map(|(words, _)| Fixture::parse(words).app).collect()
+}
+
+impl Row {
+    /// Does something.
+    pub fn when(&self, line: &str) -> Run {
+        self.host.sh(line)
+    }
+
+    /// Lets a client talk to an application.
+    #[track_caller]
+    pub fn talk(&self, app: &str) {
+        self.host.talk(&self.node, app);
+    }
+
+    /// Asserts the state and version of the package, and the version that runs, or `none`.
+    #[track_caller]
+    pub fn then(&self, app: &str, package: &str, running: &str) {
+        self.host.has(app, package);
+        self.host.runs(&self.node, app, running);
+    }
+
+    /// Ends the client, which has lost nothing: every request was answered by the process and the state that were there from
+    /// the start, by these versions in turn.
+    #[track_caller]
+    pub fn lost_nothing(&self, app: &str, versions: &str) {
+        self.host.lost_nothing(&self.node, app, versions);
+    }
+
+    /// Evaluates on the node.
+    #[track_caller]
+    pub fn eval(&self, expressions: &str) -> String {
+        self.host.eval(&self.node, expressions)
+    }
+}
+
+impl Host {
+    /// The value of expressions on a node.
+    #[track_caller]
+    pub fn eval(&self, node: &Node, expressions: &str) -> String {
+        let run = self.sh(&format!("erlrc eval {} \"{expressions}\"", node.name));
+        assert!(run.text == run.out, "{}\n{}", run.text, node.log());
+        run.succeeds().out.trim().to_owned()
+    }
+
+    /// Lets a client talk to an application of a node.
+    #[track_caller]
+    pub fn talk(&self, node: &Node, app: &str) {
+        assert_eq!(
+            self.eval(node, &format!("matrix_client:start({app})")),
+            "ok"
+        );
+    }
+
+    /// Asserts the version of an application that runs on a node, and that its server answers as that version.
+    #[track_caller]
+    pub fn runs(&self, node: &Node, app: &str, running: &str) {
+        let own = format!("[V || {{{app}, _, V}} <- application:which_applications()]");
+        let expected = if running == "none" {
+            "[]".to_owned()
+        } else {
+            format!("[\"{running}\"]")
+        };
+        assert_eq!(
+            self.eval(node, &own),
+            expected,
+            "{app} on {}:\n{}",
+            node.name,
+            node.log()
+        );
+    }
+
+    /// Asserts what dpkg knows about the package of an application: `ii 1.0-1`, or nothing.
+    #[track_caller]
+    pub fn has(&self, app: &str, package: &str) {
+        let query = format!(
+            "dpkg-query -W -f '${{db:Status-Abbrev}} ${{Version}}' erlang-{app} 2>/dev/null"
+        );
+        let known = self.sh(&query).out;
+        // Of a package that is not installed dpkg remembers at most that it was wanted.
+        let known = known.trim_end_matches(['i', 'u', 'n', ' ']);
+        assert_eq!(
+            known.split_whitespace().collect::<Vec<_>>().join(" "),
+            package,
+            "the package of {app}"
+        );
+    }
+
+    /// See [`Row::lost_nothing`].
+    #[track_caller]
+    pub fn lost_nothing(&self, node: &Node, app: &str, versions: &str) {
+        self.eval(node, &format!("matrix_client:answered({app})"));
+        self.seen(
+            node,
+            app,
+            &format!("sent some, failed 0, restarts 0, versions {versions}"),
+        );
+    }
+
+    /// Ends the client and asserts what it has seen.
+    #[track_caller]
+    pub fn seen(&self, node: &Node, app: &str, what: &str) {
+        assert_eq!(
+            self.eval(node, &format!("matrix_client:stop({app})")),
+            format!("{what}\nok")
+        );
+    }
+}
