@@ -130,6 +130,18 @@ format_operation(running) ->
     "the application runs; stop it first";
 format_operation(restart_new_emulator) ->
     "the script asks for a new emulator; restart the node";
+format_operation(not_held) ->
+    "the way back is not kept open any more";
+format_operation({not_reverted, Why}) ->
+    text("it could not be taken back: ~ts", [why(Why)]);
+format_operation({converted, App, Count}) ->
+    text(
+        "~b processes of ~ts had gone on since; their states were changed back, what only the other version knows is"
+        " lost",
+        [Count, App]
+    );
+format_operation({restarted, Apps}) ->
+    text("these were restarted and have lost their states: ~ts", [names(Apps)]);
 format_operation({needed_by, Apps}) ->
     text("running applications depend on it, stop them first: ~ts", [names(Apps)]);
 format_operation({needs_stopped, App}) ->

@@ -18,7 +18,7 @@ run(Fun, Context) ->
     receive
         {Token, Runner} ->
             Runner ! {Token, go},
-            wait(Guardian, Ref, Runner, monitor(process, Runner));
+            wait(Guardian, Ref, Token, Runner, monitor(process, Runner));
         {'DOWN', Ref, process, Guardian, {busy, Other}} ->
             wait_for(Other),
             run(Fun, Context);
@@ -26,10 +26,16 @@ run(Fun, Context) ->
             {{error, {guardian_died, Reason}}, erlrc_journal:summary([], #{})}
     end.
 
+%% One that only keeps its way back open gives it up.
 wait_for(Other) ->
     Ref = monitor(process, Other),
+    Other ! {settle, confirm, any, self(), Ref},
     receive
         {'DOWN', Ref, process, Other, _} -> ok
+    end,
+    receive
+        {Ref, confirmed} -> ok
+    after 0 -> ok
     end.
 
 %% @doc Asks the guardian to settle an operation that failed, and waits.
@@ -43,8 +49,12 @@ ask(Guardian, Reason) ->
     end.
 
 %% The guardian has the last word. Without one, the operation ends itself and its own word counts.
-wait(Guardian, Ref, Runner, RunnerRef) ->
+wait(Guardian, Ref, Token, Runner, RunnerRef) ->
     receive
+        {Token, held, Hold, Result, Cost} ->
+            _ = [demonitor(Each, [flush]) || Each <- [Ref, RunnerRef]],
+            _ = put(erlrc_hold, Hold),
+            {Result, Cost};
         {'DOWN', Ref, process, Guardian, {erlrc_done, Result, Cost}} ->
             demonitor(RunnerRef, [flush]),
             {Result, Cost};
@@ -65,7 +75,7 @@ guard(Caller, Token, Fun, Context) ->
             Start = fun() -> start(Fun, Guardian, Caller, Token) end,
             {Runner, Ref} = spawn_opt(Start, [monitor, {min_heap_size, 65536}]),
             Caller ! {Token, Runner},
-            watch(Runner, Ref, Context([self(), Caller]), [])
+            watch(Runner, Ref, Context([self(), Caller]), {Caller, Token}, [])
     catch
         error:badarg -> exit({busy, whereis(?MODULE)})
     end.
@@ -81,19 +91,29 @@ start(Fun, Guardian, Caller, Token) ->
             exit(Reason)
     end.
 
-watch(Runner, Ref, Context, Entries) ->
+watch(Runner, Ref, Context, Asker, Entries) ->
     receive
-        {note, Runner, Entry} -> watch(Runner, Ref, Context, [Entry | Entries]);
+        {note, Runner, Entry} -> watch(Runner, Ref, Context, Asker, [Entry | Entries]);
         cancel ->
             Runner ! cancel,
-            watch(Runner, Ref, Context, Entries);
+            watch(Runner, Ref, Context, Asker, Entries);
         {settle, Runner, Reason} ->
             Result = settle(Reason, Entries, Context),
             Runner ! {settled, Result},
             exit({erlrc_done, Result, cost(Entries)});
+        {hold, Runner, Result, Final, Time} ->
+            exit(hold({Runner, Ref}, Asker, Result, #{
+                entries => Entries, context => Context, final => Final, time => Time
+            }));
         {'DOWN', Ref, process, Runner, {erlrc_done, Result}} -> exit({erlrc_done, Result, cost(Entries)});
         {'DOWN', Ref, process, Runner, Reason} -> exit({erlrc_done, settle(Reason, Entries, Context), cost(Entries)})
     end.
+
+%% The caller goes on with what belongs to its operation beside the script.
+hold(Runner, {Caller, Token}, Result, #{entries := Entries} = Held) ->
+    Cost = cost(Entries),
+    Answer = fun(Hold) -> Caller ! {Token, held, Hold, Result, Cost} end,
+    erlrc_hold:guard(Held#{runner => Runner, caller => Caller, answer => Answer}).
 
 %% An operation that was killed has not said what its stages took.
 cost(Entries) ->

@@ -39,7 +39,9 @@
     otp_release => binary(),
     erlrc => binary(),
     %% Of an upgrade or downgrade that ran a script: what that cost.
-    report => erlrc_evaluator:report()
+    report => erlrc_evaluator:report(),
+    %% The way back is kept open under this number.
+    held => binary()
 }.
 
 %% @doc Carries out a request. Operations wait for those before them; questions are answered at once.
@@ -111,6 +113,8 @@ live_plan(#{modules := Modules} = Plan) ->
     Plan#{modules := [atom_to_binary(Module) || Module <- Modules]}.
 
 %% An operation of its own, no option: a node that does not know it refuses instead of carrying it out.
+checked(#{operation := dry_run, 'of' := Operation}) when Operation =:= confirm; Operation =:= revert ->
+    {error, {unknown_operation, {dry_run, Operation}}};
 checked(#{operation := dry_run, 'of' := Operation} = Request) ->
     {dry_run, checked(Request#{operation := Operation})};
 checked(#{operation := Question}) when Question =:= status; Question =:= progress ->
@@ -127,7 +131,7 @@ checked(_Request) ->
     {error, incomplete_request}.
 
 operations() ->
-    [start, stop, unload, upgrade, downgrade, running, code].
+    [start, stop, unload, upgrade, downgrade, confirm, revert, running, code].
 
 application_name(Name) when is_atom(Name) ->
     checked_name(atom_to_binary(Name));
@@ -160,12 +164,12 @@ arguments(Request, Operation) ->
     end.
 
 texts() ->
-    [vsn, dir, from, to, from_dir, to_dir].
+    [vsn, dir, from, to, from_dir, to_dir, held].
 
 needed(running) -> [];
 needed(code) -> [];
-needed(Operation) when Operation =:= upgrade; Operation =:= downgrade -> [from, to];
-needed(_Operation) -> [vsn].
+needed(Operation) when Operation =:= start; Operation =:= stop; Operation =:= unload -> [vsn];
+needed(_Operation) -> [from, to].
 
 is_text(Value) when is_binary(Value), byte_size(Value) =< 4096 ->
     is_list(unicode:characters_to_list(Value));
@@ -229,7 +233,8 @@ failure_of(Tag) ->
         duplicate_included,
         old_directory_gone,
         bad_new_appvsn,
-        bad_evaluator
+        bad_evaluator,
+        not_held
     ],
     NoPath = [no_upgrade_path, sticky_directory, pause_too_long],
     case {lists:member(Tag, Refusals), lists:member(Tag, NoPath)} of
@@ -244,7 +249,8 @@ answer(Status, Outcome, Reason, App) ->
         {cause, true, fun() -> cause(Reason) end},
         {running, App =/= undefined, fun() -> running(App) end},
         {warnings, true, fun warnings/0},
-        {report, true, fun report/0}
+        {report, true, fun report/0},
+        {held, true, fun held/0}
     ],
     Answer = #{protocol => ?PROTOCOL, status => Status, outcome => Outcome},
     lists:foldl(fun add/2, Answer, Optional).
@@ -279,6 +285,12 @@ report() ->
     case get(erlrc_report) of
         undefined -> none;
         Report -> Report
+    end.
+
+held() ->
+    case get(erlrc_hold) of
+        {_Guardian, Id} -> text(Id);
+        undefined -> none
     end.
 
 text(Text) ->

@@ -94,9 +94,12 @@ cancel() ->
     case whereis(erlrc_guardian) of
         undefined ->
             {error, no_operation};
-        Guardian ->
-            Guardian ! cancel,
-            ok
+        Guardian when is_pid(Guardian) ->
+            %% One that only keeps the way back open has nothing to call off.
+            case erlrc_hold:status() of
+                none -> Guardian ! cancel, ok;
+                _ -> {error, no_operation}
+            end
     end.
 
 plan(App, _Steps) when App =:= kernel; App =:= stdlib; App =:= sasl -> {fallback, {system_application, App}};
@@ -170,22 +173,46 @@ operate(#{first := First, segments := Segments0}, #{application := App} = Contex
         Supervisors = supervisors(Segments, Context0),
         Unpurged = unpurged(Segments, Own),
         Rest = #{own => Own, remove => [], unpurged => Unpurged},
-        Context = Context0#{rest => Rest},
+        Context = with_hold(First, Segments, Own, Context0#{rest => Rest}),
         _ = [carry_out({apply, MFA}, Context) || MFA <- First],
         Windows = segments(Segments, Supervisors, Context),
         ok = path(Segments, Context),
         Started = start_children(Supervisors),
         ok = service_check(Context),
-        Final = confirm(Windows, Started, Supervisors, Context),
-        lists:foreach(fun erlrc_window:forget/1, Windows),
         %% Last of what is called in this version of the evaluator: `finish' may replace it.
         ok = report(Context),
-        Purge = finish(Final, Context),
-        exit({erlrc_done, {ok, Purge}})
+        conclude(Windows, final(Started, Supervisors, Context), Context)
     catch
         throw:{failed, Why, Left} -> leave({script_failed, App, Why}, Left, Context0);
         throw:{refused, Why} -> leave(Why, [], Context0)
     end.
+
+conclude(Windows, Final, #{options := #{hold := Time}, guardian := Guardian} = Context) ->
+    Lingering = erlrc_purge:lingering(maps:get(unpurged, Final)),
+    case erlrc_hold:wait(Guardian, {ok, Lingering}, Final, Time) of
+        settled -> exit(normal);
+        dead -> conclude(Windows, Final, without_hold(Context))
+    end;
+conclude(Windows, Final, Context) ->
+    ok = confirm(Final),
+    lists:foreach(fun erlrc_window:forget/1, Windows),
+    Purge = finish(Final, Context),
+    exit({erlrc_done, {ok, Purge}}).
+
+%% The way back can be kept open where it leads all the way: no instruction with effects of its own, the old code to be
+%% had, and nothing of erlrc itself, which is loaded when there is no way back any more.
+with_hold([], Segments, none, #{options := #{hold := _}, application := App} = Context) when App =/= erlrc ->
+    case [Segment || Segment <- Segments, not leads_back(Segment)] of
+        [] -> Context;
+        _ -> without_hold(Context)
+    end;
+with_hold(_First, _Segments, _Own, Context) ->
+    without_hold(Context).
+
+leads_back({batch, _, #{no_way_back := []}}) -> true;
+leads_back(_Segment) -> false.
+
+without_hold(#{options := Options} = Context) -> Context#{options := maps:remove(hold, Options)}.
 
 %% The guardian undoes what is to be undone; without one we do.
 -spec leave(term(), [term()], map()) -> no_return().
@@ -280,7 +307,7 @@ replaced(#{old := #{handle := Handle, on_load := OnLoad}, no_way_back := Missing
 segments([], _Supervisors, _Context) ->
     [];
 segments([{batch, Batch, Code}], [], #{options := Options, rest := Rest} = Context) when
-    not is_map_key(service_check, Options)
+    not is_map_key(service_check, Options), not is_map_key(hold, Options)
 ->
     window(Batch, Code, Context#{last => Rest});
 segments([{batch, Batch, Code} | Segments], Supervisors, Context) ->
@@ -355,16 +382,14 @@ service_check(#{options := #{service_check := MFA} = Options}) ->
 service_check(_Context) ->
     ok.
 
-%% From here on there is no way back.
-confirm(_Windows, _Started, Supervisors, #{rest := Rest}) ->
-    case lists:keymember(confirmed, 1, erlrc_journal:entries()) of
-        true ->
-            Rest;
-        false ->
-            Final = Rest#{remove := erlrc_children:removed(Supervisors)},
-            erlrc_journal:note({confirmed, Final}),
-            Final
-    end.
+%% What is left to do when there is no way back any more.
+final(_Started, Supervisors, #{rest := Rest}) ->
+    Rest#{remove := erlrc_children:removed(Supervisors)}.
+
+%% The last window may have done it.
+confirm(Final) ->
+    lists:keymember(confirmed, 1, erlrc_journal:entries()) orelse erlrc_journal:note({confirmed, Final}),
+    ok.
 
 %% @private What follows the point where the way back was given up; the guardian calls it too. All of it may have been
 %% done before.

@@ -6,7 +6,7 @@
 %% '''
 -module(erlrc_transition).
 
--export([carry_out/2, perform/1, prepare/1, undo/1]).
+-export([carry_out/2, attempt/2, perform/1, prepare/1, undo/1]).
 -export_type([action/0, script/0, done/0, undo/0]).
 
 -type action() ::
@@ -34,6 +34,14 @@
 %% Left}', `Left' what could not be undone.
 -spec carry_out([action()], script()) -> {ok, [done()]} | {error, term()}.
 carry_out(Actions, Script) ->
+    case attempt(Actions, Script) of
+        {ok, Done, _Undos} -> {ok, Done};
+        {error, _} = Error -> Error
+    end.
+
+%% @doc As {@link carry_out/2}; answers what would undo it, too.
+-spec attempt([action()], script()) -> {ok, [done()], [undo()]} | {error, term()}.
+attempt(Actions, Script) ->
     carry_out(Actions, Script, [], prepare(Actions)).
 
 carry_out([Action | Actions], Script, Done, Undos) ->
@@ -41,8 +49,8 @@ carry_out([Action | Actions], Script, Done, Undos) ->
         {ok, Performed, Undo} -> carry_out(Actions, Script, [Performed | Done], [Undo | Undos]);
         {error, Why} -> failed(Why, undo(Undos))
     end;
-carry_out([], _Script, Done, _Undos) ->
-    {ok, lists:reverse(Done)}.
+carry_out([], _Script, Done, Undos) ->
+    {ok, lists:reverse(Done), Undos}.
 
 one(script, Script) ->
     case Script() of

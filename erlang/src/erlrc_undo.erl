@@ -88,6 +88,12 @@ undo_window(migrated, #{id := Id, batch := Batch, code := Code} = Window, Contex
         options := maps:remove(max_pause, Options)
     },
     case erlrc_window:run(erlrc_segment:inverse(Batch), Code#{new := Old, old := New}, Back) of
-        {ok, _} -> [{code, Module} || Module <- Missing];
+        {ok, Gone} ->
+            ok = erlrc_journal:note({converted, converted(Gone)}),
+            [{code, Module} || Module <- Missing];
         {error, Why, Left} -> {gone_on, [{version, Why} | Left]}
     end.
+
+%% Those that had moved on, so that their states were changed back and not put back.
+converted(#{changed := Changed, exact := Exact, later := Later}) ->
+    length([Pid || {Pid, _} <- Changed, not is_map_key(Pid, Exact), not lists:member(Pid, Later)]).

@@ -208,11 +208,12 @@ transition(#{application := App, to_spec := Spec} = Script, Old) ->
     end.
 
 carry_out(Script, Old, Before, After) ->
-    case erlrc_transition:carry_out(Before ++ [script], fun() -> evaluate(Script, Old) end) of
-        {ok, Done} ->
-            {script, {Unpurged, Difference}} = lists:keyfind(script, 1, Done),
-            ok = config_change(Script, Difference),
-            [follow(Action) || Action <- After, Action =/= script],
+    case erlrc_transition:attempt(Before ++ [script], fun() -> evaluate(Script, Old) end) of
+        {ok, Done, Undos} ->
+            {script, {Unpurged, Environment}} = lists:keyfind(script, 1, Done),
+            ok = config_change(Script, maps:get(difference, Environment)),
+            Later = [follow(Action) || Action <- After, Action =/= script],
+            ok = hold(Script, Environment#{before => Undos, 'after' => lists:reverse(Later)}),
             {ok, Unpurged};
         {error, restart_new_emulator} ->
             restart_new_emulator;
@@ -221,12 +222,13 @@ carry_out(Script, Old, Before, After) ->
     end.
 
 evaluate(#{application := App, to_spec := Spec} = Script, #{env := OldEnv}) ->
+    Original = erlrc_specification:original(App),
     case erlrc_evaluator:evaluate(Script) of
         {ok, Unpurged} ->
             case erlrc_environment:change(App, OldEnv, Spec) of
-                {ok, _Undo, Difference} ->
+                {ok, Undo, Difference} ->
                     ok = erlrc_specification:forget(App),
-                    {ok, {Unpurged, Difference}};
+                    {ok, {Unpurged, #{difference => Difference, environment => Undo, original => Original}}};
                 {error, Why} ->
                     {error, {not_rolled_back, Why, [{script, App, done}]}}
             end;
@@ -244,8 +246,22 @@ config_change(#{application := App, to_spec := Spec}, Difference) ->
 %% not.
 follow(Action) ->
     case erlrc_transition:perform(Action) of
-        {ok, _} -> ok;
-        {error, Why} -> erlrc_operations:warn(Why)
+        {ok, Undo} ->
+            Undo;
+        {error, Why} ->
+            ok = erlrc_operations:warn(Why),
+            nothing
+    end.
+
+%% Where the evaluator keeps the way back open, the rest of it is kept there too.
+hold(#{application := App, from := {From, _}, to := {To, _}}, Undo) ->
+    case get(erlrc_hold) of
+        undefined ->
+            ok;
+        _ ->
+            erlrc_hold:complete(Undo#{
+                application => App, from => From, to => To, merged => application:get_all_env(App)
+            })
     end.
 
 %% @doc Generates an appup from the files of two versions.

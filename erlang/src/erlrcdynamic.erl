@@ -37,16 +37,17 @@
     | {ok, Unpurged :: [module()]}
     | restart_new_emulator
     | {error, version_mismatch | term()}.
--type result() :: start_result() | stop_result() | unload_result() | upgrade_result().
+-type result() :: start_result() | stop_result() | unload_result() | upgrade_result() | {ok, confirmed | reverted}.
 
 -type operation() :: #{
-    operation => start | stop | unload | upgrade | downgrade,
+    operation => start | stop | unload | upgrade | downgrade | confirm | revert,
     direction => up | down,
     application := atom(),
     %% start, stop, unload
     vsn => vsn(),
     dir => dir(),
-    %% upgrade, downgrade: from what runs to what is to run
+    %% upgrade, downgrade: from what runs to what is to run; confirm, revert: the same, and which hold is meant
+    held => string(),
     from => vsn(),
     to => vsn(),
     from_dir => dir(),
@@ -162,11 +163,18 @@ prepare(unload, erlrc) ->
 prepare(_Operation, _App) ->
     erlrc_app:ensure_started().
 
-perform(start, Request) -> erlrc_start:start(Request);
-perform(stop, Request) -> erlrc_start:stop(Request);
-perform(unload, Request) -> erlrc_start:unload(Request);
-perform(upgrade, Request) -> erlrc_upgrade:change(up, Request);
-perform(downgrade, Request) -> erlrc_upgrade:change(down, Request).
+%% Whatever waits for its confirmation has it when something else begins.
+perform(confirm, Request) -> erlrc_revert:confirm(Request);
+perform(revert, Request) -> erlrc_revert:revert(Request);
+perform(Operation, Request) ->
+    ok = erlrc_hold:settle(),
+    begin_with(Operation, Request).
+
+begin_with(start, Request) -> erlrc_start:start(Request);
+begin_with(stop, Request) -> erlrc_start:stop(Request);
+begin_with(unload, Request) -> erlrc_start:unload(Request);
+begin_with(upgrade, Request) -> erlrc_upgrade:change(up, Request);
+begin_with(downgrade, Request) -> erlrc_upgrade:change(down, Request).
 
 complete(Request) ->
     Defaults = lists:foldl(fun default/2, Request, [{dir, vsn}, {from_dir, from}, {to_dir, to}]),

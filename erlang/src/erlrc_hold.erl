@@ -1,0 +1,179 @@
+%% @doc An upgrade that is done and whose way back is kept open: until it is confirmed, reverted, or the time is over,
+%% which confirms it. Over several nodes each waits like this for the last one.
+%%
+%% The guardian of the operation holds on, and with it the name `erlrc_guardian': journal, prepared old code, and in the
+%% processes their old states and what these became. The process that carried the operation out stays beside it and
+%% confirms should the guardian be killed; should that process be killed, the guardian has all that is needed.
+-module(erlrc_hold).
+
+-export([wait/4, guard/1]).
+-export([complete/1, status/0, confirm/1, revert/1, settle/0]).
+-export_type([operation/0, which/0]).
+
+%% What belongs to an upgrade beside the script, for `erlrc_revert'.
+-type operation() :: #{application := atom(), from := string(), to := string(), _ => _}.
+%% Which hold is meant; `held' is its number, as the operation answered it.
+-type which() :: #{application := atom(), from := string(), to := string(), held => string(), _ => _}.
+-type held() :: #{
+    id := string(),
+    runner := {pid(), reference()},
+    caller := reference(),
+    entries := [term()],
+    context := map(),
+    final := map(),
+    deadline := integer(),
+    operation := none | operation()
+}.
+
+%% @doc The process that carried the operation out hands it over and waits. Answers whether somebody else has settled it.
+-spec wait(pid(), erlrc_evaluator:result(), map(), timeout()) -> settled | dead.
+wait(Guardian, Result, Final, Time) ->
+    Ref = monitor(process, Guardian),
+    Guardian ! {hold, self(), Result, Final, Time},
+    wait(Guardian, Ref).
+
+wait(Guardian, Ref) ->
+    receive
+        {held_no_more, Guardian} -> settled;
+        {'DOWN', Ref, process, Guardian, _} -> dead;
+        %% It is too late for that.
+        cancel -> wait(Guardian, Ref)
+    end.
+
+%% @doc What the guardian does from here on; answers when it is settled.
+-spec guard(map()) -> ok.
+guard(#{caller := Caller, time := Time, answer := Answer} = Held) ->
+    Id = integer_to_list(erlang:unique_integer([positive])),
+    Ref = monitor(process, Caller),
+    Deadline = erlang:monotonic_time(millisecond) + Time,
+    _ = Answer({self(), Id}),
+    loop((maps:with([runner, entries, context, final], Held))#{
+        id => Id, caller => Ref, deadline => Deadline, operation => none
+    }).
+
+-spec loop(held()) -> ok.
+loop(#{runner := {_, RunnerRef}, caller := CallerRef, deadline := Deadline, operation := Operation} = Held) ->
+    receive
+        {complete, Complete} ->
+            demonitor(CallerRef, [flush]),
+            _ = put(?MODULE, {maps:with([application, from, to], Complete), Deadline}),
+            loop(Held#{operation := Complete});
+        {settle, How, Which, From, Ref} ->
+            case is_meant(Which, Held) of
+                true -> From ! {Ref, settle(How, Held)}, ok;
+                false -> From ! {Ref, not_held}, loop(Held)
+            end;
+        {'DOWN', CallerRef, process, _, _} when Operation =:= none ->
+            over(caller_died, Held);
+        {'DOWN', RunnerRef, process, _, _} ->
+            loop(Held);
+        cancel ->
+            loop(Held)
+    after max(0, Deadline - erlang:monotonic_time(millisecond)) ->
+        over(time_is_over, Held)
+    end.
+
+is_meant(any, _Held) ->
+    true;
+is_meant(Which, #{id := Id, operation := #{application := App, from := From, to := To}}) ->
+    maps:get(held, Which, Id) =:= Id andalso
+        maps:with([application, from, to], Which) =:= #{application => App, from => From, to => To};
+is_meant(_Which, _Held) ->
+    false.
+
+over(Why, #{context := #{application := App}} = Held) ->
+    erlrc_journal:log(notice, #{event => hold_over, application => App, reason => Why}),
+    _ = settle(confirm, Held),
+    ok.
+
+settle(confirm, Held) ->
+    ok = finish(Held),
+    ok = told(Held),
+    confirmed;
+settle(revert, #{entries := Entries, context := Context, operation := Operation} = Held) ->
+    ok = told(Held),
+    ok = erlrc_journal:start(none),
+    {undone, Left} = erlrc_undo:run(Entries, Context),
+    case [Entry || {version, _} = Entry <- Left] of
+        [] ->
+            Converted = lists:sum([Count || {converted, Count} <- erlrc_journal:entries()]),
+            {reverted, Left, Converted, Operation};
+        [{version, Why} | _] ->
+            %% The new version it is, then; nothing has changed where there was one window.
+            ok = finish(Held),
+            case Left of
+                [_] -> {error, {not_reverted, Why}};
+                _ -> {error, {not_rolled_back, {not_reverted, Why}, lists:usort(Left)}}
+            end
+    end.
+
+finish(#{entries := Entries, final := Final, context := Context}) ->
+    ok = erlrc_journal:start(none),
+    {finished, _} = erlrc_undo:run([{confirmed, Final} | Entries], Context),
+    ok.
+
+told(#{runner := {Runner, _}}) ->
+    Runner ! {held_no_more, self()},
+    ok.
+
+%% @doc The operation that calls this is through: what it would take to undo all that it did beside the script.
+-spec complete(operation()) -> ok.
+complete(Operation) ->
+    {Guardian, _Id} = get(erlrc_hold),
+    Guardian ! {complete, Operation},
+    ok.
+
+%% @doc What is held, and for how many milliseconds.
+-spec status() -> none | #{application := atom(), from := string(), to := string(), left := integer()}.
+status() ->
+    Guardian = whereis(erlrc_guardian),
+    case is_pid(Guardian) andalso process_info(Guardian, dictionary) of
+        {dictionary, Dictionary} ->
+            case lists:keyfind(?MODULE, 1, Dictionary) of
+                {_, {Which, Deadline}} -> Which#{left => Deadline - erlang:monotonic_time(millisecond)};
+                false -> none
+            end;
+        _ ->
+            none
+    end.
+
+%% @doc Gives the way back up.
+-spec confirm(which() | any) -> confirmed | not_held.
+confirm(Which) ->
+    ask(confirm, Which).
+
+%% @doc Goes the way back: code, path and states. The environment and the rest are the caller's, from what the operation
+%% had left here. `Converted' processes had gone on since, so that their states were changed back by `code_change'.
+-spec revert(which()) ->
+    {reverted, Left :: [term()], Converted :: non_neg_integer(), operation()} | not_held | {error, term()}.
+revert(Which) ->
+    ask(revert, Which).
+
+%% @doc Whatever is held is confirmed: another operation begins.
+-spec settle() -> ok.
+settle() ->
+    _ = confirm(any),
+    ok.
+
+%% A guardian at work reads the question when it is through, if it holds on then.
+ask(How, Which) ->
+    case whereis(erlrc_guardian) of
+        undefined -> not_held;
+        Guardian -> ask(Guardian, How, Which)
+    end.
+
+ask(Guardian, How, Which) ->
+    Ref = monitor(process, Guardian),
+    Guardian ! {settle, How, Which, self(), Ref},
+    receive
+        {Ref, not_held} ->
+            demonitor(Ref, [flush]),
+            not_held;
+        {Ref, Answer} ->
+            %% The name is free again.
+            receive
+                {'DOWN', Ref, process, Guardian, _} -> Answer
+            end;
+        {'DOWN', Ref, process, Guardian, _} ->
+            not_held
+    end.

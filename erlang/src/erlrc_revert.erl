@@ -1,0 +1,69 @@
+%% @doc The operations confirm and revert: what becomes of an upgrade whose way back was kept open, see `erlrc_hold'.
+-module(erlrc_revert).
+
+-export([confirm/1, revert/1]).
+
+%% How long `config_change/3' of an application may take.
+-define(CONFIG_CHANGE, 10000).
+
+%% @doc Gives the way back up. What is no longer held has been confirmed by then.
+-spec confirm(erlrc_hold:which()) -> {ok, confirmed} | {error, version_mismatch}.
+confirm(#{application := App, to := To} = Which) ->
+    _ = erlrc_hold:confirm(Which),
+    case erlrc_node:status(App) of
+        {_, To} -> {ok, confirmed};
+        _ -> {error, version_mismatch}
+    end.
+
+%% @doc Takes an upgrade back: code, path, states; specification, environment; what was started and stopped for it.
+-spec revert(erlrc_hold:which()) -> {ok, reverted} | {error, not_held | term()}.
+revert(#{application := App, from := From, to := To} = Which) ->
+    case erlrc_hold:revert(Which) of
+        {reverted, Left, Converted, Operation} ->
+            Converted =:= 0 orelse erlrc_operations:warn({converted, App, Converted}),
+            reverted(Operation, Left ++ put_back(Operation));
+        not_held ->
+            case erlrc_node:status(App) of
+                {_, From} when From =/= To -> {ok, reverted};
+                _ -> {error, not_held}
+            end;
+        {error, _} = Error ->
+            Error
+    end.
+
+reverted(#{application := App}, Left) ->
+    {Restarted, Rest} = lists:partition(fun(Entry) -> element(1, Entry) =:= restarted end, Left),
+    Restarted =:= [] orelse erlrc_operations:warn({restarted, [Each || {restarted, Each} <- Restarted]}),
+    case Rest of
+        [] -> {ok, reverted};
+        _ -> {error, {not_rolled_back, {not_reverted, App}, Left}}
+    end.
+
+put_back(#{before := Before, 'after' := After} = Operation) ->
+    Late = erlrc_transition:undo(After),
+    Environment = environment(Operation),
+    Late ++ Environment ++ erlrc_transition:undo(Before).
+
+%% A value that was set since stays.
+environment(#{application := App, environment := {Spec, Was}, merged := Merged, original := Original}) ->
+    Now = application:get_all_env(App),
+    Env = erlrc_environment:merge(Now, Merged, Was, []),
+    case erlrc_environment:put_back(App, {Spec, Env}) of
+        ok ->
+            ok = config_change(App, Spec, erlrc_environment:difference(Now, Env)),
+            original(App, Original);
+        {error, Why} ->
+            [{specification, App, Why}]
+    end.
+
+config_change(App, Spec, Difference) ->
+    case erlrc_environment:config_change(App, Spec, Difference, ?CONFIG_CHANGE) of
+        ok -> ok;
+        {error, Why} -> erlrc_operations:warn(Why)
+    end.
+
+original(App, Original) ->
+    case erlrc_specification:restore(App, erlrc_specification:applications(App), Original) of
+        ok -> [];
+        {error, Why} -> [{specification, App, Why}]
+    end.
