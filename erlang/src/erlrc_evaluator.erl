@@ -6,7 +6,7 @@
 %% default.
 -module(erlrc_evaluator).
 
--export([evaluate/1, module/1, restarts/1]).
+-export([evaluate/1, check/1, module/1, restarts/1]).
 -export_type([script/0, result/0, name/0, specification/0, report/0]).
 
 -type name() :: transactional | release_handler.
@@ -45,12 +45,24 @@
 %% `{not_rolled_back, Why, Left}'.
 -callback evaluate(script()) -> result().
 
+%% Whether the script could be run, as far as that can be told with nothing changed.
+-callback check(script()) -> ok | {error, term()}.
+
 %% @doc Runs the script with the evaluator that was chosen.
 -spec evaluate(script()) -> result().
 evaluate(#{options := Options} = Script) ->
     case module(Options) of
         {ok, Module} -> Module:evaluate(Script);
         {error, _} = Error -> Error
+    end.
+
+%% @doc Whether the evaluator that was chosen would refuse the script; nothing is changed.
+-spec check(script()) -> ok | restart_new_emulator | {error, term()}.
+check(#{options := Options, instructions := Instructions} = Script) ->
+    case {lists:any(fun restarts/1, Instructions), module(Options)} of
+        {true, _} -> restart_new_emulator;
+        {false, {ok, Module}} -> Module:check(Script);
+        {false, {error, _} = Error} -> Error
     end.
 
 %% @doc The module that runs scripts under these options.

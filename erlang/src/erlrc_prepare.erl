@@ -30,7 +30,8 @@
 }.
 
 %% @doc Prepares a batch. Options: `from' and `to' are the ebin directories, `generated' says that modules whose code
-%% is loaded already may be left out, `protected' are the processes that no purge may kill.
+%% is loaded already may be left out, `protected' are the processes that no purge may kill, `purge' (false) that nothing
+%% is to be purged: it is only asked whether all would go well.
 -spec prepare(erlrc_segment:batch(), map()) -> {ok, code()} | {error, term()}.
 prepare(#{load := Loads, remove := Removes} = Batch, #{to := To, from := From} = Options) ->
     try
@@ -169,6 +170,12 @@ sort_item({Module, File, Beam, _} = Item, {OnLoad, Plain}) ->
 
 %% What earlier upgrades left. Softly first; a server that is still in a callback of the old code is given time to end
 %% it. What then stands in the way is killed only if the script allows it and it is none of ours.
+purge(Entries, #{purge := false}) ->
+    Occupied = [Module || {Module, soft_purge, _} <- Entries, erlang:check_old_code(Module)],
+    case [Module || Module <- Occupied, lists:any(fun(Pid) -> runs_old(Pid, Module) end, processes())] of
+        [] -> ok;
+        [Module | _] -> throw({error, {old_processes, Module}})
+    end;
 purge(Entries, Options) ->
     Old = [Entry || {Module, _, _} = Entry <- Entries, erlang:check_old_code(Module)],
     Occupied = [Entry || {Module, _, _} = Entry <- Old, not erlrc_commit:soft_purge(Module, ?PATIENCE)],

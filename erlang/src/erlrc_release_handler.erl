@@ -9,7 +9,7 @@
 -module(erlrc_release_handler).
 -behaviour(erlrc_evaluator).
 
--export([evaluate/1, translate/1]).
+-export([evaluate/1, check/1, translate/1]).
 -export([run/3, note/2, note_suspended/1]).
 
 -define(TIMEOUT, 60000).
@@ -41,6 +41,14 @@ maybe_evaluate(false, Script) ->
             end;
         {error, _} = Error ->
             Error
+    end.
+
+%% @doc Whether the script can be translated, and its modules loaded.
+-spec check(erlrc_evaluator:script()) -> ok | {error, term()}.
+check(Script) ->
+    case translate(Script) of
+        {ok, Steps} -> check(Steps, Script);
+        {error, _} = Error -> Error
     end.
 
 %% @doc The low-level steps, relup(5), of a script.

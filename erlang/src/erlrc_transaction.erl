@@ -24,7 +24,7 @@
 -module(erlrc_transaction).
 -behaviour(erlrc_evaluator).
 
--export([evaluate/1, expressible/1, cancel/0]).
+-export([evaluate/1, check/1, expressible/1, cancel/0]).
 -export([finish/2]).
 
 %% The operation ends with its answer.
@@ -78,6 +78,33 @@ evaluate(#{application := App} = Script) ->
             end;
         {error, _} = Error ->
             Error
+    end.
+
+%% @doc Whether the script can be translated and its code prepared; nothing is purged or loaded.
+-spec check(erlrc_evaluator:script()) -> ok | {error, term()}.
+check(#{application := App} = Script) ->
+    case erlrc_release_handler:translate(Script) of
+        {ok, Steps} -> check(plan(App, Steps), Script);
+        {error, _} = Error -> Error
+    end.
+
+check({fallback, _}, Script) ->
+    erlrc_release_handler:check(Script);
+check({ok, #{segments := Segments}}, #{from := {_, From}, to := {_, To}} = Script) ->
+    Options = options(Script),
+    try
+        _ = prepare(Segments, #{
+            options => Options,
+            from => filename:join(From, "ebin"),
+            to => filename:join(To, "ebin"),
+            script_direction => maps:get(direction, Script),
+            protected => [],
+            own => [],
+            purge => false
+        }),
+        ok
+    catch
+        throw:{refused, Why} -> {error, Why}
     end.
 
 %% @doc Whether this evaluator can run the low-level steps of a script.
@@ -229,15 +256,9 @@ leave(Why, Left, #{guardian := Guardian} = Context) ->
 fail(Why, Left) -> throw({failed, Why, Left}).
 
 %% Each batch with its code; the operation's own modules taken out of the last.
-prepare(Segments, #{options := Options, from := From, to := To, protected := Protected, own := Own0} = Context) ->
-    #{script_direction := Direction} = Context,
-    Prepare = #{
-        from => From,
-        to => To,
-        protected => Protected,
-        generated => generated(Options),
-        suspend => maps:get(suspend, Options, needed),
-        direction => Direction
+prepare(Segments, #{options := Options, script_direction := Direction, own := Own0} = Context) ->
+    Prepare = (maps:with([from, to, protected, purge], Context))#{
+        generated => generated(Options), suspend => maps:get(suspend, Options, needed), direction => Direction
     },
     Own = own_loads(Segments, Own0),
     Prepared = [prepare_segment(Segment, Own, Prepare) || Segment <- Segments],

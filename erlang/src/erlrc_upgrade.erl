@@ -78,7 +78,7 @@ plan_script(Change) ->
 
 plan_script({ok, Old}, {ok, Spec}, #{application := App} = Change) ->
     case {script(Change, Old), erlrc_engine:transition(erlrc_node:facts(), {upgrade, App, Spec})} of
-        {{ok, Script}, {ok, Transition}} -> {ok, maps:merge(Transition, Script)};
+        {{ok, Found}, {ok, Transition}} -> checked(maps:merge(Transition, Found), Old, Spec, Change);
         {{ok, _}, Error} -> Error;
         {Error, _} -> Error
     end;
@@ -86,6 +86,13 @@ plan_script({ok, _Old}, Error, _Change) ->
     Error;
 plan_script(Error, _New, _Change) ->
     Error.
+
+%% What would be refused later is refused here.
+checked(#{instructions := Instructions, source := Source} = Plan, Old, Spec, Change) ->
+    case erlrc_evaluator:check(evaluator_script(with_option(source, Source, Change), Old, Spec, Instructions)) of
+        ok -> {ok, Plan};
+        Refusal -> Refusal
+    end.
 
 runs(running) -> already_running;
 runs(included) -> included.

@@ -120,8 +120,12 @@ start_link() -> gen_server:start_link({local, ?MODULE}, ?MODULE, [], []).
 history() -> gen_server:call(?MODULE, history).
 linger() -> receive stop -> ?VSN end.
 init([]) -> {ok, [?VSN]}.
-handle_call(history, _, State) -> {reply, State, State}.
+handle_call(history, _, State) -> {reply, State, State};
+handle_call({note, Note}, _, State) -> {reply, ok, [Note | State]};
+handle_call(wait, _, State) -> receive go -> {reply, ok, State} end.
 handle_cast(_, State) -> {noreply, State}.
+code_change(_, [poisoned | _], _) ->
+    error(poisoned);
 code_change(Vsn, State, _) ->
     false = persistent_term:get(foo_broken, false),
     case Vsn of {down, _} -> {ok, [down | State]}; _ -> {ok, [up | State]} end.

@@ -1,6 +1,6 @@
 //! Failure on one node of several.
 
-use crate::host::{Host, Node, foo};
+use crate::host::{Host, Node, Run, eventually, foo};
 
 fn three() -> (Host, Vec<Node>) {
     let host = Host::new();
@@ -63,8 +63,46 @@ fn a_stop_that_fails_on_the_second_node_is_undone_on_the_first() {
     assert_eq!(runs(&host, "n1"), "\"1.0\"\n");
 }
 
+/// Upgrades `foo` on all nodes.
+fn upgrade(host: &Host) -> Run {
+    host.erlrc(&["upgrade", "foo", "1.0", "2.0", &foo("1.0"), &foo("2.0")])
+}
+
+fn history(host: &Host, node: &str) -> String {
+    host.erlrc(&["eval", node, "foo_server:history()"]).out
+}
+
+/// Has `foo` fail to change its state on one node.
+fn poison(host: &Host, node: &str) {
+    let text = "gen_server:call(foo_server, {note, poisoned})";
+    host.erlrc(&["eval", node, text]).is("ok\n", 0);
+}
+
+/// Nothing is left of an operation.
+fn settled(host: &Host, nodes: &[&str]) {
+    for node in nodes {
+        let text = "{erlrc_hold:status(), whereis(erlrc_guardian)}";
+        host.erlrc(&["eval", node, text])
+            .is("{none,undefined}\n", 0);
+    }
+}
+
 #[test]
-fn an_upgrade_that_fails_on_the_second_node_is_undone_on_the_first() {
+fn an_upgrade_of_several_nodes_is_confirmed_on_all() {
+    let (host, _nodes) = three();
+    for node in ["n1", "n2", "n3"] {
+        start_on(&host, node, "1.0");
+    }
+    upgrade(&host).is(
+        "erlrc-upgrade: Upgrading 'foo': (n1) upgraded (n2) upgraded (n3) upgraded\n",
+        0,
+    );
+    settled(&host, &["n1", "n2", "n3"]);
+    assert_eq!(history(&host, "n1"), "[up,\"1.0\"]\n");
+}
+
+#[test]
+fn an_upgrade_that_one_node_would_refuse_begins_nowhere() {
     let (host, _nodes) = three();
     start_on(&host, "n1", "1.0");
     start_on(&host, "n3", "1.0");
@@ -73,15 +111,126 @@ fn an_upgrade_that_fails_on_the_second_node_is_undone_on_the_first() {
         "n2",
         "application:load({application, foo, [{vsn, \"0.9\"}]}), application:start(foo)",
     ]);
-    host.erlrc(&["upgrade", "foo", "1.0", "2.0", &foo("1.0"), &foo("2.0")])
+    upgrade(&host).is(
+        "erlrc-upgrade: Upgrading 'foo': (n1) not_tried (n2) version_mismatch (n3) not_tried\n",
+        1,
+    );
+    assert_eq!(history(&host, "n1"), "[\"1.0\"]\n");
+}
+
+#[test]
+fn an_upgrade_that_fails_on_the_last_node_is_reverted_on_the_others() {
+    let (host, _nodes) = three();
+    for node in ["n1", "n2", "n3"] {
+        start_on(&host, node, "1.0");
+    }
+    poison(&host, "n3");
+    upgrade(&host)
         .is(
-            "erlrc-upgrade: Upgrading 'foo': (n1) upgraded (n2) version_mismatch (n3) not_tried\n\
-             erlrc-upgrade: Undoing 'foo': (n1) downgraded\n",
+            "erlrc-upgrade: Upgrading 'foo': (n1) upgraded (n2) upgraded (n3) script_failed\n\
+             erlrc-upgrade: Undoing 'foo': (n2) reverted (n1) reverted\n",
             1,
         )
-        .says("n1: undone; states were converted back");
-    host.erlrc(&["eval", "n1", "foo_server:history()"])
-        .is("[down,up,\"1.0\"]\n", 0);
+        .says("n1: undone; states that nobody had touched since are what they were");
+    // Not down again: back.
+    let histories = ["n1", "n2", "n3"].map(|node| history(&host, node));
+    let poisoned = "[poisoned,\"1.0\"]\n";
+    assert_eq!(histories, ["[\"1.0\"]\n", "[\"1.0\"]\n", poisoned]);
+    assert_eq!(
+        ["n1", "n2", "n3"].map(|node| runs(&host, node)),
+        ["\"1.0\"\n"; 3]
+    );
+    settled(&host, &["n1", "n2", "n3"]);
+}
+
+/// The upgrade, while the last node waits for its server and the others are done.
+fn upgrade_that_waits(host: &Host, arguments: &[&str]) -> std::process::Child {
+    for node in ["n1", "n2", "n3"] {
+        start_on(host, node, "1.0");
+    }
+    let wait = "spawn(fun() -> gen_server:call(foo_server, wait, infinity) end)";
+    host.erlrc(&["eval", "n3", wait]);
+    let (old, new) = (foo("1.0"), foo("2.0"));
+    let versions = ["upgrade", "foo", "1.0", "2.0", &old, &new];
+    let hook = host
+        .command(&[versions.as_slice(), arguments].concat())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("erlrc runs");
+    eventually("the second node is done", || {
+        runs(host, "n2") == "\"2.0\"\n"
+    });
+    hook
+}
+
+#[test]
+fn what_has_gone_on_since_is_converted_and_that_is_said() {
+    let (host, _nodes) = three();
+    let hook = upgrade_that_waits(&host, &[]);
+    host.erlrc(&["eval", "n1", "gen_server:call(foo_server, {note, since})"]);
+    // It finds this first when it goes on.
+    let poison = "foo_server ! go, gen_server:call(foo_server, {note, poisoned})";
+    let poison =
+        format!("sys:replace_state(foo_server, fun(S) -> [poisoned | S] end, infinity), {poison}");
+    let _ = host.command(&["eval", "n3", &poison]).spawn();
+    let free = "foo_server ! go";
+    eventually("the hook ends", || {
+        host.erlrc(&["eval", "n3", free]);
+        runs(&host, "n2") == "\"1.0\"\n" && runs(&host, "n1") == "\"1.0\"\n"
+    });
+    let output = hook.wait_with_output().expect("an end");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        said.contains("n1: 1 processes of foo had gone on since"),
+        "{said}"
+    );
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(history(&host, "n1"), "[down,since,up,\"1.0\"]\n");
+    assert_eq!(history(&host, "n2"), "[\"1.0\"]\n");
+}
+
+#[test]
+fn nodes_whose_hook_was_killed_keep_the_new_version_when_the_time_is_over() {
+    let (host, _nodes) = three();
+    let mut hook = upgrade_that_waits(&host, &["--hook-timeout", "20", "--node-timeout", "1"]);
+    let _ = hook.kill();
+    let _ = hook.wait();
+    for node in ["n1", "n2"] {
+        eventually("the node holds no more", || {
+            host.erlrc(&["eval", node, "erlrc_hold:status()"]).out == "none\n"
+        });
+        assert_eq!(history(&host, node), "[up,\"1.0\"]\n");
+    }
+    host.erlrc(&["eval", "n3", "foo_server ! go"]);
+    eventually("the last one ends what it began", || {
+        runs(&host, "n3") == "\"2.0\"\n"
+    });
+}
+
+#[test]
+fn a_node_with_an_older_erlrc_can_fail_and_the_others_go_back() {
+    let host = Host::new();
+    let _node = host.node("n1");
+    host.listed("n2");
+    let source = "
+        -module(erlrcdynamic).
+        -export([upgrade/5]).
+        upgrade(foo, _, _, _, _) -> {error, oops}.
+    ";
+    let source = host.file("erlrcdynamic.erl", source, 0o600);
+    let compile = format!(
+        "{{ok, _}} = compile:file({:?}).",
+        source.display().to_string()
+    );
+    let _older = host.start_bare(&["-sname", "n2", "-eval", &compile]);
+    start_on(&host, "n1", "1.0");
+    upgrade(&host).is(
+        "erlrc-upgrade: Upgrading 'foo': (n1) upgraded (n2) oops\n\
+         erlrc-upgrade: Undoing 'foo': (n1) reverted\n",
+        1,
+    );
+    assert_eq!(history(&host, "n1"), "[\"1.0\"]\n");
 }
 
 #[test]
@@ -105,7 +254,7 @@ fn an_undoing_that_fails_is_the_worst_of_all() {
         .command(&["eval", "n2", block])
         .spawn()
         .expect("erlrc runs");
-    crate::host::eventually("the operation runs", || {
+    eventually("the operation runs", || {
         host.erlrc(&["eval", "n2", "erlrc_operations:status() =/= idle"])
             .out
             == "true\n"
@@ -115,7 +264,7 @@ fn an_undoing_that_fails_is_the_worst_of_all() {
         .stdout(std::process::Stdio::piped())
         .spawn()
         .expect("erlrc runs");
-    crate::host::eventually("the first node is done", || {
+    eventually("the first node is done", || {
         runs(&host, "n1") == "\"1.0\"\n"
     });
     nodes.remove(0).kill();

@@ -24,6 +24,8 @@ pub struct Answer {
     pub plan: Vec<String>,
     /// What the script of an upgrade or downgrade cost.
     pub report: Option<Cost>,
+    /// Under which number the node keeps the way back open.
+    pub held: Option<String>,
 }
 
 impl Answer {
@@ -39,6 +41,7 @@ impl Answer {
             warnings: Vec::new(),
             plan: Vec::new(),
             report: None,
+            held: None,
         }
     }
 
@@ -60,6 +63,7 @@ impl Answer {
             warnings: texts("warnings"),
             plan: texts("plan"),
             report: term.get("report").and_then(Cost::parse),
+            held: term.get("held").and_then(text),
             ..Self::new(status, outcome.as_str(), None)
         })
     }
@@ -155,6 +159,7 @@ mod tests {
             ("running", Term::binary("1.0")),
             ("warnings", Term::list([Term::binary("mind"), Term::NIL])),
             ("report", report),
+            ("held", Term::binary("7")),
             ("of a later version", Term::NIL),
         ];
         Term::map(
@@ -179,6 +184,7 @@ mod tests {
                 evaluator: "transactional".to_owned(),
                 ..Cost::default()
             }),
+            held: Some("7".to_owned()),
         };
         assert_eq!(Answer::parse(&answer()), Some(expected));
         assert_eq!(Answer::parse(&Term::NIL), None);

@@ -2,7 +2,7 @@
 //! ask what it runs instead of assuming anything.
 
 use super::answer::Answer;
-use super::operation::{Operation, Step, what_runs};
+use super::operation::{Operation, Settling, Step, what_runs};
 use super::place;
 use super::preflight::{Decision, Preflight};
 use super::progress::Progress;
@@ -61,15 +61,43 @@ impl Asker<'_> {
         answer
     }
 
+    /// Whether the node of `entry` would refuse `operation`, by the plan or by its own word.
+    pub fn foresee(
+        &self,
+        entry: &Entry,
+        operation: &Operation,
+        preflight: &Preflight<'_>,
+        patience: Duration,
+    ) -> Answer {
+        let mut node = match open(entry, self.connection) {
+            Ok(node) => node,
+            Err(answer) => return *answer,
+        };
+        match preflight.decide(&mut node, Deadline::after(patience)) {
+            Ok(Decision::Go(_)) => self.dry_run(entry, &mut node, operation, patience),
+            Ok(Decision::Refuse(answer)) => *answer,
+            Err(error) => self.failed(entry, operation, &error),
+        }
+    }
+
     /// What the first of `operations` would do on the node of `entry`.
     pub fn plan(&self, entry: &Entry, operations: &[Operation], patience: Duration) -> Answer {
         let Some(operation) = operations.first() else {
             return Answer::new(Status::Done, "nothing", None);
         };
-        let mut node = match open(entry, self.connection) {
-            Ok(node) => node,
-            Err(answer) => return *answer,
-        };
+        match open(entry, self.connection) {
+            Ok(mut node) => self.dry_run(entry, &mut node, operation, patience),
+            Err(answer) => *answer,
+        }
+    }
+
+    fn dry_run(
+        &self,
+        entry: &Entry,
+        node: &mut Node,
+        operation: &Operation,
+        patience: Duration,
+    ) -> Answer {
         match node.call(operation.dry_run(), Deadline::after(patience)) {
             Ok(term) => Answer::parse(&term).unwrap_or_else(malformed),
             Err(error) => self.failed(entry, operation, &error),
@@ -90,6 +118,31 @@ impl Asker<'_> {
             });
         }
         Ok(answers)
+    }
+
+    /// Confirms or takes back what the node of `entry` holds of `operation`.
+    pub fn settle(
+        &self,
+        entry: &Entry,
+        operation: &Operation,
+        (how, held): (Settling, Option<&str>),
+        patience: Duration,
+    ) -> Answer {
+        let mut node = match open(entry, self.connection) {
+            Ok(node) => node,
+            Err(answer) => return *answer,
+        };
+        match node.call(operation.settle(how, held), Deadline::after(patience)) {
+            Ok(term) => Answer::parse(&term).unwrap_or_else(malformed),
+            Err(error) => {
+                let reverse = operation.reverse(operation.done());
+                let becomes = match how {
+                    Settling::Confirm => operation,
+                    Settling::Revert => reverse.as_ref().unwrap_or(operation),
+                };
+                self.failed(entry, becomes, &error)
+            }
+        }
     }
 
     fn perform(

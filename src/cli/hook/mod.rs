@@ -6,6 +6,7 @@
 mod answer;
 mod ask;
 mod cost;
+mod foresight;
 pub mod operation;
 mod options;
 mod place;
@@ -20,7 +21,8 @@ use crate::identity::NodeName;
 use crate::rendezvous::{Entries, Entry, RendezvousError};
 pub use answer::Answer;
 pub use ask::{Asker, chain, open, unreachable};
-use operation::Operation;
+use foresight::Foresight;
+use operation::{Operation, Settling};
 pub use options::Options;
 pub use preflight::Mode;
 use preflight::Preflight;
@@ -47,6 +49,9 @@ pub struct HookArguments {
 struct Done<'a> {
     entry: &'a Entry,
     outcome: String,
+    /// Whether it was to keep the way back open, and under which number it does.
+    to_hold: bool,
+    held: Option<String>,
 }
 
 /// Does `operations` on every node; the first decides the outcome, the others follow where it succeeds.
@@ -112,11 +117,17 @@ impl Round<'_> {
         let mut done: Vec<Done<'_>> = Vec::new();
         let mut answers = Vec::new();
         let mut stopped = false;
+        let foresight = Foresight::of(self, entries, operation, &preflight);
         for (name, entry) in entries {
+            let to_hold = foresight.to_hold(name);
             let answer = match entry {
                 _ if stopped => Answer::new(Status::Done, "not_tried", None),
                 Err(error) => refused(error),
-                Ok(entry) => self.one(entry, operations, &preflight),
+                Ok(entry) => match foresight.answer(name) {
+                    Some(answer) => answer,
+                    None if to_hold => self.one(entry, &self.holding(operations), &preflight),
+                    None => self.one(entry, operations, &preflight),
+                },
             };
             let tolerated = (self.tolerates)(name, &answer);
             stopped |= is_failure(answer.status) && !tolerated;
@@ -126,6 +137,8 @@ impl Round<'_> {
                     done.push(Done {
                         entry,
                         outcome: answer.outcome.clone(),
+                        to_hold,
+                        held: answer.held.clone(),
                     });
                 }
             }
@@ -134,6 +147,9 @@ impl Round<'_> {
                 false => report.node(name, answer.clone()),
             }
             answers.push((name.clone(), answer));
+        }
+        if !stopped {
+            self.confirm(operation, &done, &mut report);
         }
         report.end_line();
         let undone = stopped && !done.is_empty();
@@ -154,13 +170,43 @@ impl Round<'_> {
     }
 
     fn one(&self, entry: &Entry, operations: &[Operation], preflight: &Preflight<'_>) -> Answer {
-        let whole = self.arguments.hook_timeout;
-        let left = whole.saturating_sub(self.started.elapsed());
+        let left = self.left();
         let patience = left.min(self.arguments.connection.node_timeout);
         match self.arguments.dry_run {
-            _ if left.is_zero() => out_of_time(whole),
+            _ if left.is_zero() => out_of_time(self.arguments.hook_timeout),
             true => self.asker().plan(entry, operations, patience),
             false => self.asker().ask(entry, operations, preflight, patience),
+        }
+    }
+
+    /// The same with the way back kept open for as long as the hook may want to go it.
+    fn holding(&self, operations: &[Operation]) -> Vec<Operation> {
+        let left = self.left() + self.arguments.connection.node_timeout;
+        let held = operations.iter().cloned().map(|mut operation| {
+            operation.options.hold = Some(left);
+            operation
+        });
+        held.collect()
+    }
+
+    fn left(&self) -> Duration {
+        let whole = self.arguments.hook_timeout;
+        whole.saturating_sub(self.started.elapsed())
+    }
+
+    /// All are done: none has to go back. One that does not hear of it comes to know it by itself.
+    fn confirm(&self, operation: &Operation, done: &[Done<'_>], report: &mut Report) {
+        for node in done.iter().filter(|node| node.held.is_some()) {
+            let how = (Settling::Confirm, node.held.as_deref());
+            let patience = self.arguments.connection.node_timeout;
+            let answer = self.asker().settle(node.entry, operation, how, patience);
+            if answer.status != Status::Done {
+                let text = format!(
+                    "not confirmed ({}), which it will be in time",
+                    answer.outcome
+                );
+                report.warnings(&node.entry.name, &[text]);
+            }
         }
     }
 
@@ -175,28 +221,44 @@ impl Round<'_> {
 fn undo(operation: &Operation, done: &[Done<'_>], asker: &Asker<'_>, report: &mut Report) {
     report.begin(Line::Undoing);
     for node in done.iter().rev() {
-        let Some(reverse) = operation.reverse(&node.outcome) else {
-            continue;
-        };
-        // Time for this there must be, however much the hook has taken so far.
-        let patience = asker.connection.node_timeout;
-        let answer = asker.ask(node.entry, &[reverse], &Preflight::none(), patience);
-        let answer = match answer.status {
-            Status::Done if answer.outcome != "node_down" => {
-                let mut answer = answer;
-                answer
-                    .warnings
-                    .push(format!("undone; {}", operation.loss()));
-                answer
-            }
-            _ => Answer {
-                status: Status::NotRolledBack,
-                ..answer
-            },
-        };
-        report.node(&node.entry.name, answer);
+        let answer = revert(operation, node, asker).or_else(|| reverse(operation, node, asker));
+        if let Some(answer) = answer {
+            report.node(&node.entry.name, answer);
+        }
     }
     report.end_line();
+}
+
+/// Goes the way back that the node has kept open; `None` where there is none.
+fn revert(operation: &Operation, node: &Done<'_>, asker: &Asker<'_>) -> Option<Answer> {
+    if !node.to_hold {
+        return None;
+    }
+    // Time for this there must be, however much the hook has taken so far.
+    let patience = asker.connection.node_timeout;
+    let how = (Settling::Revert, node.held.as_deref());
+    let mut answer = asker.settle(node.entry, operation, how, patience);
+    let untouched = "undone; states that nobody had touched since are what they were";
+    match answer.status {
+        Status::Done if answer.outcome == "reverted" => answer.warnings.push(untouched.to_owned()),
+        Status::NotRolledBack => (),
+        _ => return None,
+    }
+    Some(answer)
+}
+
+/// Does the reverse operation.
+fn reverse(operation: &Operation, node: &Done<'_>, asker: &Asker<'_>) -> Option<Answer> {
+    let reverse = operation.reverse(&node.outcome)?;
+    let patience = asker.connection.node_timeout;
+    let mut answer = asker.ask(node.entry, &[reverse], &Preflight::none(), patience);
+    if answer.status == Status::Done && answer.outcome != "node_down" {
+        let loss = operation.loss();
+        answer.warnings.push(format!("undone; {loss}"));
+    } else {
+        answer.status = Status::NotRolledBack;
+    }
+    Some(answer)
 }
 
 /// Whether the operation failed, other than for want of somebody to ask.

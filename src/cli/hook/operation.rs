@@ -29,6 +29,15 @@ pub struct Operation {
     pub options: Options,
 }
 
+/// What becomes of an upgrade whose way back a node has kept open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settling {
+    /// It stays.
+    Confirm,
+    /// It is taken back.
+    Revert,
+}
+
 /// The operations of the protocol. `from` is what runs, `to` what is to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -100,6 +109,22 @@ impl Operation {
         request(&names, &self.application, self.arguments())
     }
 
+    /// The call that gives the way back up, which a node holds under the number `held`, or goes it.
+    pub fn settle(&self, how: Settling, held: Option<&str>) -> Call {
+        let name = match how {
+            Settling::Confirm => "confirm",
+            Settling::Revert => "revert",
+        };
+        let versions = self.versions().into_iter();
+        let texts = versions.chain(held.map(|held| ("held", held.to_owned())));
+        let arguments = texts.map(|(key, text)| (key, Term::binary(text)));
+        request(
+            &[("operation", name)],
+            &self.application,
+            arguments.collect(),
+        )
+    }
+
     fn arguments(&self) -> Vec<(&'static str, Term)> {
         let versions = self.versions().into_iter();
         let options = self.options.term().map(|options| ("options", options));
@@ -164,6 +189,11 @@ impl Operation {
             function: self.name(),
             arguments,
         }
+    }
+
+    /// Whether it replaces what runs: what several nodes do all together or not at all.
+    pub fn replaces(&self) -> bool {
+        matches!(self.step, Step::Upgrade { .. } | Step::Downgrade { .. })
     }
 
     /// Whether `answer` says that the node is not as it was.
