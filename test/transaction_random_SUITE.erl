@@ -179,8 +179,8 @@ runner() ->
 
 %% A guardian that undoes waits for the code server too.
 is_runner(Pid) ->
-    case is_pid(Pid) andalso process_info(Pid, initial_call) of
-        {initial_call, {erlrc_guardian, _, _}} -> true;
+    case is_pid(Pid) andalso process_info(Pid, dictionary) of
+        {dictionary, Dictionary} -> lists:keymember({erlrc_journal, guardian}, 1, Dictionary);
         _ -> false
     end.
 
