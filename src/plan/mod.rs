@@ -221,6 +221,18 @@ fn script_of(question: &Question<'_>, direction: Direction) -> Result<Script, Sc
         Direction::Down => (version(question.to), version(question.from)),
     };
     let (application, options) = (question.application, question.options);
+    if question.from.0 == question.to.0 {
+        // A version to itself: what differs is loaded again, whatever its appup says of others.
+        let generated = script::make_appup(application, &earlier, &later, options)?;
+        let steps = generated.script(direction);
+        return Ok(Script {
+            direction,
+            generated: true,
+            instructions: steps.iter().map(|step| step.instruction.term()).collect(),
+            reasons: steps.iter().map(|step| step.reasons.clone()).collect(),
+            warnings: generated.warnings,
+        });
+    }
     let mut script = script::upgrade_script(application, &earlier, &later, direction, options)?;
     if !script.generated {
         // A shipped script says nothing about the files: the generator does.

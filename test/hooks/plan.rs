@@ -143,3 +143,99 @@ fn what_would_lose_states_is_refused_before_anything_is_touched() {
     quiet.is(&line("upgraded"), 0);
     assert_eq!(quiet.err, "");
 }
+
+/// A version of `shop` that is drawn: what its modules do follows from the bits of `draw`.
+fn drawn(host: &Host, vsn: &str, draw: u32) -> String {
+    let dir = host.path(&format!("shop-{vsn}"));
+    let ebin = dir.join("ebin");
+    std::fs::create_dir_all(&ebin).unwrap();
+    let bit =
+        |at: u32, yes: &'static str, no: &'static str| if draw >> at & 1 == 1 { yes } else { no };
+    let sup = format!(
+        "-module(shop_sup).\n-behaviour(supervisor).\n-export([start/2, stop/1, init/1]).\n\
+         start(_, _) -> supervisor:start_link(shop_sup, []).\nstop(_) -> ok.\n\
+         init([]) -> {} {{ok, {{#{{intensity => {}}}, [#{{id => a, start => {{shop_server, start, []}}}}]}}}}.\n",
+        bit(0, "_ = ets:new(shop, [named_table]),", ""),
+        bit(1, "2", "1"),
+    );
+    let server = format!(
+        "-module(shop_server).\n-behaviour(gen_server).\n\
+         -export([start/0, init/1, handle_call/3, handle_cast/2, code_change/3]).\n\
+         start() -> gen_server:start_link({{local, shop}}, shop_server, [], []).\n\
+         init([]) -> {{ok, []}}.\nhandle_call(_, _, S) -> {{reply, {}, S}}.\n\
+         handle_cast(_, S) -> {{noreply, S}}.\ncode_change(_, S, _) -> {{ok, S}}.\n",
+        bit(2, "one", "two"),
+    );
+    let library = format!(
+        "-module(shop_lib).\n-export([f/0]).\nf() -> {}.\n",
+        bit(3, "one", "two")
+    );
+    for (name, text) in [
+        ("shop_sup", &sup),
+        ("shop_server", &server),
+        ("shop_lib", &library),
+    ] {
+        let source = dir.join(format!("{name}.erl"));
+        std::fs::write(&source, text).unwrap();
+        erlc_into(&ebin, &["+debug_info", &source.display().to_string()]);
+    }
+    let app = format!(
+        "{{application, shop, [{{vsn, \"{vsn}\"}}, {{modules, [shop_sup, shop_server, shop_lib]}}, \
+         {{registered, []}}, {{applications, [kernel, stdlib]}}, {{mod, {{shop_sup, []}}}}]}}.\n"
+    );
+    std::fs::write(ebin.join("shop.app"), app).unwrap();
+    dir.display().to_string()
+}
+
+#[test]
+fn what_a_plan_says_is_what_the_upgrade_does() {
+    let mut random = 0x2545_f491_u32;
+    let mut seen = std::collections::BTreeSet::new();
+    for round in 0..6_u32 {
+        random ^= random << 13;
+        random ^= random >> 17;
+        random ^= random << 5;
+        let host = Host::new();
+        let _node = host.node("n1");
+        // Half of them with a supervisor that changes and takes a name which it has taken already.
+        let odd = round & 1;
+        let before = random & 0b1100 | odd;
+        let after = random >> 4 & 0b1100 | odd << 1 | odd;
+        let (old, new) = (drawn(&host, "1.0", before), drawn(&host, "1.1", after));
+        host.erlrc(&["start", "shop", "1.0", &old]);
+        let digests = "[M:module_info(md5) || M <- [shop_lib, shop_server, shop_sup], \
+                       {module, M} =:= code:ensure_loaded(M)]";
+        let run = host.erlrc(&["plan", "shop", "1.1", "--json"]);
+        let whole: serde_json::Value = serde_json::from_str(&run.out).unwrap();
+        let loaded = host.erlrc(&["eval", "n1", digests]).out;
+        let upgrade = [
+            "upgrade",
+            "shop",
+            "1.0",
+            "1.1",
+            &old,
+            &new,
+            "--preflight",
+            "off",
+        ];
+        let done = host.erlrc(&upgrade);
+        let verdict = whole["verdict"].as_str().unwrap();
+        assert_eq!(
+            verdict == "would_fail",
+            done.status != 0,
+            "{whole:#}: {done:?}"
+        );
+        let changed = whole["plans"][0]["modules"]["changed"]
+            .as_array()
+            .unwrap()
+            .len();
+        let differs = loaded != host.erlrc(&["eval", "n1", digests]).out;
+        assert_eq!(
+            differs,
+            changed > 0 && done.status == 0,
+            "{whole:#}: {done:?}"
+        );
+        seen.insert(verdict.to_owned());
+    }
+    assert!(seen.len() > 1, "{seen:?}");
+}

@@ -1,0 +1,180 @@
+%% @doc Plans of what is not made for tests: every application of the installed OTP built anew, releases of third-party
+%% applications from Debian's packages, and the page in a browser. Nothing of them is run.
+-module(plan_system_SUITE).
+-include_lib("common_test/include/ct.hrl").
+
+-export([all/0, suite/0, otp_built_anew/1, releases/1, page/1]).
+
+%% What a plan says of releases that were looked at by hand and found true: three servers got fields that
+%% their `code_change' does not add.
+-define(RELEASES, [
+    {"p1_mysql", [{<<"state_not_migrated">>, <<"p1_mysql_conn">>}]},
+    {"p1_oauth2", []},
+    {"stun", [{<<"state_not_migrated">>, <<"stun">>}, {<<"state_not_migrated">>, <<"turn">>}]},
+    {"p1_utils", []},
+    {"mochiweb", []}
+]).
+
+suite() -> [{timetrap, {minutes, 15}}].
+
+all() -> [otp_built_anew, releases, page].
+
+%% Nothing is said of the same code, built by the same compiler again.
+otp_built_anew(Config) ->
+    Dir = ?config(priv_dir, Config),
+    Apps = [App || App <- applications(), code:lib_dir(App) =/= {error, bad_name}],
+    true = length(Apps) > 20,
+    _ = [said_nothing(App, Dir) || App <- Apps].
+
+applications() ->
+    Dirs = filelib:wildcard(filename:join(code:lib_dir(), "*-*/ebin/*.app")),
+    [list_to_atom(filename:basename(File, ".app")) || File <- Dirs].
+
+said_nothing(App, Dir) ->
+    Old = code:lib_dir(App),
+    New = filename:join([Dir, "again", App]),
+    rebuild(filename:join(Old, "ebin"), filename:join(New, "ebin")),
+    #{<<"plans">> := [#{<<"findings">> := Findings}]} = plan(App, Old, New),
+    %% True, and not of the code: kernel and the like cannot be replaced, versions beside the copies are none.
+    Said = [F || #{<<"kind">> := Kind} = F <- Findings, Kind =/= <<"system_application">>],
+    {App, []} = {App, Said}.
+
+rebuild(From, To) ->
+    ok = filelib:ensure_path(To),
+    Beams = filelib:wildcard(filename:join(From, "*.beam")),
+    _ = [{ok, _} = file:copy(File, filename:join(To, filename:basename(File)))
+         || File <- filelib:wildcard(filename:join(From, "*.app*"))],
+    _ = [write(filename:join(To, filename:basename(Beam)), again(Beam)) || Beam <- Beams],
+    ok.
+
+write(File, Binary) -> ok = file:write_file(File, Binary).
+
+%% Read, taken apart and put together anew: another file of the same code, without what only describes it.
+again(Beam) ->
+    {ok, _, Chunks} = beam_lib:all_chunks(Beam),
+    {ok, Binary} = beam_lib:build_module([Chunk || {Id, _} = Chunk <- Chunks, Id =/= "CInf", Id =/= "Line"]),
+    Binary.
+
+releases(Config) ->
+    Dir = ?config(priv_dir, Config),
+    Script = filename:join(project:root(), "test/debian_erlang"),
+    Trees = [filename:join(Dir, Suite) || Suite <- ["bookworm", "trixie"]],
+    [_ = project:run(Dir, string:join([Script, Tree, filename:basename(Tree) | packages()], " "), []) || Tree <- Trees],
+    [released(Release, Trees) || Release <- ?RELEASES].
+
+packages() ->
+    ["erlang-p1-mysql", "erlang-p1-oauth2", "erlang-p1-stun", "erlang-p1-utils", "erlang-mochiweb"].
+
+released({App, Expected}, Trees) ->
+    [Old, New] = [directory(App, Tree) || Tree <- Trees],
+    #{<<"plans">> := [#{<<"findings">> := Findings}]} = plan(App, Old, New),
+    Grave = [{K, S} || #{<<"kind">> := K, <<"subject">> := S, <<"severity">> := Severity} <- Findings,
+        Severity =/= <<"info">>],
+    {App, Expected} = {App, Grave}.
+
+directory(App, Tree) ->
+    [File | _] = filelib:wildcard(filename:join([Tree, "usr/lib/erlang/lib/*/ebin", App ++ ".app"])),
+    filename:dirname(filename:dirname(File)).
+
+%% The page is read by a browser as it was meant: text stays text, nothing is asked for from outside.
+page(Config) ->
+    Dir = ?config(priv_dir, Config),
+    [Old, New] = [version(Dir, Vsn) || Vsn <- ["1.0", "2.0"]],
+    Page = filename:join(Dir, "plan.html"),
+    _ = run(["plan", "shop", "--from", Old, "--to", New, "--html", Page]),
+    Dom = browser(Dir, ["--dump-dom", "file://" ++ Page]),
+    _ = [match = re:run(Dom, Text, [{capture, none}]) || Text <- [
+        "state_not_migrated", "the application needs a restart", "&lt;script&gt;alert", "\\. &lt;script&gt;", "<svg"]],
+    nomatch = re:run(Dom, "<script", [{capture, none}]),
+    nomatch = re:run(Dom, "(src|href)=", [{capture, none}]),
+    Picture = filename:join(Dir, "plan.png"),
+    _ = browser(Dir, ["--window-size=1100,1500", "--screenshot=" ++ Picture, "file://" ++ Page]),
+    {ok, <<137, "PNG", _/binary>> = Png} = file:read_file(Picture),
+    true = byte_size(Png) > 20000.
+
+%% A server whose state grows, and a module that is called like markup.
+version(Dir, Vsn) ->
+    Top = filename:join(Dir, "shop-" ++ Vsn),
+    Ebin = filename:join(Top, "ebin"),
+    ok = filelib:ensure_path(Ebin),
+    Fields = case Vsn of "1.0" -> "a"; "2.0" -> "a, b" end,
+    Server = ["-module(shop).\n-behaviour(gen_server).\n-export([init/1, handle_call/3, handle_cast/2]).\n"
+        "-record(s, {", Fields, "}).\ninit(_) -> {ok, #s{}}.\nhandle_call(_, _, S) -> {reply, S, S}.\n"
+        "handle_cast(_, S) -> {noreply, S}.\n"],
+    Markup = ["-module('<script>alert(1)<script>').\n-export([f/0]).\nf() -> \"", Vsn, "\".\n"],
+    _ = [compile(Ebin, Name, Text) || {Name, Text} <- [{"shop", Server}, {"<script>alert(1)<script>", Markup}]],
+    Modules = [shop, '<script>alert(1)<script>'],
+    Spec = {application, shop, [{vsn, Vsn}, {modules, Modules}, {applications, [kernel, stdlib]}]},
+    ok = file:write_file(filename:join(Ebin, "shop.app"), io_lib:format("~tp.~n", [Spec])),
+    Top.
+
+compile(Ebin, Name, Text) ->
+    File = filename:join(Ebin, Name ++ ".erl"),
+    ok = file:write_file(File, Text),
+    {ok, _} = compile:file(File, [debug_info, {outdir, Ebin}]).
+
+browser(Dir, Arguments) ->
+    Profile = filename:join(Dir, "profile-" ++ integer_to_list(erlang:unique_integer([positive]))),
+    Flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+        "--disable-background-networking", "--disable-component-update", "--disable-sync", "--user-data-dir=" ++ Profile],
+    {0, Out} = command("chromium", Flags ++ Arguments),
+    Out.
+
+plan(App, Old, New) ->
+    json(run(["plan", App, "--json", "--from", Old, "--to", New])).
+
+run(Arguments) ->
+    {_Status, Out} = command(filename:join(project:root(), "priv/erlrc"), [text(A) || A <- Arguments]),
+    Out.
+
+text(Atom) when is_atom(Atom) -> atom_to_list(Atom);
+text(Text) -> Text.
+
+command(Program, Arguments) ->
+    Path = case filename:pathtype(Program) of absolute -> Program; _ -> os:find_executable(Program) end,
+    Port = open_port({spawn_executable, Path}, [{args, Arguments}, binary, exit_status, use_stdio]),
+    collect(Port, []).
+
+collect(Port, Parts) ->
+    receive
+        {Port, {data, Data}} -> collect(Port, [Data | Parts]);
+        {Port, {exit_status, Status}} -> {Status, iolist_to_binary(lists:reverse(Parts))}
+    end.
+
+%% OTP 25 has no reader of JSON: what is printed is Erlang's syntax but for a few signs.
+json(Text) ->
+    {Value, _} = value(Text),
+    Value.
+
+value(<<C, Rest/binary>>) when C =:= $\s; C =:= $\n -> value(Rest);
+value(<<"null", Rest/binary>>) -> {null, Rest};
+value(<<"true", Rest/binary>>) -> {true, Rest};
+value(<<"false", Rest/binary>>) -> {false, Rest};
+value(<<"\"", Rest/binary>>) -> string(Rest, <<>>);
+value(<<"[]", Rest/binary>>) -> {[], Rest};
+value(<<"{}", Rest/binary>>) -> {#{}, Rest};
+value(<<"[", Rest/binary>>) -> list(Rest, []);
+value(<<"{", Rest/binary>>) -> object(Rest, #{});
+value(Text) ->
+    {match, [{0, Length}]} = re:run(Text, "^-?[0-9]+", []),
+    <<Digits:Length/binary, Rest/binary>> = Text,
+    {binary_to_integer(Digits), Rest}.
+
+string(<<"\\u", Hex:4/binary, Rest/binary>>, Text) ->
+    string(Rest, <<Text/binary, (binary_to_integer(Hex, 16))/utf8>>);
+string(<<"\\", C, Rest/binary>>, Text) -> string(Rest, <<Text/binary, C>>);
+string(<<"\"", Rest/binary>>, Text) -> {Text, Rest};
+string(<<C, Rest/binary>>, Text) -> string(Rest, <<Text/binary, C>>).
+
+list(Text, Values) ->
+    case value(Text) of
+        {Value, <<",", Rest/binary>>} -> list(Rest, [Value | Values]);
+        {Value, <<"]", Rest/binary>>} -> {lists:reverse([Value | Values]), Rest}
+    end.
+
+object(Text, Map) ->
+    {Key, <<":", Rest/binary>>} = value(Text),
+    case value(Rest) of
+        {Value, <<",", More/binary>>} -> object(More, Map#{Key => Value});
+        {Value, <<"}", More/binary>>} -> {Map#{Key => Value}, More}
+    end.
