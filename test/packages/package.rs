@@ -22,19 +22,16 @@ pub fn directory() -> &'static Path {
     })
 }
 
-/// The file of erlrc's own package, as the roots see it: what `make deb` makes, or `ERLRC_TEST_DEB` names.
+/// The file of erlrc's own package, as the roots see it: what `make deb` makes of what was built, or `ERLRC_TEST_DEB` names.
 pub fn erlrc() -> &'static str {
     static FILE: OnceLock<String> = OnceLock::new();
     FILE.get_or_init(|| {
         if let Some(file) = std::env::var_os("ERLRC_TEST_DEB") {
             return inside(Path::new(&file));
         }
-        let made = run(Command::new("make")
-            .arg("--no-print-directory")
-            .arg("-s")
-            .arg("deb")
-            .current_dir(top()));
-        inside(Path::new(made.lines().last().expect("the package's name")))
+        let build = top().join("packaging/build");
+        let made = run(Command::new(build).arg("deb").arg(directory()));
+        inside(Path::new(made.trim()))
     })
 }
 
