@@ -92,7 +92,7 @@ settle(confirm, Held) ->
     confirmed;
 settle(revert, #{entries := Entries, context := Context, operation := Operation} = Held) ->
     ok = told(Held),
-    ok = erlrc_journal:start(none),
+    ok = erlrc_journal:settle(Entries),
     {undone, Left} = erlrc_undo:run(Entries, Context),
     case [Entry || {version, _} = Entry <- Left] of
         [] ->
@@ -108,7 +108,7 @@ settle(revert, #{entries := Entries, context := Context, operation := Operation}
     end.
 
 finish(#{entries := Entries, final := Final, context := Context}) ->
-    ok = erlrc_journal:start(none),
+    ok = erlrc_journal:settle(Entries),
     {finished, _} = erlrc_undo:run([{confirmed, Final} | Entries], Context),
     ok.
 
