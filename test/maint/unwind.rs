@@ -11,7 +11,7 @@ fn a_swap_that_fails_leaves_the_old_version_and_the_retry_too() {
     packages.begin_upgrade("1.0", "2.0");
     packages.break_code_change("n2");
     let line = format!(
-        "{}erlrc-upgrade: Undoing 'foo': (n1) downgraded\n",
+        "{}erlrc-upgrade: Undoing 'foo': (n1) reverted\n",
         upgrading("(n1) upgraded (n2) script_failed")
     );
     packages.deb("1.0", "postrm upgrade 2.0-1").is(&line, 1);
