@@ -112,10 +112,14 @@ fn the_entry_that_a_node_writes_itself_is_found() {
         "-eval",
         "application:ensure_all_started(erlrc).",
     ]);
-    let written = || std::fs::read_dir(host.path("run/nodes")).ok()?.next()?.ok();
+    // Until it is whole it has a name that no entry has.
+    let written = || {
+        let files = std::fs::read_dir(host.path("run/nodes")).ok()?;
+        let names = files.filter_map(|file| file.ok()?.file_name().into_string().ok());
+        names.into_iter().find(|name| !name.starts_with('.'))
+    };
     eventually("the node registers", || written().is_some());
-    let name = written().expect("an entry").file_name();
-    let name = name.to_str().expect("a name");
+    let name = written().expect("an entry");
     outcome(&host, &format!("({name}) started"), 0);
 }
 

@@ -161,6 +161,10 @@ fn upgrade_that_waits(host: &Host, arguments: &[&str]) -> std::process::Child {
     eventually("the second node is done", || {
         runs(host, "n2") == "\"2.0\"\n"
     });
+    eventually("the last one has begun", || {
+        let begun = "whereis(erlrc_guardian) =/= undefined";
+        host.erlrc(&["eval", "n3", begun]).out == "true\n"
+    });
     hook
 }
 
