@@ -206,7 +206,7 @@ old_code(Loads) ->
         old_code(Module, Pre, Pids)
      || {Module, Pre, _} <- Loads,
         erlang:check_old_code(Module),
-        Pids <- [[Pid || Pid <- processes(), erlang:check_process_code(Pid, Module) =:= true]],
+        Pids <- [erlrc_purge:users(Module)],
         Pids =/= []
     ].
 
@@ -226,15 +226,7 @@ old_code(Module, Pre, Pids) ->
 
 %% Who has a changed module on the stack and is not suspended for it goes on in the old code.
 running(Modules, Targets) ->
-    Changed = maps:from_keys(Modules, []),
-    Found = lists:usort([
-        {Module, Pid}
-     || Pid <- processes(),
-        not is_map_key(Pid, Targets),
-        {_, Stack} <- [process_info(Pid, current_stacktrace)],
-        {Module, _, _, _} <- Stack,
-        is_map_key(Module, Changed)
-    ]),
+    Found = [Use || {_, Pid} = Use <- erlrc_purge:on_stack(Modules), not is_map_key(Pid, Targets)],
     [
         erlrc_finding:new(
             process_would_linger, warning, atom_to_binary(Module),
@@ -246,20 +238,19 @@ running(Modules, Targets) ->
     ].
 
 %% What the new `init/1' says beside what runs, where nobody would notice the question.
-supervisors(Suspended, Targets, #{direction := Direction, to := {_, ToDir}}) ->
+supervisors(Suspended, Targets, #{to := {_, ToDir}}) ->
     Modules = [Module || Module <- Suspended, erlrc_segment:is_supervisor(Module)],
     Pids = [Pid || {Pid, #{kind := supervisor, suspended := false}} <- maps:to_list(Targets)],
     Known = [Each || {_, Module, _} = Each <- erlrc_children:arguments(Pids), lists:member(Module, Modules)],
-    lists:append([supervisor(Each, file(element(2, Each), ToDir), Direction) || Each <- Known]).
+    lists:append([supervisor(Each, file(element(2, Each), ToDir)) || Each <- Known]).
 
-supervisor({Pid, Module, Arguments}, File, _Direction) ->
-    Shadow = list_to_atom(atom_to_list(Module) ++ "$trial"),
+supervisor({Pid, Module, Arguments}, File) ->
+    Shadow = erlrc_trial:shadow(Module),
     case erlrc_engine:shadow(File, Shadow, [{init, 1}]) of
         {ok, {Beam, [#{effects := [], calls_funs := false}]}} ->
             {module, Shadow} = code:load_binary(Shadow, File, Beam),
             Answer = erlrc_check:call({Shadow, init, [Arguments]}, 1000),
-            _ = code:delete(Shadow),
-            _ = code:purge(Shadow),
+            ok = erlrc_trial:forget(Shadow),
             compare(Pid, Module, Answer);
         {ok, {_, [#{effects := [_ | _] = Effects}]}} ->
             [

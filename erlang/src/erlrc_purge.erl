@@ -1,9 +1,9 @@
 %% @doc Purges old code at leisure: after a time of grace, one module after the other, only where no process runs it
 %% any more. Until then functions made by the old code go on working. What is left is tried again, and named by
-%% {@link status/0}.
+%% `erlrc_status'.
 -module(erlrc_purge).
 
--export([schedule/2, lingering/1, status/0, since/1]).
+-export([schedule/2, lingering/1, on_stack/1, users/1, since/1]).
 -export([loop/2]).
 
 -define(REST, 20).
@@ -47,26 +47,27 @@ since(Module) ->
 lingering([]) ->
     [];
 lingering(Modules) ->
+    lists:usort([Module || {Module, Pid} <- on_stack(Modules), runs_old(Pid, Module)]).
+
+%% @doc Who has one of `Modules' on the stack, as far as a stack is shown; in old or in current code.
+-spec on_stack([module()]) -> [{module(), pid()}].
+on_stack(Modules) ->
     Known = maps:from_keys(Modules, []),
-    Pairs = lists:usort([
+    lists:usort([
         {Module, Pid}
      || Pid <- processes(),
         {_, Stack} <- [process_info(Pid, current_stacktrace)],
         {Module, _, _, _} <- Stack,
         is_map_key(Module, Known)
-    ]),
-    lists:usort([Module || {Module, Pid} <- Pairs, runs_old(Pid, Module)]).
+    ]).
 
 runs_old(Pid, Module) ->
     Pid =/= self() andalso is_process_alive(Pid) andalso erlang:check_process_code(Pid, Module).
 
-%% @doc The modules that have old code, and who runs it.
--spec status() -> [{module(), [pid()]}].
-status() ->
-    [
-        {Module, [Pid || Pid <- processes(), erlang:check_process_code(Pid, Module) =:= true]}
-     || {Module, _} <- code:all_loaded(), erlang:check_old_code(Module)
-    ].
+%% @doc Who runs the old code of a module.
+-spec users(module()) -> [pid()].
+users(Module) ->
+    [Pid || Pid <- processes(), erlang:check_process_code(Pid, Module) =:= true].
 
 %% @private Each round goes through the module's name, so that this very module can be replaced and purged.
 -spec loop([module()], non_neg_integer()) -> ok.

@@ -7,7 +7,7 @@
 %% is skipped, with the reason.
 -module(erlrc_trial).
 
--export([run/3]).
+-export([run/3, shadow/1, forget/1]).
 -export([work/3]).
 -export_type([change/0, result/0]).
 
@@ -67,7 +67,11 @@ run(Changes, Targets, #{changed := Changed, directory := Directory} = Options) -
 
 is_tried(Kind) -> Kind =:= server orelse Kind =:= event_manager.
 
-%% The name is the module's own with a mark, so that no second trial makes another atom.
+%% @doc The name that a module has while it is tried: its own with a mark, so that no second trial makes another atom.
+-spec shadow(module()) -> module().
+shadow(Module) ->
+    list_to_atom(atom_to_list(Module) ++ "$trial").
+
 prepare({Module, Vsn, Extra, File}, Targets) ->
     Runs = lists:any(
         fun(#{kind := Kind, modules := Mods}) -> is_tried(Kind) andalso lists:member(Module, Mods) end,
@@ -76,7 +80,7 @@ prepare({Module, Vsn, Extra, File}, Targets) ->
     {Module, case Runs of true -> load(Module, Vsn, Extra, File); false -> {skip, no_process} end}.
 
 load(Module, Vsn, Extra, File) ->
-    Shadow = list_to_atom(atom_to_list(Module) ++ "$trial"),
+    Shadow = shadow(Module),
     case erlrc_engine:shadow(File, Shadow, [{code_change, 3}, {code_change, 4}]) of
         {ok, {Beam, [Three, Four]}} ->
             case effects([Each || Each <- [Three, Four], Each =/= not_exported]) of
@@ -99,6 +103,8 @@ loaded(Shadow, File, Beam, CallsFuns, Vsn, Extra) ->
         {error, Why} -> {skip, Why}
     end.
 
+%% @doc Unloads what was loaded under a name of {@link shadow/1}.
+-spec forget(module()) -> ok.
 forget(Shadow) ->
     _ = code:delete(Shadow),
     _ = code:purge(Shadow),

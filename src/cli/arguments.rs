@@ -40,6 +40,30 @@ impl Common {
     }
 }
 
+/// Where packages say what they installed.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Apps {
+    /// Directory of what packages say about the applications that they installed
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "ERLRC_APPS",
+        default_value = Apps::DEFAULT,
+        hide_env_values = true
+    )]
+    pub apps: PathBuf,
+}
+
+impl Apps {
+    const DEFAULT: &str = "/usr/lib/erlrc/apps";
+
+    /// The directory that the environment names, for what has no arguments of its own.
+    pub fn of_environment() -> Self {
+        let apps = std::env::var_os("ERLRC_APPS").map_or(Self::DEFAULT.into(), PathBuf::from);
+        Self { apps }
+    }
+}
+
 /// Where node entries are, and how long to wait for a node.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Connection {

@@ -1,8 +1,8 @@
 //! Which of the directories that an application may be in is meant, and what its specification is.
 
 use super::code_path::{Candidate, CodePath};
-use super::{Directories, Warning, only_term, overridden, specification, text};
-use crate::application::{Application, Error as ContentError, FileError, FileKind, Metadata};
+use super::{Directories, Warning, overridden, read_metadata, specification, text};
+use crate::application::{Application, FileError, FileKind, Metadata};
 use crate::file::{Buffer, names};
 use crate::inclusion::Specification;
 use crate::term::Atom;
@@ -163,17 +163,7 @@ impl<'d> Locator<'d> {
             return None;
         }
         let file = self.apps.join(name.as_str());
-        let metadata = only_term(file.as_path(), &mut work.buffer).and_then(|term| {
-            let metadata = Metadata::from_term(&term)?;
-            match metadata.application == *name {
-                true => Ok(metadata),
-                false => {
-                    let found = metadata.application;
-                    Err(ContentError::WrongName { found }.into())
-                }
-            }
-        });
-        match metadata {
+        match read_metadata(&file, name, &mut work.buffer) {
             Ok(metadata) => Some(metadata),
             Err(fault) => {
                 if !fault.is_missing() {

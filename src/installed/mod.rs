@@ -17,7 +17,7 @@ mod survey;
 mod tests;
 
 use crate::application::{
-    Application, Error as ContentError, Fault, FileError, FileKind, merge, only,
+    Application, Error as ContentError, Fault, FileError, FileKind, Metadata, merge, only,
 };
 use crate::file::{Buffer, Place};
 use crate::term::{Atom, Term};
@@ -66,6 +66,22 @@ pub fn consult(file: &Path) -> Result<Vec<Term>, Fault> {
 pub fn application(name: &Atom, dir: &Path, root: &Path) -> Result<Application, FileError> {
     let overrides = root.join("applications").join(format!("{name}.app"));
     overridden(shipped(name, dir)?, &overrides, &mut Buffer::default())
+}
+
+/// What the package of an application says that it installed, where `apps` holds a file of it that can be
+/// used.
+pub fn metadata(apps: &Path, application: &Atom) -> Option<Metadata> {
+    let file = apps.join(application.as_str());
+    read_metadata(&file, application, &mut Buffer::default()).ok()
+}
+
+fn read_metadata(file: &Path, application: &Atom, buffer: &mut Buffer) -> Result<Metadata, Fault> {
+    let metadata = Metadata::from_term(&only_term(file, buffer)?)?;
+    if metadata.application == *application {
+        return Ok(metadata);
+    }
+    let found = metadata.application;
+    Err(ContentError::WrongName { found }.into())
 }
 
 /// The specification in `dir/ebin/NAME.app` as it is.

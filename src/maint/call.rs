@@ -10,7 +10,8 @@ pub enum Format {
 }
 
 impl Format {
-    /// The name on the command line.
+    /// The name on the command line, the ending of file names, and the name of the table for this format
+    /// alone in the specification of a package.
     pub fn name(self) -> &'static str {
         match self {
             Self::Deb => "deb",

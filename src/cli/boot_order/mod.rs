@@ -3,7 +3,7 @@
 mod order;
 mod picture;
 
-use super::arguments::directory;
+use super::arguments::{Apps, directory};
 use super::{Common, Failure, Output, Status};
 use crate::inclusion::{self, Loaded};
 use crate::installed::{self, Directories, Event, Node};
@@ -37,15 +37,8 @@ pub struct Arguments {
         value_parser = directory
     )]
     lib: Vec<PathBuf>,
-    /// Directory of what packages say of the applications that they installed
-    #[arg(
-        long,
-        value_name = "DIR",
-        env = "ERLRC_APPS",
-        default_value = "/usr/lib/erlrc/apps",
-        hide_env_values = true
-    )]
-    apps: PathBuf,
+    #[command(flatten)]
+    packages: Apps,
     /// Print the order as a graph that Graphviz draws
     #[arg(long, conflicts_with = "json")]
     dot: bool,
@@ -99,7 +92,7 @@ fn plan(arguments: &Arguments, common: &Common) -> Result<BootOrder, Failure> {
     }
     let directories = Directories {
         root: common.root.clone(),
-        apps: arguments.apps.clone(),
+        apps: arguments.packages.apps.clone(),
         path,
         libs: arguments.lib.clone(),
         threads: installed::threads(),
@@ -198,7 +191,9 @@ mod tests {
         }
         let arguments = Arguments {
             lib: vec![dir.path().join("lib")],
-            apps: dir.path().join("apps"),
+            packages: Apps {
+                apps: dir.path().join("apps"),
+            },
             dot: false,
             svg: None,
         };

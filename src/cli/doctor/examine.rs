@@ -43,7 +43,7 @@ fn names(dir: &Path) -> Vec<Atom> {
 }
 
 fn packages(session: &Session<'_>) -> Vec<Package> {
-    let apps = &session.places.apps;
+    let apps = &session.places.packages.apps;
     let package = |application: Atom| {
         let version = metadata(apps, &application)?;
         let complete = holds(&application, &version);

@@ -58,12 +58,12 @@ fn all(session: &Session<'_>) -> Result<Status, Failure> {
     read.map_err(|error| failed(error.into()))?;
     let packages =
         replaced(&String::from_utf8_lossy(&bytes)).map_err(|error| failed(error.into()))?;
-    let ours = owners(&session.places.apps);
+    let ours = owners(&session.places.packages.apps);
     let mut status = Status::Done;
     for package in packages.iter().filter(|package| is_ours(package, &ours)) {
-        let dir =
-            unpack(&package.deb, &session.places.apps).map_err(|error| failed(error.into()))?;
-        for name in names(&below(dir.path(), &session.places.apps)) {
+        let dir = unpack(&package.deb, &session.places.packages.apps)
+            .map_err(|error| failed(error.into()))?;
+        for name in names(&below(dir.path(), &session.places.packages.apps)) {
             status = status.worse(one(session, &name, dir.path())?);
         }
     }
@@ -162,7 +162,7 @@ fn unpack(deb: &Path, apps: &Path) -> Result<TempDir, UnpackError> {
 
 /// One application, from each version that a node runs.
 fn one(session: &Session<'_>, name: &Atom, root: &Path) -> Result<Status, Failure> {
-    let metadata = survey::metadata(&below(root, &session.places.apps), name);
+    let metadata = survey::metadata(&below(root, &session.places.packages.apps), name);
     let Some(new) = metadata else {
         return Ok(Status::Done);
     };
@@ -170,7 +170,7 @@ fn one(session: &Session<'_>, name: &Atom, root: &Path) -> Result<Status, Failur
         dir: below(root, &new.dir),
         vsn: new.vsn,
     };
-    let Some(installed) = survey::metadata(&session.places.apps, name) else {
+    let Some(installed) = survey::metadata(&session.places.packages.apps, name) else {
         return Ok(Status::Done);
     };
     let subject = Subject {

@@ -2,6 +2,7 @@
 
 use super::journal::Log;
 use crate::cli::Common;
+use crate::cli::arguments::Apps;
 use crate::cli::hook::{Asker, HookArguments};
 use crate::installed;
 use crate::maint::{Call, Configuration};
@@ -12,15 +13,8 @@ use std::time::Instant;
 /// Where packages and hooks keep what they know.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Places {
-    /// Directory of what packages say about the applications that they installed
-    #[arg(
-        long,
-        value_name = "DIR",
-        env = "ERLRC_APPS",
-        default_value = "/usr/lib/erlrc/apps",
-        hide_env_values = true
-    )]
-    pub apps: PathBuf,
+    #[command(flatten)]
+    pub packages: Apps,
     /// Directory of old versions that are kept for a late upgrade
     #[arg(
         long,

@@ -3,7 +3,7 @@
 use super::policy_rc;
 use super::session::Session;
 use super::subject::Subject;
-use crate::application::{Metadata, Registration, UpgradePolicy};
+use crate::application::{Registration, UpgradePolicy};
 use crate::appup::{Direction, Shipped};
 use crate::cli::hook::{Answer, operation::what_runs};
 use crate::cli::{Failure, Status, nodes};
@@ -58,7 +58,7 @@ pub fn survey(
     minimums: &[Minimum],
 ) -> Result<(Host, Facts), Failure> {
     let name = &subject.application;
-    let metadata = metadata(&session.places.apps, name);
+    let metadata = metadata(&session.places.packages.apps, name);
     // The script may be that of the version that is replaced.
     let other = metadata
         .as_ref()
@@ -97,7 +97,7 @@ pub fn survey(
     facts.present = present(name, &facts);
     facts.appups = appups(name, &facts);
     for minimum in minimums {
-        let found = self::metadata(&session.places.apps, &minimum.application);
+        let found = self::metadata(&session.places.packages.apps, &minimum.application);
         let found = found.map(|version| (minimum.application.clone(), version.vsn));
         facts.installed.extend(found);
     }
@@ -110,9 +110,7 @@ fn starts(moment: Moment) -> bool {
 
 /// The version of `name` that its package says is installed.
 pub fn metadata(apps: &Path, name: &Atom) -> Option<Version> {
-    let terms = installed::consult(&apps.join(name.as_str())).ok()?;
-    let metadata = Metadata::from_term(terms.first()?).ok()?;
-    (metadata.application == *name).then(|| Version {
+    installed::metadata(apps, name).map(|metadata| Version {
         vsn: metadata.vsn,
         dir: metadata.dir.into(),
     })

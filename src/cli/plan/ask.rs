@@ -158,7 +158,7 @@ impl Asker<'_> {
             Some(dir) => Version::in_directory(self.application, dir, self.common),
             None => {
                 let wanted = self.arguments.version.as_deref();
-                from.successor(self.application, wanted, &self.arguments.apps)
+                from.successor(self.application, wanted, &self.arguments.packages.apps)
             }
         }
     }

@@ -9,7 +9,7 @@ mod picture;
 mod place;
 mod text;
 
-use super::arguments::{application, directory, vsn};
+use super::arguments::{Apps, application, directory, vsn};
 use super::{Common, Connection, Failure, Status};
 use crate::identity::NodeName;
 use crate::plan::{Depth, Plan, Question, SCHEMA, Surroundings, Verdict, plan};
@@ -62,15 +62,8 @@ pub struct Arguments {
     /// Write a page for a change request too, one file that needs nothing else
     #[arg(long, value_name = "FILE", value_parser = directory)]
     html: Option<PathBuf>,
-    /// Where packages say what is installed
-    #[arg(
-        long,
-        value_name = "DIR",
-        env = "ERLRC_APPS",
-        default_value = "/usr/lib/erlrc/apps",
-        hide_env_values = true
-    )]
-    apps: PathBuf,
+    #[command(flatten)]
+    packages: Apps,
     #[command(flatten)]
     connection: Connection,
 }

@@ -1,6 +1,6 @@
 //! Which version is meant, and where it is.
 
-use crate::application::{Metadata, vsn};
+use crate::application::vsn;
 use crate::appup::Direction;
 use crate::cli::{Common, Failure, Status};
 use crate::installed;
@@ -114,9 +114,7 @@ impl Version {
 
 /// What the package says that it installed.
 fn metadata(application: &Atom, apps: &Path) -> Option<Version> {
-    let terms = installed::consult(&apps.join(application.as_str())).ok()?;
-    let metadata = Metadata::from_term(terms.first()?).ok()?;
-    Some(Version {
+    installed::metadata(apps, application).map(|metadata| Version {
         vsn: metadata.vsn,
         dir: PathBuf::from(metadata.dir),
     })

@@ -1,5 +1,6 @@
 //! The facts behind a report: all nodes asked at once, files read.
 
+use crate::cli::arguments::Apps;
 use crate::cli::hook::{self, Answer, operation::question};
 use crate::cli::{Common, Connection, Failure, Status, nodes};
 use crate::history;
@@ -10,7 +11,7 @@ use crate::record::{RecordLog, Tail, Time};
 use crate::rendezvous::{Entries, Entry, RendezvousError};
 use crate::restart;
 use crate::status::{Facts, Node, NodeFacts, Pending};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 /// A node that needs longer to say how it stands is not asked further.
@@ -18,24 +19,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How many nodes are asked at once.
 const AT_ONCE: usize = 16;
 
-/// Where packages say what they installed.
-#[derive(clap::Args, Clone, Debug)]
-pub struct Places {
-    /// Directory of what packages say about the applications that they installed
-    #[arg(
-        long,
-        value_name = "DIR",
-        env = "ERLRC_APPS",
-        default_value = "/usr/lib/erlrc/apps",
-        hide_env_values = true
-    )]
-    pub apps: PathBuf,
-}
-
 /// What is known of this host.
-pub fn facts(common: &Common, connection: &Connection, places: &Places) -> Result<Facts, Failure> {
+pub fn facts(common: &Common, connection: &Connection, packages: &Apps) -> Result<Facts, Failure> {
     let entries = nodes::entries(common, connection)?;
-    let mut inventory = inventory(&common.root, &places.apps);
+    let mut inventory = inventory(&common.root, &packages.apps);
     let warnings = &mut inventory.warnings;
     let history = readable(history::read(&common.state), warnings);
     let journal = RecordLog::open(common.state.join("journal")).read::<Record>();

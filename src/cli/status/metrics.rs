@@ -1,6 +1,7 @@
 //! Metrics in a file that is replaced as a whole: a collector must never see half of it.
 
-use super::gather::{self, Places};
+use super::gather;
+use crate::cli::arguments::Apps;
 use crate::cli::{Common, Connection, Failure, Status};
 use crate::installed::consult;
 use crate::status::{Report, prometheus, report};
@@ -44,8 +45,7 @@ pub fn refresh(common: &Common, connection: &Connection) {
     let Some(file) = configured(&common.root) else {
         return;
     };
-    let apps = std::env::var_os("ERLRC_APPS").map_or("/usr/lib/erlrc/apps".into(), PathBuf::from);
-    let written = gather::facts(common, connection, &Places { apps })
+    let written = gather::facts(common, connection, &Apps::of_environment())
         .and_then(|facts| write(&file, &report(facts)));
     if let Err(failure) = written {
         common.output().warning(&failure.messages().join(": "));

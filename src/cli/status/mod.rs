@@ -5,10 +5,9 @@ mod metrics;
 mod text;
 mod watch;
 
-pub use gather::Places;
 pub use metrics::refresh;
 
-use super::arguments::{application, seconds};
+use super::arguments::{Apps, application, seconds};
 use super::colours::Colours;
 use super::{Common, Connection, Failure, Status, eval::node_name};
 use crate::identity::NodeName;
@@ -70,7 +69,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["watch", "app", "node", "all"])]
     prometheus: Option<PathBuf>,
     #[command(flatten)]
-    places: Places,
+    packages: Apps,
     #[command(flatten)]
     connection: Connection,
 }
@@ -100,7 +99,7 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
 }
 
 fn whole(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
-    gather::facts(common, &arguments.connection, &arguments.places).map(report)
+    gather::facts(common, &arguments.connection, &arguments.packages).map(report)
 }
 
 /// The report without what was not asked for.

@@ -14,6 +14,7 @@ pub use table::SpecError;
 
 use super::relation::{Relation, RelationKind};
 use super::script::Script;
+pub use crate::maint::Format;
 use crate::term::{Atom, Term};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -21,25 +22,6 @@ use table::Table;
 
 /// Where OTP looks for applications on every system that the hooks know.
 const LIB_DIR: &str = "/usr/lib/erlang/lib";
-
-/// The two formats.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// dpkg's.
-    Deb,
-    /// rpm's.
-    Rpm,
-}
-
-impl Format {
-    /// The ending of file names, and the name of the table for this format alone.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Deb => "deb",
-            Self::Rpm => "rpm",
-        }
-    }
-}
 
 /// What is specified about a package.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
