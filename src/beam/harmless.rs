@@ -1,5 +1,8 @@
 //! Functions of OTP that nobody but their caller can notice, and that do the same in any process: they
 //! compute, or read a clock. The process dictionary is not among them.
+//!
+//! What is not listed counts as noticed. A plan that warns of what an `init/1` repeats has a list of its own,
+//! of what certainly is: what is in neither is unknown.
 
 /// Modules of which every function is harmless, given harmless funs.
 const MODULES: [&str; 26] = [
@@ -137,7 +140,7 @@ const OPERATORS: [&str; 22] = [
 ];
 
 /// Harmless functions of other modules.
-const OTHERS: [(&str, &str); 7] = [
+const OTHERS: [(&str, &str); 8] = [
     ("application", "get_env"),
     ("filename", "basename"),
     ("filename", "dirname"),
@@ -145,6 +148,7 @@ const OTHERS: [(&str, &str); 7] = [
     ("io_lib", "format"),
     ("os", "system_time"),
     ("os", "timestamp"),
+    ("persistent_term", "get"),
 ];
 
 /// Whether nobody notices a call of this function.

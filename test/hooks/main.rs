@@ -11,6 +11,7 @@ mod hostile;
 mod operations;
 mod pages;
 mod plan;
+mod plan_deb;
 mod progress;
 mod reach;
 mod secrets;

@@ -12,7 +12,8 @@ use crate::plan::{Finding, Plan, Surroundings};
 use crate::rendezvous::Entry;
 use crate::term::{Atom, Term};
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
 
 /// What came of asking.
 #[derive(Debug)]
@@ -46,6 +47,15 @@ impl Outcome {
         match self {
             Self::Plan(plan) => Some(plan),
             Self::None { .. } => None,
+        }
+    }
+
+    /// Names what was unpacked below a directory by the place where it will be.
+    pub fn will_be_in(&mut self, unpacked: &TempDir) {
+        if let Self::Plan(plan) = self
+            && let Ok(inside) = Path::new(&plan.to.dir).strip_prefix(unpacked)
+        {
+            plan.to.dir = Path::new("/").join(inside).display().to_string();
         }
     }
 

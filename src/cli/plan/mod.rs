@@ -25,14 +25,14 @@ use std::path::{Path, PathBuf};
 #[command(after_help = "\
 Says for each node what would run and what would go wrong, and changes nothing. TO is by default what
 is installed: what the metadata of the package says, else the latest version beside the one that runs.
-With --from and --to no node is asked; --lib says what else is there to be looked at. The exit status
+With --from and --to (or --from-deb) no node is asked; --lib says what else is there to be looked at. The exit status
 tells the worst verdict: 0 hot (with warnings too), 1 would fail, 4 the application needs a restart, 5
 the emulator needs a restart.
 
 Examples:
   erlrc plan egerl
   erlrc plan egerl 4.1.0 --node shop --html change.html
-  erlrc plan egerl --from-deb ./egerl_4.1.0_all.deb
+  erlrc plan --from-deb ./egerl_4.1.0_all.deb
   erlrc plan egerl --from ./egerl-4.0.1 --to ./egerl-4.1.0 --lib /usr/lib/erlang/lib")]
 pub struct Arguments {
     /// The application; may be left out where a package says which
@@ -42,13 +42,13 @@ pub struct Arguments {
     #[arg(value_parser = vsn)]
     version: Option<String>,
     /// The directory of the version that runs: asks no node
-    #[arg(long, value_name = "DIR", value_parser = directory, requires = "to")]
+    #[arg(long, value_name = "DIR", value_parser = directory, requires = "target")]
     from: Option<PathBuf>,
     /// The directory of the version that is to run
-    #[arg(long, value_name = "DIR", value_parser = directory)]
+    #[arg(long, value_name = "DIR", value_parser = directory, group = "target")]
     to: Option<PathBuf>,
     /// A package that holds the version that is to run
-    #[arg(long, value_name = "FILE.deb", value_parser = directory, conflicts_with = "to")]
+    #[arg(long, value_name = "FILE.deb", value_parser = directory, group = "target")]
     from_deb: Option<PathBuf>,
     /// A directory of applications that are there too; may be given several times
     #[arg(long, value_name = "DIR", value_parser = directory, requires = "from")]
@@ -93,10 +93,15 @@ pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
         return Err(Failure::new(Status::Usage, "which application is not said"));
     };
     let to = to.map(|(_, dir)| dir);
-    let outcomes = match (&arguments.from, &to) {
+    let mut outcomes = match (&arguments.from, &to) {
         (Some(from), Some(to)) => vec![offline(&application, from, to, &arguments, common)?],
         _ => ask::nodes(&application, to.as_ref(), &arguments, common)?,
     };
+    if let Some(unpacked) = &unpacked {
+        outcomes
+            .iter_mut()
+            .for_each(|plan| plan.will_be_in(unpacked));
+    }
     if let Some(file) = &arguments.html {
         let page = page::page(&application, &outcomes);
         std::fs::write(file, page).map_err(|source| {
@@ -168,6 +173,9 @@ fn report(application: &Atom, outcomes: &[Outcome], common: &Common) -> Status {
         "others": others.collect::<Vec<_>>(),
         "status": status.code(),
     }));
+    if outcomes.is_empty() {
+        output.text("no node to ask; --from names the version that runs and asks none\n");
+    }
     let colours = super::colours::Colours::of_terminal();
     for outcome in outcomes {
         output.text(&text::outcome(application, outcome, colours));
