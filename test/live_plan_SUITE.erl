@@ -15,10 +15,14 @@ all() ->
         sound_downgrade,
         one_poisoned_state_of_ten_thousand,
         every_behaviour,
+        special_process_that_would_fail,
+        special_process_that_hides_its_state,
         code_change_with_effects_is_not_tried,
         code_change_that_hangs_is_given_up,
         code_change_that_takes_all_memory_is_given_up,
         funs_and_paths_in_states,
+        funs_in_tables,
+        funs_in_large_tables,
         funs_are_called_only_where_none_comes_in,
         old_code_in_use,
         process_that_would_linger,
@@ -27,6 +31,7 @@ all() ->
         supervisor_whose_init_has_effects,
         supervisor_with_other_children,
         module_that_cannot_be_loaded,
+        module_that_names_its_compiler,
         environment_and_dependencies,
         script_for_release_handler,
         answer_of_the_hook,
@@ -120,10 +125,29 @@ every_behaviour(Config) ->
     [ok = call(Config, gen_event, add_handler, [bus, {handler, Id}, Id]) || Id <- [a, b]],
     Before = photograph(Config),
     Answer = plan(Config, Dirs),
-    %% The state of a special process is known to its module alone.
-    ?assertEqual([{code_change_not_tried, info}], kinds(Answer)),
-    ?assertMatch({ok, #{tried := 2, processes := 3}}, Answer),
+    ?assertEqual([], kinds(Answer)),
+    ?assertMatch({ok, #{tried := 3, processes := 3}}, Answer),
     still(Config, Before).
+
+special_process_that_would_fail(Config) ->
+    Fails = string:replace(special(2, normal), "{ok, {Parent,", "error({N, Vsn}), {ok, {Parent,"),
+    Dirs = versions(Config, [special(1, normal)], [lists:flatten(Fails)], [child(special)]),
+    Before = photograph(Config),
+    Answer = plan(Config, Dirs),
+    ?assertEqual([{code_change_would_fail, error}], kinds(Answer)),
+    ?assertMatch(#{subject := <<"special">>, details := #{count := 1}}, finding(code_change_would_fail, Answer)),
+    still(Config, Before).
+
+%% What its module makes of the question is not what `system_code_change' is given.
+special_process_that_hides_its_state(Config) ->
+    Hides = fun(Version) ->
+        lists:flatten(string:replace(special(Version, normal), "version/0]).", "version/0, system_replace_state/2]).\n"
+            "system_replace_state(_, Misc) -> {ok, none, Misc}."))
+    end,
+    Dirs = versions(Config, [Hides(1)], [Hides(2)], [child(special)]),
+    Answer = plan(Config, Dirs),
+    ?assertEqual([{code_change_not_tried, info}], kinds(Answer)),
+    ?assertMatch({ok, #{tried := 0, processes := 1}}, Answer).
 
 code_change_with_effects_is_not_tried(Config) ->
     Bodies = [
@@ -180,6 +204,52 @@ keep_fun(Name) ->
 held_fun(Name) ->
     {_, _, Fun} = gen_server:call(Name, state),
     Fun.
+
+funs_in_tables(Config) ->
+    Dirs = versions(Config, [server(one, 1), server(two, 1)], [server(one, 2), server(two, 1)], [child(one), child(two)]),
+    %% Of a module that stays, in a table that only its owner reads, and elsewhere: nothing to say.
+    ok = call(Config, ?MODULE, table, [quiet, [public], two]),
+    ok = call(Config, ?MODULE, table, [hidden, [private], one]),
+    ?assertEqual([], kinds(plan(Config, Dirs))),
+    ok = call(Config, ?MODULE, table, [loud, [protected, ordered_set], one]),
+    Answer = plan(Config, Dirs),
+    ?assertEqual([{fun_in_table, warning}], kinds(Answer)),
+    ?assertMatch(#{subject := <<"loud">>, details := #{funs := [<<"loud one ", _/binary>>]}}, finding(fun_in_table, Answer)),
+    ok = call(Config, ?MODULE, keep_term, [one]),
+    ?assertMatch(#{subject := <<"loud, persistent_term">>}, finding(fun_in_table, plan(Config, Dirs))).
+
+%% A table whose owner lives as long as the node, with a fun deep in an object.
+table(Table, Options, Server) ->
+    Fun = gen_server:call(Server, fun_of_mine),
+    Self = self(),
+    _ = spawn(fun() ->
+        Table = ets:new(Table, [named_table | Options]),
+        true = ets:insert(Table, [{I, I} || I <- lists:seq(1, 2000)]),
+        true = ets:insert(Table, {x, #{callback => [{Server, Fun}]}}),
+        Self ! {Table, made},
+        receive stop -> ok end
+    end),
+    receive {Table, made} -> ok end.
+
+keep_term(Server) ->
+    persistent_term:put({?MODULE, Server}, gen_server:call(Server, fun_of_mine)).
+
+funs_in_large_tables(Config) ->
+    Dirs = versions(Config, [server(one, 1)], [server(one, 2)], [child(one)]),
+    ok = call(Config, ?MODULE, large_table, [large, 50000]),
+    Answer = plan(Config, Dirs),
+    ?assertEqual([{tables_cut_off, info}], kinds(Answer)),
+    ?assertMatch(#{subject := <<"large">>}, finding(tables_cut_off, Answer)).
+
+large_table(Table, Size) ->
+    Self = self(),
+    _ = spawn(fun() ->
+        Table = ets:new(Table, [named_table]),
+        true = ets:insert(Table, [{I, "text"} || I <- lists:seq(1, Size)]),
+        Self ! {Table, made},
+        receive stop -> ok end
+    end),
+    receive {Table, made} -> ok end.
 
 funs_are_called_only_where_none_comes_in(Config) ->
     Body = "_ = lists:map(fun(X) -> X end, [1])",
@@ -276,6 +346,25 @@ module_that_cannot_be_loaded(Config) ->
 
 %% Another version of the instruction set.
 spoilt(<<Header:4/binary, _:32, Rest/binary>>) -> <<Header/binary, 1000:32, Rest/binary>>.
+
+%% A file of a later release, as that one's compiler makes it.
+module_that_names_its_compiler(Config) ->
+    {_, New} = Dirs = versions(Config, [plain(lib, 1)], [plain(lib, 2)]),
+    File = filename:join([New, "ebin", "lib.beam"]),
+    {ok, Beam} = file:read_file(File),
+    {ok, lib, Chunks} = beam_lib:all_chunks(Beam),
+    Later = [{Id, later(Id, Chunk)} || {Id, Chunk} <- Chunks],
+    {ok, Changed} = beam_lib:build_module(Later),
+    ok = file:write_file(File, Changed),
+    Answer = plan(Config, Dirs),
+    ?assertEqual([{module_not_loadable, error}], kinds(Answer)),
+    #{text := Text} = finding(module_not_loadable, Answer),
+    Node = iolist_to_binary(["which runs OTP ", erlang:system_info(otp_release)]),
+    [?assertNotEqual(nomatch, binary:match(Text, Part)) || Part <- [Node, <<"it was compiled by OTP 31">>]].
+
+later("Code", Code) -> spoilt(Code);
+later("CInf", Info) -> term_to_binary(lists:keystore(version, 1, binary_to_term(Info), {version, "12.1"}));
+later(_, Chunk) -> Chunk.
 
 environment_and_dependencies(Config) ->
     {Old, New} = Dirs = versions(Config, [], []),

@@ -1,7 +1,7 @@
 %% @doc What a plan has to say: findings, in the shape in which they go to the binary.
 -module(erlrc_finding).
 
--export([new/6, name/1, text/2]).
+-export([new/6, name/1, names/1, text/2]).
 -export_type([finding/0, severity/0]).
 
 -type severity() :: info | warning | error.
@@ -15,6 +15,9 @@
     advice := binary(),
     details := #{atom() => term()}
 }.
+
+%% Of many processes, so many are named.
+-define(NAMED, 10).
 
 %% @doc A finding.
 -spec new(atom(), severity(), iodata(), iodata(), iodata(), map()) -> finding().
@@ -35,6 +38,11 @@ name(Pid) ->
         {registered_name, Name} -> text("~ts (~p)", [Name, Pid]);
         _ -> text("~p", [Pid])
     end.
+
+%% @doc The first of these processes.
+-spec names([pid()]) -> iodata().
+names(Pids) ->
+    lists:join(", ", [name(Pid) || Pid <- lists:sublist(Pids, ?NAMED)]).
 
 %% @doc Formatted text, cut where it becomes too long for a line.
 -spec text(io:format(), [term()]) -> binary().

@@ -26,9 +26,8 @@
 
 -record(trial, {
     modules :: #{module() => {callback(), term(), term()} | {skip, term()}},
-    %% Modules whose funs are looked for, the old directory.
-    changed :: #{module() => []},
-    directory :: binary(),
+    %% Funs of modules that change, files of the old directory.
+    wanted :: erlrc_look:wanted(),
     nobody :: pid(),
     max_words :: pos_integer(),
     wait :: timeout()
@@ -47,17 +46,18 @@
 %% @doc Tries `Changes' on the states of `Targets'. Options: `changed' modules, `directory' that is to go, `deadline'.
 -spec run([change()], #{pid() => erlrc_discover:target()}, map()) -> result().
 run(Changes, Targets, #{changed := Changed, directory := Directory} = Options) ->
-    Modules = maps:from_list([prepare(Change, Targets) || Change <- Changes]),
+    All = [{Pid, Kind, Mods} || {Pid, #{kind := Kind, modules := Mods}} <- maps:to_list(Targets)],
+    {Todo, Others} = lists:partition(fun({_, Kind, Mods}) -> is_tried(Kind, Mods) end, All),
+    Special = [{Module, special_process} || {_, special, Mods} <- Others, Module <- Mods],
+    Tried = maps:from_keys(lists:append([Mods || {_, _, Mods} <- Todo]), []),
+    Modules = maps:from_list([prepare(Change, Tried) || Change <- Changes]),
     Trial = #trial{
         modules = Modules,
-        changed = maps:from_keys(Changed, []),
-        directory = unicode:characters_to_binary(Directory),
+        wanted = erlrc_look:wanted(Changed, Directory),
         nobody = erlrc_system:nobody(),
         max_words = maps:get(max_state_words, Options, ?MAX_WORDS),
         wait = maps:get(state_wait, Options, ?STATE_WAIT)
     },
-    Todo = [{Pid, Kind, Mods} || {Pid, #{kind := Kind, modules := Mods}} <- maps:to_list(Targets), is_tried(Kind)],
-    Special = [{Module, special_process} || #{kind := special, modules := Mods} <- maps:values(Targets), Module <- Mods],
     try
         Found = coordinate(chunks(Todo), Trial, maps:get(deadline, Options)),
         summary(Found ++ [{skipped, Module, Why} || {Module, Why} <- Special])
@@ -65,25 +65,25 @@ run(Changes, Targets, #{changed := Changed, directory := Directory} = Options) -
         [forget(Shadow) || {{Shadow, _}, _, _} <- maps:values(Modules)]
     end.
 
-is_tried(Kind) -> Kind =:= server orelse Kind =:= event_manager.
+%% A special process gives its state away unless it says itself what that is; another's module is not asked.
+is_tried(special, [Module]) -> is_special(Module) andalso not erlang:function_exported(Module, system_replace_state, 2);
+is_tried(Kind, _Modules) -> Kind =:= server orelse Kind =:= event_manager.
 
 %% @doc The name that a module has while it is tried: its own with a mark, so that no second trial makes another atom.
 -spec shadow(module()) -> module().
 shadow(Module) ->
     list_to_atom(atom_to_list(Module) ++ "$trial").
 
-prepare({Module, Vsn, Extra, File}, Targets) ->
-    Runs = lists:any(
-        fun(#{kind := Kind, modules := Mods}) -> is_tried(Kind) andalso lists:member(Module, Mods) end,
-        maps:values(Targets)
-    ),
-    {Module, case Runs of true -> load(Module, Vsn, Extra, File); false -> {skip, no_process} end}.
+prepare({Module, Vsn, Extra, File}, Tried) when is_map_key(Module, Tried) ->
+    {Module, load(Module, Vsn, Extra, File)};
+prepare({Module, _Vsn, _Extra, _File}, _Tried) ->
+    {Module, {skip, no_process}}.
 
 load(Module, Vsn, Extra, File) ->
     Shadow = shadow(Module),
-    case erlrc_engine:shadow(File, Shadow, [{code_change, 3}, {code_change, 4}]) of
-        {ok, {Beam, [Three, Four]}} ->
-            case effects([Each || Each <- [Three, Four], Each =/= not_exported]) of
+    case erlrc_engine:shadow(File, Shadow, [{code_change, 3}, {code_change, 4}, {system_code_change, 4}]) of
+        {ok, {Beam, Functions}} ->
+            case effects([Each || Each <- Functions, Each =/= not_exported]) of
                 {harmless, CallsFuns} -> loaded(Shadow, File, Beam, CallsFuns, Vsn, Extra);
                 {effects, Effects} -> {skip, {has_effects, Effects}}
             end;
@@ -185,7 +185,7 @@ stalled(Workers, Later, Trial, Deadline, Found) ->
 work(Coordinator, Chunk, #trial{nobody = Nobody, max_words = Max, wait = Wait} = Trial) ->
     Ref = make_ref(),
     Ask = ask(self(), Ref, Max),
-    _ = [erlrc_system:tell(Pid, Nobody, {replace_state, Ask}) || {Pid, server, _} <- Chunk],
+    _ = [erlrc_system:tell(Pid, Nobody, {replace_state, Ask}) || {Pid, Kind, _} <- Chunk, Kind =/= event_manager],
     Until = erlang:monotonic_time(millisecond) + Wait,
     lists:foreach(
         fun(Entry) -> Coordinator ! {?MODULE, self(), one(Entry, Ref, Until, Trial)} end,
@@ -213,7 +213,7 @@ one({Pid, event_manager, Modules}, _Ref, _Until, #trial{wait = Wait} = Trial) ->
     catch
         exit:_ -> not_answering(Pid, hd(Modules))
     end;
-one({Pid, server, Modules}, Ref, Until, Trial) ->
+one({Pid, _Kind, Modules}, Ref, Until, Trial) ->
     receive
         {Ref, Pid, {state, State}} -> worst([try_state(Pid, Module, State, Trial) || Module <- Modules]);
         {Ref, Pid, {too_large, Size}} -> {skipped, hd(Modules), {state_too_large, Size}}
@@ -234,13 +234,13 @@ worst(Results) ->
         [] -> nothing
     end.
 
-try_state(Pid, Module, State, #trial{modules = Modules, changed = Changed, directory = Directory}) ->
-    Seen = look(State, Changed, Directory),
+try_state(Pid, Module, State, #trial{modules = Modules, wanted = Wanted}) ->
+    Seen = erlrc_look:at(State, Wanted, erlrc_look:new(?LOOKS)),
     case Modules of
-        #{Module := {{Shadow, CallsFuns}, Vsn, Extra}} ->
-            case CallsFuns andalso may_hold_funs(Seen) of
+        #{Module := {{_, CallsFuns} = Callback, Vsn, Extra}} ->
+            case CallsFuns andalso erlrc_look:may_hold_funs(Seen) of
                 true -> {skipped, Module, funs_in_state, Pid, Seen};
-                false -> outcome(change(Shadow, Vsn, State, Extra), Pid, Module, Seen)
+                false -> outcome(change(Callback, Module, Vsn, State, Extra), Pid, Module, Seen)
             end;
         #{Module := {skip, Why}} ->
             {skipped, Module, Why, Pid, Seen};
@@ -248,15 +248,12 @@ try_state(Pid, Module, State, #trial{modules = Modules, changed = Changed, direc
             {seen, Pid, Seen}
     end.
 
-%% What was not looked at may hold some.
-may_hold_funs(#{any_fun := AnyFun, left := Left}) -> AnyFun orelse Left =< 0.
-
 outcome(ok, Pid, _Module, Seen) -> {tried, Pid, Seen};
 outcome({error, Why}, Pid, Module, _Seen) -> {failed, Pid, Module, Why}.
 
-%% As gen_server, gen_event and gen_statem judge the answer.
-change(Shadow, Vsn, State, Extra) ->
-    try changed(Shadow, Vsn, State, Extra) of
+%% As gen_server, gen_event, gen_statem and sys judge the answer.
+change({Shadow, _}, Module, Vsn, State, Extra) ->
+    try changed(Shadow, Module, Vsn, State, Extra) of
         {ok, _} -> ok;
         {ok, _, _} -> ok;
         Other -> {error, {bad_return, Other}}
@@ -265,62 +262,19 @@ change(Shadow, Vsn, State, Extra) ->
         _:Why:Stack -> {error, {Why, lists:sublist(Stack, 2)}}
     end.
 
-changed(Shadow, Vsn, {Name, Data} = State, Extra) ->
-    case erlang:function_exported(Shadow, code_change, 4) of
-        true -> Shadow:code_change(Vsn, Name, Data, Extra);
-        false -> Shadow:code_change(Vsn, State, Extra)
-    end;
-changed(Shadow, Vsn, State, Extra) ->
-    Shadow:code_change(Vsn, State, Extra).
-
-%% What else a state tells: funs of the code that is to go, names of files that are to go.
-look(State, Changed, Directory) ->
-    Nothing = #{any_fun => false, funs => [], path => false, left => ?LOOKS},
-    look(State, Changed, Directory, Nothing).
-
-look(_Term, _Changed, _Directory, #{left := Left} = Seen) when Left =< 0 ->
-    Seen;
-look(Fun, Changed, _Directory, #{funs := Funs} = Seen) when is_function(Fun) ->
-    Module = element(2, erlang:fun_info(Fun, module)),
-    Local = erlang:fun_info(Fun, type) =:= {type, local},
-    Names = [{Module, element(2, erlang:fun_info(Fun, name))} || Local, is_map_key(Module, Changed)],
-    step(Seen#{any_fun := true, funs := Names ++ Funs});
-look(Binary, _Changed, Directory, Seen) when is_binary(Binary) ->
-    Size = byte_size(Directory),
-    case Binary of
-        <<Directory:Size/binary, _/binary>> -> step(Seen#{path := true});
-        _ -> step(Seen)
-    end;
-look([Head | _] = List, Changed, Directory, Seen) when is_integer(Head) ->
-    look_string(List, Changed, Directory, Seen);
-look([Head | Tail], Changed, Directory, Seen) ->
-    look(Tail, Changed, Directory, look(Head, Changed, Directory, step(Seen)));
-look(Tuple, Changed, Directory, Seen) when is_tuple(Tuple) ->
-    look_all(tuple_to_list(Tuple), Changed, Directory, step(Seen));
-look(Map, Changed, Directory, #{left := Left} = Seen) when is_map(Map), map_size(Map) =< Left ->
-    look_all(lists:append([[Key, Value] || {Key, Value} <- maps:to_list(Map)]), Changed, Directory, step(Seen));
-look(Map, _Changed, _Directory, Seen) when is_map(Map) ->
-    Seen#{left := 0};
-look(_Term, _Changed, _Directory, Seen) ->
-    step(Seen).
-
-look_all(Terms, Changed, Directory, Seen) ->
-    lists:foldl(fun(Term, Acc) -> look(Term, Changed, Directory, Acc) end, Seen, Terms).
-
-step(#{left := Left} = Seen) -> Seen#{left := Left - 1}.
-
-look_string(List, Changed, Directory, Seen) ->
-    case is_prefix(Directory, List) of
-        true -> step(Seen#{path := true});
-        false -> look(tl(List), Changed, Directory, step(Seen))
+%% A module that handles system messages itself has this one, and then its processes have no other state.
+changed(Shadow, Module, Vsn, State, Extra) ->
+    case {is_special(Shadow), erlang:function_exported(Shadow, code_change, 4), State} of
+        {true, _, _} -> Shadow:system_code_change(State, Module, Vsn, Extra);
+        {false, true, {Name, Data}} -> Shadow:code_change(Vsn, Name, Data, Extra);
+        {false, _, _} -> Shadow:code_change(Vsn, State, Extra)
     end.
 
-is_prefix(<<>>, _) -> true;
-is_prefix(<<Byte, Rest/binary>>, [Byte | List]) -> is_prefix(Rest, List);
-is_prefix(_, _) -> false.
+is_special(Module) ->
+    erlang:function_exported(Module, system_code_change, 4).
 
 summary(Found) ->
-    Seen = [{Pid, Each} || Result <- Found, {Pid, Each} <- seen(Result)],
+    Seen = [{Pid, erlrc_look:found(Each)} || Result <- Found, {Pid, Each} <- seen(Result)],
     Skipped = lists:foldl(
         fun(Key, Acc) -> maps:update_with(Key, fun(Count) -> Count + 1 end, 1, Acc) end,
         #{},
@@ -330,8 +284,8 @@ summary(Found) ->
         tried => length([tried || {tried, _, _} <- Found]),
         failed => [{Pid, Module, Why} || {failed, Pid, Module, Why} <- Found],
         skipped => [{Module, Why, Count} || {{Module, Why}, Count} <- lists:sort(maps:to_list(Skipped))],
-        funs => lists:sublist([{Pid, M, Name} || {Pid, #{funs := Funs}} <- Seen, {M, Name} <- Funs], ?NAMED),
-        paths => lists:sublist([Pid || {Pid, #{path := true}} <- Seen], ?NAMED)
+        funs => lists:sublist([{Pid, M, Name} || {Pid, {Funs, _}} <- Seen, {M, Name} <- Funs], ?NAMED),
+        paths => lists:sublist([Pid || {Pid, {_, true}} <- Seen], ?NAMED)
     }.
 
 seen({tried, Pid, Seen}) -> [{Pid, Seen}];

@@ -1,0 +1,85 @@
+%% @doc What a term tells of the code that it was made by: funs of modules that are to go, names of files that are to go.
+%% Bounded: so many terms are looked at, and no more.
+-module(erlrc_look).
+
+-export([wanted/2, new/1, at/3, found/1, may_hold_funs/1, is_complete/1]).
+-export_type([wanted/0, seen/0]).
+
+-record(wanted, {modules :: #{module() => []}, directory :: binary()}).
+-record(seen, {
+    left :: integer(),
+    any_fun = false :: boolean(),
+    funs = [] :: [{module(), Name :: atom()}],
+    path = false :: boolean()
+}).
+-opaque wanted() :: #wanted{}.
+-opaque seen() :: #seen{}.
+
+%% @doc Funs of these modules, names of files that begin with this.
+-spec wanted([module()], file:filename()) -> wanted().
+wanted(Modules, Directory) ->
+    #wanted{modules = maps:from_keys(Modules, []), directory = unicode:characters_to_binary(Directory)}.
+
+%% @doc Nothing seen, so many terms to look at.
+-spec new(pos_integer()) -> seen().
+new(Left) ->
+    #seen{left = Left}.
+
+%% @doc The funs, and whether there was a name of a file.
+-spec found(seen()) -> {[{module(), Name :: atom()}], boolean()}.
+found(#seen{funs = Funs, path = Path}) ->
+    {Funs, Path}.
+
+%% @doc Whether there is a fun of any module, as far as can be told: what was not looked at may hold some.
+-spec may_hold_funs(seen()) -> boolean().
+may_hold_funs(#seen{any_fun = AnyFun} = Seen) ->
+    AnyFun orelse not is_complete(Seen).
+
+%% @doc Whether everything was looked at.
+-spec is_complete(seen()) -> boolean().
+is_complete(#seen{left = Left}) ->
+    Left > 0.
+
+%% @doc Looks at a term and all that is in it.
+-spec at(term(), wanted(), seen()) -> seen().
+at(_Term, _Wanted, #seen{left = Left} = Seen) when Left =< 0 ->
+    Seen;
+at(Fun, #wanted{modules = Modules}, #seen{funs = Funs} = Seen) when is_function(Fun) ->
+    {module, Module} = erlang:fun_info(Fun, module),
+    Local = erlang:fun_info(Fun, type) =:= {type, local},
+    Names = [{Module, element(2, erlang:fun_info(Fun, name))} || Local, is_map_key(Module, Modules)],
+    step(Seen#seen{any_fun = true, funs = Names ++ Funs});
+at(Binary, #wanted{directory = Directory}, Seen) when is_binary(Binary) ->
+    Size = byte_size(Directory),
+    case Binary of
+        <<Directory:Size/binary, _/binary>> -> step(Seen#seen{path = true});
+        _ -> step(Seen)
+    end;
+at([Head | _] = List, Wanted, Seen) when is_integer(Head) ->
+    string(List, Wanted, Seen);
+at([Head | Tail], Wanted, Seen) ->
+    at(Tail, Wanted, at(Head, Wanted, step(Seen)));
+at(Tuple, Wanted, Seen) when is_tuple(Tuple) ->
+    all(tuple_to_list(Tuple), Wanted, step(Seen));
+at(Map, Wanted, #seen{left = Left} = Seen) when is_map(Map), map_size(Map) =< Left ->
+    all(lists:append([[Key, Value] || {Key, Value} <- maps:to_list(Map)]), Wanted, step(Seen));
+at(Map, _Wanted, Seen) when is_map(Map) ->
+    Seen#seen{left = 0};
+at(_Term, _Wanted, Seen) ->
+    step(Seen).
+
+all(Terms, Wanted, Seen) ->
+    lists:foldl(fun(Term, Acc) -> at(Term, Wanted, Acc) end, Seen, Terms).
+
+step(#seen{left = Left} = Seen) ->
+    Seen#seen{left = Left - 1}.
+
+string(List, #wanted{directory = Directory} = Wanted, Seen) ->
+    case is_prefix(Directory, List) of
+        true -> step(Seen#seen{path = true});
+        false -> at(tl(List), Wanted, step(Seen))
+    end.
+
+is_prefix(<<>>, _) -> true;
+is_prefix(<<Byte, Rest/binary>>, [Byte | List]) -> is_prefix(Rest, List);
+is_prefix(_, _) -> false.

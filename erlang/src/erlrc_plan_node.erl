@@ -1,0 +1,83 @@
+%% @doc What of the node itself matters to an upgrade, for a live plan: environment, dependencies, code path, programs.
+-module(erlrc_plan_node).
+
+-export([findings/2, ports/1]).
+
+%% @doc Programs that run from the directory that is to go.
+-spec ports(erlrc_evaluator:script()) -> [erlrc_finding:finding()].
+ports(#{from := {_, Dir}}) ->
+    Prefix = Dir ++ "/",
+    Found = [
+        {Port, Name}
+     || Port <- erlang:ports(), {name, Name} <- [erlang:port_info(Port, name)], lists:prefix(Prefix, Name)
+    ],
+    [
+        erlrc_finding:new(
+            port_of_old_directory, warning, erlrc_finding:text("~p", [Port]),
+            erlrc_finding:text("The program ~ts runs from the old version's directory.", [Name]),
+            "It goes on running; it is the new version's only after it is started again.", #{}
+        )
+     || {Port, Name} <- Found
+    ].
+
+%% @doc Environment, dependencies, code path.
+-spec findings(erlrc_evaluator:script(), erlrc_old_side:old()) -> [erlrc_finding:finding()].
+findings(#{application := App, to_spec := Spec, from := {_, From}, to := {_, To}}, #{env := Env}) ->
+    environment(erlrc_environment:preview(App, Env, Spec), App) ++ dependencies(Spec) ++ code_path(App, From, To).
+
+environment({ok, _, Kept}, App) ->
+    [
+        erlrc_finding:new(
+            environment_kept, info, [atom_to_binary(App), $., atom_to_binary(Key)],
+            "Its default changes; the value that was set on this node stays.",
+            "See whether the value still fits the new version.", #{}
+        )
+     || Key <- Kept
+    ];
+environment({error, Why}, App) ->
+    [
+        erlrc_finding:new(
+            environment_unknown, error, atom_to_binary(App), erlrc_error:format_error(Why),
+            "Use the erlrc that knows this OTP release.", #{}
+        )
+    ].
+
+dependencies({application, _, Keys}) ->
+    [
+        erlrc_finding:new(
+            dependency_too_old, warning, atom_to_binary(App),
+            erlrc_finding:text("The new version wants ~ts ~ts or later; ~ts runs.", [App, Wanted, Runs]),
+            "Upgrade it first.", #{}
+        )
+     || Text <- proplists:get_value(runtime_dependencies, Keys, []),
+        {ok, App, Wanted} <- [dependency(Text)],
+        {ok, Runs} <- [erlrc_node:vsn(App)],
+        erlrc_engine:compare_vsn(Runs, Wanted) =:= lt
+    ].
+
+dependency(Text) ->
+    case string:split(Text, "-", trailing) of
+        [Name, Vsn] ->
+            try
+                {ok, list_to_existing_atom(Name), Vsn}
+            catch
+                error:badarg -> unknown
+            end;
+        _ ->
+            unknown
+    end.
+
+code_path(App, From, To) ->
+    Prefix = atom_to_list(App) ++ "-",
+    Known = [filename:join(Dir, "ebin") || Dir <- [From, To]],
+    [
+        erlrc_finding:new(
+            other_version_on_path, warning, unicode:characters_to_binary(Ebin),
+            "A third version of the application is on the code path.",
+            "Remove it: a module that only it has would be loaded from there.", #{}
+        )
+     || Ebin <- code:get_path(),
+        filename:basename(Ebin) =:= "ebin",
+        lists:prefix(Prefix, filename:basename(filename:dirname(Ebin))),
+        not lists:member(Ebin, Known)
+    ].

@@ -1,0 +1,95 @@
+%% @doc What has been found in states and tables, for a live plan.
+-module(erlrc_plan_states).
+
+-export([trial/1, tables/1, effects/1]).
+
+-define(NAMED, 10).
+
+%% @doc Of a trial of `code_change', and of what was seen in the states.
+-spec trial(erlrc_trial:result()) -> [erlrc_finding:finding()].
+trial(#{tried := Tried, failed := Failed, skipped := Skipped, funs := Funs, paths := Paths}) ->
+    [failure(Module, Failed, Tried) || Module <- lists:usort([M || {_, M, _} <- Failed])] ++
+        [skipped(Each) || Each <- Skipped] ++
+        [fun_finding(Funs) || Funs =/= []] ++
+        [path_finding(Paths) || Paths =/= []].
+
+failure(Module, All, Tried) ->
+    Failed = [{Pid, Why} || {Pid, M, Why} <- All, M =:= Module],
+    {_, First} = hd(Failed),
+    erlrc_finding:new(
+        code_change_would_fail, error, atom_to_binary(Module),
+        erlrc_finding:text("code_change fails for the states of ~w processes (it does not for ~w): ~0tp.", [
+            length(Failed), Tried, First
+        ]),
+        "Let code_change accept these states, or change them before the upgrade.",
+        #{
+            count => length(Failed),
+            processes => [erlrc_finding:name(Pid) || {Pid, _} <- lists:sublist(Failed, ?NAMED)]
+        }
+    ).
+
+skipped({Module, Why, Count}) ->
+    erlrc_finding:new(
+        code_change_not_tried, info, atom_to_binary(Module),
+        erlrc_finding:text("code_change was not tried on ~w states: it ~ts.", [Count, reason(Why)]),
+        "Test it on a node that may fail.", #{count => Count}
+    ).
+
+reason({has_effects, Effects}) -> effects(Effects);
+reason(special_process) -> "is that of special processes, which do not give their states away";
+reason(funs_in_state) -> "calls funs, and the states hold some";
+reason({state_too_large, Words}) -> io_lib:format("would have to copy ~w words", [Words]);
+reason(not_answering) -> "would wait for processes that do not answer";
+reason(out_of_time) -> "would take more time than there is";
+reason(no_process) -> "has no process";
+reason(Why) -> io_lib:format("cannot be: ~0tp", [Why]).
+
+fun_finding(Funs) ->
+    Pids = lists:usort([Pid || {Pid, _, _} <- Funs]),
+    Modules = lists:usort([Module || {_, Module, _} <- Funs]),
+    erlrc_finding:new(
+        fun_in_state, warning, erlrc_finding:names(Pids),
+        erlrc_finding:text("States hold funs of modules that change: ~0tp.", [Modules]),
+        "They work until the old code is purged, then fail with badfun; hold fun M:F/A or data instead.",
+        #{funs => [erlrc_finding:text("~ts ~ts", [M, Name]) || {_, M, Name} <- Funs]}
+    ).
+
+%% @doc Of tables.
+-spec tables(erlrc_tables:result()) -> [erlrc_finding:finding()].
+tables(#{funs := Funs, cut := Cut}) ->
+    Named = fun(Tables) -> lists:join(", ", [erlrc_finding:text("~0tp", [T]) || T <- lists:sublist(Tables, ?NAMED)]) end,
+    [
+        erlrc_finding:new(
+            fun_in_table, warning, Named(lists:usort([Table || {Table, _, _} <- Funs])),
+            erlrc_finding:text("Tables hold funs of modules that change: ~0tp.", [lists:usort([M || {_, M, _} <- Funs])]),
+            "They work until the old code is purged, then fail with badfun; hold fun M:F/A or data instead.",
+            #{funs => [erlrc_finding:text("~0tp ~ts ~ts", [Table, M, Name]) || {Table, M, Name} <- Funs]}
+        )
+     || Funs =/= []
+    ] ++
+        [
+            erlrc_finding:new(
+                tables_cut_off, info, Named(Cut),
+                erlrc_finding:text("~w tables are large, and only a part of them was searched for funs.", [length(Cut)]),
+                "Know what they hold: a fun of a module that changes fails when the old code is purged.",
+                #{count => length(Cut)}
+            )
+         || Cut =/= []
+        ].
+
+path_finding(Pids) ->
+    erlrc_finding:new(
+        path_in_state, warning, erlrc_finding:names(Pids),
+        "States name files of the old version's directory, which the package manager deletes.",
+        "Ask code:priv_dir/1 when the file is needed, or convert the name in code_change.", #{}
+    ).
+
+%% @doc What a function does to others, in words.
+-spec effects([send | 'receive' | apply | mfa()]) -> iodata().
+effects(Effects) ->
+    lists:join(", ", [effect(Effect) || Effect <- lists:sublist(Effects, 3)]).
+
+effect(send) -> "sends messages";
+effect('receive') -> "receives messages";
+effect(apply) -> "calls functions that are known only at run time";
+effect({M, F, A}) -> io_lib:format("calls ~ts:~ts/~w", [M, F, A]).

@@ -1,0 +1,108 @@
+%% @doc Looks for funs of modules that change in ets tables and among the persistent terms.
+%%
+%% Of a table only its first objects are looked at, a few at a time: a big table is neither copied nor held. What is
+%% private cannot be read but by its owner, and is left out.
+-module(erlrc_tables).
+
+-export([funs/3]).
+-export_type([result/0]).
+
+-type table() :: atom() | ets:tid() | persistent_term.
+-type result() :: #{
+    funs := [{table(), module(), Name :: atom()}],
+    %% Of which not everything was looked at.
+    cut := [table()]
+}.
+
+-define(OBJECTS, 10000).
+-define(AT_ONCE, 500).
+%% Terms to be looked at, of an object and of the persistent terms.
+-define(LOOKS, 2000).
+-define(PERSISTENT_LOOKS, 200000).
+%% Words that are copied out of a table at once.
+-define(WORDS, 100000).
+-define(MAX_HEAP, 8 * 1024 * 1024).
+-define(NAMED, 20).
+
+%% @doc Funs of these modules; after so many milliseconds no further table is begun.
+-spec funs([module()], file:filename(), non_neg_integer()) -> result().
+funs([], _Directory, _Patience) ->
+    #{funs => [], cut => []};
+funs(Modules, Directory, Patience) ->
+    Wanted = erlrc_look:wanted(Modules, Directory),
+    Deadline = erlang:monotonic_time(millisecond) + Patience,
+    Persistent = look(persistent_term, persistent_term:get(), ?PERSISTENT_LOOKS, Wanted),
+    Found = tables(ets:all(), Wanted, Deadline),
+    #{
+        funs => lists:sublist([{Table, M, Name} || {Table, Funs, _} <- [Persistent | Found], {M, Name} <- Funs], ?NAMED),
+        cut => [Table || {Table, _, false} <- [Persistent | Found]]
+    }.
+
+%% In a process of its own, which an object of any size costs its life, not the node.
+tables(Tables, Wanted, Deadline) ->
+    Self = self(),
+    Limit = {max_heap_size, #{size => ?MAX_HEAP, kill => true, error_logger => false}},
+    {Pid, Ref} = spawn_opt(
+        fun() -> lists:foreach(fun(Table) -> Self ! {?MODULE, self(), table(Table, Wanted, Deadline)} end, Tables) end,
+        [monitor, Limit, {priority, low}]
+    ),
+    collect(Pid, Ref, Tables, Wanted, Deadline).
+
+collect(Pid, Ref, [Table | Tables], Wanted, Deadline) ->
+    receive
+        {?MODULE, Pid, nothing} -> collect(Pid, Ref, Tables, Wanted, Deadline);
+        {?MODULE, Pid, Found} -> [Found | collect(Pid, Ref, Tables, Wanted, Deadline)];
+        {'DOWN', Ref, process, Pid, _} -> [{Table, [], false} | tables(Tables, Wanted, Deadline)]
+    end;
+collect(_Pid, Ref, [], _Wanted, _Deadline) ->
+    true = erlang:demonitor(Ref, [flush]),
+    [].
+
+table(Table, Wanted, Deadline) ->
+    Late = erlang:monotonic_time(millisecond) >= Deadline,
+    case {ets:info(Table, protection), ets:info(Table, size)} of
+        {Protection, Size} when Protection =:= private; Size =:= 0; Size =:= undefined -> nothing;
+        {undefined, _} -> nothing;
+        _ when Late -> {Table, [], false};
+        {_, Size} -> read(Table, at_once(Table, Size), Wanted)
+    end.
+
+%% Fewer at once where they are large.
+at_once(Table, Size) ->
+    case ets:info(Table, memory) of
+        Words when is_integer(Words) -> max(1, min(?AT_ONCE, ?WORDS div max(1, Words div Size)));
+        undefined -> 1
+    end.
+
+%% A table may end at any time.
+read(Table, AtOnce, Wanted) ->
+    try
+        true = ets:safe_fixtable(Table, true),
+        try
+            objects(Table, ets:match_object(Table, '_', AtOnce), ?OBJECTS, Wanted, {Table, [], true})
+        after
+            ets:safe_fixtable(Table, false)
+        end
+    catch
+        error:badarg -> nothing
+    end.
+
+objects(_Table, '$end_of_table', _Left, _Wanted, Found) ->
+    Found;
+objects(_Table, _More, Left, _Wanted, {Table, Funs, _}) when Left =< 0 ->
+    {Table, Funs, false};
+objects(Table, {Objects, Continuation}, Left, Wanted, Found) ->
+    Next = lists:foldl(
+        fun(Object, {_, Funs, Complete}) ->
+            {_, More, Whole} = look(Table, Object, ?LOOKS, Wanted),
+            {Table, lists:usort(More ++ Funs), Complete andalso Whole}
+        end,
+        Found,
+        Objects
+    ),
+    objects(Table, ets:match_object(Continuation), Left - length(Objects), Wanted, Next).
+
+look(Table, Term, Looks, Wanted) ->
+    Seen = erlrc_look:at(Term, Wanted, erlrc_look:new(Looks)),
+    {Funs, _} = erlrc_look:found(Seen),
+    {Table, lists:usort(Funs), erlrc_look:is_complete(Seen)}.
