@@ -3,7 +3,7 @@
 -module(plan_system_SUITE).
 -include_lib("common_test/include/ct.hrl").
 
--export([all/0, suite/0, otp_built_anew/1, releases/1, page/1]).
+-export([all/0, suite/0, otp_built_anew/1, later_otp/1, releases/1, page/1]).
 
 %% What a plan says of releases that were looked at by hand and found true: three servers got fields that
 %% their `code_change' does not add.
@@ -17,7 +17,7 @@
 
 suite() -> [{timetrap, {minutes, 15}}].
 
-all() -> [otp_built_anew, releases, page].
+all() -> [otp_built_anew, later_otp, releases, page].
 
 %% Nothing is said of the same code, built by the same compiler again.
 otp_built_anew(Config) ->
@@ -54,6 +54,30 @@ again(Beam) ->
     {ok, _, Chunks} = beam_lib:all_chunks(Beam),
     {ok, Binary} = beam_lib:build_module([Chunk || {Id, _} = Chunk <- Chunks, Id =/= "CInf", Id =/= "Line"]),
     Binary.
+
+%% What the compiler of a later OTP makes of the simplest module is refused by this one, and the plan knows.
+later_otp(Config) ->
+    Trees = string:lexemes(os:getenv("ERLRC_OTP_TREES"), " "),
+    true = Trees =/= [],
+    [later_otp(Tree, filename:join(?config(priv_dir, Config), filename:basename(Tree))) || Tree <- Trees].
+
+later_otp(Tree, Dir) ->
+    Bin = filename:join(Tree, "bin"),
+    [Old, New] = [version(Dir, Vsn) || Vsn <- ["1.0", "2.0"]],
+    Ebin = filename:join(New, "ebin"),
+    _ = project:run(Ebin, Bin ++ "/erlc +debug_info shop.erl", []),
+    {0, Said} = command(Bin ++ "/erl", ["-noshell", "-eval", "io:put_chars(erlang:system_info(otp_release)), halt()."]),
+    Release = binary_to_list(Said),
+    File = filename:join(Ebin, "shop.beam"),
+    {ok, Beam} = file:read_file(File),
+    {error, _} = code:load_binary(shop, File, Beam),
+    Node = erlang:system_info(otp_release),
+    Findings = findings(json(run(["plan", "shop", "--otp", Node, "--json", "--from", Old, "--to", New]))),
+    [Text] = [T || #{<<"kind">> := <<"otp_release">>, <<"text">> := T} <- Findings],
+    [{_, _} = binary:match(Text, iolist_to_binary(Part)) || Part <- ["compiled by OTP " ++ Release, "node runs OTP " ++ Node]],
+    [] = findings(json(run(["plan", "shop", "--otp", Release, "--json", "--from", New, "--to", New]))).
+
+findings(#{<<"plans">> := [#{<<"findings">> := Findings}]}) -> Findings.
 
 releases(Config) ->
     Dir = ?config(priv_dir, Config),

@@ -5,7 +5,7 @@
 -export([made_by/1]).
 
 %% @doc Where that can be told, as the end of a sentence.
--spec made_by(file:filename()) -> string().
+-spec made_by(file:filename()) -> iodata().
 made_by(File) ->
     case file:read_file(File) of
         {ok, Beam} -> said(info(plain(Beam)));

@@ -159,7 +159,7 @@ loadable_module(Module, File) ->
             {error, Why};
         {_, {ok, Beam}} ->
             case code:prepare_loading([{Module, File, Beam}]) of
-                {ok, _} -> ok;
+                {ok, _} -> erlrc_prepare:features(Beam);
                 {error, [{_, on_load_not_allowed}]} -> ok;
                 {error, [{_, Why}]} -> {error, Why}
             end

@@ -5,7 +5,7 @@
 %% loaded; a module for which they are not to be had is named in `no_way_back'.
 -module(erlrc_prepare).
 
--export([prepare/2, vsns/2]).
+-export([prepare/2, vsns/2, features/1]).
 -export_type([code/0, side/0, item/0]).
 
 -define(PATIENCE, 5000).
@@ -88,8 +88,22 @@ not_sticky(Modules) ->
 read_new(Module, Ebin) ->
     File = filename:join(Ebin, atom_to_list(Module) ++ code:objfile_extension()),
     case read(Module, File) of
-        {ok, Item} -> Item;
-        {error, Why} -> throw({error, {bad_module, Module, File, Why}})
+        {ok, {_, _, Beam, _} = Item} ->
+            case features(Beam) of
+                ok -> Item;
+                {error, Why} -> throw({error, {bad_module, Module, File, Why}})
+            end;
+        {error, Why} ->
+            throw({error, {bad_module, Module, File, Why}})
+    end.
+
+%% @doc Whether the node would load it at its next start: `code:prepare_loading/1' asks for no feature that it was
+%% compiled with.
+-spec features(binary()) -> ok | {error, {features_not_allowed, [atom()]}}.
+features(Beam) ->
+    case erl_features:load_allowed(Beam) of
+        ok -> ok;
+        {not_allowed, Features} -> {error, {features_not_allowed, Features}}
     end.
 
 read(Module, File) ->

@@ -1,6 +1,7 @@
 //! One module's file, taken apart as far as a plan needs it.
 
 use super::forms::{Anatomy, Debug};
+use super::release;
 use crate::appup::facts::Function;
 use crate::beam::{BeamError, Chunk, Chunks, Module, Reader};
 use crate::script::attributes;
@@ -32,6 +33,8 @@ pub struct Code {
     pub funs: usize,
     /// The first release of OTP that loads it, as far as that can be told; 0 for any.
     pub release: u32,
+    /// The release whose compiler made it, where it says so.
+    pub compiled_by: Option<u32>,
     /// What its debug information says.
     pub debug: Debug<Anatomy>,
 }
@@ -47,7 +50,8 @@ impl Code {
             exports: exports(&module)?,
             imports: imports(&module)?,
             funs: funs(&chunks),
-            release: release(&chunks),
+            release: release::needed(&chunks),
+            compiled_by: release::compiled_by(&chunks),
             debug: Anatomy::read(chunks.get(Chunk::Dbgi), &behaviours),
             behaviours,
         })
@@ -120,34 +124,8 @@ fn behaviours(chunks: &Chunks<'_>) -> Result<Vec<Atom>, BeamError> {
 }
 
 fn funs(chunks: &Chunks<'_>) -> usize {
-    let count = chunks.get(Chunk::FunT).and_then(|bytes| number(bytes, 0));
+    let count = chunks
+        .get(Chunk::FunT)
+        .and_then(|bytes| release::number(bytes, 0));
     usize::try_from(count.unwrap_or(0)).unwrap_or(0)
-}
-
-/// The highest instruction that OTP 25 knows.
-const BADRECORD: u32 = 180;
-
-/// By the highest instruction that the code uses, which is in its header, and by the form of the atom
-/// table, which OTP 28 changed.
-fn release(chunks: &Chunks<'_>) -> u32 {
-    let highest = chunks.get(Chunk::Code).and_then(|code| number(code, 8));
-    let by_code = match highest.unwrap_or(0) {
-        0..=BADRECORD => 0,
-        181 | 182 => 26,
-        183 => 27,
-        184 => 28,
-        _ => 29,
-    };
-    let atoms = chunks.get(Chunk::AtU8).and_then(|atoms| number(atoms, 0));
-    let by_atoms = if atoms.is_some_and(|count| count > i32::MAX as u32) {
-        28
-    } else {
-        0
-    };
-    by_code.max(by_atoms)
-}
-
-fn number(bytes: &[u8], at: usize) -> Option<u32> {
-    let bytes = bytes.get(at..)?.first_chunk::<4>()?;
-    Some(u32::from_be_bytes(*bytes))
 }

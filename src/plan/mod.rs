@@ -9,6 +9,7 @@ mod code;
 mod compared;
 mod finding;
 mod forms;
+mod release;
 mod steps;
 mod surroundings;
 mod verdict;

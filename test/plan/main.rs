@@ -4,6 +4,7 @@
 mod support;
 
 mod corpus;
+mod elixir;
 mod pairs;
 mod schema;
 mod surroundings;

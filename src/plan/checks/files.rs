@@ -69,10 +69,14 @@ fn release(case: &Case<'_>, fresh: &[&Code]) -> Option<Finding> {
     if needed <= node {
         return None;
     }
-    let too_new = fresh.iter().filter(|code| code.release > node);
-    let too_new: Vec<_> = too_new.map(|code| &code.module).collect();
+    let too_new = || fresh.iter().filter(|code| code.release > node);
+    let compiled_by = too_new().filter_map(|code| code.compiled_by).max();
+    let too_new: Vec<_> = too_new().map(|code| &code.module).collect();
+    let compiled_by = compiled_by.map_or_else(String::new, |release| {
+        format!(" (compiled by OTP {release})")
+    });
     let text = format!(
-        "{} are compiled for OTP {needed}, and the node runs OTP {node}",
+        "{} can be loaded by OTP {needed} or later{compiled_by}, and the node runs OTP {node}",
         listed(&too_new)
     );
     Some(

@@ -11,7 +11,13 @@ use serde_json::json;
 use std::collections::BTreeSet;
 
 /// The behaviours whose processes keep a state for a callback module.
-const BEHAVIOURS: [&str; 4] = ["gen_server", "gen_statem", "gen_event", "gen_fsm"];
+const BEHAVIOURS: [&str; 5] = [
+    "gen_server",
+    "gen_statem",
+    "gen_event",
+    "gen_fsm",
+    "Elixir.GenServer",
+];
 
 /// States that do not fit the new code.
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
@@ -58,6 +64,9 @@ pub fn differ(old: &Code, new: &Code) -> bool {
 fn unknown(new: &Code, before: &Debug<Anatomy>, after: &Debug<Anatomy>) -> Finding {
     let why = match (before, after) {
         (Debug::Unreadable, _) | (_, Debug::Unreadable) => "debug information that cannot be read",
+        (Debug::Foreign, _) | (_, Debug::Foreign) => {
+            "debug information of a language other than Erlang and Elixir"
+        }
         _ => "no debug information",
     };
     let text = format!(

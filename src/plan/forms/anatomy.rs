@@ -46,6 +46,7 @@ impl Anatomy {
         match Forms::read(chunk) {
             Debug::Known(forms) => Debug::Known(Self::of(&forms, behaviours)),
             Debug::Absent => Debug::Absent,
+            Debug::Foreign => Debug::Foreign,
             Debug::Unreadable => Debug::Unreadable,
         }
     }

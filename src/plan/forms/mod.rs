@@ -1,11 +1,12 @@
-//! Debug information: the abstract format of a module (chapter "The Abstract Format" of ERTS), and what a
-//! plan wants to know from it.
+//! Debug information: the abstract format of a module (chapter "The Abstract Format" of ERTS), Elixir's own
+//! put into it, and what a plan wants to know from it.
 //!
 //! Read with limits and never trusted: what has another shape than expected tells nothing.
 
 mod anatomy;
 mod children;
 mod effects;
+mod elixir;
 mod escapes;
 mod flow;
 mod shape;
@@ -24,7 +25,9 @@ pub enum Debug<T> {
     Known(T),
     /// The module was compiled without it, or stripped.
     Absent,
-    /// It is encrypted, of another language, or too large.
+    /// It is of a language that is not known here.
+    Foreign,
+    /// It is encrypted, broken, or too large.
     Unreadable,
 }
 
@@ -66,10 +69,16 @@ impl Forms {
         let Ok(term) = external::decode(chunk, &limits()) else {
             return Debug::Unreadable;
         };
-        match abstract_code(term) {
-            Some(Term::List(forms)) => Debug::Known(Self::of(forms)),
-            Some(none) if none.is_atom("none") => Debug::Absent,
-            _ => Debug::Unreadable,
+        let Some((backend, data)) = parts(term) else {
+            return Debug::Unreadable;
+        };
+        match (backend.as_str(), data) {
+            ("erl_abstract_code", Term::List(forms)) => Debug::Known(Self::of(forms)),
+            ("erl_abstract_code", none) if none.is_atom("none") => Debug::Absent,
+            ("erl_abstract_code", _) => Debug::Unreadable,
+            ("elixir_erl", none) if none.is_atom("none") => Debug::Absent,
+            ("elixir_erl", data) => elixir::forms(&data).map_or(Debug::Unreadable, Debug::Known),
+            _ => Debug::Foreign,
         }
     }
 
@@ -110,18 +119,23 @@ impl Forms {
     }
 }
 
-/// The forms in `{debug_info_v1, erl_abstract_code, {Forms, Options}}`, taken out of it.
-fn abstract_code(term: Term) -> Option<Term> {
+/// The backend and the data of `{debug_info_v1, Backend, Data}`; of Erlang's own, `{Forms, Options}`, the
+/// forms.
+fn parts(term: Term) -> Option<(Atom, Term)> {
     let Term::Tuple(parts) = term else {
         return None;
     };
-    let [tag, backend, data] = <[Term; 3]>::try_from(parts).ok()?;
-    if !tag.is_atom("debug_info_v1") || !backend.is_atom("erl_abstract_code") {
+    let [tag, Term::Atom(backend), data] = <[Term; 3]>::try_from(parts).ok()? else {
+        return None;
+    };
+    if !tag.is_atom("debug_info_v1") {
         return None;
     }
     match data {
-        Term::Tuple(parts) => parts.into_iter().next(),
-        data => Some(data),
+        Term::Tuple(parts) if backend == *"erl_abstract_code" => {
+            parts.into_iter().next().map(|forms| (backend, forms))
+        }
+        data => Some((backend, data)),
     }
 }
 

@@ -1,0 +1,88 @@
+//! Modules of Elixir: their own debug information is read too.
+
+use crate::pairs::{found, plan_of};
+use erlrc::plan::{Plan, Surroundings};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Both versions of an application `demo` that has this server, as Elixir compiles them.
+fn versions(dir: &Path, name: &str, old: &str, new: &str) -> [PathBuf; 2] {
+    [("1.0", old), ("2.0", new)].map(|(vsn, body)| {
+        let top = dir.join(format!("{name}/demo-{vsn}"));
+        let ebin = top.join("ebin");
+        fs::create_dir_all(&ebin).unwrap();
+        let source = top.join("server.ex");
+        let text = format!("defmodule Demo.Server do\n  use GenServer\n{body}\nend\n");
+        fs::write(&source, text).unwrap();
+        let mut command = Command::new("elixirc");
+        command.arg("-o").arg(&ebin).arg(&source);
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{said}{:?}", output.stderr);
+        let app = format!(
+            "{{application, demo, [{{vsn, \"{vsn}\"}}, {{modules, ['Elixir.Demo.Server']}}, \
+             {{registered, []}}, {{applications, [kernel, stdlib, elixir]}}]}}.\n"
+        );
+        fs::write(ebin.join("demo.app"), app).unwrap();
+        top
+    })
+}
+
+fn planned([old, new]: &[PathBuf; 2]) -> Plan {
+    plan_of("demo", old, new, &Surroundings::default())
+}
+
+const CALL: &str = "def handle_call(:get, _from, s), do: {:reply, s, s}";
+
+/// A server whose state is a struct with these fields.
+fn structure(fields: &str, more: &str) -> String {
+    format!("defstruct [{fields}]\ndef init(_), do: {{:ok, %__MODULE__{{}}}}\n{CALL}\n{more}")
+}
+
+#[test]
+fn a_state_that_is_not_migrated_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let of = |name: &str, old: &str, new: &str| planned(&versions(dir.path(), name, old, new));
+    let kinds = |plan: &Plan| {
+        let found = found(plan).into_iter().map(|(kind, _)| kind);
+        found.collect::<Vec<_>>().join(" ")
+    };
+    let one = structure("a: 1", "");
+    let gains = of("gains", &one, &structure("a: 1, b: 2", ""));
+    assert_eq!(kinds(&gains), "state_not_migrated");
+    let text = "the state of Elixir.Demo.Server changes and code_change gives it back as it was: \
+                the map gains b";
+    assert_eq!(gains.findings[0].text, text);
+    assert_eq!(gains.verdict.name(), "hot_with_warnings");
+    let own = "def code_change(_, %{a: a}, _), do: {:ok, %__MODULE__{a: a, b: a}}";
+    let migrated = of("migrated", &one, &structure("a: 1, b: 2", own));
+    assert_eq!(
+        (kinds(&migrated).as_str(), migrated.verdict.name()),
+        ("", "hot")
+    );
+    let default = of("default", &one, &structure("a: 2", ""));
+    assert_eq!(
+        (kinds(&default).as_str(), default.verdict.name()),
+        ("", "hot")
+    );
+}
+
+#[test]
+fn choices_and_functions_of_the_module_are_followed() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = |state: &str| {
+        format!(
+            "def init(arg) do\n  x = Map.new(arg)\n  if x == %{{}} do\n    {{:stop, :none}}\n  else\n\
+             \x20   state = made(x)\n    {{:ok, state, 1000}}\n  end\nend\ndefp made(x), do: {state}\n{CALL}"
+        )
+    };
+    let plan = |name: &str, new: &str| {
+        let old = server("{:state, x}");
+        planned(&versions(dir.path(), name, &old, &server(new)))
+    };
+    let larger = plan("larger", "{:state, x, 1}");
+    assert_eq!(larger.verdict.name(), "restart_application", "{larger:#?}");
+    let same = plan("same", "{:state, Map.put(x, :a, 1)}");
+    assert_eq!((same.findings.len(), same.modules.changed.len()), (0, 1));
+}
