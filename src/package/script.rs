@@ -3,6 +3,15 @@
 //! They decide nothing: each calls one entry point of the binary, so that a fault in what is decided
 //! is mended by an upgrade of erlrc, not frozen in packages that are installed already.
 
+/// An erlrc that does not know the call (2), or that cannot be run (126, 127), is none: it must not keep the
+/// package manager from its work.
+const ELSE: &str = "\\
+        || case $? in
+        2 | 126 | 127) echo \"erlrc: this erlrc does not serve the package, its nodes are left alone\" >&2 ;;
+        *) exit $? ;;
+        esac
+";
+
 /// dpkg's scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Script {
@@ -61,7 +70,7 @@ impl Script {
     pub fn snippet(self, contents: &Contents) -> String {
         format!(
             "if [ -z \"${{DPKG_ROOT:-}}\" ] && command -v erlrc >/dev/null; then\n    \
-             erlrc maint deb {}{} -- \"$@\" >&2\nfi\n",
+             erlrc maint deb {}{} -- \"$@\" >&2 {ELSE}fi\n",
             self.name(),
             contents.arguments()
         )
@@ -108,7 +117,7 @@ impl Scriptlet {
     /// The whole scriptlet, which `/bin/sh` runs.
     pub fn text(self, contents: &Contents) -> String {
         format!(
-            "if command -v erlrc >/dev/null; then\n    erlrc maint rpm {}{} -- \"$1\" >&2\nfi\n",
+            "if command -v erlrc >/dev/null; then\n    erlrc maint rpm {}{} -- \"$1\" >&2 {ELSE}fi\n",
             self.name(),
             contents.arguments()
         )
@@ -159,7 +168,11 @@ if [ -z \"${DPKG_ROOT:-}\" ] && command -v erlrc >/dev/null; then
     erlrc maint deb preinst \\
         --app 'foo=1.0=/usr/lib/erlang/lib/foo-1.0' \\
         --min 'bar>=2.0-rc1' \\
-        -- \"$@\" >&2
+        -- \"$@\" >&2 \\
+        || case $? in
+        2 | 126 | 127) echo \"erlrc: this erlrc does not serve the package, its nodes are left alone\" >&2 ;;
+        *) exit $? ;;
+        esac
 fi
 "
         );
@@ -173,7 +186,11 @@ fi
     erlrc maint rpm posttrans \\
         --app 'foo=1.0=/usr/lib/erlang/lib/foo-1.0' \\
         --min 'bar>=2.0-rc1' \\
-        -- \"$1\" >&2
+        -- \"$1\" >&2 \\
+        || case $? in
+        2 | 126 | 127) echo \"erlrc: this erlrc does not serve the package, its nodes are left alone\" >&2 ;;
+        *) exit $? ;;
+        esac
 fi
 "
         );
@@ -183,7 +200,7 @@ fi
     fn commands_of_the_package_surround_what_runs() {
         let own = "echo own\n";
         let start = Script::Postinst.text(&contents(), Some(own));
-        assert!(start.ends_with(">&2\nfi\n\necho own\n"), "{start}");
+        assert!(start.ends_with("esac\nfi\n\necho own\n"), "{start}");
         let end = Script::Prerm.text(&contents(), Some(own));
         assert!(
             end.starts_with("#!/bin/sh\nset -e\n\necho own\n\nif "),

@@ -67,7 +67,11 @@ if [ -z \"${{DPKG_ROOT:-}}\" ] && command -v erlrc >/dev/null; then
     erlrc maint deb {script} \\
         --app 'foo=1.0-rc1=/usr/lib/erlang/lib/foo-1.0-rc1' \\
         --min 'bar>=2.1' \\
-        -- \"$@\" >&2
+        -- \"$@\" >&2 \\
+        || case $? in
+        2 | 126 | 127) echo \"erlrc: this erlrc does not serve the package, its nodes are left alone\" >&2 ;;
+        *) exit $? ;;
+        esac
 fi
 "
             )

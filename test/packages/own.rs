@@ -65,3 +65,47 @@ fn it_can_be_removed_under_a_node() {
         .does_not_say("erlrc");
     row.host.has("till", "ii 1.1-1");
 }
+
+/// An erlrc from before `maint`: everything else it knows.
+const BEFORE_MAINT: &str = r#"#!/bin/sh
+if [ "$1" = maint ]; then
+    echo "error: unrecognized subcommand 'maint'" >&2
+    exit 2
+fi
+exec /usr/bin/erlrc.distrib "$@"
+"#;
+
+#[test]
+fn new_scripts_survive_an_old_binary() {
+    let row = given("{till 1.0}");
+    row.when("dpkg-divert --quiet --rename --add /usr/bin/erlrc")
+        .succeeds();
+    row.when(&format!(
+        "cat >/usr/bin/erlrc <<'END'\n{BEFORE_MAINT}END\nchmod 755 /usr/bin/erlrc"
+    ))
+    .succeeds();
+    row.when("dpkg -i {till 1.1} {desk 1.0}")
+        .succeeds()
+        .says("erlrc: this erlrc does not serve the package, its nodes are left alone\n");
+    row.then("till", "ii 1.1-1", "1.0");
+    row.then("desk", "ii 1.0-1", "none");
+    row.when("dpkg -r erlang-desk").succeeds();
+    row.when("rm /usr/bin/erlrc && dpkg-divert --quiet --rename --remove /usr/bin/erlrc")
+        .succeeds();
+    // The next package script, or the doctor, makes up for it.
+    row.when("erlrc doctor")
+        .succeeds()
+        .says("shop@host runs till 1.0, 1.1 is installed\n  mended\n");
+    row.then("till", "ii 1.1-1", "1.1");
+    row.lost_nothing("till", "1.0 1.1");
+}
+
+#[test]
+fn a_binary_that_cannot_be_run_is_none() {
+    let row = given("{till 1.0}");
+    row.when("dpkg-divert --quiet --rename --add /usr/bin/erlrc && echo '#!/none' >/usr/bin/erlrc && chmod 755 /usr/bin/erlrc")
+        .succeeds();
+    row.when("dpkg -i {till 1.1} && dpkg -P erlang-till")
+        .succeeds();
+    row.host.has("till", "");
+}
