@@ -1,6 +1,7 @@
 //! A Debian of one's own for each row: `tools/in-root` over the root that `tools/debian-root` made. Whatever runs in there
 //! ends with the row.
 
+use crate::fixture::run;
 use crate::package;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -82,6 +83,29 @@ impl Host {
             .output()
             .expect("nsenter runs");
         Run::of(line, output)
+    }
+
+    /// Puts a file system of so many KiB on `directory`, with what is there.
+    #[track_caller]
+    pub fn mount(&self, directory: &str, kibibytes: u32) {
+        let (new, there) = (inside("/../new"), inside(directory));
+        self.outside(&format!(
+            "mkdir {new}; mount -t tmpfs -o size={kibibytes}k,mode=755 tmpfs {new}; \
+             cp -a {there}/. {new}; mount --move {new} {there}"
+        ));
+    }
+
+    /// Takes it away.
+    #[track_caller]
+    pub fn unmount(&self, directory: &str) {
+        self.outside(&format!("umount {}", inside(directory)));
+    }
+
+    /// Runs a line of shell with the mounts of the root and the commands of this system.
+    #[track_caller]
+    fn outside(&self, line: &str) {
+        let line = format!("set -e; {line}");
+        run(Command::new("nsenter").args(["-t", &self.init, "-m", "--", "sh", "-c", &line]));
     }
 
     /// A command in there, yet to be run.
@@ -245,6 +269,13 @@ impl Run {
         self
     }
 
+    /// Asserts that it printed nothing.
+    #[track_caller]
+    pub fn says_nothing(&self) -> &Self {
+        assert!(self.text.is_empty(), "$ {}\n{}", self.line, self.text);
+        self
+    }
+
     /// Asserts that it did not print this.
     #[track_caller]
     pub fn does_not_say(&self, words: &str) -> &Self {
@@ -261,6 +292,11 @@ impl Run {
 /// The project's directory.
 pub fn top() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
+
+/// The name of a file in there with the mounts of the root, outside of it.
+fn inside(file: &str) -> String {
+    format!("{}{file}", top().join("_build/in-root/root").display())
 }
 
 /// The process that `unshare` made: the root's first.

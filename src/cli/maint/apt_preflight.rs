@@ -24,8 +24,8 @@ use tempfile::TempDir;
 
 /// More than apt says about all packages of a distribution.
 const MOST_BYTES: u64 = 256 << 20;
-/// What of a package is looked at, beside its metadata.
-const MODULES: &str = "./*/ebin/*";
+/// What of a package is looked at, beside its metadata; names in an archive begin with `./` or do not.
+const MODULES: &str = "ebin/*";
 
 /// Plans; the status is not 0 where apt is not to begin.
 pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
@@ -142,8 +142,9 @@ fn unpack(deb: &Path, apps: &Path) -> Result<TempDir, UnpackError> {
     let content = open.stdout.take().map_or_else(Stdio::null, Stdio::from);
     let mut tar = Command::new("tar");
     tar.arg("-C").arg(dir.path());
-    tar.args(["-x", "--no-same-owner", "--wildcards"])
-        .args([MODULES, &format!(".{}/*", apps.display())]);
+    let metadata = format!("{}/*", apps.display());
+    tar.args(["-x", "--no-same-owner", "--no-anchored", "--wildcards"])
+        .args([MODULES, metadata.trim_start_matches('/')]);
     // A pattern that nothing matches is no fault of the package's.
     let tar = tar
         .stdin(content)
