@@ -10,8 +10,9 @@
     findings := [erlrc_finding:finding()],
     evaluator := erlrc_evaluator:name(),
     modules := [module()],
-    %% That would be suspended.
+    %% That would stand still, supervisors with them, and for how many microseconds: roughly, on a slow machine.
     processes := non_neg_integer(),
+    pause := non_neg_integer(),
     %% States on which `code_change' was tried.
     tried := non_neg_integer(),
     milliseconds := non_neg_integer()
@@ -54,7 +55,7 @@ steps({ok, Steps}, Script, Old, Deadline) ->
     end.
 
 empty(Findings, Evaluator) ->
-    #{findings => Findings, evaluator => Evaluator, modules => [], processes => 0, tried => 0}.
+    #{findings => Findings, evaluator => Evaluator, modules => [], processes => 0, pause => 0, tried => 0}.
 
 fallback(Why, Script, Old) ->
     Finding = erlrc_finding:new(
@@ -69,30 +70,63 @@ subject(#{application := App}) -> atom_to_binary(App).
 batches(Batches, Script, Old, Deadline) ->
     Loads = [Load || #{load := All} <- Batches, Load <- All],
     Modules = lists:usort([Module || {Module, _, _} <- Loads] ++ [M || #{remove := All} <- Batches, {M, _, _} <- All]),
-    Suspended = lists:usort([Module || #{suspend := All} <- Batches, {Module, _} <- All]),
     Options = #{},
-    #{targets := Targets, warnings := Warnings} = erlrc_discover:processes(Suspended, Options),
+    {Standing, Others} = concerned(Batches, Script, Options),
+    Targets = merged(Standing, Others),
     Trial = trial(Batches, Targets, Modules, Script, Deadline),
     Findings = [
         erlrc_plan_node:findings(Script, Old),
         loadable([Module || {Module, _, _} <- Loads], Script),
-        [hung(Warning) || Warning <- Warnings],
-        queues(Targets),
+        [hung(Warning) || Warning <- lists:usort(maps:get(warnings, Standing) ++ maps:get(warnings, Others))],
+        queues(maps:get(targets, Standing)),
         unsupervised(Targets, Options),
         old_code(Loads),
-        running(Modules, Targets),
-        supervisors(Suspended, Targets, Script),
+        running(Modules, Targets, Script),
+        supervisors(suspended(Batches), Targets, Script),
         erlrc_plan_states:trial(Trial),
         erlrc_plan_states:tables(tables(Modules, Script)),
         erlrc_plan_node:ports(Script)
     ],
-    #{
+    (stand(Standing, length(Modules)))#{
         findings => lists:append(Findings),
         evaluator => evaluator(Script),
         modules => Modules,
-        processes => map_size(Targets),
         tried => maps:get(tried, Trial)
     }.
+
+%% The processes that would stand still, and those that run changed modules and would not.
+concerned(Batches, Script, Options) ->
+    Steady = steady(Batches, Script),
+    Stand = suspended([erlrc_segment:without(Steady, Batch) || Batch <- Batches]),
+    Others = suspended(Batches) -- Stand,
+    {erlrc_discover:processes(Stand, Options), erlrc_discover:processes(Others, Options)}.
+
+suspended(Batches) ->
+    lists:usort(lists:append([
+        [M || {M, _} <- Suspend] ++ [M || {M, _, _} <- Before ++ After]
+     || #{suspend := Suspend, before := Before, 'after' := After} <- Batches
+    ])).
+
+%% Modules whose states are the same in both versions, as `erlrc_prepare' finds them: nobody stands for those.
+steady(Batches, #{options := Options, direction := Direction, from := {_, From}, to := {_, To}}) ->
+    Changes = [Change || #{before := Before, 'after' := After} <- Batches, Change <- Before ++ After],
+    Read = fun(Module, Dir) -> file:read_file(file(Module, Dir)) end,
+    case maps:get(suspend, Options, application:get_env(erlrc, suspend, needed)) of
+        always -> [];
+        _ -> [M || {M, _, []} <- Changes, {ok, Old} <- [Read(M, From)], {ok, New} <- [Read(M, To)], same(M, Direction, Old, New)]
+    end.
+
+same(Module, up, Old, New) -> erlrc_shape:compare(Module, Old, New) =:= same;
+same(Module, down, Old, New) -> erlrc_shape:compare(Module, New, Old) =:= same.
+
+merged(#{targets := Standing}, #{targets := Others}) ->
+    Both = fun(_, #{modules := Modules} = Target, #{modules := More}) -> Target#{modules := lists:usort(Modules ++ More)} end,
+    maps:merge_with(Both, Standing, Others).
+
+stand(#{targets := Targets, parents := Parents}, Modules) ->
+    Processes = map_size(Targets) + length(Parents),
+    Pause = case Processes of 0 -> 0; _ -> erlrc_window:expected_pause(Modules, Processes, map_size(Targets)) end,
+    #{processes => Processes, pause => Pause}.
 
 evaluator(#{options := Options}) ->
     case erlrc_evaluator:module(Options) of
@@ -237,9 +271,11 @@ old_code(Module, Pre, Pids) ->
         Advice, #{processes => [erlrc_finding:name(Pid) || Pid <- lists:sublist(Pids, ?NAMED)]}
     ).
 
-%% Who has a changed module on the stack and is not suspended for it goes on in the old code.
-running(Modules, Targets) ->
-    Found = [Use || {_, Pid} = Use <- erlrc_purge:on_stack(Modules), not is_map_key(Pid, Targets)],
+%% Who has a changed module on the stack and is not suspended for it goes on in the old code, unless it ends.
+running(Modules, Targets, #{application := App, instructions := Instructions}) ->
+    Restarted = lists:member({restart_application, App}, Instructions),
+    Ends = fun(Pid) -> Restarted andalso application:get_application(Pid) =:= {ok, App} end,
+    Found = [Use || {_, Pid} = Use <- erlrc_purge:on_stack(Modules), not is_map_key(Pid, Targets), not Ends(Pid)],
     [
         erlrc_finding:new(
             process_would_linger, warning, atom_to_binary(Module),

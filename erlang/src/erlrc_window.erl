@@ -5,7 +5,7 @@
 %% before it is done.
 -module(erlrc_window).
 
--export([run/3, revert/2, release/2, forget/1]).
+-export([run/3, revert/2, release/2, forget/1, expected_pause/3]).
 -export_type([window/0, context/0]).
 
 -type window() :: #{
@@ -157,10 +157,14 @@ mode(Module) ->
         _:_ -> unknown
     end.
 
-%% A rough prediction: what the stages cost per process and per module on slow machines.
+%% @doc A rough prediction, in microseconds: what the stages cost per process and per module on slow machines.
+-spec expected_pause(non_neg_integer(), non_neg_integer(), non_neg_integer()) -> non_neg_integer().
+expected_pause(Modules, Processes, Changed) ->
+    Modules * 200 + Processes * 4 + Changed * 6.
+
 predicted(#{pids := Pids, changed := Changed, code := #{new := #{handle := Handle}}}, Context) ->
     Modules = length(erlrc_commit:modules(Handle)),
-    Milliseconds = (Modules * 200 + length(Pids) * 4 + length(Changed) * 6) div 1000,
+    Milliseconds = expected_pause(Modules, length(Pids), length(Changed)) div 1000,
     case maps:get(max_pause, options(Context), infinity) of
         Max when is_integer(Max), Milliseconds > Max -> {error, {pause_too_long, Milliseconds, Max}};
         _ -> ok

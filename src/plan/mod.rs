@@ -9,12 +9,14 @@ mod code;
 mod compared;
 mod finding;
 mod forms;
+mod live;
 mod release;
 mod steps;
 mod surroundings;
 mod verdict;
 
 pub use finding::{Finding, Severity};
+pub use live::Live;
 pub use steps::{Step, Steps};
 pub use surroundings::Surroundings;
 pub use verdict::Verdict;
@@ -81,6 +83,8 @@ pub struct Plan {
     pub script: Option<Steps>,
     /// What the node says that it would do, a line for each step.
     pub node_steps: Vec<String>,
+    /// What the node has counted, where one was asked.
+    pub live: Option<Live>,
     /// The modules.
     pub modules: Modules,
     /// What a person should know, the worst first.
@@ -330,6 +334,7 @@ fn empty(question: &Question<'_>) -> Plan {
         verdict: Verdict::Hot,
         script: None,
         node_steps: Vec::new(),
+        live: None,
         modules: Modules::default(),
         findings: Vec::new(),
         looked_at: question.around.files.len(),

@@ -12,6 +12,7 @@ mod operations;
 mod pages;
 mod plan;
 mod plan_deb;
+mod prediction;
 mod progress;
 mod reach;
 mod secrets;

@@ -453,6 +453,17 @@ fn shipped() -> Vec<Pair> {
         )
         .finds("appup_wrong_instruction", "demo_server")
         .comes_to("restart_application"),
+        // What is started anew has no old state.
+        pair(
+            "appup_restarts_states",
+            stateful("a", TRIVIAL),
+            appup(
+                stateful("a, b = 0", TRIVIAL),
+                "[{restart_application, demo}]",
+            ),
+        )
+        .finds("restart_application", "demo")
+        .comes_to("restart_application"),
         pair(
             "appup_supervisor",
             children("a"),

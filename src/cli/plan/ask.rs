@@ -8,7 +8,7 @@ use crate::cli::hook::operation::{self, Operation, Step};
 use crate::cli::hook::{Answer, open};
 use crate::cli::{Common, Failure, Status, nodes};
 use crate::node::{Deadline, Node};
-use crate::plan::{Finding, Plan, Surroundings};
+use crate::plan::{Finding, Live, Plan, Surroundings};
 use crate::rendezvous::Entry;
 use crate::term::{Atom, Term};
 use serde_json::{Value, json};
@@ -159,7 +159,9 @@ impl Asker<'_> {
         let (steps, refusal) = self.dry_run(node, &operation)?;
         plan.node_steps = steps;
         plan.add(refusal);
-        plan.add(self.live(node, &operation)?);
+        let answer = self.call(node, operation.live_plan())?;
+        plan.live = Live::parse(&answer);
+        plan.add(found(&answer));
         Ok(Outcome::Plan(Box::new(plan)))
     }
 
@@ -213,19 +215,18 @@ impl Asker<'_> {
         Ok((Vec::new(), Some(finding)))
     }
 
-    /// What the node finds in its processes. One that does not know the question finds nothing.
-    fn live(&self, node: &mut Node, operation: &Operation) -> Result<Vec<Finding>, Failure> {
-        let answer = self.call(node, operation.live_plan())?;
-        let findings = answer.get("findings").and_then(Term::elements);
-        let findings = findings.unwrap_or_default();
-        Ok(findings.iter().filter_map(Finding::parse).collect())
-    }
-
     fn call(&self, node: &mut Node, call: crate::node::Call) -> Result<Term, Failure> {
         let deadline = Deadline::after(self.arguments.connection.node_timeout);
         node.call(call, deadline)
             .map_err(|error| Failure::new(Status::Unreachable, error))
     }
+}
+
+/// What the node finds in its processes. One that does not know the question finds nothing.
+fn found(answer: &Term) -> Vec<Finding> {
+    let findings = answer.get("findings").and_then(Term::elements);
+    let findings = findings.unwrap_or_default();
+    findings.iter().filter_map(Finding::parse).collect()
 }
 
 fn release(facts: &Term) -> Option<u32> {

@@ -3,6 +3,7 @@
 
 use super::ask::Outcome;
 use super::picture;
+use super::text::counted;
 use crate::cli::output::printable;
 use crate::plan::{Finding, Plan, Severity, Step, Steps};
 use crate::term::Atom;
@@ -76,11 +77,13 @@ fn facts(plan: &Plan) -> String {
         0 => String::new(),
         count => format!("{count} modules around it"),
     };
+    let live = plan.live.as_ref().map_or_else(String::new, counted);
     let rows = [
         ("runs", &plan.from.dir),
         ("is to run", &plan.to.dir),
         ("modules", &counts),
         ("evaluator", &evaluator),
+        ("on the node", &live),
         ("looked at", &around),
     ];
     let rows = rows.iter().filter(|(_, value)| !value.is_empty());

@@ -4,7 +4,7 @@
 use super::ask::Outcome;
 use crate::cli::colours::{BOLD, Colours, FAINT, GREEN, RED, YELLOW};
 use crate::cli::output::printable;
-use crate::plan::{Finding, Plan, Severity, Steps, Verdict};
+use crate::plan::{Finding, Live, Plan, Severity, Steps, Verdict};
 use crate::term::Atom;
 
 /// What came of asking, as text.
@@ -40,6 +40,9 @@ fn whole(plan: &Plan, colours: Colours) -> String {
         text.push_str(&found(finding, colours));
     }
     text.push_str(&modules(plan));
+    if let Some(live) = &plan.live {
+        text.push_str(&format!("  node: {}\n", counted(live)));
+    }
     if let Some(steps) = &plan.script {
         text.push_str(&script(steps, colours));
     }
@@ -89,6 +92,25 @@ fn modules(plan: &Plan) -> String {
         count => format!("; {count} modules around it looked at"),
     };
     format!("\n  modules: {}{around}\n", counts.join(", "))
+}
+
+/// What the node has counted, in words.
+pub fn counted(live: &Live) -> String {
+    let processes = match live.processes {
+        0 => "no process stands still".to_owned(),
+        1 => "1 process stands still".to_owned(),
+        count => format!("{count} processes stand still"),
+    };
+    let pause = match (live.processes, live.pause.div_ceil(1000)) {
+        (0, _) => String::new(),
+        (_, milliseconds) => format!(" for about {milliseconds} ms"),
+    };
+    let tried = match live.tried {
+        0 => String::new(),
+        1 => "; code_change was tried on 1 state".to_owned(),
+        count => format!("; code_change was tried on {count} states"),
+    };
+    format!("{processes}{pause}{tried}")
 }
 
 fn script(steps: &Steps, colours: Colours) -> String {

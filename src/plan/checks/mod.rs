@@ -13,6 +13,7 @@ mod supervisors;
 
 use super::compared::Compared;
 use super::finding::Finding;
+use super::steps::restarts_application;
 use super::surroundings::Surroundings;
 use crate::application::Application;
 use crate::script::Script;
@@ -43,9 +44,14 @@ pub struct Case<'a> {
 
 /// What the changed modules themselves say: all that a hook has the time for.
 pub fn of_changes(case: &Case<'_>) -> Vec<Finding> {
-    let checks: [fn(&Case<'_>) -> Vec<Finding>; 3] =
-        [states::check, supervisors::check, shipped::check];
-    checks.iter().flat_map(|check| check(case)).collect()
+    let of_processes: [fn(&Case<'_>) -> Vec<Finding>; 2] = [states::check, supervisors::check];
+    let restarts = |script: &Script| script.instructions.iter().any(restarts_application);
+    let mut findings = shipped::check(case);
+    // Where the application is started anew, no process lives to meet the new code.
+    if !case.script.is_some_and(restarts) {
+        findings.extend(of_processes.iter().flat_map(|check| check(case)));
+    }
+    findings
 }
 
 /// What is left: the files, everything that is around them, and what is good to know.
