@@ -97,13 +97,14 @@ read_new(Module, Ebin) ->
             throw({error, {bad_module, Module, File, Why}})
     end.
 
-%% @doc Whether the node would load it at its next start: `code:prepare_loading/1' asks for no feature that it was
-%% compiled with.
+%% @doc Whether the node would load it at its next start: `code:prepare_loading/1' of OTP 25 asks for no feature that it
+%% was compiled with, and others of its functions do. Later releases load it whatever it was compiled with.
 -spec features(binary()) -> ok | {error, {features_not_allowed, [atom()]}}.
 features(Beam) ->
-    case erl_features:load_allowed(Beam) of
-        ok -> ok;
-        {not_allowed, Features} -> {error, {features_not_allowed, Features}}
+    {module, _} = code:ensure_loaded(erl_features),
+    case erlang:function_exported(erl_features, load_allowed, 1) andalso erl_features:load_allowed(Beam) of
+        {not_allowed, Features} -> {error, {features_not_allowed, Features}};
+        _ -> ok
     end.
 
 read(Module, File) ->
