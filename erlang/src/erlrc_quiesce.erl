@@ -1,7 +1,9 @@
 %% @doc Brings processes to a stand and lets them go again.
 %%
 %% Before anybody is stopped all are asked for a sign of life, some at a time: whoever is busy is waited for, or named,
-%% while everything runs, and what a process needs once to answer, such as a larger heap, is there when it counts.
+%% while everything runs, and what a process needs once to answer, such as a larger heap, is there when it counts. So
+%% that nobody collects garbage while all wait, small heaps are emptied then; in large ones there is room for a few
+%% messages, and to empty them takes time.
 %%
 %% Supervisors first, so that no child is started any more; then all others at once, so that the wait is that of the
 %% slowest and not the sum. A process that waits in a call to one that stands already would never answer: the one that
@@ -14,6 +16,8 @@
 -define(TICK, 10).
 -define(CHAIN, 5).
 -define(SOME, 256).
+%% Words.
+-define(SMALL_HEAP, 4096).
 %% Changes nothing, and the answer is short.
 -define(SIGN_OF_LIFE, {debug, {statistics, get}}).
 
@@ -28,7 +32,8 @@ rehearse([_ | _] = Pids, All, Ref, Left, Answered, How) when Left < ?SOME ->
     rehearse_more(Pids, All, Ref, Left, Answered, How);
 rehearse(Pids, All, Ref, Left, Answered, How) ->
     receive
-        {{Ref, Pid}, _} -> rehearse(Pids, All, Ref, Left - 1, [Pid | Answered], How)
+        {{Ref, Pid}, _} -> rehearse(Pids, All, Ref, Left - 1, [Pid | Answered], How);
+        {garbage_collect, Ref, _} -> rehearse(Pids, All, Ref, Left, Answered, How)
     after ?TICK ->
         case Pids of
             [] -> still_missing(All, Ref, Answered, How);
@@ -39,8 +44,20 @@ rehearse(Pids, All, Ref, Left, Answered, How) ->
 
 rehearse_more(Pids, All, Ref, Left, Answered, How) ->
     {Some, Rest} = lists:split(min(?SOME, length(Pids)), Pids),
-    lists:foreach(fun(Pid) -> erlrc_system:ask(Pid, Ref, Pid, ?SIGN_OF_LIFE) end, Some),
+    lists:foreach(
+        fun(Pid) ->
+            collect_garbage(Pid, Ref),
+            erlrc_system:ask(Pid, Ref, Pid, ?SIGN_OF_LIFE)
+        end,
+        Some
+    ),
     rehearse(Rest, All, Ref, Left + length(Some), Answered, How).
+
+collect_garbage(Pid, Ref) ->
+    case process_info(Pid, heap_size) of
+        {_, Words} when Words < ?SMALL_HEAP -> erlang:garbage_collect(Pid, [{async, Ref}, {type, minor}]);
+        _ -> none
+    end.
 
 still_missing(All, Ref, Answered, #{deadline := Deadline, cancelled := Cancelled} = How) ->
     Done = maps:from_keys(Answered, []),
