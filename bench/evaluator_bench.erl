@@ -32,24 +32,36 @@ row([rollback, P, N], Row, Options) -> rollback(P, N, Row, Options).
 %% The runs take turns, so that what else the machine does meets all of them.
 upgrade(Shape, P, N, Row, #{dir := Dir, repeat := Repeat, pick := Pick} = Options) ->
     Made = evaluator_fixture:application(Dir, Shape, P, N),
-    Ways = [release_handler] ++ [one_by_one || N =< 50] ++ [transactional],
+    Ways = [release_handler] ++ [one_by_one || N =< 50] ++ [floor || Shape =:= changed] ++ [transactional],
     Runs = [[{Way, measure(Way, P, Made, Options)} || Way <- Ways] || _ <- lists:seq(1, Repeat)],
     Pause = fun(Way) -> Pick([Longest || Run <- Runs, {Each, {Longest, _}} <- Run, Each =:= Way]) end,
     Total = fun(Way) -> Pick([Took || Run <- Runs, {Each, {_, Took}} <- Run, Each =:= Way]) end,
-    Columns = [release_handler, one_by_one, transactional],
     Known = fun(Fun, Way) -> case lists:member(Way, Ways) of true -> Fun(Way); false -> none end end,
-    print(Row, [Known(Pause, Way) || Way <- Columns], [Known(Total, Way) || Way <- Columns]).
+    [Joined, Single, Ours, Floor] =
+        [Known(Pause, Way) || Way <- [release_handler, one_by_one, transactional, floor]],
+    print(Row, [Joined, Single, Ours], [Known(Total, Way) || Way <- [release_handler, one_by_one, transactional]], Floor).
 
-print(Row, [Joined, Single, Ours], Totals) ->
+print(Row, Pauses, Totals) -> print(Row, Pauses, Totals, none).
+
+print(Row, [Joined, Single, Ours], Totals, Floor) ->
     Ratio = fun(none) -> "-"; (Theirs) -> io_lib:format("~.1f", [Theirs / max(Ours, 1)]) end,
+    Above = case Floor of none -> "-"; _ -> io_lib:format("~.1f", [Ours / max(Floor, 1)]) end,
+    Best = case lists:member(none, [Joined, Floor]) of true -> "-"; false -> io_lib:format("~.1f", [Joined / max(Floor, 1)]) end,
     Time = fun(none) -> "-"; (Microseconds) -> io_lib:format("~.2f", [Microseconds / 1000]) end,
-    Cells = [Row] ++ [Time(T) || T <- [Joined, Single, Ours]] ++ [Ratio(Joined), Ratio(Single)] ++ [Time(T) || T <- Totals],
+    Cells = [Row] ++ [Time(T) || T <- [Joined, Single, Ours]] ++ [Ratio(Joined), Ratio(Single)] ++
+        [Time(Floor), Above, Best] ++ [Time(T) || T <- Totals],
     io:format("| ~s |~n", [lists:join(" | ", Cells)]).
 
 median(Numbers) ->
     lists:nth((length(Numbers) + 1) div 2, lists:sort(Numbers)).
 
-%% Up, on processes that run version 1; afterwards everything is taken away again.
+%% Up, on processes that run version 1; afterwards everything is taken away again. Of the floor `--stages' prints what
+%% the change of code takes.
+measure(floor, P, Made, #{stages := Print}) ->
+    {Commit, All} = evaluator_floor:window(Made, evaluator_fixture:start(Made, P)),
+    _ = [io:format("  floor: commit ~b of ~b~n", [Commit, All]) || Print],
+    evaluator_fixture:clean(Made),
+    {All, All};
 measure(Way, P, Made, Options) ->
     Pids = evaluator_fixture:start(Made, P),
     Clients = evaluator_fixture:clients(Pids),
