@@ -71,9 +71,20 @@ own_vsn() ->
     [{erlrc, text(Vsn)} || {ok, Vsn} <- [application:get_key(erlrc, vsn)]].
 
 applications(Patience) ->
-    Running = [App || {App, _, _} <- application:which_applications(Patience)],
+    Running = running(Patience div 4),
     Includers = includers(Running),
     [application(App, Vsn, Running, Includers) || {App, _, Vsn} <- application:loaded_applications()].
+
+%% Where the application controller does not answer, as while an application takes its time to start, its table tells. A
+%% library has nothing in there; loaded, it is as good as started.
+running(Patience) ->
+    try
+        [App || {App, _, _} <- application:which_applications(Patience)]
+    catch
+        exit:_ ->
+            [App || [App] <- ets:match(ac_tab, {{application_master, '$1'}, '_'})] ++
+                [App || {App, _, _} <- application:loaded_applications(), application:get_key(App, mod) =:= {ok, []}]
+    end.
 
 application(App, Vsn, Running, Includers) ->
     {State, Includer} =
