@@ -51,6 +51,7 @@ bench: build ## the ratio tables of the README
 	cargo bench --bench table
 	bench/upgrade
 	bench/evaluator
+	bench/plan
 
 clean: ## everything that was built
 	rm -rf _build priv target erlang/src/erlrc_engine_library.hrl

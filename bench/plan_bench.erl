@@ -124,6 +124,8 @@ part(states, #{server := Server, old := Old}, Modules, Targets, File) ->
     Deadline = erlang:monotonic_time(millisecond) + 10000,
     Options = #{changed => Modules, directory => Old ++ "/", deadline => Deadline},
     erlrc_trial:run([{Server, "1", [], File(Server)}], Targets, Options);
+part(tables, #{old := Old}, Modules, _Targets, _File) ->
+    erlrc_tables:funs(Modules, Old ++ "/", 300);
 part(stacks, _Made, Modules, _Targets, _File) ->
     erlrc_purge:on_stack(Modules);
 part(prepare, _Made, Modules, _Targets, File) ->

@@ -1,5 +1,6 @@
 //! One module's file, taken apart as far as a plan needs it.
 
+use super::Depth;
 use super::forms::{Anatomy, Debug};
 use super::release;
 use crate::appup::facts::Function;
@@ -40,19 +41,29 @@ pub struct Code {
 }
 
 impl Code {
-    /// The module in the bytes of an uncompressed file.
-    pub fn parse(bytes: &[u8]) -> Result<Self, BeamError> {
+    /// The module in the bytes of an uncompressed file. Debug information takes most of the time: where
+    /// changes alone are looked at, that of modules that have no processes is left.
+    pub fn parse(bytes: &[u8], depth: Depth) -> Result<Self, BeamError> {
         let chunks = Chunks::parse(bytes)?;
         let module = Module::new(chunks)?;
         let behaviours = behaviours(&chunks)?;
+        let exports = exports(&module)?;
+        let has_processes = || {
+            let changes = |function: &Function| function.name == *"code_change";
+            !behaviours.is_empty() || exports.iter().any(changes)
+        };
+        let debug = match depth {
+            Depth::Changes if !has_processes() => Debug::Absent,
+            _ => Anatomy::read(chunks.get(Chunk::Dbgi), &behaviours),
+        };
         Ok(Self {
             module: atom(&module.name()?)?,
-            exports: exports(&module)?,
+            exports,
             imports: imports(&module)?,
             funs: funs(&chunks),
             release: release::needed(&chunks),
             compiled_by: release::compiled_by(&chunks),
-            debug: Anatomy::read(chunks.get(Chunk::Dbgi), &behaviours),
+            debug,
             behaviours,
         })
     }

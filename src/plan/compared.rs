@@ -1,8 +1,10 @@
 //! Both versions of an application, module by module.
 
+use super::Depth;
 use super::code::Code;
 use crate::application::Application;
 use crate::beam::{BeamError, BeamFileError, Chunks, Reader, compare_code};
+use crate::installed::threads;
 use crate::term::Atom;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -40,7 +42,7 @@ impl Compared {
     pub fn read(
         (from, from_dir): (&Application, &Path),
         (to, to_dir): (&Application, &Path),
-        threads: usize,
+        depth: Depth,
     ) -> Result<Self, BeamFileError> {
         let names: BTreeSet<&Atom> = from.modules().iter().chain(to.modules()).collect();
         let names: Vec<&Atom> = names.into_iter().collect();
@@ -51,10 +53,10 @@ impl Compared {
         let pair = |name: &&Atom, readers: &mut (Reader, Reader)| {
             let before = from.contains(name).then(|| from_dir.join("ebin"));
             let after = to.contains(name).then(|| to_dir.join("ebin"));
-            compare(name, before.as_deref(), after.as_deref(), readers)
+            compare(name, (before.as_deref(), after.as_deref()), readers, depth)
         };
         let mut compared = Self::default();
-        for (name, pair) in names.iter().zip(in_parallel(&names, threads, pair)) {
+        for (name, pair) in names.iter().zip(in_parallel(&names, threads(), pair)) {
             compared.insert((*name).clone(), pair?);
         }
         Ok(compared)
@@ -79,9 +81,9 @@ impl Compared {
 
 fn compare(
     name: &Atom,
-    before: Option<&Path>,
-    after: Option<&Path>,
+    (before, after): (Option<&Path>, Option<&Path>),
     (old, new): &mut (Reader, Reader),
+    depth: Depth,
 ) -> Result<Pair, BeamFileError> {
     let there = |dir: Option<&Path>, reader: &mut Reader| match dir {
         Some(dir) => read(&dir.join(format!("{name}.beam")), reader),
@@ -89,7 +91,7 @@ fn compare(
     };
     let parse = |dir: Option<&Path>, reader: &Reader| {
         let file = || dir.unwrap_or(Path::new("")).join(format!("{name}.beam"));
-        let code = Code::parse(reader.bytes());
+        let code = Code::parse(reader.bytes(), depth);
         code.map_err(|source| BeamFileError {
             file: file(),
             source,

@@ -155,7 +155,11 @@ fn answer(question: &Question<'_>) -> Result<Plan, ScriptError> {
     let (from, to) = specifications(question)?;
     let mut plan = empty(question);
     let script = script(question);
-    let compared = Compared::read((&from, question.from.1), (&to, question.to.1), threads());
+    let compared = Compared::read(
+        (&from, question.from.1),
+        (&to, question.to.1),
+        question.depth,
+    );
     let (script, compared) = match (script, compared) {
         (Ok(script), Ok(compared)) => (Some(script), compared),
         (Err(error), compared) => {
@@ -175,7 +179,7 @@ fn answer(question: &Question<'_>) -> Result<Plan, ScriptError> {
         compared: &compared,
         script: script.as_ref(),
         around: question.around,
-        threads: threads(),
+        threads: crate::installed::threads(),
     };
     plan.add(checks::of_changes(&case));
     plan.add(script.iter().flat_map(|script| restarts(question, script)));
@@ -191,10 +195,6 @@ fn answer(question: &Question<'_>) -> Result<Plan, ScriptError> {
     plan.modules = modules(&compared);
     plan.microseconds = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     Ok(plan)
-}
-
-fn threads() -> usize {
-    crate::installed::threads()
 }
 
 fn version((vsn, dir): (&str, &PathBuf)) -> Version {
