@@ -3,7 +3,7 @@
 -include_lib("common_test/include/ct.hrl").
 -include_lib("stdlib/include/assert.hrl").
 
--export([start_node/2, stop_node/1, versions/3, versions/4, child/1, child/2]).
+-export([start_node/2, start_node/3, stop_node/1, versions/3, versions/4, versions/5, child/1, child/2]).
 -export([up/3, up/4, down/3, down/4, evaluate/5, script/5]).
 -export([call/4, photograph/1, still/2, on_node/2, ebin/1, pid/2]).
 -export([server/2, server/3, steady/2, plain/2, statem/1, handler/1, special/2, supervisor/1, supervisor/2]).
@@ -12,9 +12,16 @@
 %% @doc Starts a node that has the test modules on its path.
 -spec start_node(atom(), list()) -> list().
 start_node(Case, Config) ->
+    start_node(Case, Config, []).
+
+%% @doc The same with further arguments of `erl'.
+-spec start_node(atom(), list(), [string()]) -> list().
+start_node(Case, Config, Args) ->
     Dir = filename:join(?config(priv_dir, Config), atom_to_list(Case)),
     Tests = filename:dirname(code:which(?MODULE)),
-    {Peer, _} = fixture:start_node(#{name => false, path => [Tests], args => ["-kernel", "logger_level", "emergency"]}),
+    {Peer, _} = fixture:start_node(#{
+        name => false, path => [Tests], args => ["-kernel", "logger_level", "emergency" | Args]
+    }),
     [{peer, Peer}, {dir, Dir} | Config].
 
 -spec stop_node(list()) -> ok.
@@ -29,15 +36,21 @@ versions(Config, Old, New) ->
 
 -spec versions(list(), [term()], [term()], [term()]) -> {file:filename(), file:filename()}.
 versions(Config, Old, New, Children) ->
+    versions(Config, Old, New, Children, {[], []}).
+
+%% @doc The same with further keys of the two specifications.
+-spec versions(list(), [term()], [term()], [term()], {[{atom(), term()}], [{atom(), term()}]}) ->
+    {file:filename(), file:filename()}.
+versions(Config, Old, New, Children, {OldKeys, NewKeys}) ->
     Lib = ?config(dir, Config),
-    Common = [fixture:callback_module(service_app, service_sup)],
+    Common = [fixture:callback_module(service_app, service_sup) || not has(service_app, Old)],
     Sup = [fixture:supervisor_module(service_sup, Children) || not has(service_sup, Old)],
     Keys = [{mod, {service_app, []}}],
     OldDir = fixture:application(Lib, service, "1", #{
-        modules => Common ++ Sup ++ [fixture:server_module(service_server, 1) | Old], app => Keys
+        modules => Common ++ Sup ++ [fixture:server_module(service_server, 1) | Old], app => Keys ++ OldKeys
     }),
     NewDir = fixture:application(Lib, service, "2", #{
-        modules => Common ++ Sup ++ [fixture:server_module(service_server, 2) | New], app => Keys
+        modules => Common ++ Sup ++ [fixture:server_module(service_server, 2) | New], app => Keys ++ NewKeys
     }),
     true = call(Config, code, add_patha, [ebin(OldDir)]),
     {ok, _} = call(Config, application, ensure_all_started, [service]),
