@@ -47,6 +47,7 @@ all() ->
         health_check_in_the_window,
         service_check_when_all_run,
         max_pause,
+        no_pause_at_all,
         cancel,
         killed_evaluator,
         killed_guardian,
@@ -573,10 +574,22 @@ max_pause(Config) ->
     {ok, Pids} = call(Config, ?MODULE, start_unsupervised, [500]),
     500 = length(Pids),
     Before = photograph(Config),
-    {error, {script_failed, service, {pause_too_long, Predicted, 1}}} =
+    {error, {max_pause, #{application := service, predicted := Predicted, allowed := 1, processes := 500, modules := 1}}} =
         up(Config, Dirs, [advanced(many)], #{max_pause => 1}),
     ?assert(Predicted > 1),
-    still(Config, Before).
+    still(Config, Before),
+    %% An earlier batch goes back.
+    Script = [update(), {apply, {erlang, is_atom, [x]}}, advanced(many)],
+    {error, {not_rolled_back, {max_pause, _}, [{applied, _}]}} = up(Config, Dirs, Script, #{max_pause => 1}),
+    still(Config, Before),
+    {ok, _} = up(Config, Dirs, [advanced(many)], #{max_pause => Predicted}).
+
+%% Where nobody stands there is no pause.
+no_pause_at_all(Config) ->
+    Dirs = versions(Config, [steady(calm, 1), plain(plain, 1)], [steady(calm, 2), plain(plain, 2)]),
+    {ok, _} = start_child(Config, child(calm)),
+    {error, {max_pause, #{allowed := 0}}} = up(Config, Dirs, [update(), advanced(calm)], #{max_pause => 0}),
+    {ok, _} = up(Config, Dirs, [advanced(calm), {load_module, plain}], #{max_pause => 0}).
 
 cancel(Config) ->
     Dirs = versions(Config, [server(many, 1)], [server(many, 2)]),

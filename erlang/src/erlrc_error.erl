@@ -269,6 +269,12 @@ format_upgrade({script_failed, App, {code_change_failed, Pid, Module, _Vsn, Why}
     text("~ts: code_change of ~ts failed in ~ts: ~ts", [App, Module, term(Pid), why(Why)]);
 format_upgrade({script_failed, App, Why}) ->
     text("the script for ~ts failed: ~ts", [App, why(Why)]);
+format_upgrade({max_pause, #{application := App, predicted := Predicted, allowed := Allowed} = Why}) ->
+    #{processes := Processes, modules := Modules} = Why,
+    text(
+        "~b processes of ~ts would stand still for about ~b ms while ~b modules are replaced; ~b ms are allowed",
+        [Processes, App, Predicted, Modules, Allowed]
+    );
 format_upgrade({bad_new_appvsn, App, Vsn, Found}) ->
     text("the .app file of ~ts says ~ts, not ~ts", [App, Found, Vsn]);
 format_upgrade({module_not_loaded, Module, Dir, Why}) ->

@@ -236,7 +236,7 @@ failure_of(Tag) ->
         bad_evaluator,
         not_held
     ],
-    NoPath = [no_upgrade_path, sticky_directory, pause_too_long],
+    NoPath = [no_upgrade_path, sticky_directory, max_pause],
     case {lists:member(Tag, Refusals), lists:member(Tag, NoPath)} of
         {true, _} -> refused;
         {_, true} -> no_path;

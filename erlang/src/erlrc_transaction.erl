@@ -346,6 +346,8 @@ segments([Segment | Segments], Supervisors, Context) ->
 window(Batch, Code, Context) ->
     case erlrc_window:run(Batch, Code, Context) of
         {ok, Window} -> [Window];
+        %% No failure of the script: nothing of this batch was tried.
+        {error, {max_pause, _} = Why, []} -> throw({refused, Why});
         {error, Why, Left} -> fail(Why, Left)
     end.
 

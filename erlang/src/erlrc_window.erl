@@ -162,12 +162,20 @@ mode(Module) ->
 expected_pause(Modules, Processes, Changed) ->
     Modules * 200 + Processes * 4 + Changed * 6.
 
+%% Where nobody stands there is no pause at all.
 predicted(#{pids := Pids, changed := Changed, code := #{new := #{handle := Handle}}}, Context) ->
     Modules = length(erlrc_commit:modules(Handle)),
-    Milliseconds = expected_pause(Modules, length(Pids), length(Changed)) div 1000,
+    Processes = length(Pids),
+    Milliseconds = case Processes of
+        0 -> 0;
+        _ -> (expected_pause(Modules, Processes, length(Changed)) + 999) div 1000
+    end,
     case maps:get(max_pause, options(Context), infinity) of
-        Max when is_integer(Max), Milliseconds > Max -> {error, {pause_too_long, Milliseconds, Max}};
-        _ -> ok
+        Max when is_integer(Max), Milliseconds > Max ->
+            Why = #{predicted => Milliseconds, allowed => Max, processes => Processes, modules => Modules},
+            {error, {max_pause, Why#{application => maps:get(application, Context)}}};
+        _ ->
+            ok
     end.
 
 quiesce(Window, Found, Context) ->

@@ -51,7 +51,9 @@ impl Status {
             Self::Unreachable => {
                 "a node is there and cannot be spoken to (cookie refused, hung, no Erlang node)"
             }
-            Self::NoPath => "no upgrade path between the two versions",
+            Self::NoPath => {
+                "no upgrade path between the two versions (also: none within --max-pause)"
+            }
             Self::RestartEmulator => "the emulator must be restarted",
             Self::NotRolledBack => "failed and could not be rolled back",
             Self::Bug => "a fault in erlrc itself, please report it",

@@ -74,6 +74,25 @@ fn what_an_upgrade_cost_is_told_to_machines() {
 }
 
 #[test]
+fn an_upgrade_whose_pause_would_be_too_long_is_no_path() {
+    let host = Host::new();
+    let _node = host.node("n1");
+    let (old, new) = (foo("1.0"), foo("2.0"));
+    host.erlrc(&["start", "foo", "1.0", &old]);
+    let within = |milliseconds| {
+        let bound = ["--max-pause", milliseconds];
+        let versions = ["foo", "1.0", "2.0", &old, &new];
+        host.erlrc(&[["upgrade"].as_slice(), &bound, &versions].concat())
+    };
+    within("0")
+        .is("erlrc-upgrade: Upgrading 'foo': (n1) max_pause\n", 4)
+        .says("2 processes of foo would stand still for about 1 ms while 1 modules are replaced; 0 ms are allowed");
+    host.erlrc(&["eval", "n1", "foo_server:history()"])
+        .is("[\"1.0\"]\n", 0);
+    within("1000").is("erlrc-upgrade: Upgrading 'foo': (n1) upgraded\n", 0);
+}
+
+#[test]
 fn the_evaluator_can_be_chosen() {
     let host = Host::new();
     let _node = host.node("n1");

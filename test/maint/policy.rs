@@ -104,6 +104,26 @@ fn one_node_waits_and_the_other_is_upgraded() {
 }
 
 #[test]
+fn an_upgrade_whose_pause_would_be_too_long_is_put_off() {
+    let packages = Packages::installed();
+    let _node = packages.host.node("n1");
+    packages.start("n1", "1.0");
+    packages.begin_upgrade("1.0", "2.0");
+    let set = "application:load(erlrc), application:set_env(erlrc, max_pause, 0)";
+    packages.host.erlrc(&["eval", "n1", set]).is("ok\n", 0);
+    let lines = [
+        upgrading("(n1) max_pause"),
+        upgrading("(n1) restart_needed"),
+    ];
+    packages
+        .deb("1.0", "postrm upgrade 2.0-1")
+        .is(&lines.concat(), 0);
+    assert_eq!(packages.runs("n1"), "1.0");
+    assert_eq!(packages.history("n1"), "[\"1.0\"]\n");
+    assert!(packages.stash("1.0").exists());
+}
+
+#[test]
 fn a_swap_waits_for_what_the_new_version_needs() {
     let packages = Packages::installed();
     let _node = packages.host.node("n1");

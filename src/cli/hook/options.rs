@@ -10,7 +10,7 @@ pub struct Options {
     /// What runs the script; by default the node's own choice
     #[arg(long, value_enum, value_name = "NAME")]
     pub evaluator: Option<Evaluator>,
-    /// Refuse where processes would stand still for longer, in milliseconds
+    /// Refuse, with status 4, where the transactional evaluator foresees that processes stand still for longer, in milliseconds; 0: where any would stand
     #[arg(long, value_name = "MS")]
     pub max_pause: Option<u32>,
     /// What to do where a plan says that it would fail; by default what the node says, which is strict
