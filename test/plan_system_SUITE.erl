@@ -3,7 +3,7 @@
 -module(plan_system_SUITE).
 -include_lib("common_test/include/ct.hrl").
 
--export([all/0, suite/0, otp_built_anew/1, later_otp/1, releases/1, page/1]).
+-export([all/0, suite/0, otp_put_together/1, otp_built_anew/1, later_otp/1, releases/1, page/1]).
 
 %% What a plan says of releases that were looked at by hand and found true: three servers got fields that
 %% their `code_change' does not add.
@@ -15,12 +15,18 @@
     {"mochiweb", []}
 ]).
 
+%% Kernel and the like cannot be replaced, funs that are kept die with the code, a native library is loaded once more,
+%% and so is run what a supervisor does before it answers.
+-define(TRUE_OF_ANY_CHANGE, [
+    <<"system_application">>, <<"funs_kept">>, <<"loads_nif">>, <<"on_load">>, <<"init_repeats">>, <<"init_fails_again">>
+]).
+
 suite() -> [{timetrap, {minutes, 15}}].
 
-all() -> [otp_built_anew, later_otp, releases, page].
+all() -> [otp_put_together, otp_built_anew, later_otp, releases, page].
 
-%% Nothing is said of the same code, built by the same compiler again.
-otp_built_anew(Config) ->
+%% Nothing is said of the same code in other files.
+otp_put_together(Config) ->
     Dir = ?config(priv_dir, Config),
     Apps = [App || App <- applications(), code:lib_dir(App) =/= {error, bad_name}],
     true = length(Apps) > 20,
@@ -48,6 +54,54 @@ rebuild(From, To) ->
     ok.
 
 write(File, Binary) -> ok = file:write_file(File, Binary).
+
+%% Compiled from its debug information and given a later version: all modules differ, and all do what they did. What is
+%% said then is true of any change to them.
+otp_built_anew(Config) ->
+    Apps = applications(),
+    Dir = ?config(priv_dir, Config),
+    Self = self(),
+    Workers = [
+        spawn_monitor(fun() -> Self ! {self(), [built_anew(App, Dir) || App <- Share]} end)
+     || Share <- shares(lists:sort(fun(A, B) -> count(A) >= count(B) end, Apps), erlang:system_info(schedulers_online))
+    ],
+    Counts = lists:append([
+        receive
+            {Worker, Found} -> true = demonitor(Ref, [flush]), Found;
+            {'DOWN', Ref, process, Worker, Why} -> error(Why)
+        end
+     || {Worker, Ref} <- Workers
+    ]),
+    %% Debian's packages have their debug information.
+    true = lists:sum(Counts) > 800.
+
+count(App) -> length(beams(code:lib_dir(App))).
+
+beams(Dir) -> filelib:wildcard(filename:join([Dir, "ebin", "*.beam"])).
+
+shares(Apps, Count) ->
+    Numbered = lists:zip(lists:seq(1, length(Apps)), Apps),
+    [[App || {N, App} <- Numbered, N rem Count =:= Share] || Share <- lists:seq(0, Count - 1)].
+
+built_anew(App, Dir) ->
+    Old = code:lib_dir(App),
+    New = filename:join([Dir, "anew", App]),
+    ok = filelib:ensure_path(filename:join(New, "ebin")),
+    {ok, [{application, App, Keys}]} = file:consult(filename:join([Old, "ebin", atom_to_list(App) ++ ".app"])),
+    Spec = {application, App, lists:keystore(vsn, 1, Keys, {vsn, "99"})},
+    ok = write(filename:join([New, "ebin", atom_to_list(App) ++ ".app"]), io_lib:format("~tp.~n", [Spec])),
+    _ = [write(filename:join([New, "ebin", filename:basename(Beam)]), compiled(Beam)) || Beam <- beams(Old)],
+    #{<<"plans">> := [#{<<"findings">> := Findings, <<"modules">> := #{<<"changed">> := Changed}}]} = plan(App, Old, New),
+    Said = [F || #{<<"kind">> := Kind} = F <- Findings, not lists:member(Kind, ?TRUE_OF_ANY_CHANGE)],
+    {App, []} = {App, Said},
+    length(Changed).
+
+compiled(Beam) ->
+    {ok, {_, [{abstract_code, {raw_abstract_v1, Forms}}, {compile_info, Info}]}} =
+        beam_lib:chunks(Beam, [abstract_code, compile_info]),
+    Options = [Option || {Key, _} = Option <- proplists:get_value(options, Info, []), Key =:= inline] ++ [debug_info],
+    {ok, _, Binary} = compile:forms(Forms, Options),
+    Binary.
 
 %% Read, taken apart and put together anew: another file of the same code, without what only describes it.
 again(Beam) ->
@@ -111,10 +165,18 @@ page(Config) ->
         "state_not_migrated", "the application needs a restart", "&lt;script&gt;alert", "\\. &lt;script&gt;", "<svg"]],
     nomatch = re:run(Dom, "<script", [{capture, none}]),
     nomatch = re:run(Dom, "(src|href)=", [{capture, none}]),
-    Picture = filename:join(Dir, "plan.png"),
-    _ = browser(Dir, ["--window-size=1100,1500", "--screenshot=" ++ Picture, "file://" ++ Page]),
-    {ok, <<137, "PNG", _/binary>> = Png} = file:read_file(Picture),
-    true = byte_size(Png) > 20000.
+    %% For who reads with the ears or the keyboard alone.
+    _ = [match = re:run(Dom, Text, [{capture, none}]) || Text <- ["<main>", "scope=\"col\"", "tabindex=\"0\"", "aria-label"]],
+    Light = picture(Dir, Page, "light", []),
+    Dark = picture(Dir, Page, "dark", ["--force-dark-mode", "--blink-settings=preferredColorScheme=0"]),
+    true = Light =/= Dark.
+
+picture(Dir, Page, Name, Flags) ->
+    File = filename:join(Dir, Name ++ ".png"),
+    _ = browser(Dir, Flags ++ ["--window-size=1100,1500", "--screenshot=" ++ File, "file://" ++ Page]),
+    {ok, <<137, "PNG", _/binary>> = Png} = file:read_file(File),
+    true = byte_size(Png) > 20000,
+    Png.
 
 %% A server whose state grows, and a module that is called like markup.
 version(Dir, Vsn) ->

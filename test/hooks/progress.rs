@@ -36,7 +36,7 @@ fn progress_is_shown_on_a_terminal_alone() {
         "{text:?}"
     );
     assert!(
-        text.contains("[rehearse,") || text.contains("[quiesce,"),
+        text.contains("[n1: rehearse,") || text.contains("[n1: quiesce,"),
         "{text:?}"
     );
     assert!(

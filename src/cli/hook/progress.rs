@@ -64,7 +64,7 @@ fn show(state: &Mutex<State>, entry: &Entry, connection: &Connection) {
     let started = Instant::now();
     thread::sleep(SOON);
     let mut node: Option<Node> = None;
-    while draw(state, &line(node.as_mut(), started.elapsed())) {
+    while draw(state, &line(entry, node.as_mut(), started.elapsed())) {
         thread::sleep(EVERY);
         node = node.or_else(|| nodes::connect(entry, connection).ok());
     }
@@ -81,30 +81,28 @@ fn draw(state: &Mutex<State>, line: &str) -> bool {
     true
 }
 
-fn line(node: Option<&mut Node>, elapsed: Duration) -> String {
+fn line(entry: &Entry, node: Option<&mut Node>, elapsed: Duration) -> String {
     let answer = node.and_then(|node| {
         node.call(question("progress"), Deadline::after(PATIENCE))
             .ok()
     });
-    in_words(
-        answer.as_ref().and_then(|answer| answer.get("progress")),
-        elapsed,
-    )
+    let progress = answer.as_ref().and_then(|answer| answer.get("progress"));
+    in_words(entry.name.local(), progress, elapsed)
 }
 
-fn in_words(progress: Option<&Term>, elapsed: Duration) -> String {
+fn in_words(node: &str, progress: Option<&Term>, elapsed: Duration) -> String {
     let number = |key| progress?.get(key)?.as_integer();
     let stage = progress.and_then(|progress| progress.get("stage")?.as_atom().map(Atom::as_str));
     let standing = number("done")
         .zip(number("total"))
         .map(|(done, total)| format!(" {done} of {total} processes,"));
-    let stage = stage.map_or_else(String::new, |stage| format!("{stage},"));
+    let stage = stage.map_or_else(String::new, |stage| format!(" {stage},"));
     let text = format!(
-        "[{stage}{} {:.0} s]",
+        "[{node}:{stage}{} {:.0} s]",
         standing.unwrap_or_default(),
         elapsed.as_secs_f64()
     );
-    output::printable(&text.replace("[ ", "["))
+    output::printable(&text)
 }
 
 #[cfg(test)]
@@ -117,19 +115,22 @@ mod tests {
         let term = parse_all(progress.as_bytes(), &Limits::default())
             .expect("terms")
             .remove(0);
-        assert_eq!(in_words(Some(&term), Duration::from_secs(3)), expected);
+        assert_eq!(
+            in_words("n1", Some(&term), Duration::from_secs(3)),
+            expected
+        );
     }
 
     #[test]
     fn progress_is_told_as_far_as_it_is_known() {
         case(
             "#{stage => quiesce, done => 7, total => 9}.",
-            "[quiesce, 7 of 9 processes, 3 s]",
+            "[n1: quiesce, 7 of 9 processes, 3 s]",
         );
-        case("#{stage => prepare}.", "[prepare, 3 s]");
-        case("#{stage => '\\e[2J'}.", "[[2J, 3 s]");
-        case("odd.", "[3 s]");
-        assert_eq!(in_words(None, Duration::from_secs(0)), "[0 s]");
+        case("#{stage => prepare}.", "[n1: prepare, 3 s]");
+        case("#{stage => '\\e[2J'}.", "[n1: [2J, 3 s]");
+        case("odd.", "[n1: 3 s]");
+        assert_eq!(in_words("n1", None, Duration::from_secs(0)), "[n1: 0 s]");
     }
 
     #[test]

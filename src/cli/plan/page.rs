@@ -20,7 +20,7 @@ pub fn page(application: &Atom, outcomes: &[Outcome]) -> String {
          <meta name=\"viewport\" content=\"width=device-width\">\n\
          <meta http-equiv=\"Content-Security-Policy\" \
          content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
-         <title>{}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n",
+         <title>{}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n",
         escaped(&title)
     );
     let each = outcomes.iter().map(|outcome| match outcome {
@@ -41,17 +41,23 @@ pub fn page(application: &Atom, outcomes: &[Outcome]) -> String {
     });
     text.extend(each);
     let version = env!("CARGO_PKG_VERSION");
-    text + &format!("<footer>erlrc {version}: nothing was changed</footer>\n</body>\n</html>\n")
+    text + &format!(
+        "</main>\n<footer>erlrc {version}: nothing was changed</footer>\n</body>\n</html>\n"
+    )
 }
 
 fn section(plan: &Plan) -> String {
     let (name, verdict) = (escaped(&plan.application), plan.verdict);
     let (from, to) = (escaped(&plan.from.vsn), escaped(&plan.to.vsn));
+    let node_name = plan
+        .node
+        .as_ref()
+        .map_or_else(String::new, |node| format!(" on {}", escaped(node)));
     let node = plan.node.as_ref().map_or_else(String::new, |node| {
         format!(" <small>on {}</small>", escaped(node))
     });
     format!(
-        "<section>\n<h1>{name} {from} → {to}{node}</h1>\n\
+        "<section aria-label=\"{name}{node_name}\">\n<h1>{name} {from} → {to}{node}</h1>\n\
          <p class=\"verdict {}\">{verdict}</p>\n{}{}{}{}</section>\n",
         verdict.name(),
         facts(plan),
@@ -87,8 +93,12 @@ fn facts(plan: &Plan) -> String {
         ("looked at", &around),
     ];
     let rows = rows.iter().filter(|(_, value)| !value.is_empty());
-    let rows =
-        rows.map(|(key, value)| format!("<tr><th>{key}</th><td>{}</td></tr>\n", escaped(value)));
+    let rows = rows.map(|(key, value)| {
+        format!(
+            "<tr><th scope=\"row\">{key}</th><td>{}</td></tr>\n",
+            escaped(value)
+        )
+    });
     format!("<table>\n{}</table>\n", rows.collect::<String>())
 }
 
@@ -134,7 +144,8 @@ fn script(plan: &Plan) -> String {
     };
     let mut text = format!(
         "<h2>Script</h2>\n<p>{}, in the order in which it runs; each segment as a whole or not at \
-         all.</p>\n<table class=\"script\">\n<tr><th>segment</th><th>instruction</th><th>why</th></tr>\n",
+         all.</p>\n<table class=\"script\">\n<tr><th scope=\"col\">segment</th><th scope=\"col\">instruction</th>\
+         <th scope=\"col\">why</th></tr>\n",
         steps.source
     );
     text.extend(steps.instructions.iter().map(step));
@@ -172,7 +183,8 @@ fn graph(plan: &Plan) -> String {
         let _ = write!(
             text,
             "<h2>Modules in load order</h2>\n<p>An arrow leads from a module to what it calls; dashed \
-             where the caller is loaded first.</p>\n<div class=\"graph\">{svg}</div>\n"
+             where the caller is loaded first.</p>\n<div class=\"graph\" role=\"region\" tabindex=\"0\" \
+             aria-label=\"Modules in load order\">{svg}</div>\n"
         );
     }
     text
