@@ -1,5 +1,5 @@
 # Two commands for newcomers: `make demo` and `make test`. `make help` lists the rest.
-.PHONY: help build deb demo demo-apt test test-rust test-erlang lint test-system bench clean
+.PHONY: help build deb rpm demo demo-apt test test-rust test-erlang lint test-system bench clean
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 unexport ERL_AFLAGS ERL_FLAGS ERL_ZFLAGS
@@ -14,6 +14,10 @@ build: ## the application with its NIF and the erlrc binary, below _build/defaul
 deb: build ## erlrc's own package, in _build/packages
 	@tools/install package
 	@packaging/build deb _build/packages
+
+rpm: build ## the same as rpm
+	@tools/install package
+	@packaging/build rpm _build/packages
 
 demo: build ## a node, a client that never pauses, two applications up and down under it
 	@demo/run

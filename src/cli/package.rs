@@ -19,9 +19,10 @@ Keys: name prefix version epoch revision maintainer section priority homepage su
 license copyright otp libdir register pre-depends multi-arch sources exclude triggers; depends recommends
 suggests conflicts breaks replaces provides (lists of \"package (>= version)\"); tables dependencies
 (application = \"package (>= version)\" or \"\"), minimum (application = \"vsn\"), scripts (preinst postinst
-prerm postrm = \"file\"), deb and rpm (keys for one format alone), applications.APP (keys for one
-application alone); lists of tables files (source path mode conffile), links (path target), directories
-(path mode).
+prerm postrm, for rpm pre post preun postun posttrans = \"file\"), deb and rpm (keys for one format
+alone), applications.APP (keys for one application alone); lists of tables files (source path mode
+conffile format), links (path target), directories (path mode), file-triggers (path script: what rpm runs
+at the end of a transaction that installs files whose paths begin so).
 
 Examples:
   erlrc package _build/default/lib/egerl

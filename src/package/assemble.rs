@@ -5,7 +5,7 @@ use super::entry::{Entries, Entry};
 use super::error::Error;
 use super::machine::{self, Architecture};
 use super::relation::{Relation, RelationKind};
-use super::script::{Contents, Script};
+use super::script::{Contents, Script, Scriptlet};
 use super::spec::{Format, PackageSpec};
 use super::tree::Built;
 use super::version::PackageVersion;
@@ -48,8 +48,12 @@ pub struct Package {
     pub contents: Contents,
     /// Shell commands of its own in maintainer scripts.
     pub scripts: BTreeMap<Script, String>,
+    /// The same in scriptlets.
+    pub scriptlets: BTreeMap<Scriptlet, String>,
     /// Lines of `triggers`.
     pub triggers: Vec<String>,
+    /// What installed paths begin with, and commands for the end of such a transaction of rpm.
+    pub file_triggers: Vec<(String, String)>,
     /// The time of everything in it, in seconds.
     pub time: i64,
 }
@@ -65,6 +69,10 @@ pub struct Surroundings {
     pub extra: Vec<(String, Entry)>,
     /// The commands that the specification names.
     pub scripts: BTreeMap<Script, String>,
+    /// The same for scriptlets.
+    pub scriptlets: BTreeMap<Scriptlet, String>,
+    /// The same for the end of transactions, with the paths that they are for.
+    pub file_triggers: Vec<(String, String)>,
     /// Copyright and licence, where there is a file of them.
     pub copyright: Option<String>,
     /// Who makes the package, where the specification does not say.
@@ -126,6 +134,8 @@ pub fn assemble(
             .unwrap_or_else(|| description(own_name)),
         triggers: spec.triggers.clone(),
         scripts: around.scripts.clone(),
+        scriptlets: around.scriptlets.clone(),
+        file_triggers: around.file_triggers.clone(),
         time: around.time.unwrap_or(built.newest).max(0),
         libraries: Vec::new(),
         entries: Entries::default(),

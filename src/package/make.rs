@@ -4,7 +4,6 @@ use super::assemble::{Package, Surroundings, assemble};
 use super::debhelper::source::{self, Source};
 use super::entry::Entry;
 use super::error::Error;
-use super::script::Script;
 use super::spec::{ExtraFile, Format, PackageSpec, SpecFile};
 use super::write::{deb, rpm};
 use super::{dependency, fill, host, tree};
@@ -151,7 +150,9 @@ fn surroundings(
         siblings: host::siblings(&names, &request.dir, &spec.lib_dir, format),
         library_owners,
         extra,
-        scripts: scripts(file, spec)?,
+        scripts: scripts(file, &spec.scripts)?,
+        scriptlets: scripts(file, &spec.scriptlets)?,
+        file_triggers: file_triggers(file, spec)?,
         copyright: copyright(request, file, spec)?,
         maintainer: request.maintainer.clone(),
         revision: request.revision.clone(),
@@ -184,9 +185,18 @@ fn extra(file: &SpecFile, spec: &PackageSpec) -> Result<Vec<(String, Entry)>, Er
     Ok(entries)
 }
 
-fn scripts(file: &SpecFile, spec: &PackageSpec) -> Result<BTreeMap<Script, String>, Error> {
-    let one = |(script, path): (&Script, &PathBuf)| Ok((*script, text(&file.path(path))?));
-    spec.scripts.iter().map(one).collect()
+fn scripts<S: Copy + Ord>(
+    file: &SpecFile,
+    named: &BTreeMap<S, PathBuf>,
+) -> Result<BTreeMap<S, String>, Error> {
+    let one = |(script, path): (&S, &PathBuf)| Ok((*script, text(&file.path(path))?));
+    named.iter().map(one).collect()
+}
+
+fn file_triggers(file: &SpecFile, spec: &PackageSpec) -> Result<Vec<(String, String)>, Error> {
+    let triggers = spec.file_triggers.iter();
+    let one = triggers.map(|own| Ok((own.path.clone(), text(&file.path(&own.script))?)));
+    one.collect()
 }
 
 /// The specification's file, else a licence beside the application.

@@ -114,8 +114,18 @@ impl Scriptlet {
         }
     }
 
-    /// The whole scriptlet, which `/bin/sh` runs.
-    pub fn text(self, contents: &Contents) -> String {
+    /// The whole scriptlet, which `/bin/sh` runs, with commands of the package's own as in [`Script::text`].
+    pub fn text(self, contents: &Contents, own: Option<&str>) -> String {
+        let own = own.map(|own| format!("{}\n", own.trim_end()));
+        let (before, after) = match self {
+            Self::Pre | Self::Post | Self::Posttrans => (None, own),
+            Self::Preun | Self::Postun => (own, None),
+        };
+        let call = self.call(contents);
+        before.unwrap_or_default() + &call + &after.unwrap_or_default()
+    }
+
+    fn call(self, contents: &Contents) -> String {
         format!(
             "if command -v erlrc >/dev/null; then\n    erlrc maint rpm {}{} -- \"$1\" >&2 {ELSE}fi\n",
             self.name(),
@@ -181,7 +191,7 @@ fi
     #[test]
     fn a_scriptlet_passes_the_count() {
         assert_eq!(
-            Scriptlet::Posttrans.text(&contents()),
+            Scriptlet::Posttrans.text(&contents(), None),
             "if command -v erlrc >/dev/null; then
     erlrc maint rpm posttrans \\
         --app 'foo=1.0=/usr/lib/erlang/lib/foo-1.0' \\

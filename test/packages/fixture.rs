@@ -120,6 +120,13 @@ impl Fixture {
         {
             writeln!(text, "{app} = {vsn:?}").expect("a string");
         }
+        for file in self.values("file") {
+            writeln!(
+                text,
+                "[[files]]\nsource = \"erlrc.toml\"\npath = {file:?}\n"
+            )
+            .expect("a string");
+        }
         text
     }
 

@@ -69,10 +69,30 @@ impl Host {
     pub fn with_erlrc_on(suite: &str) -> Self {
         let host = Self::bare_on(suite);
         host.sh(&format!("dpkg -i {}", package::erlrc())).succeeds();
-        host.sh("useradd --system --create-home --home-dir /var/lib/shop shop")
-            .succeeds();
-        host.sh("install -d -o shop /run/erlrc/nodes").succeeds();
+        host.add_user();
         host
+    }
+
+    /// A root with erlrc as rpm, on the Debian that has dnf, too. Dependencies are checked.
+    pub fn with_erlrc_rpm() -> Self {
+        let host = Self::bare_on("more");
+        host.sh(&format!(
+            "rpm -i {} {}",
+            package::debian_rpm(),
+            package::erlrc_rpm()
+        ))
+        .succeeds()
+        .does_not_say("warning")
+        .does_not_say("erlrc:");
+        host.add_user();
+        host
+    }
+
+    /// The user of the nodes.
+    fn add_user(&self) {
+        self.sh("useradd --system --create-home --home-dir /var/lib/shop shop")
+            .succeeds();
+        self.sh("install -d -o shop /run/erlrc/nodes").succeeds();
     }
 
     /// Runs a line of shell in there. `{APP VSN TRAIT...}` in it stands for the file of that package.

@@ -7,6 +7,7 @@ mod apt;
 mod batch;
 mod crash;
 mod disk;
+mod dnf;
 mod failing;
 mod fixture;
 mod host;

@@ -66,6 +66,29 @@ fn it_can_be_removed_under_a_node() {
     row.host.has("till", "ii 1.1-1");
 }
 
+#[test]
+fn what_emulators_are_made_of_is_replaced_under_a_node() {
+    let row = given("{till 1.0}");
+    row.when("erlrc status")
+        .succeeds()
+        .does_not_say("restart needed");
+    // As a new erlang-base does it.
+    row.when("dpkg -i {desk 1.0 owns=/usr/lib/erlang/bin/other}")
+        .succeeds()
+        .says("Processing triggers for erlrc");
+    row.when("erlrc status")
+        .says("restart needed")
+        .says("erlang-base was replaced at ");
+    row.lost_nothing("till", "1.0");
+    let mut row = row;
+    row.eval("init:stop()");
+    row.node.ends();
+    row.node = row.host.start("shop");
+    row.when("erlrc status")
+        .succeeds()
+        .does_not_say("restart needed");
+}
+
 /// An erlrc from before `maint`: everything else it knows.
 const BEFORE_MAINT: &str = r#"#!/bin/sh
 if [ "$1" = maint ]; then

@@ -25,14 +25,66 @@ pub fn directory() -> &'static Path {
 /// The file of erlrc's own package, as the roots see it: what `make deb` makes of what was built, or `ERLRC_TEST_DEB` names.
 pub fn erlrc() -> &'static str {
     static FILE: OnceLock<String> = OnceLock::new();
-    FILE.get_or_init(|| {
-        if let Some(file) = std::env::var_os("ERLRC_TEST_DEB") {
-            return inside(Path::new(&file));
-        }
-        let build = top().join("packaging/build");
-        let made = run(Command::new(build).arg("deb").arg(directory()));
-        inside(Path::new(made.trim()))
+    FILE.get_or_init(|| match std::env::var_os("ERLRC_TEST_DEB") {
+        Some(file) => inside(Path::new(&file)),
+        None => inside(&own()[0]),
     })
+}
+
+/// The same for rpm.
+pub fn erlrc_rpm() -> &'static str {
+    static FILE: OnceLock<String> = OnceLock::new();
+    FILE.get_or_init(|| inside(&own()[1]))
+}
+
+/// Both, made in one go.
+fn own() -> &'static [PathBuf; 2] {
+    static FILES: OnceLock<[PathBuf; 2]> = OnceLock::new();
+    FILES.get_or_init(|| {
+        let build = top().join("packaging/build");
+        let made = run(Command::new(build).arg("all").arg(directory()));
+        let files: Vec<_> = made.lines().map(PathBuf::from).collect();
+        files.try_into().expect("a .deb and an .rpm")
+    })
+}
+
+/// An rpm that provides what Debian's own packages have brought: rpm knows nothing of them.
+pub fn debian_rpm() -> &'static str {
+    static FILE: OnceLock<String> = OnceLock::new();
+    FILE.get_or_init(|| made_of_debian("25.2"))
+}
+
+fn made_of_debian(erlang: &str) -> String {
+    let asked = run(Command::new("rpm")
+        .args(["-q", "--requires", "-p"])
+        .arg(&own()[1]));
+    let own = |name: &&str| name.starts_with("rpmlib(") || name.starts_with("config(");
+    let mut provided: Vec<String> = vec!["/bin/sh".to_owned()];
+    for line in asked.lines().filter(|line| !own(line)) {
+        let name = line.split(' ').next().unwrap_or_default();
+        provided.push(match name.strip_prefix("erlang-") {
+            Some(_) => format!("{name} = {erlang}"),
+            None => name.to_owned(),
+        });
+    }
+    let work = tempfile::tempdir_in(directory()).expect("a directory");
+    let specification = work.path().join("debian.spec");
+    let text = format!(
+        "Name: debian\nVersion: {erlang}\nRelease: 1\nSummary: what is there\nLicense: none\nBuildArch: noarch\n\
+         Provides: {}\n%description\nWhat is there.\n%files\n",
+        provided.join(", ")
+    );
+    fs::write(&specification, text).expect("the specification");
+    run(Command::new("rpmbuild")
+        .arg("-bb")
+        .arg("--define")
+        .arg(format!("_topdir {}", work.path().display()))
+        .arg(&specification));
+    inside(
+        &work
+            .path()
+            .join(format!("RPMS/noarch/debian-{erlang}-1.noarch.rpm")),
+    )
 }
 
 /// The package of a later version of erlrc, in which every module is another one.

@@ -24,10 +24,34 @@ pub fn given(packages: &str) -> Row {
 
 fn applications(packages: &str) -> Vec<String> {
     let tokens = packages.split('{').filter_map(|part| part.split_once('}'));
-    tokens.map(|(words, _)| Fixture::parse(words).app).collect()
+    let tokens = tokens.map(|(words, _)| words.trim_start_matches("rpm "));
+    tokens.map(|words| Fixture::parse(words).app).collect()
+}
+
+/// The same by rpm, with erlrc as rpm.
+#[track_caller]
+pub fn given_rpm(packages: &str) -> Row {
+    let host = Host::with_erlrc_rpm();
+    if !packages.is_empty() {
+        host.sh(&format!("rpm -i {packages}")).succeeds();
+    }
+    let node = host.start("shop");
+    let row = Row { host, node };
+    applications(packages).iter().for_each(|app| row.talk(app));
+    row
 }
 
 impl Row {
+    /// Asserts the versions that rpm knows, and the one that runs.
+    #[track_caller]
+    pub fn then_rpm(&self, app: &str, packages: &str, running: &str) {
+        let known = self
+            .when(&format!("rpm -q --qf '%{{VERSION}} ' erlang-{app} || true"))
+            .out;
+        assert_eq!(known.trim(), packages);
+        self.host.runs(&self.node, app, running);
+    }
+
     /// Does something.
     pub fn when(&self, line: &str) -> Run {
         self.host.sh(line)

@@ -8,6 +8,7 @@ mod batch;
 mod carry;
 mod journal;
 mod policy_rc;
+mod replaced;
 mod session;
 mod settle;
 mod subject;
@@ -34,7 +35,8 @@ Called by the maintainer scripts of packages, with the script's own arguments af
 
   deb preinst|postinst|prerm|postrm    the four scripts of dpkg
   rpm pre|post|preun|postun|posttrans  the scriptlets of rpm
-  deb trigger, rpm trigger             what waits for the end of the run, in batch mode
+  deb trigger, rpm trigger             what waits for the end of the run, in batch mode; files of the
+                                       emulator that were replaced (PATHS), for erlrc status
   apt-preflight                        plans what apt is about to do (DPkg::Pre-Install-Pkgs, version 3)
 
   script call                          what is done
@@ -99,7 +101,10 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     if script == "trigger" {
         return match hook::skipped() || in_other_root() {
             true => Ok(Status::Done),
-            false => batch::run(format, arguments, common),
+            false => {
+                replaced::note(format, arguments, common);
+                batch::run(format, arguments, common)
+            }
         };
     }
     let Some(call) = Call::parse(format, script, &arguments.arguments) else {

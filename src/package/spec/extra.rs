@@ -14,6 +14,17 @@ pub struct ExtraFile {
     pub mode: Option<u32>,
     /// Whether it is the administrator's to change; else what is below `/etc` is.
     pub conffile: Option<bool>,
+    /// The one format whose packages have it; else all.
+    pub format: Option<String>,
+}
+
+/// Commands for the end of every transaction of rpm that installs files below a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileTrigger {
+    /// What the paths begin with.
+    pub path: String,
+    /// The file with the commands, which get the paths on standard input.
+    pub script: PathBuf,
 }
 
 /// A symbolic link.
@@ -39,12 +50,22 @@ impl ExtraFile {
         let source = table.text("source")?.map(PathBuf::from);
         let path = table.path("path")?;
         let (mode, conffile) = (table.mode("mode")?, table.truth("conffile")?);
+        let format = table.text("format")?;
         Ok(source.zip(path).map(|(source, path)| Self {
             source,
             path,
             mode,
             conffile,
+            format,
         }))
+    }
+}
+
+impl FileTrigger {
+    pub(super) fn from_table(table: &mut Table) -> Result<Option<Self>, SpecError> {
+        let script = table.text("script")?.map(PathBuf::from);
+        let path = table.path("path")?;
+        Ok(path.zip(script).map(|(path, script)| Self { path, script }))
     }
 }
 

@@ -8,12 +8,12 @@ mod extra;
 mod file;
 mod table;
 
-pub use extra::{ExtraDirectory, ExtraFile, ExtraLink};
+pub use extra::{ExtraDirectory, ExtraFile, ExtraLink, FileTrigger};
 pub use file::SpecFile;
 pub use table::SpecError;
 
 use super::relation::{Relation, RelationKind};
-use super::script::Script;
+use super::script::{Script, Scriptlet};
 pub use crate::maint::Format;
 use crate::term::{Atom, Term};
 use std::collections::BTreeMap;
@@ -80,8 +80,12 @@ pub struct PackageSpec {
     pub directories: Vec<ExtraDirectory>,
     /// Files with shell commands for maintainer scripts, beside the call of erlrc.
     pub scripts: BTreeMap<Script, PathBuf>,
+    /// The same for the scriptlets of rpm.
+    pub scriptlets: BTreeMap<Scriptlet, PathBuf>,
     /// Lines of Debian's `triggers`.
     pub triggers: Vec<String>,
+    /// What rpm runs at the end of transactions.
+    pub file_triggers: Vec<FileTrigger>,
 }
 
 impl PackageSpec {
@@ -96,13 +100,22 @@ impl PackageSpec {
         let layers = [table.take_format(format)?, own.take_format(format)?];
         let [common, particular] = layers;
         let mut table = table.under(common).under(own).under(particular);
-        let spec = Self::from_table(&mut table)?;
+        let mut spec = Self::from_table(&mut table)?;
         table.finish()?;
+        let own = |file: &ExtraFile| {
+            file.format
+                .as_deref()
+                .is_none_or(|own| own == format.name())
+        };
+        spec.files.retain(own);
         Ok(spec)
     }
 
     fn from_table(table: &mut Table) -> Result<Self, SpecError> {
-        Ok(Self {
+        let mut scripts = table.take_table("scripts")?;
+        let spec = Self {
+            scripts: Self::scripts(&mut scripts, Script::ALL.map(|own| (own, own.name())))?,
+            scriptlets: Self::scripts(&mut scripts, Scriptlet::ALL.map(|own| (own, own.name())))?,
             name: table.text("name")?,
             prefix: table.text("prefix")?.unwrap_or("erlang-".to_owned()),
             version: table.text("version")?,
@@ -129,9 +142,11 @@ impl PackageSpec {
             files: table.tables("files", ExtraFile::from_table)?,
             links: table.tables("links", ExtraLink::from_table)?,
             directories: table.tables("directories", ExtraDirectory::from_table)?,
-            scripts: Self::scripts(table)?,
             triggers: table.texts("triggers")?,
-        })
+            file_triggers: table.tables("file-triggers", FileTrigger::from_table)?,
+        };
+        scripts.finish()?;
+        Ok(spec)
     }
 
     fn relations(table: &mut Table) -> Result<BTreeMap<RelationKind, Vec<Relation>>, SpecError> {
@@ -143,15 +158,16 @@ impl PackageSpec {
         Ok(relations)
     }
 
-    fn scripts(table: &mut Table) -> Result<BTreeMap<Script, PathBuf>, SpecError> {
-        let mut files = table.take_table("scripts")?;
+    fn scripts<S: Ord, const N: usize>(
+        files: &mut Table,
+        names: [(S, &str); N],
+    ) -> Result<BTreeMap<S, PathBuf>, SpecError> {
         let mut scripts = BTreeMap::new();
-        for script in Script::ALL {
-            if let Some(file) = files.text(script.name())? {
+        for (script, name) in names {
+            if let Some(file) = files.text(name)? {
                 scripts.insert(script, PathBuf::from(file));
             }
         }
-        files.finish()?;
         Ok(scripts)
     }
 }
@@ -218,6 +234,20 @@ mod tests {
         assert_eq!(spec.links[0].target, "x");
         assert_eq!(spec.directories[0].mode, 0o700);
         assert_eq!(spec.scripts[&Script::Postinst], PathBuf::from("post.sh"));
+    }
+
+    #[test]
+    fn what_is_for_one_format_is_not_in_the_other() {
+        let terms = "[{files, [[{source, \"x\"}, {path, \"/x\"}, {format, \"deb\"}], [{source, \"y\"}, {path, \"/y\"}]]},
+              {rpm, [{scripts, [{post, \"post.sh\"}]},
+                     {'file-triggers', [[{path, \"/usr/lib/x\"}, {script, \"trigger\"}]]}]}]";
+        let rpm = read(terms, Format::Rpm).unwrap();
+        assert_eq!(rpm.files.len(), 1);
+        assert_eq!(rpm.scriptlets[&Scriptlet::Post], PathBuf::from("post.sh"));
+        assert_eq!(rpm.file_triggers[0].path, "/usr/lib/x");
+        let deb = read(terms, Format::Deb).unwrap();
+        assert_eq!(deb.files.len(), 2);
+        assert!(deb.scriptlets.is_empty() && deb.file_triggers.is_empty());
     }
 
     #[test]

@@ -102,7 +102,8 @@ fn dependency(relation: &Relation) -> Option<Dependency> {
 
 fn add_scriptlets(builder: &mut PackageBuilder, package: &Package) {
     for scriptlet in Scriptlet::ALL {
-        let text = scriptlet.text(&package.contents);
+        let own = package.scriptlets.get(&scriptlet).map(String::as_str);
+        let text = scriptlet.text(&package.contents, own);
         match scriptlet {
             Scriptlet::Pre => builder.pre_install_script(text),
             Scriptlet::Post => builder.post_install_script(text),
@@ -110,6 +111,9 @@ fn add_scriptlets(builder: &mut PackageBuilder, package: &Package) {
             Scriptlet::Postun => builder.post_uninstall_script(text),
             Scriptlet::Posttrans => builder.post_trans_script(text),
         };
+    }
+    for (path, text) in &package.file_triggers {
+        builder.trans_file_trigger_in(path, None, text.as_str());
     }
 }
 
