@@ -136,19 +136,20 @@ findings(#{<<"plans">> := [#{<<"findings">> := Findings}]}) -> Findings.
 releases(Config) ->
     Dir = ?config(priv_dir, Config),
     Script = filename:join(project:root(), "test/debian_erlang"),
-    Trees = [filename:join(Dir, Suite) || Suite <- ["bookworm", "trixie"]],
+    Trees = [Old, New, Newest] = [filename:join(Dir, Suite) || Suite <- ["bookworm", "trixie", "sid"]],
     [_ = project:run(Dir, string:join([Script, Tree, filename:basename(Tree) | packages()], " "), []) || Tree <- Trees],
-    [released(Release, Trees) || Release <- ?RELEASES].
+    [{App, Expected} = {App, grave(App, Old, New)} || {App, Expected} <- ?RELEASES],
+    %% What is in sid today is looked at by nobody: a server may have got a field, and a build may differ.
+    Kinds = [<<"state_not_migrated">>, <<"same_version">>],
+    [{App, []} = {App, [Found || {Kind, _} = Found <- grave(App, From, Newest), not lists:member(Kind, Kinds)]}
+     || {App, _} <- ?RELEASES, From <- [Old, New]].
 
 packages() ->
     ["erlang-p1-mysql", "erlang-p1-oauth2", "erlang-p1-stun", "erlang-p1-utils", "erlang-mochiweb"].
 
-released({App, Expected}, Trees) ->
-    [Old, New] = [directory(App, Tree) || Tree <- Trees],
-    #{<<"plans">> := [#{<<"findings">> := Findings}]} = plan(App, Old, New),
-    Grave = [{K, S} || #{<<"kind">> := K, <<"subject">> := S, <<"severity">> := Severity} <- Findings,
-        Severity =/= <<"info">>],
-    {App, Expected} = {App, Grave}.
+grave(App, From, To) ->
+    Findings = findings(plan(App, directory(App, From), directory(App, To))),
+    [{K, S} || #{<<"kind">> := K, <<"subject">> := S, <<"severity">> := Severity} <- Findings, Severity =/= <<"info">>].
 
 directory(App, Tree) ->
     [File | _] = filelib:wildcard(filename:join([Tree, "usr/lib/erlang/lib/*/ebin", App ++ ".app"])),
