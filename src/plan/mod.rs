@@ -11,12 +11,14 @@ mod finding;
 mod forms;
 mod live;
 mod release;
+mod report;
 mod steps;
 mod surroundings;
 mod verdict;
 
 pub use finding::{Finding, Severity};
 pub use live::Live;
+pub use report::{Modules, Place, Plan};
 pub use steps::{Step, Steps};
 pub use surroundings::Surroundings;
 pub use verdict::Verdict;
@@ -27,8 +29,6 @@ use crate::script::{self, Age, Options, Script, ScriptError, Side, Version};
 use crate::term::{Atom, Term};
 use checks::Case;
 use compared::Compared;
-use serde::Serialize;
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::thread;
 use std::time::Instant;
@@ -64,75 +64,6 @@ pub enum Depth {
     Everything,
 }
 
-/// What an upgrade would do, and what would go wrong.
-#[derive(Clone, Debug, Serialize)]
-pub struct Plan {
-    /// The application.
-    pub application: String,
-    /// The node, where one was asked.
-    pub node: Option<String>,
-    /// The version that runs.
-    pub from: Place,
-    /// The version that is to run.
-    pub to: Place,
-    /// `up` or `down`.
-    pub direction: &'static str,
-    /// What it comes to: the worst of the findings.
-    pub verdict: Verdict,
-    /// What would run, where there is a way.
-    pub script: Option<Steps>,
-    /// What the node says that it would do, a line for each step.
-    pub node_steps: Vec<String>,
-    /// What the node has counted, where one was asked.
-    pub live: Option<Live>,
-    /// The modules.
-    pub modules: Modules,
-    /// What a person should know, the worst first.
-    pub findings: Vec<Finding>,
-    /// How many modules around the application were looked at.
-    pub looked_at: usize,
-    /// How long the plan took.
-    pub microseconds: u64,
-}
-
-/// A version and where it is.
-#[derive(Clone, Debug, Serialize)]
-pub struct Place {
-    /// Which one.
-    pub vsn: String,
-    /// Its directory.
-    pub dir: String,
-}
-
-/// The modules of both versions.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Modules {
-    /// Those that come.
-    pub added: Vec<String>,
-    /// Those that differ.
-    pub changed: Vec<String>,
-    /// Those that go.
-    pub removed: Vec<String>,
-    /// How many stay as they are.
-    pub unchanged: usize,
-    /// Calls among those that come or differ: caller and callee.
-    pub calls: Vec<(String, String)>,
-}
-
-impl Plan {
-    /// Adds what somebody else has found.
-    pub fn add(&mut self, findings: impl IntoIterator<Item = Finding>) {
-        self.findings.extend(findings);
-        let order = |finding: &Finding| {
-            let (verdict, severity) = (finding.verdict, finding.severity);
-            (std::cmp::Reverse((verdict, severity)), finding.kind.clone())
-        };
-        self.findings.sort_by_cached_key(order);
-        let verdicts = self.findings.iter().map(|finding| finding.verdict);
-        self.verdict = verdicts.max().unwrap_or_default();
-    }
-}
-
 /// The plan that answers a question.
 ///
 /// # Errors
@@ -153,7 +84,7 @@ pub fn plan(question: &Question<'_>) -> Result<Plan, ScriptError> {
 fn answer(question: &Question<'_>) -> Result<Plan, ScriptError> {
     let started = Instant::now();
     let (from, to) = specifications(question)?;
-    let mut plan = empty(question);
+    let mut plan = report::empty(question);
     let script = script(question);
     let compared = Compared::read(
         (&from, question.from.1),
@@ -192,7 +123,7 @@ fn answer(question: &Question<'_>) -> Result<Plan, ScriptError> {
         );
     }
     plan.script = script.map(|script| Steps::new(question.application, &script));
-    plan.modules = modules(&compared);
+    plan.modules = report::modules(&compared);
     plan.microseconds = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     Ok(plan)
 }
@@ -318,43 +249,4 @@ fn irreversible(question: &Question<'_>, script: &Script) -> Option<Finding> {
             .text(text)
             .advice("add one to the appup: a generated one takes its place, and knows less")
     })
-}
-
-fn empty(question: &Question<'_>) -> Plan {
-    let place = |(vsn, dir): (&str, &PathBuf)| Place {
-        vsn: vsn.to_owned(),
-        dir: dir.display().to_string(),
-    };
-    Plan {
-        application: question.application.to_string(),
-        node: None,
-        from: place(question.from),
-        to: place(question.to),
-        direction: question.direction.name(),
-        verdict: Verdict::Hot,
-        script: None,
-        node_steps: Vec::new(),
-        live: None,
-        modules: Modules::default(),
-        findings: Vec::new(),
-        looked_at: question.around.files.len(),
-        microseconds: 0,
-    }
-}
-
-fn modules(compared: &Compared) -> Modules {
-    let names = |names: &mut dyn Iterator<Item = &Atom>| names.map(ToString::to_string).collect();
-    let fresh: BTreeSet<&Atom> = compared.fresh().map(|(_, new)| &new.module).collect();
-    let calls = compared.fresh().flat_map(|(_, new)| {
-        let callees: BTreeSet<&Atom> = new.imports.iter().map(|call| &call.module).collect();
-        let callees = callees.into_iter().filter(|callee| fresh.contains(callee));
-        callees.map(|callee| (new.module.to_string(), callee.to_string()))
-    });
-    Modules {
-        added: names(&mut compared.added.keys()),
-        changed: names(&mut compared.changed.keys()),
-        removed: names(&mut compared.removed.keys()),
-        unchanged: compared.unchanged.len(),
-        calls: calls.filter(|(caller, callee)| caller != callee).collect(),
-    }
 }

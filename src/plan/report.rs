@@ -1,0 +1,122 @@
+//! The plan as it is printed: as JSON it has this form.
+
+use super::Question;
+use super::compared::Compared;
+use super::finding::Finding;
+use super::live::Live;
+use super::steps::Steps;
+use super::verdict::Verdict;
+use crate::term::Atom;
+use serde::Serialize;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+/// What an upgrade would do, and what would go wrong.
+#[derive(Clone, Debug, Serialize)]
+pub struct Plan {
+    /// The application.
+    pub application: String,
+    /// The node, where one was asked.
+    pub node: Option<String>,
+    /// The version that runs.
+    pub from: Place,
+    /// The version that is to run.
+    pub to: Place,
+    /// `up` or `down`.
+    pub direction: &'static str,
+    /// What it comes to: the worst of the findings.
+    pub verdict: Verdict,
+    /// What would run, where there is a way.
+    pub script: Option<Steps>,
+    /// What the node says that it would do, a line for each step.
+    pub node_steps: Vec<String>,
+    /// What the node has counted, where one was asked.
+    pub live: Option<Live>,
+    /// The modules.
+    pub modules: Modules,
+    /// What a person should know, the worst first.
+    pub findings: Vec<Finding>,
+    /// How many modules around the application were looked at.
+    pub looked_at: usize,
+    /// How long the plan took.
+    pub microseconds: u64,
+}
+
+/// A version and where it is.
+#[derive(Clone, Debug, Serialize)]
+pub struct Place {
+    /// Which one.
+    pub vsn: String,
+    /// Its directory.
+    pub dir: String,
+}
+
+/// The modules of both versions.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Modules {
+    /// Those that come.
+    pub added: Vec<String>,
+    /// Those that differ.
+    pub changed: Vec<String>,
+    /// Those that go.
+    pub removed: Vec<String>,
+    /// How many stay as they are.
+    pub unchanged: usize,
+    /// Calls among those that come or differ: caller and callee.
+    pub calls: Vec<(String, String)>,
+}
+
+impl Plan {
+    /// Adds what somebody else has found.
+    pub fn add(&mut self, findings: impl IntoIterator<Item = Finding>) {
+        self.findings.extend(findings);
+        let order = |finding: &Finding| {
+            let (verdict, severity) = (finding.verdict, finding.severity);
+            (std::cmp::Reverse((verdict, severity)), finding.kind.clone())
+        };
+        self.findings.sort_by_cached_key(order);
+        let verdicts = self.findings.iter().map(|finding| finding.verdict);
+        self.verdict = verdicts.max().unwrap_or_default();
+    }
+}
+
+/// A plan of which nothing is known yet.
+pub fn empty(question: &Question<'_>) -> Plan {
+    let place = |(vsn, dir): (&str, &PathBuf)| Place {
+        vsn: vsn.to_owned(),
+        dir: dir.display().to_string(),
+    };
+    Plan {
+        application: question.application.to_string(),
+        node: None,
+        from: place(question.from),
+        to: place(question.to),
+        direction: question.direction.name(),
+        verdict: Verdict::Hot,
+        script: None,
+        node_steps: Vec::new(),
+        live: None,
+        modules: Modules::default(),
+        findings: Vec::new(),
+        looked_at: question.around.files.len(),
+        microseconds: 0,
+    }
+}
+
+/// The modules of both versions.
+pub fn modules(compared: &Compared) -> Modules {
+    let names = |names: &mut dyn Iterator<Item = &Atom>| names.map(ToString::to_string).collect();
+    let fresh: BTreeSet<&Atom> = compared.fresh().map(|(_, new)| &new.module).collect();
+    let calls = compared.fresh().flat_map(|(_, new)| {
+        let callees: BTreeSet<&Atom> = new.imports.iter().map(|call| &call.module).collect();
+        let callees = callees.into_iter().filter(|callee| fresh.contains(callee));
+        callees.map(|callee| (new.module.to_string(), callee.to_string()))
+    });
+    Modules {
+        added: names(&mut compared.added.keys()),
+        changed: names(&mut compared.changed.keys()),
+        removed: names(&mut compared.removed.keys()),
+        unchanged: compared.unchanged.len(),
+        calls: calls.filter(|(caller, callee)| caller != callee).collect(),
+    }
+}

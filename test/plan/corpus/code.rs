@@ -1,0 +1,58 @@
+//! Modules that call one another, native code, funs, records.
+
+use crate::pairs::{Pair, Side, pair, with};
+
+pub fn lib(body: &str) -> Side {
+    with(&[("demo_lib", body)])
+}
+
+pub fn code() -> Vec<Pair> {
+    let one = || lib("-export([f/0]).\nf() -> 1.");
+    let two = || lib("-export([f/0]).\nf() -> 2.");
+    let pairs = |second: &str| {
+        with(&[
+            ("demo_lib", "-export([f/0]).\nf() -> 1."),
+            ("demo_user", second),
+        ])
+    };
+    let user = "-export([g/0]).\ng() -> demo_lib:f().";
+    let shared = |fields: &str| {
+        let text = |name: &str| {
+            format!(
+                "-export([{name}/1]).\n-record(msg, {{{fields}}}).\n{name}(#msg{{a = A}}) -> A."
+            )
+        };
+        with(&[("demo_a", &text("x")), ("demo_b", &text("y"))])
+    };
+    vec![
+        pair("nothing", one(), one()),
+        pair("one_module", one(), two()),
+        pair("another_comment", one(), lib("%% a\n\n-export([f/0]).\nf() -> 1.")),
+        pair("module_added", one(), pairs(user)),
+        pair("module_removed", pairs(user), one()),
+        pair("broken_inside", pairs(user), with(&[("demo_lib", "-export([h/0]).\nh() -> 1."), ("demo_user", user)]))
+            .finds("broken_call", "demo_user")
+            .comes_to("hot_with_warnings"),
+        pair("undefined_inside", one(), pairs("-export([g/0]).\ng() -> demo_lib:nowhere()."))
+            .finds("undefined_call", "demo_user")
+            .comes_to("hot_with_warnings"),
+        pair("undefined_before", pairs("-export([g/0]).\ng() -> demo_lib:nowhere()."),
+            pairs("-export([g/0]).\ng() -> demo_lib:nowhere() + 1.")),
+        pair(
+            "nif",
+            one(),
+            lib("-export([f/0, init/0]).\n-on_load(init/0).\ninit() -> erlang:load_nif(\"x\", 0).\nf() -> 1."),
+        )
+        .finds("loads_nif", "demo_lib")
+        .finds("on_load", "demo_lib")
+        .comes_to("hot_with_warnings"),
+        pair("nif_unchanged", lib("-export([f/0]).\nf() -> erlang:load_nif(\"x\", 0)."),
+            lib("-export([f/0]).\nf() -> erlang:load_nif(\"x\", 0).")),
+        pair("funs", lib("-export([f/1]).\nf(X) -> F = fun() -> X end, {kept, F}."), lib("-export([f/1]).\nf(X) -> X."))
+            .finds("funs_kept", "demo_lib"),
+        pair("funs_passed", lib("-export([f/1]).\nf(X) -> lists:map(fun(Y) -> Y end, X)."), lib("-export([f/1]).\nf(X) -> X.")),
+        pair("shared_record", shared("a"), shared("a, b"))
+            .finds("shared_record", "msg")
+            .comes_to("hot_with_warnings"),
+    ]
+}
