@@ -15,6 +15,9 @@ all() ->
         old_code_in_use,
         process_that_would_linger,
         long_queue_and_no_supervisor,
+        supervisor_that_does_not_answer,
+        program_of_the_old_directory,
+        third_version_on_the_path,
         supervisor_whose_init_fails,
         supervisor_whose_init_has_effects,
         supervisor_with_other_children,
@@ -113,6 +116,42 @@ long_queue_and_no_supervisor(Config) ->
     ?assertEqual(
         [{code_change_not_tried, info}, {long_message_queue, warning}, {unsupervised_process, info}], kinds(Answer)
     ).
+
+supervisor_that_does_not_answer(Config) ->
+    Init = "init([]) -> {ok, {{one_for_one, 5, 10}, []}}.",
+    Dirs = supervisors(Config, Init, Init),
+    ok = call(Config, sys, suspend, [extra_sup]),
+    Answer = plan(Config, Dirs),
+    ?assertEqual([{supervisor_not_answering, warning}], kinds(Answer)),
+    Pid = call(Config, erlang, whereis, [extra_sup]),
+    #{subject := Subject} = finding(supervisor_not_answering, Answer),
+    ?assertEqual(call(Config, erlrc_finding, name, [Pid]), Subject).
+
+program_of_the_old_directory(Config) ->
+    {Old, _} = Dirs = versions(Config, [], []),
+    Program = filename:join(Old, "priv/helper"),
+    ok = filelib:ensure_dir(Program),
+    {ok, _} = file:copy("/bin/cat", Program),
+    ok = file:change_mode(Program, 8#755),
+    ok = call(Config, ?MODULE, open_port, [Program]),
+    Answer = plan(Config, Dirs),
+    ?assertEqual([{port_of_old_directory, warning}], kinds(Answer)),
+    #{text := Text} = finding(port_of_old_directory, Answer),
+    ?assertNotEqual(nomatch, binary:match(Text, list_to_binary(Program))).
+
+open_port(Program) ->
+    Self = self(),
+    _ = spawn(fun() -> erlang:open_port({spawn_executable, Program}, []), Self ! opened, receive stop -> ok end end),
+    receive opened -> ok end.
+
+third_version_on_the_path(Config) ->
+    {Old, _} = Dirs = versions(Config, [], []),
+    Third = filename:join(filename:dirname(Old), "service-0.9/ebin"),
+    ok = filelib:ensure_path(Third),
+    true = call(Config, code, add_pathz, [Third]),
+    Answer = plan(Config, Dirs),
+    ?assertEqual([{other_version_on_path, warning}], kinds(Answer)),
+    ?assertEqual(list_to_binary(Third), maps:get(subject, finding(other_version_on_path, Answer))).
 
 %% It is busy for longer than it is waited for; the messages stay.
 flood(Pid) ->

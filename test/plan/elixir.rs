@@ -86,3 +86,30 @@ fn choices_and_functions_of_the_module_are_followed() {
     let same = plan("same", "{:state, Map.put(x, :a, 1)}");
     assert_eq!((same.findings.len(), same.modules.changed.len()), (0, 1));
 }
+
+#[test]
+fn protocols_are_told_from_other_modules() {
+    let dir = tempfile::tempdir().unwrap();
+    let body = |n: u32| {
+        format!(
+            "def init(_), do: {{:ok, {n}}}\n{CALL}\ndefprotocol Size do\n  def size(x)\nend\n\
+             defimpl Size, for: Integer do\n  def size(_), do: {n}\nend"
+        )
+    };
+    let versions = versions(dir.path(), "protocol", &body(1), &body(2));
+    for (version, top) in ["1.0", "2.0"].iter().zip(&versions) {
+        let names = ["'Elixir.Demo.Server'", "'Elixir.Demo.Server.Size.Integer'"];
+        let app = format!(
+            "{{application, demo, [{{vsn, \"{version}\"}}, {{modules, [{}]}}, \
+             {{registered, []}}, {{applications, [kernel, stdlib, elixir]}}]}}.\n",
+            names.join(", ")
+        );
+        fs::write(top.join("ebin/demo.app"), app).unwrap();
+        fs::remove_file(top.join("ebin/Elixir.Demo.Server.Size.beam")).unwrap();
+    }
+    let plan = planned(&versions);
+    let found = found(&plan);
+    let kind = "elixir_protocol_implementation".to_owned();
+    let subject = "Elixir.Demo.Server.Size.Integer".to_owned();
+    assert!(found.contains(&(kind, subject)), "{found:?}");
+}

@@ -51,6 +51,21 @@ pub fn code() -> Vec<Pair> {
         pair("funs", lib("-export([f/1]).\nf(X) -> F = fun() -> X end, {kept, F}."), lib("-export([f/1]).\nf(X) -> X."))
             .finds("funs_kept", "demo_lib"),
         pair("funs_passed", lib("-export([f/1]).\nf(X) -> lists:map(fun(Y) -> Y end, X)."), lib("-export([f/1]).\nf(X) -> X.")),
+        pair(
+            "cycle",
+            with(&[("demo_a", "-export([f/0]).\nf() -> 1."), ("demo_b", "-export([f/0]).\nf() -> 1.")]),
+            with(&[
+                ("demo_a", "-export([f/0, g/0]).\nf() -> demo_b:g().\ng() -> 1."),
+                ("demo_b", "-export([f/0, g/0]).\nf() -> demo_a:g().\ng() -> 1."),
+            ]),
+        )
+        .finds("cycle", "demo_a"),
+        pair(
+            "depends_on_another",
+            one(),
+            lib("-erlrc_depends([demo_gone]).\n-export([f/0]).\nf() -> 2."),
+        )
+        .finds("dropped_depends", "demo_lib"),
         pair("shared_record", shared("a"), shared("a, b"))
             .finds("shared_record", "msg")
             .comes_to("hot_with_warnings"),
