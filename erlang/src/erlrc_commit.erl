@@ -4,7 +4,8 @@
 %% that is taken once; after that the same code is prepared anew.
 -module(erlrc_commit).
 
--export([handle/1, modules/1, divide/2, switch/2, soft_purge/2, is_switched/1, path_change/3, path/1, set_path/1]).
+-export([handle/1, modules/1, divide/2, switch/2, make_room/2, soft_purge/2, is_switched/1]).
+-export([path_change/3, path/1, path_back/2, set_path/1]).
 -export_type([handle/0, path_change/0]).
 
 -opaque handle() :: #{
@@ -69,6 +70,15 @@ switch(#{handle := Handle, on_load := OnLoad, delete := Delete}, Options) ->
         {ok, Killed1 ++ Killed2 ++ Killed3}
     catch
         throw:{error, _} = Error -> Error
+    end.
+
+%% @doc Purges what stands in the way of a side, as `switch/2' would. Where that cannot be done it is for `switch/2' to say.
+-spec make_room(erlrc_prepare:side(), options()) -> Killed :: [{pid(), module()}].
+make_room(#{handle := Handle}, Options) ->
+    try
+        lists:append([purge(Module, Options) || Module <- modules(Handle), erlang:check_old_code(Module)])
+    catch
+        throw:{error, _} -> []
     end.
 
 %% @doc Whether the code of a side is what is loaded. Waits for the code server to be through with earlier requests.
@@ -226,6 +236,14 @@ path(#{application := App, from := From, to := To, before := Before, expected :=
         _ChangedSince ->
             path(path_change(App, From, To))
     end.
+
+%% @doc The way back of `path/1', to what the path was. One directory is looked at, not all, where nothing else changed.
+-spec path_back(path_change(), [file:filename()]) -> ok | {error, term()}.
+path_back(#{application := App, from := From, expected := Expected, way := replace}, Path) ->
+    _ = code:get_path() =:= Expected andalso Expected =/= Path andalso code:replace_path(App, From),
+    set_path(Path);
+path_back(_Change, Path) ->
+    set_path(Path).
 
 %% @doc Makes the code path what it was.
 -spec set_path([file:filename()]) -> ok | {error, term()}.

@@ -5,8 +5,8 @@
 %% is copied, and what is put back is the very term.
 -module(erlrc_migrate).
 
--export([keep/1, keep_if_missing/1, put_back/1, drop/1, forget/2, record/1, record_if_missing/1, exact/3, unchanged/3]).
--export([change/4, restore/3, refresh/4]).
+-export([keep/1, keep_if_missing/1, put_back/1, take_back/1, drop/1, forget/2, record/1, record_if_missing/1, exact/3, unchanged/3]).
+-export([change/4, restore/3, restoring/2, restored/2, refresh/4]).
 -export_type([id/0, argument/0]).
 
 %% What a window keeps; `other' and `refresh' are what it keeps beside for a gen_statem's callback mode.
@@ -81,6 +81,15 @@ pop(Id, [Old]) ->
 pop(Id, [Old | Rest]) ->
     put(?NEXT(Id), Rest),
     Old.
+
+%% @doc The request that puts the kept state back and drops all that was kept.
+-spec take_back(id()) -> {replace_state, fun()}.
+take_back(Id) ->
+    {replace_state, fun(State) ->
+        Old = back(Id, State),
+        _ = get(?NEXT(Id)) =:= undefined andalso lists:foreach(fun erase_kept/1, all([Id])),
+        Old
+    end}.
 
 %% @doc The request that drops what was kept.
 -spec drop(id()) -> {replace_state, fun()}.
@@ -225,18 +234,26 @@ reason(Reason) -> Reason.
 %% @doc Sends a request to processes that stand and waits until it is carried out. Answers those that did not in time;
 %% what was sent stays in their mailboxes.
 -spec restore([pid()], term(), timeout()) -> Hung :: [pid()].
-restore([], _Request, _Timeout) ->
-    [];
 restore(Pids, Request, Timeout) ->
+    restored(restoring(Pids, Request), Timeout).
+
+%% @doc The same in two steps: sends,
+-spec restoring([pid()], term()) -> {reference(), [pid()]}.
+restoring(Pids, Request) ->
     Ref = make_ref(),
     Nobody = erlrc_system:nobody(),
-    _ = [
-        begin
+    lists:foreach(
+        fun(Pid) ->
             erlrc_system:tell(Pid, Nobody, Request),
             erlrc_system:ask(Pid, Ref, Pid, suspend)
-        end
-     || Pid <- Pids
-    ],
+        end,
+        Pids
+    ),
+    {Ref, Pids}.
+
+%% @doc and waits.
+-spec restored({reference(), [pid()]}, timeout()) -> Hung :: [pid()].
+restored({Ref, Pids}, Timeout) ->
     restored(Ref, Pids, erlrc_system:answers(length(Pids)), Timeout).
 
 restored(Ref, Pids, #{left := Before} = Answers0, Timeout) ->

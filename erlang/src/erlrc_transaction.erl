@@ -57,10 +57,13 @@
     erlrc_migrate,
     erlrc_prepare,
     erlrc_quiesce,
+    erlrc_scope,
     erlrc_segment,
     erlrc_shape,
+    erlrc_stand,
     erlrc_system,
     erlrc_undo,
+    erlrc_way_back,
     erlrc_window
 ]).
 
@@ -222,7 +225,7 @@ conclude(Windows, Final, #{options := #{hold := Time}, guardian := Guardian} = C
     end;
 conclude(Windows, Final, Context) ->
     ok = confirm(Final),
-    lists:foreach(fun erlrc_window:forget/1, Windows),
+    lists:foreach(fun erlrc_way_back:forget/1, Windows),
     Purge = finish(Final, Context),
     exit({erlrc_done, {ok, Purge}}).
 

@@ -16,7 +16,7 @@ run(Entries, Context) ->
     Windows = lists:foldl(fun window/2, #{}, Order),
     case lists:keyfind(confirmed, 1, Order) of
         {confirmed, Rest} ->
-            lists:foreach(fun({Window, _}) -> erlrc_window:release(Window, []) end, maps:values(Windows)),
+            lists:foreach(fun({Window, _}) -> erlrc_way_back:release(Window, []) end, maps:values(Windows)),
             {finished, erlrc_transaction:finish(Rest, Context)};
         false ->
             {undone, undo(Entries, Windows, Context, [])}
@@ -68,13 +68,13 @@ undo([_ | Entries], Windows, Context, Left) ->
 
 %% Not everything stands, but nothing has changed yet.
 undo_window(open, Window, _Context) ->
-    ok = erlrc_window:release(Window, []),
+    ok = erlrc_way_back:release(Window, []),
     [];
 undo_window(changing, Window, Context) ->
-    erlrc_window:revert(Window, Context);
+    erlrc_way_back:revert(Window, Context);
 %% The processes ran again, or may have: the way back is a window of its own.
 undo_window(migrated, #{id := Id, batch := Batch, code := Code} = Window, Context) ->
-    ok = erlrc_window:release(Window, [erlrc_migrate:record_if_missing(Id)]),
+    ok = erlrc_way_back:release(Window, [erlrc_migrate:record_if_missing(Id)]),
     #{new := New, old := Old, no_way_back := Missing} = Code,
     #{from := From, to := To, options := Options} = Context,
     Back = Context#{
