@@ -13,6 +13,8 @@ all() ->
     [
         every_stage_is_told,
         a_failure_and_the_way_back_are_told,
+        release_handler_is_told_as_one_stage,
+        the_cost_says_why_somebody_had_to_stand,
         a_handler_that_calls_a_suspended_process_holds_nothing,
         stages_are_not_told_where_nobody_asked,
         purged_code_is_told,
@@ -55,6 +57,20 @@ a_failure_and_the_way_back_are_told(Config) ->
     ?assertMatch(
         #{application := service, left := [], reason := {script_failed, service, _}}, report(rolled_back, Reports)
     ).
+
+release_handler_is_told_as_one_stage(Config) ->
+    Dirs = versions(Config, [], []),
+    {ok, _} = up(Config, Dirs, [update()], #{evaluator => release_handler}),
+    Reports = until(Config, upgraded),
+    ?assertEqual([script, upgraded], known([script, upgraded], Reports)),
+    ?assertMatch(#{application := service, direction := up, modules := 1, duration := _}, report(script, Reports)),
+    {error, _} = up(Config, Dirs, [{apply, {erlang, error, [unwell]}}, update()], #{evaluator => release_handler}),
+    ?assertEqual([failed, rolled_back], known([failed, rolled_back], until(Config, rolled_back))).
+
+the_cost_says_why_somebody_had_to_stand(Config) ->
+    {Old, New} = versions(Config, [], []),
+    Script = service_fixture:script(up, Old, New, [update()], #{}),
+    ?assertMatch(#{evaluator := transactional, shapes := #{service_server := code_change}}, call(Config, ?MODULE, cost, [Script])).
 
 %% It would wait for the operation that waits for it.
 a_handler_that_calls_a_suspended_process_holds_nothing(Config) ->
@@ -123,6 +139,10 @@ listen(Level) ->
     %% As an application would subscribe.
     Filters = [{erlrc, {fun logger_filters:domain/2, {log, sub, [erlrc]}}}],
     logger:add_handler(?MODULE, ?MODULE, #{filters => Filters, filter_default => stop}).
+
+cost(Script) ->
+    {ok, _} = erlrc_evaluator:evaluate(Script),
+    get(erlrc_report).
 
 reports() ->
     [Report || {_, Report} <- ets:tab2list(?MODULE)].

@@ -4,7 +4,7 @@
 %% that is taken once; after that the same code is prepared anew.
 -module(erlrc_commit).
 
--export([handle/1, modules/1, divide/2, switch/2, make_room/2, soft_purge/2, is_switched/1]).
+-export([handle/1, modules/1, beams/1, divide/2, switch/2, make_room/2, soft_purge/2, is_switched/1]).
 -export([path_change/3, path/1, path_back/2, set_path/1]).
 -export_type([handle/0, path_change/0]).
 
@@ -38,6 +38,11 @@ handle(Prepared) ->
 -spec modules(handle()) -> [module()].
 modules(#{items := Items}) ->
     [Module || {Module, _, _, _} <- Items].
+
+%% @doc What is to be loaded.
+-spec beams(handle()) -> [binary()].
+beams(#{items := Items}) ->
+    [Beam || {_, _, Beam, _} <- Items].
 
 %% @doc Divides a side: these modules, and the others. Takes the handle, as whoever finishes it does.
 -spec divide(erlrc_prepare:side(), [module()]) -> {erlrc_prepare:side(), erlrc_prepare:side()}.

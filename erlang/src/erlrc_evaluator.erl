@@ -29,14 +29,16 @@
 
 %% What a script cost, in microseconds. The evaluator leaves it under `erlrc_report' in the dictionary of the operation's
 %% process: no call, which an upgrade of erlrc itself could have sent to a version that does not know it. Under
-%% `release_handler', which does not say how long anybody stood still, the pause is the time of the whole script.
+%% `release_handler', which does not say how long anybody stood still, the pause is the time of the whole script. `shapes':
+%% of the modules whose processes the script would suspend, `same' where nobody had to stand, else why somebody had to.
 -type report() :: #{
     evaluator := name(),
     instructions := non_neg_integer(),
     modules := non_neg_integer(),
     processes := non_neg_integer(),
     pause := non_neg_integer(),
-    stages := #{atom() => non_neg_integer()}
+    stages := #{atom() => non_neg_integer()},
+    shapes => #{module() => same | erlrc_shape:reason()}
 }.
 
 -type result() :: {ok, Unpurged :: [module()]} | restart_new_emulator | {error, term()}.

@@ -13,6 +13,7 @@
 %% <li>`prepare': `modules'</li>
 %% <li>`discover', `rehearse' (a sign of life of all, before anybody is stopped), `quiesce': `processes'</li>
 %% <li>`commit': `modules'; `migrate': `changed', processes whose state was changed; `health_check'; `resume'</li>
+%% <li>`script': all stages in one, where `release_handler' is the evaluator; `modules', `processes'</li>
 %% <li>`apply'; `rollback', a batch put back while its processes stood</li>
 %% <li>`upgraded' (notice, up and down alike): `timings', microseconds by stage and the longest `pause'</li>
 %% <li>`failed' (warning): `reason'; `rolled_back' (warning): `reason', `left' if something is</li>

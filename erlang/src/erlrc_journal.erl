@@ -7,12 +7,14 @@
 -export([start/1, settle/1, about/1, note/1, quiesced/2, entries/0, timed/2, measure/2, timings/0, summary/2, log/2]).
 -export_type([summary/0]).
 
-%% Loaded modules, processes that stood, the longest time that one window was open, time by stage; all in microseconds.
+%% Loaded modules, processes that stood, the longest time that one window was open, time by stage, all in microseconds;
+%% what was found of states.
 -type summary() :: #{
     modules := non_neg_integer(),
     processes := non_neg_integer(),
     pause := non_neg_integer(),
-    stages := #{atom() => non_neg_integer()}
+    stages := #{atom() => non_neg_integer()},
+    shapes := #{module() => same | erlrc_shape:reason()}
 }.
 
 %% @doc Starts an empty journal; `Guardian' gets a copy of every entry.
@@ -115,8 +117,12 @@ summary(Entries, Timings) ->
         modules => lists:sum([Count || {modules, Count} <- Entries]),
         processes => length(lists:usort(lists:append(Opened ++ Joined))),
         pause => maps:get(pause, Timings, 0),
-        stages => maps:remove(pause, Timings)
+        stages => maps:remove(pause, Timings),
+        shapes => maps:map(fun shape/2, maps:from_list([Shape || {shapes, Shapes} <- Entries, Shape <- maps:to_list(Shapes)]))
     }.
+
+shape(_Module, {other, Reason}) -> Reason;
+shape(_Module, same) -> same.
 
 %% @doc Logs a report, as {@link erlrc_events} says.
 -spec log(logger:level(), map()) -> ok.

@@ -125,7 +125,7 @@ merged(#{targets := Standing}, #{targets := Others}) ->
 
 stand(#{targets := Targets, parents := Parents}, Modules) ->
     Processes = map_size(Targets) + length(Parents),
-    Pause = case Processes of 0 -> 0; _ -> erlrc_window:expected_pause(Modules, Processes, map_size(Targets)) end,
+    Pause = case Processes of 0 -> 0; _ -> erlrc_pause:expected(Modules, Processes, map_size(Targets)) end,
     #{processes => Processes, pause => Pause}.
 
 evaluator(#{options := Options}) ->

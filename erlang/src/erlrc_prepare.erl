@@ -29,35 +29,41 @@
     together := [module()]
 }.
 
-%% @doc Prepares a batch. Options: `from' and `to' are the ebin directories, `generated' says that modules whose code
+%% @doc Prepares a batch, at low priority. Options: `from' and `to' are the ebin directories, `generated' says that modules whose code
 %% is loaded already may be left out, `protected' are the processes that no purge may kill, `purge' (false) that nothing
 %% is to be purged: it is only asked whether all would go well.
 -spec prepare(erlrc_segment:batch(), map()) -> {ok, code()} | {error, term()}.
-prepare(#{load := Loads, remove := Removes} = Batch, #{to := To, from := From} = Options) ->
+prepare(Batch, Options) ->
+    Priority = process_flag(priority, low),
     try
-        Modules = [Module || {Module, _, _} <- Loads],
-        ok = not_sticky(Modules ++ [Module || {Module, _, _} <- Removes]),
-        Read = [read_new(Module, To) || Module <- Modules],
-        {Skipped, New} = skip(Read, Options),
-        Replaced = [element(1, Item) || Item <- New] ++ [Module || {Module, _, _} <- Removes],
-        {Old, Missing} = read_old(Replaced, From),
-        Absent = [element(1, Item) || Item <- New, not is_loaded(element(1, Item))],
-        NewSide = side(New, [Module || {Module, _, _} <- Removes]),
-        OldSide = side(Old, Absent),
-        ok = purge([Entry || {Module, _, _} = Entry <- Loads ++ Removes, lists:member(Module, Replaced)], Options),
-        Shapes = shapes(Batch, New, Old, Options),
-        {ok, #{
-            new => NewSide,
-            old => OldSide,
-            vsns => maps:from_list([{element(1, Item), vsns(Item, loaded)} || Item <- Read]),
-            no_way_back => Missing,
-            skipped => Skipped,
-            shapes => Shapes,
-            together => together(Batch, Shapes, New ++ Old)
-        }}
+        prepare_all(Batch, Options)
     catch
         throw:{error, _} = Error -> Error
+    after
+        process_flag(priority, Priority)
     end.
+
+prepare_all(#{load := Loads, remove := Removes} = Batch, #{to := To, from := From} = Options) ->
+    Modules = [Module || {Module, _, _} <- Loads],
+    ok = not_sticky(Modules ++ [Module || {Module, _, _} <- Removes]),
+    Read = [read_new(Module, To) || Module <- Modules],
+    {Skipped, New} = skip(Read, Options),
+    Replaced = [element(1, Item) || Item <- New] ++ [Module || {Module, _, _} <- Removes],
+    {Old, Missing} = read_old(Replaced, From),
+    Absent = [element(1, Item) || Item <- New, not is_loaded(element(1, Item))],
+    NewSide = side(New, [Module || {Module, _, _} <- Removes]),
+    OldSide = side(Old, Absent),
+    ok = purge([Entry || {Module, _, _} = Entry <- Loads ++ Removes, lists:member(Module, Replaced)], Options),
+    Shapes = shapes(Batch, New, Old, Options),
+    {ok, #{
+        new => NewSide,
+        old => OldSide,
+        vsns => maps:from_list([{element(1, Item), vsns(Item, loaded)} || Item <- Read]),
+        no_way_back => Missing,
+        skipped => Skipped,
+        shapes => Shapes,
+        together => together(Batch, Shapes, New ++ Old)
+    }}.
 
 %% A module whose processes are told something extra, or stand though nothing of theirs changes, is left to the script.
 shapes(_Batch, _New, _Old, #{suspend := always}) ->

@@ -149,8 +149,27 @@ guard(Steps, #{application := App, from := {_, FromDir}, options := Options} = S
             {error, {timeout, stop(Pid, Ref)}}
         end,
     Took = erlang:monotonic_time(microsecond) - Started,
-    _ = put(erlrc_report, report(Took, touched(Steps), Script, Snapshot)),
-    finish(Result, Script, Snapshot).
+    Report = report(Took, touched(Steps), Script, Snapshot),
+    _ = put(erlrc_report, Report),
+    ok = tell_cost(Report, Script),
+    tell(finish(Result, Script, Snapshot), Report, Script).
+
+%% The events of `erlrc_events'; all of OTP's script is one stage.
+tell_cost(#{pause := Took} = Report, Script) ->
+    log(info, maps:merge(maps:with([modules, processes], Report), #{event => script, duration => Took}), Script).
+
+tell({ok, _} = Result, #{pause := Took}, Script) ->
+    ok = log(notice, #{event => upgraded, timings => #{script => Took, pause => Took}}, Script),
+    Result;
+tell({error, Why} = Result, _Report, Script) ->
+    {Reason, Left} = case Why of {not_rolled_back, First, More} -> {First, More}; _ -> {Why, []} end,
+    ok = log(warning, #{event => failed, reason => Reason}, Script),
+    ok = log(warning, #{event => rolled_back, reason => Reason, left => Left}, Script),
+    Result.
+
+log(Level, Report, #{application := App, direction := Direction, from := {From, _}, to := {To, _}}) ->
+    About = #{application => App, direction => Direction, from => From, to => To},
+    erlrc_events:log(Level, maps:merge(About, Report), logger:timestamp()).
 
 report(Took, Modules, #{instructions := Instructions}, Snapshot) ->
     #{

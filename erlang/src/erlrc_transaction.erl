@@ -55,6 +55,7 @@
     erlrc_journal,
     erlrc_links,
     erlrc_migrate,
+    erlrc_pause,
     erlrc_prepare,
     erlrc_quiesce,
     erlrc_scope,
@@ -293,10 +294,16 @@ empty_batch() ->
 prepare_segment({batch, #{load := Loads} = Batch0}, Own, Options) ->
     Batch = Batch0#{load := Loads -- Own},
     #{shapes := Shapes} = Code = prepare_batch(Batch, Options),
-    _ = map_size(Shapes) > 0 andalso erlrc_journal:log(info, #{event => shapes, shapes => Shapes}),
+    ok = note_shapes(Shapes),
     {batch, erlrc_segment:without([Module || {Module, same} <- maps:to_list(Shapes)], Batch), Code};
 prepare_segment(Segment, _Own, _Options) ->
     Segment.
+
+note_shapes(Shapes) when map_size(Shapes) =:= 0 ->
+    ok;
+note_shapes(Shapes) ->
+    ok = erlrc_journal:note({shapes, Shapes}),
+    erlrc_journal:log(info, #{event => shapes, shapes => Shapes}).
 
 prepare_batch(Batch, Options) ->
     case erlrc_journal:timed(prepare, fun() -> erlrc_prepare:prepare(Batch, Options) end) of

@@ -5,7 +5,7 @@
 %% before it is done.
 -module(erlrc_window).
 
--export([run/3, expected_pause/3]).
+-export([run/3]).
 
 -type window() :: erlrc_scope:window().
 -type context() :: erlrc_scope:context().
@@ -25,16 +25,20 @@ run(Batch, Code, Context) ->
     Found = erlrc_journal:timed(discover, fun() -> erlrc_discover:processes(Modules, options(Context)) end),
     warn(Found),
     Window = erlrc_scope:open(Batch, Code, Found, Context),
-    case predicted(Window, Context) of
-        ok -> rehearsed(erlrc_journal:timed(rehearse, fun() -> erlrc_stand:rehearse(Window, Context) end), Window, Found, Context);
+    case erlrc_journal:timed(rehearse, fun() -> rehearse(Window, Context) end) of
+        ok -> stood(Window, Found, Context);
         {error, Why} -> {error, Why, []}
     end.
 
-rehearsed(ok, Window, Found, Context) ->
+rehearse(Window, Context) ->
+    case erlrc_stand:rehearse(Window, Context) of
+        ok -> erlrc_pause:check(Window, Context);
+        Error -> Error
+    end.
+
+stood(Window, Found, Context) ->
     note(Context, {open, Window}),
-    without_collections(Window, fun() -> quiesce(Window, maps:remove(targets, Found), Context) end);
-rehearsed({error, Why}, _Window, _Found, _Context) ->
-    {error, Why, []}.
+    without_collections(Window, fun() -> quiesce(Window, maps:remove(targets, Found), Context) end).
 
 %% Room for all that comes into being while processes stand: no garbage is collected meanwhile.
 without_collections(#{pids := Pids}, Fun) ->
@@ -51,41 +55,23 @@ without_collections(#{pids := Pids}, Fun) ->
 warn(#{warnings := []}) -> ok;
 warn(#{warnings := Warnings}) -> erlrc_journal:log(warning, #{event => discover, warnings => Warnings}).
 
-%% @doc A rough prediction: what the stages cost per process and per module on slow machines, in microseconds.
--spec expected_pause(non_neg_integer(), non_neg_integer(), non_neg_integer()) -> non_neg_integer().
-expected_pause(Modules, Processes, Changed) ->
-    Modules * 200 + Processes * 4 + Changed * 6.
-
-%% Where nobody stands there is no pause at all.
-predicted(#{pids := Pids, changed := Changed, code := #{new := #{handle := Handle}}}, Context) ->
-    Modules = length(erlrc_commit:modules(Handle)),
-    Processes = length(Pids),
-    Milliseconds = case Processes of
-        0 -> 0;
-        _ -> (expected_pause(Modules, Processes, length(Changed)) + 999) div 1000
-    end,
-    case maps:get(max_pause, options(Context), infinity) of
-        Max when is_integer(Max), Milliseconds > Max ->
-            Why = #{predicted => Milliseconds, allowed => Max, processes => Processes, modules => Modules},
-            {error, {max_pause, Why#{application => maps:get(application, Context)}}};
-        _ ->
-            ok
-    end.
-
 quiesce(Window, Found, Context) ->
     Started = erlang:monotonic_time(microsecond),
     Stand = erlrc_journal:timed(quiesce, fun() -> erlrc_stand:bring(Window, Found, Context) end),
     case Stand of
         {ok, Standing} ->
+            Before = took(commit),
             Result = within(Standing, Context),
             Pause = case Standing of #{pids := []} -> 0; _ -> erlang:monotonic_time(microsecond) - Started end,
             erlrc_journal:measure(pause, Pause),
-            after_window(Result, Context);
+            after_window(Result, took(commit) - Before, Context);
         {error, Why, #{id := Id, resume := Resume}} ->
             ok = erlrc_quiesce:resume(Resume),
             note(Context, {released, Id}),
             {error, Why, []}
     end.
+
+took(Stage) -> maps:get(Stage, erlrc_journal:timings(), 0).
 
 %% Everything stands.
 within(#{id := Id} = Window0, Context) ->
@@ -121,16 +107,18 @@ resume(#{resume := Pids}, _Context) ->
     erlrc_quiesce:let_go(Pids).
 
 %% Whoever went on gives up what was kept, but for the sake of a way back.
-after_window({ok, #{id := Id, changed := Changed, resume := Pids} = Window} = Result, #{last := Last} = Context) ->
+after_window({ok, #{id := Id, changed := Changed, resume := Pids} = Window} = Result, Commit, #{last := Last} = Context) ->
     Ids = [Exact || #{exact := Exact} <- [Context]] ++ [Id || Last =/= none],
     _ = Ids =:= [] orelse erlrc_migrate:forget(erlrc_scope:pids(Window), Ids),
     Forgetful = maps:from_keys([Pid || {Pid, _} <- Changed, Ids =/= []], []),
     ok = erlrc_quiesce:resume([Pid || Pid <- Pids, not is_map_key(Pid, Forgetful)]),
+    #{code := #{new := New}} = Window,
+    ok = erlrc_pause:committed(New, Commit),
     case Last of
         none -> {ok, Window#{kept => true}};
         _ -> Result
     end;
-after_window(Error, _Context) ->
+after_window(Error, _Commit, _Context) ->
     Error.
 
 confirm(#{last := none}) -> ok;
