@@ -19,7 +19,7 @@ rehearse(#{pids := Pids} = Window, #{cancelled := Cancelled} = Context) ->
     erlrc_quiesce:rehearse(Pids, deadline(Window, Context), Cancelled).
 
 %% @doc Suspends everybody. Answers the window with those that came meanwhile, also when it failed.
--spec bring(window(), erlrc_discover:found(), context()) -> {ok, window()} | {error, term(), window()}.
+-spec bring(window(), Found :: map(), context()) -> {ok, window()} | {error, term(), window()}.
 bring(#{pids := Pids, supervisors := Supervisors} = Window, Found, Context) ->
     Deadline = deadline(Window, Context),
     case suspend(Supervisors, [], Deadline, Context) of
