@@ -236,7 +236,8 @@ unload_from_another_directory_is_refused(Config) ->
 
 unload_of_what_is_not_loaded_succeeds(Config) ->
     unloaded = dynamic(Config, unload, [foo, "1", service(Config, foo, "1", [])]),
-    bad_directory = dynamic(Config, unload, [foo, "1", "/nonexistent/foo-1"]).
+    unloaded = dynamic(Config, unload, [foo, "1", "/nonexistent/foo-1"]),
+    unloaded = dynamic(Config, unload, [foo, "1"]).
 
 stop_and_unload_of_erlrc_itself(Config) ->
     not_running = dynamic(Config, stop, [nobody, "1"]),

@@ -19,7 +19,7 @@ main() ->
     io:put_chars("ready\n"),
     eof = io:get_line(""),
     [Worker ! stop || Worker <- Workers],
-    print(lists:foldl(fun(_, Sum) -> add(receive {counted, C} -> C end, Sum) end, #counted{}, Workers)),
+    print(Protocol, lists:foldl(fun(_, Sum) -> add(receive {counted, C} -> C end, Sum) end, #counted{}, Workers)),
     halt(0).
 
 connection(Parent, Protocol, Port) ->
@@ -106,16 +106,21 @@ add(A, B) ->
         versions = lists:max([A#counted.versions, B#counted.versions])
     }.
 
-print(C) ->
+%% What an answer names: the application its version, HTTP a status.
+seen("tally") -> "versions";
+seen("http") -> "statuses".
+
+print(Protocol, C) ->
     io:format(
         "  requests sent      ~b~n  answered           ~b~n  failed             ~b~n"
-        "  connections kept   ~b~n  longest pause      ~.1f ms~n  versions seen      ~ts~n",
+        "  connections kept   ~b~n  longest pause      ~.1f ms~n  ~ts seen      ~ts~n",
         [
             C#counted.sent,
             C#counted.answered,
             C#counted.failed,
             C#counted.kept,
             C#counted.longest / 1000,
+            seen(Protocol),
             lists:join(<<", ">>, lists:reverse(C#counted.versions))
         ]
     ).

@@ -20,9 +20,8 @@ steps(Answer) ->
     Answer.
 
 step(script, #{source := Source, instructions := Instructions}) ->
-    Count = integer_to_list(length(Instructions)),
     [
-        ["run the script, ", atom_to_list(Source), ", ", Count, " instructions"]
+        ["run the script, ", atom_to_list(Source), ", ", count(length(Instructions))]
         | [["  ", io_lib:format("~0tp", [Instruction])] || Instruction <- Instructions]
     ];
 step({load, App, {application, App, Keys}, Ebin}, _Plan) ->
@@ -31,3 +30,6 @@ step({respecify, App, Applications}, _Plan) ->
     [io_lib:format("let ~ts depend on ~0tp", [App, Applications])];
 step({Verb, App}, _Plan) ->
     [io_lib:format("~ts ~ts", [Verb, App])].
+
+count(1) -> "1 instruction";
+count(Count) -> integer_to_list(Count) ++ " instructions".

@@ -122,10 +122,17 @@ format(Reason) ->
 %% Operations, SPEC section 6.
 format_operation(version_mismatch) ->
     "another version runs than the one that was named; nothing was done";
+format_operation({version_mismatch, App, Vsn}) ->
+    text("~ts ~ts runs, which is no version that was named; nothing was done", [App, Vsn]);
 format_operation(version_load_mismatch) ->
     "another version is loaded than the one that was named; unload that one first";
 format_operation(bad_directory) ->
     "the directory does not hold this version of the application";
+format_operation({bad_directory, Dir}) ->
+    text(
+        "~ts does not hold this version of the application; install it there, or name its directory",
+        [Dir]
+    );
 format_operation(running) ->
     "the application runs; stop it first";
 format_operation(restart_new_emulator) ->

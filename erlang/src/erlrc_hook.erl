@@ -73,27 +73,40 @@ performed({ok, #{operation := progress}}) ->
     maps:merge(answer(ok, progress, undefined, undefined), maps:from_list(Progress));
 performed({ok, #{operation := status}}) ->
     maps:merge(answer(ok, status, undefined, undefined), erlrc_status:report());
-performed({dry_run, {ok, #{operation := Name, application := App} = Operation}}) ->
+performed({dry_run, {ok, #{application := App} = Operation}}) ->
     case erlrcdynamic:plan(Operation) of
         {plan, Lines} -> (answer(ok, planned, undefined, App))#{plan => [text(Line) || Line <- Lines]};
-        Result -> classified(Name, App, Result)
+        Result -> classified(Operation, Result)
     end;
-performed({live_plan, {ok, #{operation := Name, application := App} = Operation}}) ->
+performed({live_plan, {ok, #{application := App} = Operation}}) ->
     case erlrcdynamic:live_plan(Operation) of
         {ok, Plan} when is_map(Plan) -> maps:merge(answer(ok, planned, undefined, App), live_plan(Plan));
         not_running -> answer(ok, not_running, undefined, App);
-        Result -> classified(Name, App, Result)
+        Result -> classified(Operation, Result)
     end;
 performed({What, {error, _} = Error}) when What =:= dry_run; What =:= live_plan ->
     performed(Error);
-performed({ok, #{operation := Name, application := App} = Operation}) ->
-    classified(Name, App, erlrcdynamic:perform(Operation));
+performed({ok, Operation}) ->
+    classified(Operation, erlrcdynamic:perform(Operation));
 performed({error, Why}) ->
     answer(refused, bad_request, Why, undefined).
 
-classified(Name, App, Result) ->
+classified(#{operation := Name, application := App} = Operation, Result) ->
     {Status, Outcome, Reason} = classify(Name, Result),
-    answer(Status, Outcome, Reason, App).
+    answer(Status, Outcome, detailed(Reason, Operation), App).
+
+%% Which version, which directory: the words of `erlrcdynamic' do not say it.
+detailed(version_mismatch, #{application := App}) ->
+    case running(App) of
+        none -> version_mismatch;
+        Vsn -> {version_mismatch, App, Vsn}
+    end;
+detailed(bad_directory, #{dir := Dir}) ->
+    {bad_directory, Dir};
+detailed(bad_directory, #{application := App, vsn := Vsn}) ->
+    {bad_directory, erlrcdynamic:directory(App, Vsn)};
+detailed(Reason, _Operation) ->
+    Reason.
 
 %% @private
 -spec crashed(term()) -> answer().
@@ -194,7 +207,7 @@ option(_Key, Value) -> Value.
 
 %% What a result means to a package hook.
 classify(_, restart_new_emulator) ->
-    {restart_emulator, restart_new_emulator, undefined};
+    {restart_emulator, restart_new_emulator, restart_new_emulator};
 classify(_, {ok, Outcome}) when is_atom(Outcome) ->
     {ok, Outcome, undefined};
 classify(upgrade, {ok, _Unpurged}) ->

@@ -133,6 +133,8 @@ unload(#{application := App, vsn := Vsn, dir := Dir}) ->
 
 unload(App, Dir, Status) ->
     case {erlrc_code_path:member(Dir), filelib:is_dir(Dir), Status} of
+        %% Neither loaded nor to be found: gone already, as a package that was removed twice.
+        {false, false, absent} -> unloaded;
         {false, false, _} -> bad_directory;
         {false, true, {loaded, _}} -> unload_elsewhere(App, Dir);
         _ -> unload(App, Dir)

@@ -128,6 +128,15 @@ pub fn vsn(text: &str) -> Result<String, String> {
         .ok_or_else(|| "a version has no spaces, slashes or control characters".to_owned())
 }
 
+/// Says that two versions are named the wrong way round, as it seems; only the person knows.
+pub fn check_order(command: &str, earlier: &str, later: &str) {
+    if crate::application::vsn::compare(earlier, later).is_gt() {
+        super::output::error_text(&format!(
+            "erlrc-{command}: {earlier} is named first, as the earlier version, and is later than {later}\n"
+        ));
+    }
+}
+
 /// A directory; relative ones are meant from here, not from where the node runs.
 pub fn directory(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() || text.chars().any(char::is_control) {

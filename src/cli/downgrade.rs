@@ -1,6 +1,6 @@
 //! `erlrc downgrade`: the hook that takes an application back to an earlier version.
 
-use super::arguments::{application, directory, vsn};
+use super::arguments::{application, check_order, directory, vsn};
 use super::hook::operation::{Operation, Step, Version};
 use super::hook::{self, HookArguments, Options};
 use super::{Common, Failure, Status};
@@ -42,6 +42,7 @@ pub struct Arguments {
 
 /// Downgrades it.
 pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
+    check_order("downgrade", &arguments.earlier, &arguments.later);
     let from = Version {
         vsn: arguments.later,
         dir: arguments.laterdir,

@@ -212,7 +212,8 @@ fn multi_call(mut arguments: Vec<OsString>) -> Vec<OsString> {
         |wanted: &&str| quick::is_hook(wanted) || Cli::command().find_subcommand(wanted).is_some();
     let known = wanted.filter(is_known);
     if let Some(known) = known.map(OsString::from) {
-        arguments.insert(1, known);
+        // What usage and errors call it: `erlrc start`, not `erlrc-start start`.
+        arguments.splice(0..1, ["erlrc".into(), known]);
     }
     arguments
 }
@@ -234,11 +235,8 @@ mod tests {
 
     #[test]
     fn the_name_it_is_called_by_chooses_the_command() {
-        case(
-            &["/usr/bin/erlrc-man", "x"],
-            &["/usr/bin/erlrc-man", "man", "x"],
-        );
-        case(&["/usr/bin/dh_erlrc"], &["/usr/bin/dh_erlrc", "debhelper"]);
+        case(&["/usr/bin/erlrc-man", "x"], &["erlrc", "man", "x"]);
+        case(&["/usr/bin/dh_erlrc"], &["erlrc", "debhelper"]);
         case(&["erlrc", "man"], &["erlrc", "man"]);
         case(&["erlrc-unknown", "x"], &["erlrc-unknown", "x"]);
         case(&[], &[]);

@@ -1,6 +1,6 @@
 //! `erlrc upgrade`: the hook that takes an application to a later version.
 
-use super::arguments::{application, directory, vsn};
+use super::arguments::{application, check_order, directory, vsn};
 use super::hook::operation::{Operation, Step, Version};
 use super::hook::{self, HookArguments, Options};
 use super::{Common, Failure, Status};
@@ -43,6 +43,7 @@ pub struct Arguments {
 
 /// Upgrades it.
 pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
+    check_order("upgrade", &arguments.old, &arguments.new);
     let from = Version {
         vsn: arguments.old,
         dir: arguments.olddir,

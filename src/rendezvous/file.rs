@@ -2,6 +2,7 @@
 
 use super::{RendezvousError, SIZE_LIMIT};
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 use std::fs::OpenOptions;
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -33,7 +34,12 @@ pub fn read(file: &Path) -> Result<Text, RendezvousError> {
         .read(true)
         .custom_flags(flags)
         .open(file)
-        .map_err(unreadable)?;
+        .map_err(|source| match source.raw_os_error() {
+            Some(code) if code == Errno::LOOP.raw_os_error() => RendezvousError::NotRegular {
+                file: file.to_owned(),
+            },
+            _ => unreadable(source),
+        })?;
     let metadata = opened.metadata().map_err(unreadable)?;
     let mode = metadata.mode() & 0o7777;
     if !metadata.is_file() {

@@ -55,7 +55,7 @@ pub enum RendezvousError {
         /// What the system says.
         source: std::io::Error,
     },
-    /// The file cannot be opened or read; a symbolic link is refused by the system as a loop.
+    /// The file cannot be opened or read.
     #[error("cannot read {}", file.display())]
     Unreadable {
         /// The file.
@@ -63,7 +63,7 @@ pub enum RendezvousError {
         /// What the system says.
         source: std::io::Error,
     },
-    /// A directory, pipe, device or socket.
+    /// A symbolic link, directory, pipe, device or socket.
     #[error("{} is not a regular file", file.display())]
     NotRegular {
         /// The file.

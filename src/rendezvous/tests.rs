@@ -78,7 +78,7 @@ fn only_regular_files_are_opened() {
     std::fs::create_dir(place.0.path().join("directory")).expect("a directory");
     assert!(matches!(
         place.read("link"),
-        Err(RendezvousError::Unreadable { .. })
+        Err(RendezvousError::NotRegular { .. })
     ));
     assert!(matches!(
         place.read("directory"),

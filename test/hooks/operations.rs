@@ -14,7 +14,8 @@ fn an_application_starts_and_stops() {
     host.erlrc(&["start", "foo", "1.0", &dir])
         .is(&starting("already_running"), 0);
     host.erlrc(&["start", "foo", "2.0", &foo("2.0")])
-        .is(&starting("version_mismatch"), 1);
+        .is(&starting("version_mismatch"), 1)
+        .says("foo 1.0 runs, which is no version that was named");
     host.erlrc(&["stop", "foo", "2.0", &foo("2.0")])
         .is(&stopping("version_mismatch"), 1);
     host.erlrc(&["stop", "--no-unload", "foo", "1.0", &dir])
@@ -25,7 +26,14 @@ fn an_application_starts_and_stops() {
         .is(&stopping("not_running"), 0);
     host.erlrc(&["eval", "n1", loaded]).is("false\n", 0);
     host.erlrc(&["start", "foo", "1.0", "/nowhere/foo-1.0"])
-        .is(&starting("bad_directory"), 1);
+        .is(&starting("bad_directory"), 1)
+        .says("/nowhere/foo-1.0 does not hold this version");
+    host.erlrc(&["start", "foo", "1.0"])
+        .is(&starting("bad_directory"), 1)
+        .says("/foo-1.0 does not hold this version");
+    let again = host.erlrc(&["stop", "foo", "1.0"]);
+    again.is(&stopping("not_running"), 0);
+    assert_eq!(again.err, "", "asking for what is already so");
 }
 
 #[test]
@@ -44,7 +52,15 @@ fn an_application_goes_up_and_down_and_keeps_its_state() {
     downgrade().is("erlrc-downgrade: Downgrading 'foo': (n1) downgraded\n", 0);
     history().is("[down,up,\"1.0\"]\n", 0);
     host.erlrc(&["upgrade", "foo", "7", "8", &old, &new])
-        .is("erlrc-upgrade: Upgrading 'foo': (n1) version_mismatch\n", 1);
+        .is("erlrc-upgrade: Upgrading 'foo': (n1) version_mismatch\n", 1)
+        .says("foo 1.0 runs, which is no version that was named");
+    assert_eq!(downgrade().err, "");
+    host.erlrc(&["downgrade", "foo", "8", "7", &old, &new])
+        .is(
+            "erlrc-downgrade: Downgrading 'foo': (n1) version_mismatch\n",
+            1,
+        )
+        .says("8 is named first, as the earlier version, and is later than 7");
 }
 
 #[test]
@@ -137,7 +153,7 @@ fn a_dry_run_says_what_would_be_done_and_changes_nothing() {
     dry().is(&would("planned", &[&load, "start foo"]), 0);
     host.erlrc(&["start", "foo", "1.0", &old]);
     let script = [
-        "run the script, generated, 1 instructions",
+        "run the script, generated, 1 instruction",
         "  {update,foo_server,infinity,{advanced,[]},brutal_purge,brutal_purge,[]}",
     ];
     dry().is(&would("planned", &script), 0);

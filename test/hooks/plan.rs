@@ -46,7 +46,7 @@ fn json_has_the_node_s_own_steps_and_what_is_around() {
     assert_eq!(plan["node"], "n1");
     assert_eq!(
         plan["node_steps"][0],
-        "run the script, generated, 1 instructions"
+        "run the script, generated, 1 instruction"
     );
     assert!(plan["looked_at"].as_u64().unwrap() > 50, "{plan}");
     // Some are the engine's, some the node's own.

@@ -250,7 +250,11 @@ impl Asker<'_> {
                 ..done
             }
         } else {
-            Answer::new(Status::Failed, word, Some(note))
+            let doubt = match error {
+                NodeError::Hung { .. } => " and may still be at work, `erlrc status` tells",
+                _ => "",
+            };
+            Answer::new(Status::Failed, word, Some(format!("{note}{doubt}")))
         };
         Answer { running, ..answer }
     }
