@@ -256,8 +256,8 @@ handler(Version) ->
     format(
         "-module(handler).~n-behaviour(gen_event).~n-export([init/1, handle_event/2, handle_call/2, code_change/3]).~n"
         "init(Id) -> {ok, {~p, Id}}.~nhandle_event(_, S) -> {ok, S}.~nhandle_call(state, {~p, _} = S) -> {ok, S, S}.~n"
-        "code_change(_, {_, Id}, _) -> {ok, {~s, Id}}.~n",
-        [Version, Version, case Version of 1 -> "1"; 2 -> "2" end]
+        "code_change(Vsn, {_, Id}, _) -> _ = Vsn, {ok, {~s, Id}}.~n",
+        [Version, Version, target(Version)]
     ).
 
 %% @doc A special process `special'; `deaf' ones ignore system messages.
