@@ -6,7 +6,7 @@
 -compile(export_all).
 -compile(nowarn_export_all).
 
--import(service_fixture, [versions/3, versions/4, child/1, child/2, up/3, up/4, down/3, call/4, photograph/1, still/2]).
+-import(service_fixture, [versions/3, versions/4, child/1, child/2, up/3, up/4, down/3, down/4, call/4, photograph/1, still/2]).
 -import(service_fixture, [server/2, server/3, steady/2, plain/2, statem/1, handler/1, special/2, pid/2]).
 
 all() ->
@@ -39,6 +39,7 @@ all() ->
         funs_survive_the_upgrade,
         lingering_process_survives,
         old_code_is_purged_later,
+        one_process_purges,
         calls_in_flight_are_answered_once_in_order,
         apply_before_the_point_of_no_return,
         failed_apply_takes_the_upgrade_back,
@@ -489,6 +490,19 @@ old_code_is_purged_later(Config) ->
     fixture:wait_until(fun() ->
         [false, false] =:= [call(Config, erlang, check_old_code, [Name]) || Name <- [plain, service_server]]
     end).
+
+%% However many operations follow each other; and what was replaced again is given its time again.
+one_process_purges(Config) ->
+    Dirs = versions(Config, [plain(plain, 1), plain(other, 1)], [plain(plain, 2), plain(other, 2)]),
+    _ = [1 = call(Config, Name, version, []) || Name <- [plain, other]],
+    {ok, []} = up(Config, Dirs, [update(), {load_module, plain}, {load_module, other}], #{purge_after => 60000}),
+    First = pid(Config, erlrc_purge),
+    {ok, []} = down(Config, Dirs, [{load_module, plain}], #{purge_after => 60000}),
+    Second = pid(Config, erlrc_purge),
+    ?assertEqual([false, true], [call(Config, erlang, is_process_alive, [Pid]) || Pid <- [First, Second]]),
+    {ok, []} = up(Config, Dirs, [{load_module, plain}], #{purge_after => 0}),
+    fixture:wait_until(fun() -> not call(Config, erlang, check_old_code, [plain]) end),
+    ?assert(call(Config, erlang, check_old_code, [other])).
 
 calls_in_flight_are_answered_once_in_order(Config) ->
     Dirs = versions(Config, [server(many, 1)], [server(many, 2)]),

@@ -1,13 +1,21 @@
 %% @doc Purges old code at leisure: after a time of grace, one module after the other, only where no process runs it
 %% any more. Until then functions made by the old code go on working. What is left is tried again, and named by
 %% `erlrc_status'.
+%%
+%% One process does it, however many operations follow each other: the one that the latest operation starts takes over
+%% what the one before has left. A module that was replaced once more has its time of grace anew.
 -module(erlrc_purge).
 
 -export([schedule/2, lingering/1, on_stack/1, users/1, since/1]).
--export([loop/2]).
+-export([start/1, loop/1]).
 
 -define(REST, 20).
 -define(RETRY, 60000).
+%% While an operation runs.
+-define(BUSY, 1000).
+
+%% Modules, and when (monotonic, milliseconds) their turn comes.
+-type pending() :: #{module() => integer()}.
 
 %% @doc Purges these modules, `Delay' milliseconds from now at the earliest.
 -spec schedule([module()], timeout()) -> ok.
@@ -15,8 +23,35 @@ schedule([], _Delay) ->
     ok;
 schedule(Modules, Delay) ->
     ok = note(Modules),
-    _ = [spawn(?MODULE, loop, [Modules, Delay]) || Delay =/= infinity],
+    _ = [spawn(?MODULE, start, [maps:from_keys(Modules, milliseconds() + Delay)]) || Delay =/= infinity],
     ok.
+
+%% @private
+-spec start(pending()) -> ok.
+start(New) ->
+    Pending = maps:merge(take_over(whereis(?MODULE)), New),
+    try register(?MODULE, self()) of
+        true -> loop(Pending)
+    catch
+        %% Another one was faster.
+        error:badarg -> start(Pending)
+    end.
+
+-spec take_over(pid() | undefined) -> pending().
+take_over(undefined) ->
+    #{};
+take_over(Pid) ->
+    Ref = monitor(process, Pid),
+    Pid ! {take_over, self(), Ref},
+    receive
+        {Ref, Pending} ->
+            %% The name is free then.
+            receive
+                {'DOWN', Ref, process, Pid, _} -> Pending
+            end;
+        {'DOWN', Ref, process, Pid, _} ->
+            #{}
+    end.
 
 %% Since when the code of these modules is old; while erlrc does not run nobody remembers.
 note(Modules) ->
@@ -70,21 +105,37 @@ users(Module) ->
     [Pid || Pid <- processes(), erlang:check_process_code(Pid, Module) =:= true].
 
 %% @private Each round goes through the module's name, so that this very module can be replaced and purged.
--spec loop([module()], non_neg_integer()) -> ok.
-loop([], _Delay) ->
+-spec loop(pending()) -> ok.
+loop(Pending) when map_size(Pending) =:= 0 ->
     ok;
-loop(Modules, Delay) ->
+loop(Pending) ->
     receive
-    after Delay -> ok
-    end,
-    Left = [Module || Module <- Modules, not purge(Module)],
-    ok = tell(Modules -- Left),
-    ?MODULE:loop(Left, ?RETRY).
+        {take_over, Pid, Ref} ->
+            Pid ! {Ref, Pending},
+            ok
+    after max(0, lists:min(maps:values(Pending)) - milliseconds()) ->
+        ?MODULE:loop(round_of(Pending))
+    end.
+
+%% No purge while an operation runs: what it replaced is its way back.
+-spec round_of(pending()) -> pending().
+round_of(Pending) ->
+    Now = milliseconds(),
+    Due = [Module || {Module, At} <- maps:to_list(Pending), At =< Now],
+    case whereis(erlrc_guardian) of
+        undefined ->
+            Purged = [Module || Module <- Due, purge(Module)],
+            ok = tell(Purged),
+            maps:merge(maps:without(Due, Pending), maps:from_keys(Due -- Purged, milliseconds() + ?RETRY));
+        _ ->
+            maps:merge(Pending, maps:from_keys(Due, Now + ?BUSY))
+    end.
+
+milliseconds() -> erlang:monotonic_time(millisecond).
 
 tell([]) -> ok;
 tell(Purged) -> erlrc_journal:log(info, #{event => purged, modules => Purged}).
 
-%% No purge while an operation runs: what it replaced is its way back.
 purge(Module) ->
     receive
     after ?REST -> ok
