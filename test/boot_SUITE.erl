@@ -139,7 +139,7 @@ broken_registration_is_reported(Config) ->
     capture_log(Peer),
     {error, {registration_file_error, File, {bad_registration, enabled}}} = boot(Peer),
     ?assertEqual(registration(Config, "foo"), text(File)),
-    ?assertMatch([_], logged(Peer, "applications/foo: enabled has a value that it cannot have")),
+    ?assertMatch([_], logged(Peer, "applications/foo: enabled must be true or false")),
     ?assertEqual([], started(Peer)),
     finish(Config, Peer).
 

@@ -338,7 +338,7 @@ parse({wrong_name, Found}) ->
 parse({term_count, Count}) ->
     text("holds ~b terms where one is expected", [Count]);
 parse({bad_registration, Tag}) ->
-    text("~ts has a value that it cannot have", [Tag]);
+    text("~ts must be ~ts", [Tag, registration(Tag)]);
 parse(bad_format) ->
     "not of the form {application, Name, Keys}";
 parse(not_an_application) ->
@@ -393,6 +393,11 @@ names(Apps) ->
 
 term(Term) ->
     io_lib:format("~0tP", [Term, ?DEPTH]).
+
+registration(enabled) -> "true or false";
+registration(on_exit) -> "stay or halt";
+registration(upgrade_policy) -> "a list of hot, restart_application and defer";
+registration(_Tag) -> "another value".
 
 text(Format, Arguments) ->
     io_lib:format(Format, Arguments).

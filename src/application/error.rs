@@ -45,7 +45,7 @@ pub enum Error {
         key: Atom,
     },
     /// A registration term whose tag is known and whose value is not.
-    #[error("'{tag}' has a value that it cannot have")]
+    #[error("'{tag}' must be {}", allowed(tag))]
     BadRegistration {
         /// The tag.
         tag: &'static str,
@@ -53,6 +53,15 @@ pub enum Error {
     /// Not `{App, Vsn, Dir}`.
     #[error("not of the form {{App, Vsn, Dir}}")]
     NotMetadata,
+}
+
+/// What a registration term may be.
+fn allowed(tag: &str) -> &'static str {
+    match tag {
+        "enabled" => "true or false",
+        "on_exit" => "stay or halt",
+        _ => "a list of hot, restart_application and defer",
+    }
 }
 
 impl Error {

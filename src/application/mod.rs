@@ -417,15 +417,16 @@ mod tests {
 
     #[test]
     fn a_known_tag_with_an_unknown_value_is_rejected() {
-        for (tag, value) in [
-            ("enabled", "maybe"),
-            ("on_exit", "restart"),
-            ("upgrade_policy", "hot"),
+        let policies = "a list of hot, restart_application and defer";
+        for (tag, value, allowed) in [
+            ("enabled", "maybe", "true or false"),
+            ("on_exit", "restart", "stay or halt"),
+            ("upgrade_policy", "hot", policies),
         ] {
-            match Registration::from_terms(vec![pair(tag, atom(value))]) {
-                Err(Error::BadRegistration { tag: found }) => assert_eq!(found, tag),
-                other => panic!("{other:?}"),
-            }
+            let error = Registration::from_terms(vec![pair(tag, atom(value))]);
+            let error = error.expect_err("a value that it cannot have");
+            assert!(matches!(error, Error::BadRegistration { tag: found } if found == tag));
+            assert_eq!(error.to_string(), format!("'{tag}' must be {allowed}"));
         }
     }
 

@@ -202,7 +202,7 @@ impl Round<'_> {
             let answer = self.asker().settle(node.entry, operation, how, patience);
             if answer.status != Status::Done {
                 let text = format!(
-                    "not confirmed ({}), which it will be in time",
+                    "the way back is still kept open ({}), until it closes by itself",
                     answer.outcome
                 );
                 report.warnings(&node.entry.name, &[text]);
