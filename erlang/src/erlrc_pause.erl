@@ -88,7 +88,15 @@ functions(Beam) ->
     end.
 
 exports() ->
-    lists:sum([length(erlang:get_module_info(Module, exports)) || Module <- erlang:loaded()]).
+    lists:sum([exports(Module) || Module <- erlang:loaded()]).
+
+%% A module may go meanwhile.
+exports(Module) ->
+    try
+        length(erlang:get_module_info(Module, exports))
+    catch
+        error:badarg -> 0
+    end.
 
 scale() ->
     try
@@ -106,6 +114,6 @@ committed(New, Microseconds) ->
         _ = Expected > 0 andalso ets:insert(erlrc_table, {commit_scale, (scale() + Took) / 2}),
         ok
     catch
-        %% erlrc does not run, or a module has gone meanwhile.
+        %% erlrc does not run.
         error:badarg -> ok
     end.
