@@ -67,14 +67,18 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     Ok(Status::Done)
 }
 
-/// What is no record, a line each.
+/// So many lines that are no records are named in text.
+const NAMED: usize = 3;
+
+/// What is no record: some lines by name, of the others how many they are.
 pub fn tell(tail: &Tail, mut line: impl FnMut(&str)) {
-    for corrupt in &tail.corrupt {
+    for corrupt in tail.corrupt.iter().take(NAMED) {
         line(&corrupt.to_string());
     }
-    let more = tail.corrupt_count - tail.corrupt.len();
-    if more > 0 {
-        line(&format!("{more} more lines are no records"));
+    match tail.corrupt_count.saturating_sub(NAMED) {
+        0 => {}
+        1 => line("1 more line is no record"),
+        more => line(&format!("{more} more lines are no records")),
     }
 }
 

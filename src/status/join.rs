@@ -132,7 +132,10 @@ fn judged(status: ApplicationStatus, node: &Node, facts: &Facts) -> ApplicationS
         pending.application == status.application
             && pending.node.as_ref().is_none_or(|name| *name == node.name)
     });
-    let failed = status.last.as_ref().is_some_and(|last| last.status != 0);
+    // What neither node nor host knows was mistyped, or is gone: nobody can mend what was refused then.
+    let nobody_knows =
+        known && status.running.is_none() && status.installed.is_none() && !status.registered;
+    let failed = status.last.as_ref().is_some_and(|last| last.status != 0) && !nobody_knows;
     let findings = [
         (other, Finding::OtherVersion),
         (known && wanted && !runs, Finding::NotRunning),

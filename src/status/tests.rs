@@ -196,6 +196,25 @@ fn what_was_undone_has_failed() {
     assert_eq!(foo.findings, [Finding::Failed]);
 }
 
+#[test]
+fn what_failed_of_an_application_that_nobody_knows_does_not_count() {
+    let refused = |name: &str| {
+        record(
+            name,
+            &[("n1@h", "bad_directory", 1), ("n2", "timed_out", 3)],
+        )
+    };
+    let mut facts = facts();
+    facts.history.extend(["fooo", "off"].map(refused));
+    let report = report(facts);
+    let found = [0, 1].map(|node| findings(&report, node));
+    let failed = |name: &str| found.each_ref().map(|found| found.contains_key(name));
+    assert_eq!(
+        [failed("fooo"), failed("off")],
+        [[false, true], [true, true]]
+    );
+}
+
 /// Reads the text format, and nothing that is not exactly that: samples by name and labels.
 fn parse(text: &str) -> Result<BTreeMap<String, f64>, String> {
     let (mut samples, mut current, mut seen) = (BTreeMap::new(), None, Vec::new());

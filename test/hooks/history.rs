@@ -138,6 +138,13 @@ fn damaged_and_rotated_histories_are_told_as_far_as_they_go() {
     let json: Value = serde_json::from_str(&host.erlrc(&["history", "--json"]).out).expect("JSON");
     assert_eq!(json["torn"], true);
     assert_eq!(json["corrupt"][0]["line"], 2);
+    host.file("state/history.2", &"garbage\n".repeat(120), 0o640);
+    let run = host.erlrc(&["history"]);
+    assert_eq!(run.err.lines().count(), 4, "{run:?}");
+    assert!(
+        run.err.ends_with("erlrc: 117 more lines are no records\n"),
+        "{run:?}"
+    );
 }
 
 #[test]
