@@ -143,3 +143,18 @@ fn what_would_lose_states_is_refused_before_anything_is_touched() {
     quiet.is(&line("upgraded"), 0);
     assert_eq!(quiet.err, "");
 }
+
+#[test]
+fn a_version_without_a_module_that_it_lists_is_refused() {
+    let host = Host::new();
+    let _node = host.node("n1");
+    let (old, new) = (shop(&host, "1.0", "a"), shop(&host, "1.1", "a"));
+    std::fs::remove_file(format!("{new}/ebin/shop_sup.beam")).unwrap();
+    host.erlrc(&["start", "shop", "1.0", &old]);
+    let upgrade = ["upgrade", "shop", "1.0", "1.1", &old, &new];
+    let refused = "erlrc-upgrade: Upgrading 'shop': (n1) would_fail\n";
+    host.erlrc(&upgrade).is(refused, 1).says("shop_sup");
+    let plan = host.erlrc(&["plan", "shop", "--to", &new]);
+    assert_eq!(plan.status, 1, "{plan:?}");
+    assert!(plan.out.contains("missing_beam"), "{plan:?}");
+}

@@ -144,7 +144,7 @@ fn what_is_no_file_of_an_application_never_comes_into_being() {
         ],
     );
     let run = plan(&host, &["--from", &foo("1.0"), "--from-deb", &deb]);
-    assert_eq!(run.status, 0, "{run:?}");
+    assert_eq!(run.status, 1, "{run:?}");
     assert!(run.out.contains("missing_beam"), "{run:?}");
     assert!(!format!("{run:?}").contains("cookie"), "{run:?}");
 }

@@ -10,14 +10,26 @@ use crate::term::Atom;
 use std::cmp::Ordering;
 use std::path::Path;
 
-/// What is wrong with the files.
-pub fn check(case: &Case<'_>) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = case
-        .script
-        .iter()
-        .flat_map(|script| &script.warnings)
+/// Modules that the new version lists and does not have.
+pub fn missing(case: &Case<'_>) -> Vec<Finding> {
+    of_warnings(case, is_missing)
+}
+
+fn is_missing(warning: &Warning) -> bool {
+    matches!(warning, Warning::MissingBeam { .. })
+}
+
+fn of_warnings(case: &Case<'_>, wanted: fn(&Warning) -> bool) -> Vec<Finding> {
+    let warnings = case.script.iter().flat_map(|script| &script.warnings);
+    warnings
+        .filter(|warning| wanted(warning))
         .filter_map(|warning| of_warning(case, warning))
-        .collect();
+        .collect()
+}
+
+/// What else is wrong with the files.
+pub fn check(case: &Case<'_>) -> Vec<Finding> {
+    let mut findings = of_warnings(case, |warning| !is_missing(warning));
     let fresh: Vec<&Code> = case.compared.fresh().map(|(_, new)| new).collect();
     findings.extend(release(case, &fresh));
     findings.extend(versions_in_the_way(case));
@@ -41,7 +53,8 @@ fn of_warning(case: &Case<'_>, warning: &Warning) -> Option<Finding> {
         {
             return None;
         }
-        Warning::MissingBeam { module, .. } => Finding::warning("missing_beam", module),
+        // A node that starts would not come up with it.
+        Warning::MissingBeam { module, .. } => Finding::error("missing_beam", module),
         Warning::UnlistedBeam { module, .. } if is_old_news(case, module) => return None,
         Warning::UnlistedBeam { module, .. } => Finding::warning("unlisted_beam", module),
         Warning::SameVersion { .. } => Finding::warning("same_version", &case.to.name),
@@ -110,9 +123,11 @@ fn versions_in_the_way(case: &Case<'_>) -> Option<Finding> {
         .collect();
     (!dirs.is_empty()).then(|| {
         let text = format!(
-            "{} is later than {}, and a node that starts would take it",
+            "{} {} later than {}, and a node that starts would take {}",
             listed(&dirs),
-            case.to.vsn
+            if dirs.len() == 1 { "is" } else { "are" },
+            case.to.vsn,
+            if dirs.len() == 1 { "it" } else { "the latest" },
         );
         Finding::warning("later_version", &case.to.name)
             .text(text)

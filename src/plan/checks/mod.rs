@@ -47,6 +47,7 @@ pub fn of_changes(case: &Case<'_>) -> Vec<Finding> {
     let of_processes: [fn(&Case<'_>) -> Vec<Finding>; 2] = [states::check, supervisors::check];
     let restarts = |script: &Script| script.instructions.iter().any(restarts_application);
     let mut findings = shipped::check(case);
+    findings.extend(files::missing(case));
     // Where the application is started anew, no process lives to meet the new code.
     if !case.script.is_some_and(restarts) {
         findings.extend(of_processes.iter().flat_map(|check| check(case)));

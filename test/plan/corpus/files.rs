@@ -93,6 +93,17 @@ pub fn files() -> Vec<Pair> {
             },
         )
         .finds("missing_beam", "demo_gone")
-        .comes_to("hot_with_warnings"),
+        .comes_to("would_fail"),
+        pair(
+            "missing_before",
+            Side {
+                missing: vec!["demo_gone"],
+                ..one()
+            },
+            Side {
+                missing: vec!["demo_gone"],
+                ..two()
+            },
+        ),
     ]
 }
