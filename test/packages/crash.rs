@@ -12,11 +12,30 @@ fn kill_at_the_block(row: &Row, line: &str) {
     .succeeds();
 }
 
-/// An upgrade from `{till 1.0 OLD}` to `{till 1.1 NEW}` that is killed, and what `erlrc doctor` leaves.
-fn killed_upgrade(old: &str, new: &str) -> Row {
+const LEFT_OPEN: &str =
+    "info: 'deb preinst upgrade 1.0-1 1.1-1' left the journal of till open\n  mended\n";
+const KEPT: &str =
+    "info: till 1.0 is kept in /usr/lib/erlrc/stash/till-1.0, and no node runs it\n  mended\n";
+const INTERRUPTED: &str = "warning: 'deb postrm upgrade 1.1-1' was interrupted when it took shop@host to till 1.1\n  mended\n";
+/// dpkg has both versions on disk; the one that it does not name is a person's to remove.
+const OLD_IS_LEFT: &str = "error: /usr/lib/erlang/lib/till-1.0 holds till, and no package says so; \
+    a node that boots may take it for what is installed\n  if nobody needs it: rm -r /usr/lib/erlang/lib/till-1.0\n";
+/// This one an upgrade of ours has left.
+const NEW_IS_LEFT: &str = "error: /usr/lib/erlang/lib/till-1.1 holds till, and no package says so; \
+    a node that boots may take it for what is installed\n  mended\n";
+
+/// Asserts what `erlrc doctor` says, from the first word to the last.
+#[track_caller]
+fn doctor_says(row: &Row, findings: &[&str]) {
+    assert_eq!(row.when("erlrc doctor").text, findings.concat());
+}
+
+/// An upgrade from `{till 1.0 OLD}` to `{till 1.1 NEW}` that is killed, and what `erlrc doctor` says of it.
+#[track_caller]
+fn killed_upgrade(old: &str, new: &str, findings: &[&str]) -> Row {
     let row = given(&format!("{{till 1.0 {old}}}"));
     kill_at_the_block(&row, &format!("dpkg -i {{till 1.1 {new}}}"));
-    row.when("erlrc doctor");
+    doctor_says(&row, findings);
     row
 }
 
@@ -28,48 +47,41 @@ fn goes_forward(row: &Row, versions: &str) {
 }
 
 #[track_caller]
-fn goes_back(row: &Row, versions: &str) {
+fn goes_back(row: &Row, versions: &str, findings: &[&str]) {
     row.when("dpkg -i {till 1.0}").succeeds();
     row.then("till", "ii 1.0-1", "1.0");
     row.lost_nothing("till", versions);
-    row.when("erlrc doctor");
+    doctor_says(row, findings);
     row.when("test -e /usr/lib/erlang/lib/till-1.1/ebin/till.app")
         .fails();
 }
 
 #[test]
 fn in_old_prerm() {
-    goes_forward(&killed_upgrade("block=prerm:upgrade", "rev=1"), "1.0 1.1");
-    goes_back(&killed_upgrade("block=prerm:upgrade", "rev=1"), "1.0");
+    let killed = || killed_upgrade("block=prerm:upgrade", "rev=1", &[]);
+    goes_forward(&killed(), "1.0 1.1");
+    goes_back(&killed(), "1.0", &[]);
 }
 
 #[test]
 fn in_new_preinst() {
-    goes_forward(
-        &killed_upgrade("rev=1", "block=preinst:upgrade"),
-        "1.0-1 1.1",
-    );
-    goes_back(
-        &killed_upgrade("rev=1", "block=preinst:upgrade"),
-        "1.0-1 1.0",
-    );
+    let findings = [LEFT_OPEN, KEPT];
+    let killed = || killed_upgrade("rev=1", "block=preinst:upgrade", &findings);
+    goes_forward(&killed(), "1.0-1 1.1");
+    goes_back(&killed(), "1.0-1 1.0", &[]);
 }
 
 #[test]
 fn in_old_postrm() {
-    goes_forward(
-        &killed_upgrade("block=postrm:upgrade", "rev=1"),
-        "1.0 1.1-1 1.1",
-    );
-    goes_back(
-        &killed_upgrade("block=postrm:upgrade", "rev=1"),
-        "1.0 1.1-1 1.0",
-    );
+    let findings = [OLD_IS_LEFT, LEFT_OPEN, KEPT];
+    let killed = || killed_upgrade("block=postrm:upgrade", "rev=1", &findings);
+    goes_forward(&killed(), "1.0 1.1-1 1.1");
+    goes_back(&killed(), "1.0 1.1-1 1.0", &[NEW_IS_LEFT]);
 }
 
 #[test]
 fn in_new_postinst() {
-    let row = killed_upgrade("rev=1", "block=postinst:configure");
+    let row = killed_upgrade("rev=1", "block=postinst:configure", &[]);
     row.then("till", "iF 1.1-1", "1.1");
     row.when("dpkg -i {till 1.1}").succeeds();
     row.then("till", "ii 1.1-1", "1.1");
@@ -79,7 +91,7 @@ fn in_new_postinst() {
 fn in_prerm_of_a_removal() {
     let row = given("{till 1.0 block=prerm:remove}");
     kill_at_the_block(&row, "dpkg -r erlang-till");
-    row.when("erlrc doctor");
+    doctor_says(&row, &[]);
     row.when("dpkg -i {till 1.0}").succeeds();
     row.then("till", "ii 1.0-1", "1.0");
 }
@@ -88,7 +100,12 @@ fn in_prerm_of_a_removal() {
 fn in_postrm_of_a_removal() {
     let row = given("{till 1.0 block=postrm:remove}");
     kill_at_the_block(&row, "dpkg -r erlang-till");
-    row.when("erlrc doctor");
+    doctor_says(
+        &row,
+        &[
+            "info: till is registered and not installed, it is skipped at boot\n  purge its package, or remove the registration\n",
+        ],
+    );
     row.then("till", "rH 1.0-1", "none");
     row.when("dpkg -i {till 1.0}").succeeds();
     row.then("till", "ii 1.0-1", "1.0");
@@ -98,7 +115,7 @@ fn in_postrm_of_a_removal() {
 fn in_postinst_of_an_install() {
     let row = given("");
     kill_at_the_block(&row, "dpkg -i {till 1.0 block=postinst:configure}");
-    row.when("erlrc doctor");
+    doctor_says(&row, &[]);
     row.when("dpkg -i {till 1.0}").succeeds();
     row.then("till", "ii 1.0-1", "1.0");
 }
@@ -107,7 +124,7 @@ fn in_postinst_of_an_install() {
 fn the_hook_in_the_middle_of_a_code_change() {
     let row = given("{till 1.0}");
     kill_at_the_block(&row, "dpkg -i {till 1.1 code_change=blocks}");
-    row.when("erlrc doctor");
+    doctor_says(&row, &[OLD_IS_LEFT, INTERRUPTED, LEFT_OPEN, KEPT]);
     row.when("dpkg -i {till 1.1}").succeeds();
     row.then("till", "ii 1.1-1", "1.1");
 }

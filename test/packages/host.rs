@@ -31,7 +31,22 @@ impl Host {
         Self::bare_on("bookworm")
     }
 
+    /// A root with systemd as its first process.
+    pub fn with_systemd() -> Self {
+        Self::on(
+            "more",
+            "mount -t sysfs sysfs /sys && mount -t cgroup2 cgroup2 /sys/fs/cgroup && \
+             echo host >/etc/hostname && : >/etc/machine-id && echo ready && \
+             exec /lib/systemd/systemd --unit=multi-user.target >/dev/null 2>&1",
+        )
+    }
+
     fn bare_on(suite: &str) -> Self {
+        Self::on(suite, "echo ready; exec cat")
+    }
+
+    /// A root whose first process runs a line of shell, which says `ready`.
+    fn on(suite: &str, first: &str) -> Self {
         let root = top().join(format!("_build/debian-{suite}"));
         assert!(
             root.is_dir(),
@@ -42,7 +57,7 @@ impl Host {
             .arg("-b")
             .arg(format!("{}:{PACKAGES}", package::directory().display()))
             .arg(root)
-            .args(["sh", "-c", "echo ready; exec cat"])
+            .args(["sh", "-c", first])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -16,5 +16,6 @@ mod package;
 mod policy;
 mod row;
 mod rpm;
+mod service;
 mod several;
 mod transactions;

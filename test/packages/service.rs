@@ -1,0 +1,52 @@
+//! The template unit of erlrc's own package, under a systemd that really runs.
+
+use crate::host::Host;
+use crate::package;
+
+/// A host whose systemd is up, with erlrc and till 1.0.
+fn booted() -> Host {
+    let host = Host::with_systemd();
+    host.sh("until systemctl is-system-running --wait >/dev/null; do systemctl is-system-running | grep -q degraded && break; sleep 0.05; done")
+        .succeeds();
+    host.sh(&format!("dpkg -i {} {{till 1.0}}", package::erlrc()))
+        .succeeds();
+    host
+}
+
+#[test]
+fn a_node_is_started_and_no_upgrade_restarts_it() {
+    let host = booted();
+    // Type=notify: it returns when the node has said READY=1, which it does when all is booted.
+    host.sh("systemctl start erlrc@shop").succeeds();
+    host.sh("erlrc eval shop 'application:which_applications()'")
+        .succeeds()
+        .says("{till,");
+    let process = || {
+        host.sh("systemctl show --property=MainPID,NRestarts,ActiveState erlrc@shop")
+            .out
+    };
+    let before = process();
+    assert!(
+        before.contains("NRestarts=0\nActiveState=active"),
+        "{before}"
+    );
+    host.sh("dpkg -i {till 1.1}")
+        .succeeds()
+        .says("Upgrading 'till': (shop@host) upgraded\n");
+    host.sh(&format!("dpkg -i {}", package::next_erlrc()))
+        .succeeds()
+        .says("Upgrading 'erlrc': (shop@host) upgraded\n");
+    assert_eq!(process(), before);
+    host.sh("systemctl stop erlrc@shop").succeeds();
+    host.sh("erlrc status").does_not_say("till");
+}
+
+#[test]
+fn a_node_that_cannot_boot_has_failed() {
+    let host = booted();
+    host.sh("rm /usr/lib/erlang/lib/till-1.0/ebin/till.app")
+        .succeeds();
+    host.sh("systemctl start erlrc@shop").fails();
+    host.sh("journalctl --unit erlrc@shop --no-pager")
+        .says("till.app");
+}
