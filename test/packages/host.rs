@@ -37,7 +37,7 @@ impl Host {
             "more",
             "mount -t sysfs sysfs /sys && mount -t cgroup2 cgroup2 /sys/fs/cgroup && \
              echo host >/etc/hostname && : >/etc/machine-id && echo ready && \
-             exec /lib/systemd/systemd --unit=multi-user.target >/dev/null 2>&1",
+             exec /lib/systemd/systemd --unit=basic.target >/dev/null 2>&1",
         )
     }
 
