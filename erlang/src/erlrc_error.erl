@@ -114,6 +114,10 @@ format({package_gone, App}) ->
     );
 format({boot_script_failed, File, Text}) ->
     text("no boot script for ~ts: ~ts", [File, Text]);
+format({busy, #{name := Name, since := Since} = Operation}) ->
+    Of = [[" of ", App] || #{application := App} <- [Operation]],
+    Time = calendar:system_time_to_rfc3339(Since div 1000, [{offset, "Z"}]),
+    text("the node is busy since ~ts: ~ts~ts", [Time, Name, Of]);
 format({file_error, File, Posix}) ->
     text("~ts: ~ts", [File, posix(Posix)]);
 format(Reason) ->

@@ -8,6 +8,8 @@
 -export_type([request/0, answer/0, status/0]).
 
 -define(PROTOCOL, 1).
+%% Milliseconds for the question what is being done.
+-define(PATIENCE, 1000).
 
 -type request() :: #{atom() => term()}.
 -type status() :: ok | refused | failed | no_path | restart_emulator | not_rolled_back | bug.
@@ -50,7 +52,18 @@ request(#{operation := Question} = Request) when
     Question =:= running; Question =:= code; Question =:= status; Question =:= progress
 ->
     perform(Request);
+request(#{operation := live_plan} = Request) ->
+    %% Nothing can be foreseen while an operation changes the node, and it may take for ever.
+    case erlrc_status:operation(erlang:monotonic_time(millisecond) + ?PATIENCE) of
+        #{name := Name} = Current when Name =/= <<"live_plan">>, Name =/= <<"dry_run">> ->
+            answer(refused, busy, {busy, Current}, undefined);
+        _ ->
+            in_turn(Request)
+    end;
 request(Request) ->
+    in_turn(Request).
+
+in_turn(Request) ->
     %% No frame of this module waits: it can be replaced meanwhile.
     erlrc_operations:run(?MODULE, perform, [Request], {?MODULE, crashed}).
 

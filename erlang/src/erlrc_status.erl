@@ -2,7 +2,7 @@
 %% what is not known by then is left out, and `complete' is false.
 -module(erlrc_status).
 
--export([report/0, report/1]).
+-export([operation/1, report/0, report/1]).
 -export_type([report/0, application/0, old_code/0, process/0]).
 
 %% For the whole report, in milliseconds.
@@ -65,7 +65,7 @@ report(Patience) ->
         old_modules => OldModules,
         complete => Complete
     },
-    maps:merge(Report, maps:from_list(own_vsn() ++ operation(Deadline))).
+    maps:merge(Report, maps:from_list(own_vsn() ++ [{operation, Current} || #{} = Current <- [operation(Deadline)]])).
 
 own_vsn() ->
     [{erlrc, text(Vsn)} || {ok, Vsn} <- [application:get_key(erlrc, vsn)]].
@@ -106,13 +106,14 @@ stopped() ->
         Table -> [text(App) || [App] <- ets:match(Table, {{stopped, '$1'}, true})]
     end.
 
-%% The server answers at once; an operation has a process of its own.
+%% @doc What is being done, if anything. The server answers at once; an operation has a process of its own.
+-spec operation(integer()) -> none | map().
 operation(Deadline) ->
     try erlrc_operations:status(left(Deadline)) of
-        idle -> [];
-        #{operation := {_, Arguments}} = Status -> [{operation, maps:merge(named(Arguments), maps:with([since, waiting], Status))}]
+        idle -> none;
+        #{operation := {_, Arguments}} = Status -> maps:merge(named(Arguments), maps:with([since, waiting], Status))
     catch
-        exit:_ -> []
+        exit:_ -> none
     end.
 
 %% What `erlrc_hook' or `erlrcdynamic' was asked for.

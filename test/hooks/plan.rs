@@ -158,3 +158,29 @@ fn a_version_without_a_module_that_it_lists_is_refused() {
     assert_eq!(plan.status, 1, "{plan:?}");
     assert!(plan.out.contains("missing_beam"), "{plan:?}");
 }
+
+#[test]
+fn a_node_that_is_busy_says_so_at_once() {
+    let host = Host::new();
+    let _node = host.node("n1");
+    host.erlrc(&["start", "foo", "1.0", &foo("1.0")]);
+    let eval = |text: &str| {
+        host.erlrc(&["eval", "n1", text]).is("ok\n", 0);
+    };
+    let wait = |state: &str| {
+        format!(
+            "W = fun W() -> case erlrc_operations:status() of {state} -> ok; \
+             _ -> erlang:yield(), W() end end, W()"
+        )
+    };
+    let hung =
+        "spawn(fun() -> erlrc_operations:run(gen_server, call, [foo_server, wait, infinity]) end)";
+    eval(&format!("{hung}, {}", wait("#{}")));
+    let run = host.erlrc(&["plan", "foo", "--to", &foo("2.0")]);
+    assert_eq!(run.status, 3, "{run:?}");
+    let said = "foo on n1: busy: the node is busy since 20";
+    assert!(run.out.starts_with(said), "{run:?}");
+    eval(&format!("foo_server ! go, {}", wait("idle")));
+    let run = host.erlrc(&["plan", "foo", "--to", &foo("2.0")]);
+    assert_eq!(run.status, 0, "{run:?}");
+}

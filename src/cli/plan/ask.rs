@@ -156,10 +156,14 @@ impl Asker<'_> {
         let mut plan = planned(self.application, &from, &to, &around, self.common)?;
         plan.node = Some(entry.name.to_string());
         let operation = self.operation(&from, &to);
+        // First, for it does not wait for an operation that is being carried out.
+        let answer = self.call(node, operation.live_plan())?;
+        if let Some(busy) = Answer::parse(&answer).filter(|answer| answer.outcome == "busy") {
+            return Ok(none(&entry.name, "busy", busy.reason, Status::Unreachable));
+        }
         let (steps, refusal) = self.dry_run(node, &operation)?;
         plan.node_steps = steps;
         plan.add(refusal);
-        let answer = self.call(node, operation.live_plan())?;
         plan.live = Live::parse(&answer);
         plan.add(found(&answer));
         Ok(Outcome::Plan(Box::new(plan)))
