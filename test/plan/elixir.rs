@@ -113,3 +113,26 @@ fn protocols_are_told_from_other_modules() {
     let subject = "Elixir.Demo.Server.Size.Integer".to_owned();
     assert!(found.contains(&(kind, subject)), "{found:?}");
 }
+
+#[test]
+fn a_protocol_that_changes_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let body = |more: &str| {
+        format!(
+            "def init(_), do: {{:ok, 1}}\n{CALL}\ndefprotocol Size do\n  def size(x)\n{more}end"
+        )
+    };
+    let versions = versions(dir.path(), "changed", &body(""), &body("  def more(x)\n"));
+    for (version, top) in ["1.0", "2.0"].iter().zip(&versions) {
+        let app = format!(
+            "{{application, demo, [{{vsn, \"{version}\"}}, \
+             {{modules, ['Elixir.Demo.Server', 'Elixir.Demo.Server.Size']}}, \
+             {{registered, []}}, {{applications, [kernel, stdlib, elixir]}}]}}.\n"
+        );
+        fs::write(top.join("ebin/demo.app"), app).unwrap();
+    }
+    let found = found(&planned(&versions));
+    let protocol = ("elixir_protocol", "Elixir.Demo.Server.Size");
+    let expected = (protocol.0.to_owned(), protocol.1.to_owned());
+    assert!(found.contains(&expected), "{found:?}");
+}
