@@ -25,6 +25,7 @@ all() ->
         module_that_names_its_compiler,
         environment_and_dependencies,
         script_for_release_handler,
+        script_that_otp_refuses,
         answer_of_the_hook,
         shadows_of_every_module_load
     ].
@@ -246,6 +247,14 @@ script_for_release_handler(Config) ->
     Answer = plan(Config, Dirs),
     ?assertEqual([{release_handler_needed, warning}], kinds(Answer)),
     ?assertMatch({ok, #{evaluator := release_handler}}, Answer).
+
+script_that_otp_refuses(Config) ->
+    {_, New} = Dirs = versions(Config, [], []),
+    Appup = {"2", [{"1", [{load_module, nowhere}]}], []},
+    ok = file:write_file(filename:join([New, "ebin", "service.appup"]), io_lib:format("~p.~n", [Appup])),
+    Before = photograph(Config),
+    ?assertEqual([{script_refused, error}], kinds(plan(Config, Dirs))),
+    still(Config, Before).
 
 answer_of_the_hook(Config) ->
     {Old, New} = versions(Config, [loop(1)], [loop(2)]),

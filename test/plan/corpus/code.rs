@@ -66,6 +66,13 @@ pub fn code() -> Vec<Pair> {
             lib("-erlrc_depends([demo_gone]).\n-export([f/0]).\nf() -> 2."),
         )
         .finds("dropped_depends", "demo_lib"),
+        pair(
+            "bad_attribute",
+            one(),
+            lib("-erlrc_timeout(0).\n-export([f/0]).\nf() -> 2."),
+        )
+        .finds("no_script", "demo")
+        .comes_to("would_fail"),
         pair("shared_record", shared("a"), shared("a, b"))
             .finds("shared_record", "msg")
             .comes_to("hot_with_warnings"),
