@@ -655,7 +655,7 @@ killed_guardian(Config) ->
     Dirs = versions(Config, [server(many, 1)], [server(many, 2)]),
     {ok, Pid} = start_child(Config, child(many)),
     Before = photograph(Config),
-    Busy = in_background(Config, gen_server, call, [many, {busy, 500}, infinity]),
+    Busy = in_background(Config, gen_server, call, [many, {busy, 2000}, infinity]),
     busy(Config, Pid),
     Upgrade = in_background(Config, ?MODULE, local_up, [Dirs, [update(), advanced(many)], #{}]),
     fixture:wait_until(fun() -> is_pid(pid(Config, erlrc_guardian)) end),
