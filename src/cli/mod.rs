@@ -9,6 +9,7 @@ pub mod arguments;
 mod boot_order;
 mod colours;
 mod completions;
+mod deb;
 mod debhelper;
 mod doctor;
 mod downgrade;

@@ -10,7 +10,7 @@ use super::{Arguments, survey};
 use crate::application::vsn;
 use crate::appup::Direction;
 use crate::cli::hook::chain;
-use crate::cli::{Common, Failure, Status, output};
+use crate::cli::{Common, Failure, Status, deb, output};
 use crate::maint::{Call, Format, Moment, NodeState, Preflight, Unpacked, Version, replaced};
 use crate::plan::{Depth, Plan, Question, Surroundings, Verdict, plan};
 use crate::script::Options;
@@ -20,12 +20,9 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use tempfile::TempDir;
 
 /// More than apt says about all packages of a distribution.
 const MOST_BYTES: u64 = 256 << 20;
-/// What of a package is looked at, beside its metadata; names in an archive begin with `./` or do not.
-const MODULES: &str = "ebin/*";
 
 /// Plans; the status is not 0 where apt is not to begin.
 pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
@@ -61,7 +58,7 @@ fn all(session: &Session<'_>) -> Result<Status, Failure> {
     let ours = owners(&session.places.packages.apps);
     let mut status = Status::Done;
     for package in packages.iter().filter(|package| is_ours(package, &ours)) {
-        let dir = unpack(&package.deb, &session.places.packages.apps)
+        let dir = deb::unpack(&package.deb, Some(&session.places.packages.apps))
             .map_err(|error| failed(error.into()))?;
         for name in names(&below(dir.path(), &session.places.packages.apps)) {
             status = status.worse(one(session, &name, dir.path())?);
@@ -113,52 +110,6 @@ fn names(dir: &Path) -> Vec<Atom> {
 /// The absolute `path` within `root`.
 fn below(root: &Path, path: &Path) -> PathBuf {
     root.join(path.strip_prefix("/").unwrap_or(path))
-}
-
-#[derive(Debug, thiserror::Error)]
-enum UnpackError {
-    #[error("cannot unpack {}", deb.display())]
-    Run {
-        deb: PathBuf,
-        source: std::io::Error,
-    },
-    #[error("{} cannot be unpacked", deb.display())]
-    Refused { deb: PathBuf },
-}
-
-/// The applications of a package, in a directory of our own.
-fn unpack(deb: &Path, apps: &Path) -> Result<TempDir, UnpackError> {
-    let run = |source| UnpackError::Run {
-        deb: deb.to_owned(),
-        source,
-    };
-    let dir = tempfile::tempdir().map_err(run)?;
-    let mut open = Command::new("dpkg-deb");
-    open.arg("--fsys-tarfile")
-        .arg(deb)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped());
-    let mut open = open.spawn().map_err(run)?;
-    let content = open.stdout.take().map_or_else(Stdio::null, Stdio::from);
-    let mut tar = Command::new("tar");
-    tar.arg("-C").arg(dir.path());
-    let metadata = format!("{}/*", apps.display());
-    tar.args(["-x", "--no-same-owner", "--no-anchored", "--wildcards"])
-        .args([MODULES, metadata.trim_start_matches('/')]);
-    // A pattern that nothing matches is no fault of the package's.
-    let tar = tar
-        .stdin(content)
-        .stderr(Stdio::null())
-        .status()
-        .map_err(run);
-    let opened = open.wait().map_err(run)?;
-    tar?;
-    match opened.success() {
-        true => Ok(dir),
-        false => Err(UnpackError::Refused {
-            deb: deb.to_owned(),
-        }),
-    }
 }
 
 /// One application, from each version that a node runs.

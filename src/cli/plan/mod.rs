@@ -83,7 +83,11 @@ fn node_name(text: &str) -> Result<NodeName, String> {
 
 /// Makes the plans and prints them.
 pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
-    let unpacked = arguments.from_deb.as_deref().map(deb::unpack).transpose()?;
+    let unpack = |file: &PathBuf| {
+        let unpacked = super::deb::unpack(file, None);
+        unpacked.map_err(|error| Failure::new(Status::Failed, error))
+    };
+    let unpacked = arguments.from_deb.as_ref().map(unpack).transpose()?;
     let to = match &unpacked {
         Some(unpacked) => Some(deb::application(unpacked, arguments.app.as_ref())?),
         None => arguments.to.clone().map(|dir| (arguments.app.clone(), dir)),
