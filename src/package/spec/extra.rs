@@ -1,5 +1,6 @@
 //! What a package holds beside the application.
 
+use super::Format;
 use super::table::{SpecError, Table};
 use std::path::PathBuf;
 
@@ -15,7 +16,7 @@ pub struct ExtraFile {
     /// Whether it is the administrator's to change; else what is below `/etc` is.
     pub conffile: Option<bool>,
     /// The one format whose packages have it; else all.
-    pub format: Option<String>,
+    pub format: Option<Format>,
 }
 
 /// Commands for the end of every transaction of rpm that installs files below a path.
@@ -50,7 +51,7 @@ impl ExtraFile {
         let source = table.text("source")?.map(PathBuf::from);
         let path = table.path("path")?;
         let (mode, conffile) = (table.mode("mode")?, table.truth("conffile")?);
-        let format = table.text("format")?;
+        let format = table.format("format")?;
         Ok(source.zip(path).map(|(source, path)| Self {
             source,
             path,

@@ -102,12 +102,8 @@ impl PackageSpec {
         let mut table = table.under(common).under(own).under(particular);
         let mut spec = Self::from_table(&mut table)?;
         table.finish()?;
-        let own = |file: &ExtraFile| {
-            file.format
-                .as_deref()
-                .is_none_or(|own| own == format.name())
-        };
-        spec.files.retain(own);
+        spec.files
+            .retain(|file| file.format.is_none_or(|own| own == format));
         Ok(spec)
     }
 
@@ -269,6 +265,10 @@ mod tests {
         fails(
             "[{files, [[{path, \"/x\"}]]}]",
             "files lacks the key source",
+        );
+        fails(
+            "[{files, [[{source, \"x\"}, {path, \"/x\"}, {format, \"dbe\"}]]}]",
+            "format is neither deb nor rpm",
         );
         fails(
             "[{files, [[{source, \"x\"}, {path, \"/x/../y\"}]]}]",

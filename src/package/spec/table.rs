@@ -162,6 +162,18 @@ impl Table {
         truth.ok_or_else(|| bad(key, "neither true nor false"))
     }
 
+    /// `"deb"` or `"rpm"`.
+    pub fn format(&mut self, key: &str) -> Result<Option<Format>, SpecError> {
+        let Some(value) = self.pairs.remove(key) else {
+            return Ok(None);
+        };
+        let named = |format: &Format| value.as_text().is_some_and(|text| text == format.name());
+        let format = [Format::Deb, Format::Rpm].into_iter().find(named);
+        format
+            .map(Some)
+            .ok_or_else(|| bad(key, "neither deb nor rpm"))
+    }
+
     /// A list of texts.
     pub fn texts(&mut self, key: &str) -> Result<Vec<String>, SpecError> {
         let fault = "not a list of texts";
