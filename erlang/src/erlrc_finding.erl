@@ -1,7 +1,7 @@
 %% @doc What a plan has to say: findings, in the shape in which they go to the binary.
 -module(erlrc_finding).
 
--export([new/6, name/1, names/1, text/2]).
+-export([new/6, name/1, named/1, names/1, text/2]).
 -export_type([finding/0, severity/0]).
 
 -type severity() :: info | warning | error.
@@ -40,9 +40,14 @@ name(Pid) ->
     end.
 
 %% @doc The first of these processes.
+-spec named([pid()]) -> [binary()].
+named(Pids) ->
+    [name(Pid) || Pid <- lists:sublist(Pids, ?NAMED)].
+
+%% @doc The same in a line.
 -spec names([pid()]) -> iodata().
 names(Pids) ->
-    lists:join(", ", [name(Pid) || Pid <- lists:sublist(Pids, ?NAMED)]).
+    lists:join(", ", named(Pids)).
 
 %% @doc Formatted text, cut where it becomes too long for a line.
 -spec text(io:format(), [term()]) -> binary().

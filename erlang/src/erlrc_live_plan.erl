@@ -102,10 +102,7 @@ concerned(Batches, Script, Options) ->
     {erlrc_discover:processes(Stand, Options), erlrc_discover:processes(Others, Options)}.
 
 suspended(Batches) ->
-    lists:usort(lists:append([
-        [M || {M, _} <- Suspend] ++ [M || {M, _, _} <- Before ++ After]
-     || #{suspend := Suspend, before := Before, 'after' := After} <- Batches
-    ])).
+    lists:usort(lists:flatmap(fun erlrc_scope:modules/1, Batches)).
 
 %% Modules whose states are the same in both versions, as `erlrc_prepare' finds them: nobody stands for those.
 steady(Batches, #{options := Options, direction := Direction, from := {_, From}, to := {_, To}}) ->
@@ -113,11 +110,15 @@ steady(Batches, #{options := Options, direction := Direction, from := {_, From},
     Read = fun(Module, Dir) -> file:read_file(file(Module, Dir)) end,
     case maps:get(suspend, Options, application:get_env(erlrc, suspend, needed)) of
         always -> [];
-        _ -> [M || {M, _, []} <- Changes, {ok, Old} <- [Read(M, From)], {ok, New} <- [Read(M, To)], same(M, Direction, Old, New)]
+        _ ->
+            [
+                Module
+             || {Module, _, []} <- Changes,
+                {ok, Old} <- [Read(Module, From)],
+                {ok, New} <- [Read(Module, To)],
+                erlrc_shape:between(Module, Direction, Old, New) =:= same
+            ]
     end.
-
-same(Module, up, Old, New) -> erlrc_shape:compare(Module, Old, New) =:= same;
-same(Module, down, Old, New) -> erlrc_shape:compare(Module, New, Old) =:= same.
 
 merged(#{targets := Standing}, #{targets := Others}) ->
     Both = fun(_, #{modules := Modules} = Target, #{modules := More}) -> Target#{modules := lists:usort(Modules ++ More)} end,
@@ -268,7 +269,7 @@ old_code(Module, Pre, Pids) ->
     erlrc_finding:new(
         old_code_in_use, Severity, atom_to_binary(Module),
         erlrc_finding:text("~w processes ~ts.", [length(Pids), Text]),
-        Advice, #{processes => [erlrc_finding:name(Pid) || Pid <- lists:sublist(Pids, ?NAMED)]}
+        Advice, #{processes => erlrc_finding:named(Pids)}
     ).
 
 %% Who has a changed module on the stack and is not suspended for it goes on in the old code, unless it ends.
@@ -281,7 +282,7 @@ running(Modules, Targets, #{application := App, instructions := Instructions}) -
             process_would_linger, warning, atom_to_binary(Module),
             erlrc_finding:text("~w processes would go on running the old code.", [length(Pids)]),
             "Have them call their module by its full name, ?MODULE:loop(...), or be special processes (sys).",
-            #{processes => [erlrc_finding:name(Pid) || Pid <- lists:sublist(Pids, ?NAMED)]}
+            #{processes => erlrc_finding:named(Pids)}
         )
      || Module <- lists:usort([M || {M, _} <- Found]), Pids <- [[Pid || {M, Pid} <- Found, M =:= Module]]
     ].

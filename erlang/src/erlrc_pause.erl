@@ -18,7 +18,6 @@
 -define(WAIT, 100).
 %% Of a module of OTP on average.
 -define(FUNCTIONS, 60).
--define(SIGN_OF_LIFE, {debug, {statistics, get}}).
 
 %% @doc Whether the window will be as short as option `max_pause' (milliseconds) asks. Where nobody stands there is no
 %% pause at all.
@@ -69,7 +68,7 @@ every(Step, [Pid | _] = Pids) -> [Pid | every(Step, lists:nthtail(Step, Pids))].
 round_trip(Pids) ->
     Ref = make_ref(),
     Started = erlang:monotonic_time(microsecond),
-    lists:foreach(fun(Pid) -> erlrc_system:ask(Pid, Ref, Pid, ?SIGN_OF_LIFE) end, Pids),
+    lists:foreach(fun(Pid) -> erlrc_system:ask_sign_of_life(Pid, Ref) end, Pids),
     ok = erlrc_system:settle(Ref, length(Pids), ?WAIT),
     erlang:monotonic_time(microsecond) - Started.
 

@@ -24,7 +24,7 @@ failure(Module, All, Tried) ->
         "Let code_change accept these states, or change them before the upgrade.",
         #{
             count => length(Failed),
-            processes => [erlrc_finding:name(Pid) || {Pid, _} <- lists:sublist(Failed, ?NAMED)]
+            processes => erlrc_finding:named([Pid || {Pid, _} <- Failed])
         }
     ).
 

@@ -59,4 +59,3 @@ children(Pid) ->
     catch
         exit:_ -> unknown
     end.
-

@@ -68,9 +68,9 @@ prepare_all(#{load := Loads, remove := Removes} = Batch, #{to := To, from := Fro
 %% A module whose processes are told something extra, or stand though nothing of theirs changes, is left to the script.
 shapes(_Batch, _New, _Old, #{suspend := always}) ->
     #{};
-shapes(#{before := Before, 'after' := After}, New, Old, Options) ->
+shapes(#{before := Before, 'after' := After}, New, Old, #{direction := Direction}) ->
     maps:from_list([
-        {Module, shape(Module, OldBeam, NewBeam, Options)}
+        {Module, erlrc_shape:between(Module, Direction, OldBeam, NewBeam)}
      || {Module, _, []} <- Before ++ After,
         {_, _, NewBeam, _} <- [lists:keyfind(Module, 1, New)],
         {_, _, OldBeam, _} <- [lists:keyfind(Module, 1, Old)]
@@ -81,9 +81,6 @@ together(#{before := Before, 'after' := After}, Shapes, Items) ->
         [] -> [];
         Seeds -> erlrc_links:together(Seeds, [{Module, Beam} || {Module, _, Beam, _} <- Items])
     end.
-
-shape(Module, Old, New, #{direction := down}) -> erlrc_shape:compare(Module, New, Old);
-shape(Module, Old, New, _Options) -> erlrc_shape:compare(Module, Old, New).
 
 not_sticky(Modules) ->
     case [Module || Module <- Modules, code:is_sticky(Module)] of

@@ -18,8 +18,6 @@
 -define(SOME, 256).
 %% Words.
 -define(SMALL_HEAP, 4096).
-%% Changes nothing, and the answer is short.
--define(SIGN_OF_LIFE, {debug, {statistics, get}}).
 
 %% @doc Waits until each of `Pids' has answered a system message once, until `Deadline' (monotonic, milliseconds).
 -spec rehearse([pid()], integer(), fun(() -> boolean())) -> ok | {error, cancelled | {not_suspended, [map()]}}.
@@ -47,7 +45,7 @@ rehearse_more(Pids, All, Ref, Left, Answered, How) ->
     lists:foreach(
         fun(Pid) ->
             collect_garbage(Pid, Ref),
-            erlrc_system:ask(Pid, Ref, Pid, ?SIGN_OF_LIFE)
+            erlrc_system:ask_sign_of_life(Pid, Ref)
         end,
         Some
     ),

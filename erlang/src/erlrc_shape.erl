@@ -8,7 +8,7 @@
 %% among them.
 -module(erlrc_shape).
 
--export([compare/3]).
+-export([compare/3, between/4]).
 -export_type([verdict/0, reason/0]).
 
 -type verdict() :: same | {other, reason()}.
@@ -18,6 +18,11 @@
 -record(module, {
     exports :: [{atom(), arity()}], functions :: #{{atom(), arity()} => [term()]}, records :: [{atom(), [atom()]}]
 }).
+
+%% @doc Compares what runs with what is to run.
+-spec between(module(), up | down, Runs :: binary(), ToRun :: binary()) -> verdict().
+between(Module, up, Runs, ToRun) -> compare(Module, Runs, ToRun);
+between(Module, down, Runs, ToRun) -> compare(Module, ToRun, Runs).
 
 %% @doc Compares the older and the newer version of a module.
 -spec compare(module(), Older :: binary(), Newer :: binary()) -> verdict().

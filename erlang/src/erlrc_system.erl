@@ -4,7 +4,7 @@
 %% so that a state, which some requests answer with, is never copied.
 -module(erlrc_system).
 
--export([nobody/0, tell/3, ask/4, answers/1, collect/3, settle/3, culprit/1]).
+-export([nobody/0, tell/3, ask/4, ask_sign_of_life/2, answers/1, collect/3, settle/3, culprit/1]).
 -export_type([answers/0]).
 
 -type answers() :: #{left := non_neg_integer(), answered := [term()], errors := [{term(), term()}]}.
@@ -35,6 +35,11 @@ tell(Pid, Nobody, Request) ->
 ask(Pid, Ref, Key, Request) ->
     Pid ! {system, {self(), {Ref, Key}}, Request},
     ok.
+
+%% @doc Sends a request that changes nothing and has a short answer, which is collected as the process.
+-spec ask_sign_of_life(pid(), reference()) -> ok.
+ask_sign_of_life(Pid, Ref) ->
+    ask(Pid, Ref, Pid, {debug, {statistics, get}}).
 
 %% @doc No answers yet, that many to come.
 -spec answers(non_neg_integer()) -> answers().
