@@ -22,6 +22,7 @@
     both_killed/1,
     killed_operation_confirms/1,
     way_back_that_fails_leaves_the_new/1,
+    processes_that_die_are_told_of/1,
     not_held_where_instructions_have_effects/1,
     not_held_by_the_other_evaluator/1
 ]).
@@ -44,6 +45,7 @@ all() ->
         both_killed,
         killed_operation_confirms,
         way_back_that_fails_leaves_the_new,
+        processes_that_die_are_told_of,
         not_held_where_instructions_have_effects,
         not_held_by_the_other_evaluator
     ].
@@ -58,6 +60,8 @@ confirmed(Config) ->
     Dirs = versions(Config, [], []),
     Held = held(hold(Config, Dirs)),
     ?assertMatch(#{application := service, from := "1", to := "2", left := _}, call(Config, erlrc_hold, status, [])),
+    Status = call(Config, erlrc_hook, request, [#{operation => status}]),
+    ?assertMatch(#{held := #{application := <<"service">>, from := <<"1">>, to := <<"2">>, left := _}}, Status),
     {error, no_operation} = call(Config, erlrc_transaction, cancel, []),
     ?assertNotEqual([], kept(Config)),
     #{status := ok, outcome := confirmed, running := <<"2">>} = ask(Config, confirm, Held),
@@ -88,7 +92,7 @@ reverted_after_work(Config) ->
     Held = held(hold(Config, Dirs)),
     1 = call(Config, gen_server, call, [many, next]),
     #{status := ok, outcome := reverted, warnings := [Warning]} = ask(Config, revert, Held),
-    ?assertMatch(<<"1 processes of service had gone on", _/binary>>, Warning),
+    ?assertMatch(<<"a process of service had gone on", _/binary>>, Warning),
     ?assertEqual({1, 1, none}, call(Config, gen_server, call, [many, state])),
     ?assertEqual({state1, 0}, call(Config, gen_server, call, [service_server, state])),
     ?assertEqual(Pid, pid_of(Config, many)),
@@ -254,6 +258,19 @@ way_back_that_fails_leaves_the_new(Config) ->
     Before = photograph(Config),
     #{status := failed, outcome := not_reverted, running := <<"2">>} = ask(Config, revert, Held),
     ?assertEqual(maps:remove(kept, Before), maps:remove(kept, photograph(Config))),
+    settled(Config, 2).
+
+%% As where they need more memory than they may have.
+processes_that_die_are_told_of(Config) ->
+    Dies = "exit(self(), kill), receive after infinity -> ok end",
+    Dirs = versions(Config, [server(many, 1), server(one, 1)], [server(many, 2, Dies), server(one, 2)]),
+    {ok, _} = start_child(Config, child(many)),
+    {ok, _} = start_child(Config, child(one)),
+    Answer = hold(Config, Dirs),
+    ?assertMatch(#{status := ok, report := #{died := {1, [many]}}}, Answer),
+    #{warnings := [<<"processes of service died while their states were changed, and these are lost (1 of many)", _/binary>>]} =
+        Answer,
+    #{status := ok} = ask(Config, confirm, held(Answer)),
     settled(Config, 2).
 
 not_held_where_instructions_have_effects(Config) ->

@@ -145,11 +145,21 @@ format_operation(not_held) ->
     "the way back is not kept open any more";
 format_operation({not_reverted, Why}) ->
     text("it could not be taken back: ~ts", [why(Why)]);
+format_operation({converted, App, 1}) ->
+    text(
+        "a process of ~ts had gone on since; its state was changed back, what only the other version knows is lost",
+        [App]
+    );
 format_operation({converted, App, Count}) ->
     text(
         "~b processes of ~ts had gone on since; their states were changed back, what only the other version knows is"
         " lost",
         [Count, App]
+    );
+format_operation({died, App, Count, Modules}) ->
+    text(
+        "processes of ~ts died while their states were changed, and these are lost (~b of ~ts); the log of the node says why",
+        [App, Count, names(Modules)]
     );
 format_operation({restarted, Apps}) ->
     text("these were restarted and have lost their states: ~ts", [names(Apps)]);

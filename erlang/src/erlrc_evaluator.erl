@@ -38,7 +38,9 @@
     processes := non_neg_integer(),
     pause := non_neg_integer(),
     stages := #{atom() => non_neg_integer()},
-    shapes => #{module() => same | erlrc_shape:reason()}
+    shapes => #{module() => same | erlrc_shape:reason()},
+    %% How many processes died while their states were changed, and the modules of those.
+    died => {pos_integer(), [module()]}
 }.
 
 -type result() :: {ok, Unpurged :: [module()]} | restart_new_emulator | {error, term()}.

@@ -8,13 +8,14 @@
 -export_type([summary/0]).
 
 %% Loaded modules, processes that stood, the longest time that one window was open, time by stage, all in microseconds;
-%% what was found of states.
+%% what was found of states; how many processes died while theirs was changed, and the modules of those.
 -type summary() :: #{
     modules := non_neg_integer(),
     processes := non_neg_integer(),
     pause := non_neg_integer(),
     stages := #{atom() => non_neg_integer()},
-    shapes := #{module() => same | erlrc_shape:reason()}
+    shapes := #{module() => same | erlrc_shape:reason()},
+    died => {pos_integer(), [module()]}
 }.
 
 %% @doc Starts an empty journal; `Guardian' gets a copy of every entry.
@@ -113,13 +114,17 @@ timings() ->
 summary(Entries, Timings) ->
     Opened = [Pids || {open, #{pids := Pids}} <- Entries],
     Joined = [Pids || {joined, _, Pids, _, _} <- Entries],
-    #{
+    Summary = #{
         modules => lists:sum([Count || {modules, Count} <- Entries]),
         processes => length(lists:usort(lists:append(Opened ++ Joined))),
         pause => maps:get(pause, Timings, 0),
         stages => maps:remove(pause, Timings),
         shapes => maps:map(fun shape/2, maps:from_list([Shape || {shapes, Shapes} <- Entries, Shape <- maps:to_list(Shapes)]))
-    }.
+    },
+    case lists:append([Died || {died, Died} <- Entries]) of
+        [] -> Summary;
+        Died -> Summary#{died => {length(lists:ukeysort(1, Died)), lists:usort([Module || {_, Module} <- Died])}}
+    end.
 
 shape(_Module, {other, Reason}) -> Reason;
 shape(_Module, same) -> same.

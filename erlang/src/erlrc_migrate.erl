@@ -177,7 +177,8 @@ flush(Ref) ->
     end.
 
 %% @doc Changes the state of processes that stand, all at once; each is sent `Keep' before, if that is a request.
-%% `Timeout' is the longest time in which no process finishes. A process that dies meanwhile is its supervisor's affair.
+%% `Timeout' is the longest time in which no process finishes. A process that dies meanwhile is its supervisor's affair,
+%% and noted in the journal.
 -spec change([{pid(), [module()]}], #{module() => argument()}, none | term(), timeout()) -> ok | {error, term()}.
 change(Changed, Arguments, none, _Timeout) when Changed =:= []; map_size(Arguments) =:= 0 ->
     ok;
@@ -216,7 +217,7 @@ changed(Ref, Keys, #{left := Before} = Answers0, Left, Timeout) ->
             Missing = missing(Keys(), Answered),
             Alive = [Pid || {Pid, _} <- Missing, is_process_alive(Pid)],
             case {Alive, Left - Wait} of
-                {[], _} -> ok;
+                {[], _} -> erlrc_journal:note({died, Missing});
                 {_, Rest} when Rest > 0 -> changed(Ref, Keys, Answers, Rest, Timeout);
                 _ -> {error, {code_change_timeout, [erlrc_system:culprit(Pid) || Pid <- lists:usort(Alive)]}}
             end;

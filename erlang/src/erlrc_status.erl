@@ -25,6 +25,8 @@
     stopped := [binary()],
     %% What carries operations out just now.
     operation => #{name := binary(), application => binary(), since := integer(), waiting := non_neg_integer()},
+    %% The upgrade whose way back is kept open, for how many milliseconds yet.
+    held => #{application := binary(), from := binary(), to := binary(), left := non_neg_integer()},
     old_code := [old_code()],
     old_modules := non_neg_integer(),
     %% Whether every process was asked about every module that has old code.
@@ -65,10 +67,19 @@ report(Patience) ->
         old_modules => OldModules,
         complete => Complete
     },
-    maps:merge(Report, maps:from_list(own_vsn() ++ [{operation, Current} || #{} = Current <- [operation(Deadline)]])).
+    Current = [{operation, Operation} || #{} = Operation <- [operation(Deadline)]],
+    maps:merge(Report, maps:from_list(own_vsn() ++ Current ++ held())).
 
 own_vsn() ->
     [{erlrc, text(Vsn)} || {ok, Vsn} <- [application:get_key(erlrc, vsn)]].
+
+held() ->
+    case erlrc_hold:status() of
+        none ->
+            [];
+        #{application := App, from := From, to := To, left := Left} ->
+            [{held, #{application => text(App), from => text(From), to => text(To), left => max(0, Left)}}]
+    end.
 
 applications(Patience) ->
     Running = running(Patience div 4),

@@ -232,6 +232,7 @@ evaluate(#{application := App, to_spec := Spec} = Script, #{env := OldEnv}) ->
     Original = erlrc_specification:original(App),
     case erlrc_evaluator:evaluate(Script) of
         {ok, Unpurged} ->
+            ok = warn_of_dead(App),
             case erlrc_environment:change(App, OldEnv, Spec) of
                 {ok, Undo, Difference} ->
                     ok = erlrc_specification:forget(App),
@@ -241,6 +242,13 @@ evaluate(#{application := App, to_spec := Spec} = Script, #{env := OldEnv}) ->
             end;
         Other ->
             Other
+    end.
+
+%% Nobody has their states any more, and the supervisor's report is in the log of the node alone.
+warn_of_dead(App) ->
+    case get(erlrc_report) of
+        #{died := {Count, Modules}} -> erlrc_operations:warn({died, App, Count, Modules});
+        _ -> ok
     end.
 
 config_change(#{application := App, to_spec := Spec}, Difference) ->

@@ -100,6 +100,16 @@ pub struct Cost {
     pub stages: BTreeMap<String, u64>,
 }
 
+impl NodeRecord {
+    /// Of a node that was to go back: whether it did.
+    pub fn taking_back(&self) -> &'static str {
+        match self.status {
+            0 => "undone",
+            _ => "not_undone",
+        }
+    }
+}
+
 impl Record {
     /// Whether something was changed, or went wrong: what must outlive even a crash of the machine.
     pub fn matters(&self) -> bool {

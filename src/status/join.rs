@@ -40,7 +40,7 @@ fn last_operations(facts: &Facts) -> BTreeMap<Place<'_>, Last> {
         let undone = record
             .undone
             .iter()
-            .map(|node| (node, "undone", record.status));
+            .map(|node| (node, node.taking_back(), record.status));
         for (node, outcome, status) in done
             .chain(undone)
             .filter(|(_, outcome, _)| !NOBODY.contains(outcome))

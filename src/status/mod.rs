@@ -11,7 +11,7 @@ mod prometheus;
 mod tests;
 
 pub use join::report;
-pub use node::{Current, Loaded, NodeFacts, OldCode, Process, State};
+pub use node::{Current, Held, Loaded, NodeFacts, OldCode, Process, State};
 pub use prometheus::prometheus;
 
 use crate::history::Record;

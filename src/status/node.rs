@@ -30,6 +30,9 @@ pub struct NodeFacts {
     /// The operation that it carries out just now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operation: Option<Current>,
+    /// The upgrade whose way back it keeps open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
     /// Modules with processes in their old code.
     pub old_code: Vec<OldCode>,
     /// How many modules have old code, run or not.
@@ -81,6 +84,19 @@ pub struct Current {
     pub waiting: u64,
 }
 
+/// An upgrade that is done and whose way back is kept open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Held {
+    /// Of which application.
+    pub application: String,
+    /// The version to which the way back leads.
+    pub from: String,
+    /// The version that runs.
+    pub to: String,
+    /// For how long yet, in milliseconds.
+    pub left: u64,
+}
+
 /// A module whose old code is in use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OldCode {
@@ -126,6 +142,7 @@ impl NodeFacts {
             applications: list(answer, "applications", loaded),
             stopped: list(answer, "stopped", line),
             operation: answer.get("operation").and_then(current),
+            held: answer.get("held").and_then(held),
             old_code: list(answer, "old_code", old_code),
             old_modules: number(answer, "old_modules").unwrap_or(0),
             complete: answer
@@ -160,6 +177,15 @@ fn current(term: &Term) -> Option<Current> {
         application: text(term, "application"),
         since: number(term, "since")?,
         waiting: number(term, "waiting").unwrap_or(0),
+    })
+}
+
+fn held(term: &Term) -> Option<Held> {
+    Some(Held {
+        application: text(term, "application")?,
+        from: text(term, "from")?,
+        to: text(term, "to")?,
+        left: number(term, "left").unwrap_or(0),
     })
 }
 
@@ -214,6 +240,7 @@ mod tests {
     const ANSWER: &str = r#"#{protocol => 1, status => ok, outcome => status, otp_release => <<"25">>,
         erts => <<"13.1.5">>, os_pid => <<"4711">>, uptime => 9000, later => [x], stopped => [<<"baz">>, x], old_modules => 2,
         complete => true, operation => #{name => <<"upgrade">>, application => <<"foo">>, since => 7, waiting => 1},
+        held => #{application => <<"foo">>, from => <<"1.0">>, to => <<"1.1">>, left => 9},
         applications => [#{name => <<"foo">>, vsn => <<"1.0">>, state => included, includer => <<"bar">>},
             #{name => <<"b">>, vsn => <<"2">>, state => of_a_later_version}, #{}, odd],
         old_code => [#{module => <<"foo_server">>, since => 5, count => 3,
@@ -243,6 +270,11 @@ mod tests {
         );
         assert_eq!(facts.stopped, ["baz"]);
         assert_eq!(facts.operation.map(|operation| operation.waiting), Some(1));
+        let held = facts.held.expect("what is held");
+        assert_eq!(
+            (held.from.as_str(), held.to.as_str(), held.left),
+            ("1.0", "1.1", 9)
+        );
         assert_eq!(
             (facts.old_code[0].count, facts.old_code[0].processes.len()),
             (3, 1)

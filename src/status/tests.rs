@@ -197,6 +197,25 @@ fn what_was_undone_has_failed() {
 }
 
 #[test]
+fn what_could_not_be_undone_does_not_count_as_undone() {
+    for outcome in ["hung", "node_down"] {
+        let mut facts = facts();
+        let mut undone = record("foo", &[("n1@h", "upgraded", 0)]);
+        undone.undone = record("foo", &[("n1@h", outcome, 6)]).nodes;
+        undone.status = 6;
+        facts.history.push(undone);
+        let report = report(facts);
+        let apps = &report.nodes[0].applications;
+        let foo = apps
+            .iter()
+            .find(|app| app.application == "foo")
+            .expect("foo");
+        let last = foo.last.as_ref().expect("an operation");
+        assert_eq!((last.outcome.as_str(), last.status), ("not_undone", 6));
+    }
+}
+
+#[test]
 fn what_failed_of_an_application_that_nobody_knows_does_not_count() {
     let refused = |name: &str| {
         record(

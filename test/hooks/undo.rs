@@ -186,7 +186,7 @@ fn what_has_gone_on_since_is_converted_and_that_is_said() {
     let output = hook.wait_with_output().expect("an end");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(
-        said.contains("n1: 1 processes of foo had gone on since"),
+        said.contains("n1: a process of foo had gone on since"),
         "{said}"
     );
     assert_eq!(output.status.code(), Some(1));
@@ -247,25 +247,32 @@ fn a_node_that_cannot_be_spoken_to_undoes_nothing() {
     );
 }
 
+/// A node that is busy for a moment.
+fn busy(host: &Host, node: &str) -> std::process::Child {
+    let block =
+        "erlrc_operations:run(erlang, apply, [fun() -> receive after 3000 -> ok end end, []])";
+    let blocker = host
+        .command(&["eval", node, block])
+        .spawn()
+        .expect("erlrc runs");
+    eventually("the operation runs", || {
+        host.erlrc(&["eval", node, "erlrc_operations:status() =/= idle"])
+            .out
+            == "true\n"
+    });
+    blocker
+}
+
 #[test]
 fn an_undoing_that_fails_is_the_worst_of_all() {
     let (host, mut nodes) = three();
     start_on(&host, "n2", "2.0");
     // The first node is gone by the time that the second one has refused.
-    let block =
-        "erlrc_operations:run(erlang, apply, [fun() -> receive after 3000 -> ok end end, []])";
-    let mut blocker = host
-        .command(&["eval", "n2", block])
-        .spawn()
-        .expect("erlrc runs");
-    eventually("the operation runs", || {
-        host.erlrc(&["eval", "n2", "erlrc_operations:status() =/= idle"])
-            .out
-            == "true\n"
-    });
+    let mut blocker = busy(&host, "n2");
     let hook = host
         .command(&["start", "foo", "1.0", &foo("1.0")])
         .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
         .spawn()
         .expect("erlrc runs");
     eventually("the first node is done", || {
@@ -278,7 +285,47 @@ fn an_undoing_that_fails_is_the_worst_of_all() {
         "erlrc-start: Starting 'foo': (n1) started (n2) version_mismatch (n3) not_tried\n\
          erlrc-start: Undoing 'foo': (n1) node_down\n"
     );
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains("erlrc-start: n1: not undone, the node is down"),
+        "{said}"
+    );
     assert_eq!(output.status.code(), Some(6));
+    let _ = blocker.wait();
+}
+
+#[test]
+fn a_node_that_does_not_answer_when_it_is_to_go_back_is_told_of() {
+    let (host, nodes) = three();
+    start_on(&host, "n2", "2.0");
+    let mut blocker = busy(&host, "n2");
+    let hook = host
+        .command(&["start", "--connect-timeout", "1", "foo", "1.0", &foo("1.0")])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("erlrc runs");
+    eventually("the first node is done", || {
+        runs(&host, "n1") == "\"1.0\"\n"
+    });
+    nodes[0].signal("STOP");
+    let output = hook.wait_with_output().expect("an end");
+    nodes[0].signal("CONT");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains("erlrc-start: n1: not undone, as far as is known foo 1.0 runs there"),
+        "{said}"
+    );
+    assert_eq!(output.status.code(), Some(6));
+    let status = host.erlrc(&["--json", "status"]);
+    let report: serde_json::Value = serde_json::from_str(&status.out).expect("JSON");
+    let last = &report["nodes"][0]["applications"]
+        .as_array()
+        .expect("applications")
+        .iter()
+        .find(|app| app["application"] == "foo")
+        .expect("foo")["last"];
+    assert_eq!(last["outcome"], "not_undone", "{report}");
     let _ = blocker.wait();
 }
 

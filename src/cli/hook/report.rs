@@ -16,6 +16,8 @@ pub struct Report {
     command: &'static str,
     gerund: &'static str,
     application: String,
+    /// The version that the operation leaves running.
+    result: Option<String>,
     output: Output,
     line: Line,
     begun: bool,
@@ -53,6 +55,7 @@ impl Report {
             command: operation.name(),
             gerund: operation.gerund(),
             application: operation.application.to_string(),
+            result: operation.result().map(str::to_owned),
             output,
             line: if dry_run { Line::Planning } else { Line::Doing },
             begun: false,
@@ -100,6 +103,13 @@ impl Report {
             self.details
                 .push(format!("erlrc-{}: {name}: {detail}", self.command));
         }
+        if self.line == Line::Undoing && answer.status != Status::Done {
+            self.details.push(format!(
+                "erlrc-{}: {name}: {}",
+                self.command,
+                self.left(&answer)
+            ));
+        }
         let record = NodeRecord {
             node: name.to_string(),
             outcome: answer.outcome,
@@ -114,6 +124,17 @@ impl Report {
         match self.line {
             Line::Undoing => self.undone.push(node),
             Line::Doing | Line::Planning => self.nodes.push(node),
+        }
+    }
+
+    /// How a node stands that was to go back and did not.
+    fn left(&self, answer: &Answer) -> String {
+        let application = &self.application;
+        let version = answer.running.as_ref().or(self.result.as_ref());
+        match version {
+            _ if answer.outcome == "node_down" => "not undone, the node is down".to_owned(),
+            Some(vsn) => format!("not undone, as far as is known {application} {vsn} runs there"),
+            None => format!("not undone, as far as is known {application} does not run there"),
         }
     }
 

@@ -6,8 +6,8 @@ use crate::cli::output::printable;
 use crate::cli::table::{duration, table};
 use crate::record::Time;
 use crate::status::{
-    ApplicationStatus, Current, Last, NodeFacts, NodeStatus, OldCode, Pending, Process, Report,
-    State,
+    ApplicationStatus, Current, Held, Last, NodeFacts, NodeStatus, OldCode, Pending, Process,
+    Report, State,
 };
 
 /// How many processes in old code of one module are named.
@@ -162,8 +162,10 @@ fn details(facts: &NodeFacts, now: Time) -> Vec<String> {
         .operation
         .as_ref()
         .map(|operation| busy(operation, now));
+    let held = facts.held.as_ref().map(way_back);
     let old = facts.old_code.iter().map(|code| old_code(code, now));
-    operation.into_iter().chain(old).chain(unknown).collect()
+    let first = operation.into_iter().chain(held);
+    first.chain(old).chain(unknown).collect()
 }
 
 fn busy(operation: &Current, now: Time) -> String {
@@ -180,6 +182,17 @@ fn busy(operation: &Current, now: Time) -> String {
         "busy: {}{app} for {}{waiting}",
         operation.name,
         ago(operation.since, now)
+    )
+}
+
+/// As a rule for a moment; longer where the hook that asked for it was lost.
+fn way_back(held: &Held) -> String {
+    format!(
+        "{} keeps its way back from {} to {} open for another {}, or until the next operation",
+        held.application,
+        held.to,
+        held.from,
+        duration(held.left / 1000)
     )
 }
 
