@@ -40,6 +40,28 @@ pub struct Arguments {
     hook: HookArguments,
 }
 
+impl Arguments {
+    /// The arguments that plain words are.
+    pub fn of_words(words: &[&str], hook: HookArguments) -> Option<Self> {
+        let (app, earlier, later, dirs) = match *words {
+            [app, earlier, later] => (app, earlier, later, None),
+            [app, earlier, later, earlierdir, laterdir] => {
+                (app, earlier, later, Some((earlierdir, laterdir)))
+            }
+            _ => return None,
+        };
+        Some(Self {
+            app: application(app).ok()?,
+            earlier: vsn(earlier).ok()?,
+            later: vsn(later).ok()?,
+            earlierdir: dirs.map(|(dir, _)| directory(dir)).transpose().ok()?,
+            laterdir: dirs.map(|(_, dir)| directory(dir)).transpose().ok()?,
+            options: Options::default(),
+            hook,
+        })
+    }
+}
+
 /// Downgrades it.
 pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
     check_order("downgrade", &arguments.earlier, &arguments.later);

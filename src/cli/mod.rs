@@ -33,6 +33,7 @@ mod status;
 mod stop;
 mod table;
 mod upgrade;
+mod words;
 
 pub use arguments::{Common, Connection};
 pub use exit_status::Status;
@@ -164,7 +165,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn dispatch(arguments: Vec<OsString>) -> Status {
-    if let Some(cli) = quick::parse(&arguments) {
+    if let Some(cli) = words::parse(&arguments).or_else(|| quick::parse(&arguments)) {
         return run(cli);
     }
     let parsed = Cli::command().try_get_matches_from(&arguments);

@@ -32,6 +32,23 @@ pub struct Arguments {
     hook: HookArguments,
 }
 
+impl Arguments {
+    /// The arguments that plain words are.
+    pub fn of_words(words: &[&str], hook: HookArguments) -> Option<Self> {
+        let (app, vsn_word, dir) = match *words {
+            [app, vsn] => (app, vsn, None),
+            [app, vsn, dir] => (app, vsn, Some(directory(dir).ok()?)),
+            _ => return None,
+        };
+        Some(Self {
+            app: application(app).ok()?,
+            vsn: vsn(vsn_word).ok()?,
+            dir,
+            hook,
+        })
+    }
+}
+
 /// Starts it.
 pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
     let version = Version {

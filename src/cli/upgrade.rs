@@ -41,6 +41,26 @@ pub struct Arguments {
     hook: HookArguments,
 }
 
+impl Arguments {
+    /// The arguments that plain words are.
+    pub fn of_words(words: &[&str], hook: HookArguments) -> Option<Self> {
+        let (app, old, new, dirs) = match *words {
+            [app, old, new] => (app, old, new, None),
+            [app, old, new, olddir, newdir] => (app, old, new, Some((olddir, newdir))),
+            _ => return None,
+        };
+        Some(Self {
+            app: application(app).ok()?,
+            old: vsn(old).ok()?,
+            new: vsn(new).ok()?,
+            olddir: dirs.map(|(dir, _)| directory(dir)).transpose().ok()?,
+            newdir: dirs.map(|(_, dir)| directory(dir)).transpose().ok()?,
+            options: Options::default(),
+            hook,
+        })
+    }
+}
+
 /// Upgrades it.
 pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
     check_order("upgrade", &arguments.old, &arguments.new);

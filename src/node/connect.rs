@@ -1,11 +1,10 @@
 //! From a rendezvous entry to a connection: where the node may listen, and who answers there.
 
 use super::handshake::{self, Introduction, OwnName};
-use super::{Absence, Deadline, Node, NodeError, Stage, epmd, listener, tls};
+use super::{Absence, Deadline, Node, NodeError, Stage, epmd, listener, lookup, tls};
 use crate::identity::{Cookie, NodeName};
 use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs, UdpSocket};
-use std::sync::mpsc;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
 /// The node that is meant, and what must be so before it is spoken to.
@@ -169,18 +168,11 @@ impl<'a> Attempt<'a> {
             host: host.to_owned(),
             source,
         };
-        let (sender, receiver) = mpsc::channel();
-        let asked = host.to_owned();
-        // The system's resolver has no timeout of its own; a thread that hangs in it ends with us.
-        std::thread::spawn(move || {
-            let found = (asked.as_str(), 0).to_socket_addrs();
-            sender.send(found.map(|found| found.map(|address| address.ip()).collect()))
-        });
-        let left = self.deadline.left().ok_or_else(|| unresolved(None))?;
-        let found = receiver.recv_timeout(left).map_err(|_| unresolved(None))?;
-        let mut addresses: Vec<IpAddr> = found.map_err(|source| unresolved(Some(source)))?;
-        addresses.dedup();
-        Ok(addresses)
+        match lookup::addresses(host, self.deadline) {
+            Ok(none) if none.is_empty() => Err(unresolved(None)),
+            Ok(addresses) => Ok(addresses),
+            Err(error) => Err(unresolved(Some(error))),
+        }
     }
 
     /// Speaks to the node at `address`.

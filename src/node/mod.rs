@@ -15,6 +15,7 @@ mod eval;
 mod handshake;
 mod link;
 mod listener;
+mod lookup;
 mod tls;
 
 pub use call::{Call, GroupLeader};

@@ -57,7 +57,7 @@ impl Host {
     /// A host without port mapper.
     pub fn without_epmd() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        for name in ["nodes", "applications", "run/nodes", "apps", "home"] {
+        for name in ["nodes", "applications", "run/nodes", "apps", "home", "bin"] {
             fs::create_dir_all(directory.path().join(name)).expect("a directory");
         }
         let host = Self {

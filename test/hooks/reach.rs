@@ -1,17 +1,18 @@
 //! Whom a hook reaches, and what it says of whom it does not.
 
-use crate::host::{COOKIE, Host, eventually, foo, free_port};
+use crate::host::{COOKIE, Host, Run, eventually, foo, free_port};
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::process::Command;
 
 const STARTING: &str = "erlrc-start: Starting 'foo':";
 
-fn start(host: &Host) -> crate::host::Run {
+fn start(host: &Host) -> Run {
     host.erlrc(&["start", "foo", "1.0", &foo("1.0"), "--connect-timeout", "1"])
 }
 
 #[track_caller]
-fn outcome(host: &Host, outcome: &str, status: i32) -> crate::host::Run {
+fn outcome(host: &Host, outcome: &str, status: i32) -> Run {
     let run = start(host);
     run.is(&format!("{STARTING} {outcome}\n"), status);
     run
@@ -82,6 +83,64 @@ fn a_node_is_found_by_port_without_epmd() {
     outcome(&host, "(n1) started", 0);
     host.entry("n1", &format!("{COOKIE}\nport={port}\nhost=localhost\n"));
     outcome(&host, "(n1) already_running", 0);
+}
+
+#[test]
+fn a_host_that_nobody_knows_is_said_to_be_unknown() {
+    let host = Host::without_epmd();
+    host.entry("n1", &format!("{COOKIE}\nport=1\nhost=a..b\n"));
+    outcome(&host, "(n1) unresolved", 3).says("the host name a..b could not be resolved");
+}
+
+#[test]
+fn name_services_that_hang_do_not_hold_the_hook() {
+    let host = Host::without_epmd();
+    host.entry("n1", &format!("{COOKIE}\nport=1\nhost=far.example\n"));
+    // The shell that is called `getent` waits for a pipe that nobody writes to.
+    let pipe = host.path("pipe");
+    let made = Command::new("mkfifo")
+        .arg(&pipe)
+        .status()
+        .expect("mkfifo runs");
+    assert!(made.success());
+    host.file(
+        "bin/getent",
+        &format!("#!/bin/sh\nread line <{}\n", pipe.display()),
+        0o755,
+    );
+    let mut command = host.command(&["start", "foo", "1.0", "--connect-timeout", "0.2"]);
+    let run = Run::of(
+        command
+            .env("PATH", host.path("bin"))
+            .output()
+            .expect("it runs"),
+    );
+    run.is(&format!("{STARTING} (n1) unresolved\n"), 3)
+        .says("far.example could not be resolved");
+}
+
+#[test]
+fn the_command_has_no_name_service_of_its_own() {
+    let command = std::fs::read(env!("CARGO_BIN_EXE_erlrc")).expect("the command");
+    let command = elf::ElfBytes::<elf::endian::AnyEndian>::minimal_parse(&command).expect("ELF");
+    let (symbols, names) = command.symbol_table().expect("ELF").expect("symbols");
+    let names: Vec<&str> = symbols
+        .iter()
+        .filter_map(|symbol| names.get(usize::try_from(symbol.st_name).ok()?).ok())
+        .collect();
+    assert!(names.contains(&"main"));
+    for service in [
+        "getaddrinfo",
+        "gethostbyname",
+        "getpwuid_r",
+        "getpwnam_r",
+        "getgrnam_r",
+    ] {
+        let found = names
+            .iter()
+            .find(|name| name.split('@').next() == Some(service));
+        assert_eq!(found, None, "a static glibc cannot load name services");
+    }
 }
 
 #[test]
