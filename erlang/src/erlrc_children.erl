@@ -6,7 +6,7 @@
 -module(erlrc_children).
 
 -export([arguments/1, child_ids/1]).
--export([before/1, added/1, removed/1, remove/1, stop/2, start/1]).
+-export([before/1, added/1, removed/1, remove/1, stop/2, start/1, restart/1]).
 -export_type([known/0]).
 
 %% Supervisor, callback module, its arguments, ids in specification order.
@@ -100,9 +100,9 @@ children(Pid) ->
 -spec remove([{pid(), term()}]) -> ok.
 remove(Children) ->
     lists:foreach(
-        fun({Supervisor, Id}) ->
-            _ = attempt(terminate_child, Supervisor, Id),
-            _ = attempt(delete_child, Supervisor, Id)
+        fun(Child) ->
+            _ = attempt(terminate_child, Child),
+            _ = attempt(delete_child, Child)
         end,
         Children
     ).
@@ -115,18 +115,32 @@ stop(Modules, Options) ->
      || {Supervisor, Id, _, Runs} <- erlrc_discover:children(Options),
         is_pid(Supervisor),
         lists:any(fun(Module) -> lists:member(Module, Modules) end, Runs),
-        ok =:= attempt(terminate_child, Supervisor, Id)
+        ok =:= attempt(terminate_child, {Supervisor, Id})
     ].
 
 %% @doc Starts stopped children again.
 -spec start([{pid(), term()}]) -> ok.
 start(Children) ->
-    lists:foreach(fun({Supervisor, Id}) -> attempt(restart_child, Supervisor, Id) end, Children).
+    lists:foreach(fun restart/1, Children).
 
-%% A supervisor that is gone has no children to care for.
-attempt(Function, Supervisor, Id) ->
-    try
-        supervisor:Function(Supervisor, Id)
-    catch
-        exit:Reason -> {error, Reason}
+%% @doc Starts one of them.
+-spec restart({pid(), term()}) -> ok | {error, term()}.
+restart(Child) ->
+    case attempt(restart_child, Child) of
+        {error, running} -> ok;
+        {error, _} = Error -> Error;
+        _ -> ok
+    end.
+
+%% A supervisor that is gone has no children to care for. One that waits for a child to start or to stop waits for ever,
+%% and answers nobody, until the child is killed.
+attempt(Function, {Supervisor, Id}) ->
+    case erlrc_check:call({supervisor, Function, [Supervisor, Id]}, erlrc_deadline:left()) of
+        {ok, Result} ->
+            Result;
+        {error, timeout} ->
+            _ = [exit(Child, kill) || Child <- erlrc_quiesce:waits_for(Supervisor)],
+            {error, timeout};
+        {error, _} = Error ->
+            Error
     end.

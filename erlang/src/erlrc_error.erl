@@ -103,6 +103,8 @@ format({load_failed, App, Why}) ->
     text("~ts cannot be loaded: ~ts", [App, why(Why)]);
 format({start_failed, App, {not_started, Needed}}) ->
     text("~ts cannot be started because ~ts does not run", [App, Needed]);
+format({start_failed, App, timeout}) ->
+    text("~ts did not start in time, and was killed", [App]);
 format({start_failed, App, Why}) ->
     text("~ts failed to start: ~ts; the log of the node has the details", [App, why(Why)]);
 format({start_failed, Failed}) when is_list(Failed) ->
@@ -118,6 +120,14 @@ format({busy, #{name := Name, since := Since} = Operation}) ->
     Of = [[" of ", App] || #{application := App} <- [Operation]],
     Time = calendar:system_time_to_rfc3339(Since div 1000, [{offset, "Z"}]),
     text("the node is busy since ~ts: ~ts~ts", [Time, Name, Of]);
+format({stuck, {Module, Function, Arity}}) ->
+    text(
+        "it did not end, nor could it be called off: it was killed in ~ts:~ts/~b, and what it had done until then stays;"
+        " see what runs (erlrc status) and restart the node if it is not what it should be",
+        [Module, Function, Arity]
+    );
+format(out_of_time) ->
+    "the time that was given for it is over";
 format({file_error, File, Posix}) ->
     text("~ts: ~ts", [File, posix(Posix)]);
 format(Reason) ->
@@ -171,6 +181,8 @@ format_operation({not_started, App, Why}) ->
     text("~ts is wanted but cannot run by itself: ~ts", [App, format(Why)]);
 format_operation({old_directory_gone, Dir}) ->
     text("~ts is gone, and with it the code of the version that runs; restart the node", [Dir]);
+format_operation({killed, App}) ->
+    text("~ts did not stop in time, its processes were killed", [App]);
 format_operation({stop_failed, App, Why}) ->
     text("~ts cannot be stopped: ~ts", [App, why(Why)]);
 format_operation({unload_failed, App, {running, App}}) ->
@@ -282,6 +294,13 @@ format_upgrade({sticky_directory, Module}) ->
     text("~ts belongs to OTP itself, in a sticky directory; restart the node", [Module]);
 format_upgrade({old_processes, Module}) ->
     text("processes still run old code of ~ts; try again later, or restart the node", [Module]);
+format_upgrade({script_failed, App, out_of_time}) ->
+    text("the upgrade of ~ts was called off: the time that was given for it is over", [App]);
+format_upgrade({script_failed, App, {apply_failed, {Module, Function, Arguments}, timeout}}) ->
+    text(
+        "~ts:~ts/~b, which the script for ~ts calls, did not return in time and was killed",
+        [Module, Function, length(Arguments), App]
+    );
 format_upgrade({script_failed, App, {timeout, []}}) ->
     text("the script for ~ts did not end in time", [App]);
 format_upgrade({script_failed, App, {timeout, Pids}}) when is_list(Pids) ->

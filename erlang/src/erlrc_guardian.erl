@@ -14,7 +14,11 @@
 run(Fun, Context) ->
     Caller = self(),
     Token = make_ref(),
-    {Guardian, Ref} = spawn_monitor(fun() -> guard(Caller, Token, Fun, Context) end),
+    Deadline = erlrc_deadline:current(),
+    {Guardian, Ref} = spawn_monitor(fun() ->
+        ok = erlrc_deadline:set(Deadline),
+        guard(Caller, Token, Fun, Context)
+    end),
     receive
         {Token, Runner} ->
             Runner ! {Token, go},
@@ -72,7 +76,11 @@ guard(Caller, Token, Fun, Context) ->
     try register(?MODULE, self()) of
         true ->
             Guardian = self(),
-            Start = fun() -> start(Fun, Guardian, Caller, Token) end,
+            Deadline = erlrc_deadline:current(),
+            Start = fun() ->
+                ok = erlrc_deadline:set(Deadline),
+                start(Fun, Guardian, Caller, Token)
+            end,
             {Runner, Ref} = spawn_opt(Start, [monitor, {min_heap_size, 65536}]),
             Caller ! {Token, Runner},
             watch(Runner, Ref, Context([self(), Caller]), {Caller, Token}, [])

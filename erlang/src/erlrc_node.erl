@@ -14,6 +14,9 @@
 
 -include_lib("kernel/include/logger.hrl").
 
+%% Milliseconds for an application to stop, however late it is.
+-define(TO_STOP, 5000).
+
 -type restart_type() :: permanent | transient | temporary.
 -type facts() :: #{
     root := file:filename_all(),
@@ -118,17 +121,25 @@ start(App) ->
 -spec start(atom(), restart_type()) -> ok | {error, term()}.
 start(App, Type) ->
     ok = load_modules(App),
-    case application:start(App, Type) of
-        {error, {already_started, App}} -> ok;
-        Result -> Result
+    case erlrc_force:until_late(App, erlrc_deadline:left(), fun() -> application:start(App, Type) end) of
+        {in_time, {error, {already_started, App}}} -> ok;
+        {in_time, Result} -> Result;
+        {late, Result} ->
+            %% It may have started in the very moment in which it was killed.
+            _ = Result =:= ok andalso application:stop(App),
+            {error, timeout}
     end.
 
-%% @doc Stops an application.
+%% @doc Stops an application. One that does not come to an end in time is killed, as a service would be: it has some
+%% seconds in any case.
 -spec stop(atom()) -> ok | {error, term()}.
 stop(App) ->
-    case application:stop(App) of
-        {error, {not_started, App}} -> ok;
-        Result -> Result
+    case erlrc_force:until_late(App, max(?TO_STOP, erlrc_deadline:left()), fun() -> application:stop(App) end) of
+        {_, {error, {not_started, App}}} -> ok;
+        {in_time, Result} -> Result;
+        {late, Result} ->
+            ok = erlrc_operations:warn({killed, App}),
+            Result
     end.
 
 %% @doc The applications that run themselves.

@@ -5,45 +5,60 @@
 %% its own, linked to nobody: it goes on when its caller dies, when the server dies, and when either
 %% module is replaced under it. A waiting caller stands in `gen_server:call/3' without a frame of
 %% erlrc, so that erlrc can be replaced twice in a row while it waits.
+%%
+%% Whoever asked may have said how long they will wait, see `erlrc_deadline'. What has not begun by then never does. What
+%% has begun calls itself off; what cannot is killed, for it would stand in the way of all that follow.
 -module(erlrc_operations).
 -behaviour(gen_server).
 
 -export([run/3, run/4, status/0, status/1, warn/1, warnings/0]).
--export([enter/0, crashed/1]).
+-export([enter/1, unfinished/1]).
+-export_type([how/0, unfinished/0, status/0]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, code_change/3]).
 
 -include_lib("kernel/include/logger.hrl").
+
+%% More than an operation has for taking back.
+-define(FORCE, 30000).
+
+-type how() :: #{
+    deadline => erlrc_deadline:deadline(),
+    %% So many milliseconds after its deadline it is killed.
+    force => pos_integer(),
+    %% A function of one argument that says what to answer for an operation that did not come to its end.
+    unfinished => {module(), atom()}
+}.
+%% It crashed; it never began, as others were before it, the running one being of this status; it was killed in this
+%% function.
+-type unfinished() :: {crashed, term()} | {waited, status()} | {stuck, mfa()}.
+-type status() :: #{operation := {atom(), [term()]}, since := integer(), waiting := non_neg_integer()}.
 
 %% @doc Runs `Module:Function(Arguments...)' after all operations asked for earlier, and returns
 %% what it returns. A crash is `{error, {crashed, Reason}}'. An operation that is called from within
 %% an operation runs at once.
 -spec run(module(), atom(), [term()]) -> term().
 run(Module, Function, Arguments) ->
-    run(Module, Function, Arguments, {?MODULE, crashed}).
+    run(Module, Function, Arguments, #{}).
 
-%% @doc As {@link run/3}, with the function of one argument that says what to answer after a crash.
--spec run(module(), atom(), [term()], {module(), atom()}) -> term().
-run(Module, Function, Arguments, Crashed) ->
+%% @doc As {@link run/3}, with a deadline and other words for what came to no end.
+-spec run(module(), atom(), [term()], how()) -> term().
+run(Module, Function, Arguments, How) ->
     case get(?MODULE) of
         running ->
             apply(Module, Function, Arguments);
         undefined ->
             ok = ensure_server(),
-            gen_server:call(?MODULE, {run, {Module, Function, Arguments}, Crashed}, infinity)
+            gen_server:call(?MODULE, {run, {Module, Function, Arguments}, How}, infinity)
     end.
 
 %% @doc What runs now, since when (system time in milliseconds), and how many operations wait behind
 %% it.
--spec status() ->
-    idle
-    | #{operation := {atom(), [term()]}, since := integer(), waiting := non_neg_integer()}.
+-spec status() -> idle | status().
 status() ->
     status(infinity).
 
 %% @doc As {@link status/0}; exits when there is no answer for so long.
--spec status(timeout()) ->
-    idle
-    | #{operation := {atom(), [term()]}, since := integer(), waiting := non_neg_integer()}.
+-spec status(timeout()) -> idle | status().
 status(Timeout) ->
     case whereis(?MODULE) of
         undefined -> idle;
@@ -68,15 +83,16 @@ warned() ->
     end.
 
 %% @private The process of an operation begins here.
--spec enter() -> ok.
-enter() ->
+-spec enter(erlrc_deadline:deadline()) -> ok.
+enter(Deadline) ->
     put(?MODULE, running),
+    ok = erlrc_deadline:set(Deadline),
     leave_group().
 
 %% @private
--spec crashed(term()) -> {error, {crashed, term()}}.
-crashed(Reason) ->
-    {error, {crashed, Reason}}.
+-spec unfinished(unfinished()) -> {error, unfinished()}.
+unfinished(Why) ->
+    {error, Why}.
 
 %% @private
 -spec init([]) -> {ok, map()}.
@@ -86,14 +102,12 @@ init([]) ->
 
 %% @private
 -spec handle_call(term(), gen_server:from(), map()) -> {noreply, map()} | {reply, term(), map()}.
-handle_call({run, Operation, Crashed}, From, #{waiting := Waiting} = State) ->
-    {noreply, next(State#{waiting := queue:in({Operation, Crashed, From}, Waiting)})};
-handle_call(status, _From, #{current := none} = State) ->
-    {reply, idle, State};
-handle_call(status, _From, #{current := Current, waiting := Waiting} = State) ->
-    #{operation := {_, Function, Arguments}, since := Since} = Current,
-    Status = #{operation => {Function, Arguments}, since => Since, waiting => queue:len(Waiting)},
-    {reply, Status, State};
+handle_call({run, Operation, How}, From, #{waiting := Waiting} = State) ->
+    Asked = maps:merge(#{deadline => infinity, force => ?FORCE, unfinished => {?MODULE, unfinished}}, How#{operation => Operation, from => From}),
+    ok = alarm(Asked, 0),
+    {noreply, next(State#{waiting := queue:in(Asked, Waiting)})};
+handle_call(status, _From, State) ->
+    {reply, status_of(State), State};
 handle_call(_Request, _From, State) ->
     {reply, {error, unknown_request}, State}.
 
@@ -105,9 +119,14 @@ handle_cast(_Request, State) ->
 %% @private
 -spec handle_info(term(), map()) -> {noreply, map()} | {stop, normal, map()}.
 handle_info({'DOWN', Ref, process, _, Reason}, #{current := #{ref := Ref} = Current} = State) ->
-    #{from := From, crashed := Crashed} = Current,
-    gen_server:reply(From, result(Reason, Crashed)),
+    ok = answer(Current, ending(Reason, Current)),
     idle(next(State#{current := none}));
+handle_info({timeout, _, From}, #{current := #{from := From} = Current} = State) ->
+    {noreply, State#{current := late(Current)}};
+handle_info({timeout, _, From}, #{waiting := Waiting} = State) ->
+    {Late, Others} = lists:partition(fun(Asked) -> maps:get(from, Asked) =:= From end, queue:to_list(Waiting)),
+    _ = [answer(Asked, {unfinished, {waited, status_of(State)}}) || Asked <- Late],
+    {noreply, State#{waiting := queue:from_list(Others)}};
 handle_info(_Message, State) ->
     {noreply, State}.
 
@@ -129,17 +148,10 @@ ensure_server() ->
 
 next(#{current := none, waiting := Waiting} = State) ->
     case queue:out(Waiting) of
-        {{value, {Operation, Crashed, From}}, Rest} ->
-            {_Pid, Ref} = perform(Operation),
+        {{value, #{operation := Operation, deadline := Deadline} = Asked}, Rest} ->
+            {Pid, Ref} = perform(Operation, Deadline),
             Since = erlang:system_time(millisecond),
-            Current = #{
-                ref => Ref,
-                from => From,
-                operation => Operation,
-                crashed => Crashed,
-                since => Since
-            },
-            State#{current := Current, waiting := Rest};
+            State#{current := Asked#{pid => Pid, ref => Ref, since => Since}, waiting := Rest};
         {empty, _} ->
             State
     end;
@@ -148,12 +160,12 @@ next(State) ->
 
 %% Evaluated, so that no frame of this module lies under an operation that replaces it, and puts it
 %% back.
-perform({Module, Function, Arguments}) ->
+perform({Module, Function, Arguments}, Deadline) ->
     {ok, Tokens, _} = erl_scan:string(
-        "erlrc_operations:enter(), exit({erlrc_operations, apply(Module, Function, Arguments)})."
+        "erlrc_operations:enter(Deadline), exit({erlrc_operations, apply(Module, Function, Arguments)})."
     ),
     {ok, Expressions} = erl_parse:parse_exprs(Tokens),
-    Values = [{'Module', Module}, {'Function', Function}, {'Arguments', Arguments}],
+    Values = [{'Module', Module}, {'Function', Function}, {'Arguments', Arguments}, {'Deadline', Deadline}],
     Bind = fun({Name, Value}, Bound) -> erl_eval:add_binding(Name, Value, Bound) end,
     Bindings = lists:foldl(Bind, erl_eval:new_bindings(), Values),
     spawn_monitor(erl_eval, exprs, [Expressions, Bindings]).
@@ -167,8 +179,41 @@ idle(#{current := none} = State) ->
 idle(State) ->
     {noreply, State}.
 
-result({?MODULE, Result}, _Crashed) -> Result;
-result(Reason, {Module, Function}) -> Module:Function(Reason).
+status_of(#{current := none}) ->
+    idle;
+status_of(#{current := #{operation := {_, Function, Arguments}, since := Since}, waiting := Waiting}) ->
+    #{operation => {Function, Arguments}, since => Since, waiting => queue:len(Waiting)}.
+
+%% The last moment of an operation may be the one in which it is killed.
+ending({?MODULE, Result}, _Current) -> {finished, Result};
+ending(_Reason, #{stuck := Where}) -> {unfinished, {stuck, Where}};
+ending(Reason, _Current) -> {unfinished, {crashed, Reason}}.
+
+answer(#{from := From}, {finished, Result}) ->
+    gen_server:reply(From, Result);
+answer(#{from := From, unfinished := {Module, Function}}, {unfinished, Why}) ->
+    gen_server:reply(From, Module:Function(Why)).
+
+%% At its deadline one that waits is told so; one that runs has some time for taking back.
+alarm(#{deadline := infinity}, _Later) ->
+    ok;
+alarm(#{deadline := Deadline, from := From}, Later) ->
+    _ = erlang:start_timer(Deadline + Later, self(), From, [{abs, true}]),
+    ok.
+
+late(#{deadline := Deadline, force := Force, pid := Pid} = Current) ->
+    case erlang:monotonic_time(millisecond) < Deadline + Force of
+        true ->
+            ok = alarm(Current, Force),
+            Current;
+        false ->
+            Where = process_info(Pid, current_function),
+            true = exit(Pid, kill),
+            case Where of
+                {_, {_, _, _} = Function} -> Current#{stuck => Function};
+                _ -> Current
+            end
+    end.
 
 %% The group leader of a caller may be on another node, that of erlrc ends with erlrc.
 leave_group() ->

@@ -11,7 +11,7 @@
 %% stand at the deadline is named.
 -module(erlrc_quiesce).
 
--export([rehearse/3, suspend/4, let_go/1, resume/1]).
+-export([rehearse/3, suspend/4, let_go/1, resume/1, waits_for/1]).
 
 -define(TICK, 10).
 -define(CHAIN, 5).
@@ -120,6 +120,8 @@ blockers(Pid, Stands, Depth) ->
     {Standing, Others} = lists:partition(fun(Other) -> is_map_key(Other, Stands) end, waits_for(Pid)),
     Standing ++ lists:append([blockers(Other, Stands, Depth - 1) || Other <- Others]).
 
+%% @doc Whom a process waits for: through the monitor of its call, or a supervisor for a child.
+-spec waits_for(pid()) -> [pid()].
 waits_for(Pid) ->
     case process_info(Pid, [monitors, current_function, links]) of
         [{_, Monitors}, {_, Current}, {_, Links}] ->

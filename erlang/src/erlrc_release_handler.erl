@@ -145,7 +145,7 @@ guard(Steps, #{application := App, from := {_, FromDir}, options := Options} = S
         receive
             {'DOWN', Ref, process, Pid, {?MODULE, Answer}} -> Answer;
             {'DOWN', Ref, process, Pid, Reason} -> {error, Reason}
-        after maps:get(timeout, Options, ?TIMEOUT) ->
+        after min(maps:get(timeout, Options, ?TIMEOUT), erlrc_deadline:left()) ->
             {error, {timeout, stop(Pid, Ref)}}
         end,
     Took = erlang:monotonic_time(microsecond) - Started,

@@ -2,7 +2,7 @@
 %% what is not known by then is left out, and `complete' is false.
 -module(erlrc_status).
 
--export([operation/1, report/0, report/1]).
+-export([operation/1, current/1, report/0, report/1]).
 -export_type([report/0, application/0, old_code/0, process/0]).
 
 %% For the whole report, in milliseconds.
@@ -122,10 +122,15 @@ stopped() ->
 operation(Deadline) ->
     try erlrc_operations:status(left(Deadline)) of
         idle -> none;
-        #{operation := {_, Arguments}} = Status -> maps:merge(named(Arguments), maps:with([since, waiting], Status))
+        Status -> current(Status)
     catch
         exit:_ -> none
     end.
+
+%% @doc The same of a status that is known.
+-spec current(erlrc_operations:status()) -> map().
+current(#{operation := {_, Arguments}} = Status) ->
+    maps:merge(named(Arguments), maps:with([since, waiting], Status)).
 
 %% What `erlrc_hook' or `erlrcdynamic' was asked for.
 named([#{operation := Name} = Operation | _]) ->

@@ -179,7 +179,7 @@ is_cancelled(Guardian, Caller) ->
     receive
         cancel -> true
     after 0 ->
-        not is_process_alive(Guardian) orelse not is_process_alive(Caller)
+        erlrc_deadline:is_over() orelse not is_process_alive(Guardian) orelse not is_process_alive(Caller)
     end.
 
 %% What stands on the stack of the operation: these modules are loaded last, when nothing can fail any more.
@@ -214,9 +214,17 @@ operate(#{first := First, segments := Segments0}, #{application := App} = Contex
         ok = report(Context),
         conclude(Windows, final(Started, Supervisors, Context), Context)
     catch
-        throw:{failed, Why, Left} -> leave({script_failed, App, Why}, Left, Context0);
+        throw:{failed, Why, Left} -> leave({script_failed, App, called_off(Why)}, Left, Context0);
         throw:{refused, Why} -> leave(Why, [], Context0)
     end.
+
+called_off(cancelled) ->
+    case erlrc_deadline:is_over() of
+        true -> out_of_time;
+        false -> cancelled
+    end;
+called_off(Why) ->
+    Why.
 
 conclude(Windows, Final, #{options := #{hold := Time}, guardian := Guardian} = Context) ->
     Lingering = erlrc_purge:lingering(maps:get(unpurged, Final)),
@@ -363,7 +371,8 @@ window(Batch, Code, Context) ->
 
 carry_out({apply, MFA}, #{options := Options}) ->
     erlrc_journal:note({applied, MFA}),
-    case erlrc_journal:timed(apply, fun() -> erlrc_check:call(MFA, maps:get(apply_timeout, Options, infinity)) end) of
+    Timeout = min(maps:get(apply_timeout, Options, infinity), erlrc_deadline:left()),
+    case erlrc_journal:timed(apply, fun() -> erlrc_check:call(MFA, Timeout) end) of
         {ok, _} -> ok;
         {error, Why} -> fail({apply_failed, MFA, Why}, [])
     end;
@@ -398,11 +407,8 @@ start_children(Supervisors) ->
 
 start_child({Supervisor, Id} = Child) ->
     erlrc_journal:note({child, Supervisor, Id}),
-    case erlrc_check:call({supervisor, restart_child, [Supervisor, Id]}, infinity) of
-        {ok, {ok, _}} -> Child;
-        {ok, {ok, _, _}} -> Child;
-        {ok, {error, running}} -> Child;
-        {ok, {error, Why}} -> fail({child_not_started, Id, Why}, []);
+    case erlrc_children:restart(Child) of
+        ok -> Child;
         {error, Why} -> fail({child_not_started, Id, Why}, [])
     end.
 
@@ -428,6 +434,7 @@ confirm(Final) ->
 %% done before.
 -spec finish(map(), map()) -> [module()].
 finish(Rest, #{options := Options} = Context) ->
+    ok = erlrc_deadline:extend(),
     ok = erlrc_children:remove(maps:get(remove, Rest, [])),
     ok = load_own(maps:get(own, Rest, none), Context),
     Unpurged = maps:get(unpurged, Rest, []),

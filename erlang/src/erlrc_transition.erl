@@ -52,13 +52,19 @@ carry_out([Action | Actions], Script, Done, Undos) ->
 carry_out([], _Script, Done, Undos) ->
     {ok, lists:reverse(Done), Undos}.
 
-one(script, Script) ->
+one(Action, Script) ->
+    case erlrc_deadline:is_over() of
+        true -> {error, out_of_time};
+        false -> carry_out_one(Action, Script)
+    end.
+
+carry_out_one(script, Script) ->
     case Script() of
         {ok, Value} -> {ok, {script, Value}, nothing};
         {error, _} = Error -> Error;
         Other -> {error, Other}
     end;
-one(Action, _Script) ->
+carry_out_one(Action, _Script) ->
     case perform(Action) of
         {ok, Undo} -> {ok, Action, Undo};
         {error, _} = Error -> Error
@@ -114,6 +120,7 @@ perform({respecify, App, Applications}) ->
 %% not what it was, its processes are new ones.
 -spec undo([undo()]) -> [{undo(), term()} | {restarted, atom()}].
 undo(Undos) ->
+    ok = erlrc_deadline:extend(),
     lists:append([left(Undo, undo_one(Undo)) || Undo <- Undos]).
 
 left(Undo, {error, Why}) ->

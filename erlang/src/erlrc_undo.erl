@@ -12,6 +12,7 @@
 %% @doc Carries out what the journal (newest first) asks for.
 -spec run(entries(), context()) -> {finished, [module()]} | {undone, Left :: [term()]}.
 run(Entries, Context) ->
+    ok = erlrc_deadline:extend(),
     Order = lists:reverse(Entries),
     Windows = lists:foldl(fun window/2, #{}, Order),
     case lists:keyfind(confirmed, 1, Order) of

@@ -46,7 +46,7 @@ impl Asker<'_> {
         };
         let mut result: Option<Answer> = None;
         for operation in operations {
-            let answer = self.perform(entry, &mut node, operation, Deadline::after(patience));
+            let answer = self.perform(entry, &mut node, operation, patience);
             let go_on = answer.status == Status::Done;
             result = Some(match result {
                 None => answer,
@@ -98,7 +98,7 @@ impl Asker<'_> {
         operation: &Operation,
         patience: Duration,
     ) -> Answer {
-        match node.call(operation.dry_run(), Deadline::after(patience)) {
+        match node.call(operation.dry_run(patience), called_off(patience)) {
             Ok(term) => Answer::parse(&term).unwrap_or_else(malformed),
             Err(error) => self.failed(entry, operation, &error),
         }
@@ -132,7 +132,8 @@ impl Asker<'_> {
             Ok(node) => node,
             Err(answer) => return *answer,
         };
-        match node.call(operation.settle(how, held), Deadline::after(patience)) {
+        let call = operation.settle(how, held, patience);
+        match node.call(call, called_off(patience)) {
             Ok(term) => Answer::parse(&term).unwrap_or_else(malformed),
             Err(error) => {
                 let reverse = operation.reverse(operation.done());
@@ -150,10 +151,11 @@ impl Asker<'_> {
         entry: &Entry,
         node: &mut Node,
         operation: &Operation,
-        deadline: Deadline,
+        patience: Duration,
     ) -> Answer {
+        let deadline = called_off(patience);
         let progress = Progress::of(entry, self.connection);
-        let asked = node.call(operation.request(), deadline);
+        let asked = node.call(operation.request(patience), deadline);
         drop(progress);
         match asked {
             Ok(term) => Answer::parse(&term).unwrap_or_else(malformed),
@@ -275,6 +277,14 @@ pub fn open(entry: &Entry, connection: &Connection) -> Result<Node, Box<Answer>>
         Err(error) => Err(Box::new(unreachable(entry, &error))),
     }
 }
+
+/// Until when there is an answer: a node that calls an operation off has to take back what it did.
+pub fn called_off(patience: Duration) -> Deadline {
+    Deadline::after(patience + TAKING_BACK)
+}
+
+/// How long a node may take for that before it is asked what it runs.
+const TAKING_BACK: Duration = Duration::from_secs(5);
 
 /// How often a node that is on its way down is asked.
 const PAUSE: Duration = Duration::from_millis(50);

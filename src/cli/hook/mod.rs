@@ -20,7 +20,7 @@ use super::{Common, Connection, Failure, Output, Status, nodes, status};
 use crate::identity::NodeName;
 use crate::rendezvous::{Entries, Entry, RendezvousError};
 pub use answer::Answer;
-pub use ask::{Asker, chain, open, unreachable};
+pub use ask::{Asker, called_off, chain, open, unreachable};
 use foresight::Foresight;
 use operation::{Operation, Settling};
 pub use options::Options;

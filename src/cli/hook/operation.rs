@@ -5,6 +5,7 @@ use super::options::Options;
 use crate::node::Call;
 use crate::term::{Atom, Term};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The version of the words between hook and node.
 pub const PROTOCOL: i64 = 1;
@@ -28,6 +29,9 @@ pub struct Operation {
     /// How.
     pub options: Options,
 }
+
+/// Keys of a request and their values.
+type Arguments = Vec<(&'static str, Term)>;
 
 /// What becomes of an upgrade whose way back a node has kept open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,36 +100,38 @@ impl Operation {
         }
     }
 
-    /// The call of `erlrc_hook:request/1`.
-    pub fn request(&self) -> Call {
+    /// The call of `erlrc_hook:request/1`. After `patience` the node calls the operation off.
+    pub fn request(&self, patience: Duration) -> Call {
         let name = ("operation", self.name());
-        request(&[name], &self.application, self.arguments())
+        self.asked(&[name], patience)
     }
 
     /// The same for the plan alone. An operation of its own: a node that does not know it refuses,
     /// where it would pass over an option and do what is only asked about.
-    pub fn dry_run(&self) -> Call {
-        let names = [("operation", "dry_run"), ("of", self.name())];
-        request(&names, &self.application, self.arguments())
+    pub fn dry_run(&self, patience: Duration) -> Call {
+        self.asked(&[("operation", "dry_run"), ("of", self.name())], patience)
     }
 
     /// The call that gives the way back up, which a node holds under the number `held`, or goes it.
-    pub fn settle(&self, how: Settling, held: Option<&str>) -> Call {
+    pub fn settle(&self, how: Settling, held: Option<&str>, patience: Duration) -> Call {
         let name = match how {
             Settling::Confirm => "confirm",
             Settling::Revert => "revert",
         };
         let versions = self.versions().into_iter();
         let texts = versions.chain(held.map(|held| ("held", held.to_owned())));
-        let arguments = texts.map(|(key, text)| (key, Term::binary(text)));
-        request(
-            &[("operation", name)],
-            &self.application,
-            arguments.collect(),
-        )
+        let mut arguments: Arguments = texts.map(|(key, text)| (key, Term::binary(text))).collect();
+        arguments.push(bound(patience));
+        request(&[("operation", name)], &self.application, arguments)
     }
 
-    fn arguments(&self) -> Vec<(&'static str, Term)> {
+    fn asked(&self, names: &[(&'static str, &'static str)], patience: Duration) -> Call {
+        let mut arguments = self.arguments();
+        arguments.push(bound(patience));
+        request(names, &self.application, arguments)
+    }
+
+    fn arguments(&self) -> Arguments {
         let versions = self.versions().into_iter();
         let options = self.options.term().map(|options| ("options", options));
         versions
@@ -135,9 +141,8 @@ impl Operation {
     }
 
     /// The question what the node finds about it in its processes.
-    pub fn live_plan(&self) -> Call {
-        let names = [("operation", "live_plan"), ("of", self.name())];
-        request(&names, &self.application, self.arguments())
+    pub fn live_plan(&self, patience: Duration) -> Call {
+        self.asked(&[("operation", "live_plan"), ("of", self.name())], patience)
     }
 
     fn versions(&self) -> Vec<(&'static str, String)> {
@@ -294,10 +299,16 @@ pub fn question(name: &'static str) -> Call {
     }
 }
 
+/// How long the one who asks waits, in milliseconds: a node does not work on what nobody waits for.
+fn bound(patience: Duration) -> (&'static str, Term) {
+    let milliseconds = i64::try_from(patience.as_millis()).unwrap_or(i64::MAX);
+    ("patience", Term::Integer(milliseconds.max(1)))
+}
+
 fn request(
     names: &[(&'static str, &'static str)],
     application: &Atom,
-    arguments: Vec<(&'static str, Term)>,
+    arguments: Arguments,
 ) -> Call {
     let fixed = [
         (Term::atom("protocol"), Term::Integer(PROTOCOL)),

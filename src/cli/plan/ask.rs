@@ -5,14 +5,15 @@ use super::place::Version;
 use super::{Arguments, planned, status};
 use crate::appup::Direction;
 use crate::cli::hook::operation::{self, Operation, Step};
-use crate::cli::hook::{Answer, open};
+use crate::cli::hook::{Answer, called_off, open};
 use crate::cli::{Common, Failure, Status, nodes};
-use crate::node::{Deadline, Node};
+use crate::node::Node;
 use crate::plan::{Finding, Live, Plan, Surroundings};
 use crate::rendezvous::Entry;
 use crate::term::{Atom, Term};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// What came of asking.
@@ -157,7 +158,7 @@ impl Asker<'_> {
         plan.node = Some(entry.name.to_string());
         let operation = self.operation(&from, &to);
         // First, for it does not wait for an operation that is being carried out.
-        let answer = self.call(node, operation.live_plan())?;
+        let answer = self.call(node, operation.live_plan(self.patience()))?;
         if let Some(busy) = Answer::parse(&answer).filter(|answer| answer.outcome == "busy") {
             return Ok(none(&entry.name, "busy", busy.reason, Status::Unreachable));
         }
@@ -204,7 +205,7 @@ impl Asker<'_> {
         node: &mut Node,
         operation: &Operation,
     ) -> Result<(Vec<String>, Option<Finding>), Failure> {
-        let answer = self.call(node, operation.dry_run())?;
+        let answer = self.call(node, operation.dry_run(self.patience()))?;
         let Some(answer) = Answer::parse(&answer) else {
             return Ok((Vec::new(), None));
         };
@@ -219,9 +220,12 @@ impl Asker<'_> {
         Ok((Vec::new(), Some(finding)))
     }
 
+    fn patience(&self) -> Duration {
+        self.arguments.connection.node_timeout
+    }
+
     fn call(&self, node: &mut Node, call: crate::node::Call) -> Result<Term, Failure> {
-        let deadline = Deadline::after(self.arguments.connection.node_timeout);
-        node.call(call, deadline)
+        node.call(call, called_off(self.patience()))
             .map_err(|error| Failure::new(Status::Unreachable, error))
     }
 }

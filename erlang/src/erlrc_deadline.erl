@@ -1,0 +1,54 @@
+%% @doc How long the operation may go on that the calling process carries out. Who asked says it, as the hooks do; without
+%% a word there is no end. What calls code that is not ours asks here how long it may wait.
+-module(erlrc_deadline).
+
+-export([in/1, set/1, current/0, left/0, is_over/0, extend/0]).
+-export_type([deadline/0]).
+
+%% Monotonic time, milliseconds.
+-type deadline() :: integer() | infinity.
+
+%% Milliseconds for taking back what was done when the time was over.
+-define(TAKING_BACK, 20000).
+%% More than `receive' could wait for is no end.
+-define(LONGEST, 16#FFFFFFF).
+
+%% @doc The deadline that is so many milliseconds away.
+-spec in(pos_integer()) -> deadline().
+in(Milliseconds) ->
+    erlang:monotonic_time(millisecond) + min(Milliseconds, ?LONGEST).
+
+%% @doc Binds the calling process.
+-spec set(deadline()) -> ok.
+set(Deadline) ->
+    _ = put(?MODULE, Deadline),
+    ok.
+
+%% @doc What the calling process is bound by.
+-spec current() -> deadline().
+current() ->
+    case get(?MODULE) of
+        undefined -> infinity;
+        Deadline -> Deadline
+    end.
+
+%% @doc Milliseconds.
+-spec left() -> timeout().
+left() ->
+    case current() of
+        infinity -> infinity;
+        Deadline -> max(0, Deadline - erlang:monotonic_time(millisecond))
+    end.
+
+%% @doc Whether nothing is left.
+-spec is_over() -> boolean().
+is_over() ->
+    left() =:= 0.
+
+%% @doc Time for what has to be done even when the time is over: to take back, or to finish.
+-spec extend() -> ok.
+extend() ->
+    case current() of
+        infinity -> ok;
+        Deadline -> set(max(Deadline, in(?TAKING_BACK)))
+    end.

@@ -1,0 +1,100 @@
+%% @doc What a request of the binary may hold. Nothing in it is trusted, and nothing in it becomes an atom that is not the
+%% name of an application.
+-module(erlrc_request).
+
+-export([checked/1, deadline/1]).
+-export_type([checked/0]).
+
+-type checked() ::
+    {ok, #{operation := atom(), _ => _}}
+    | {dry_run | live_plan, checked()}
+    | {error, term()}.
+
+%% @doc How long the one who asks will wait. What is no number is refused in its turn, by {@link checked/1}.
+-spec deadline(erlrc_hook:request()) -> erlrc_deadline:deadline().
+deadline(#{patience := Patience}) when is_integer(Patience), Patience > 0 -> erlrc_deadline:in(Patience);
+deadline(_Request) -> infinity.
+
+%% @doc The operation that is meant, or why there is none.
+-spec checked(erlrc_hook:request()) -> checked().
+checked(#{patience := Patience}) when not is_integer(Patience); Patience =< 0 ->
+    {error, {bad_option, patience, Patience}};
+%% An operation of its own, no option: a node that does not know it refuses instead of carrying it out.
+checked(#{operation := dry_run, 'of' := Operation}) when Operation =:= confirm; Operation =:= revert ->
+    {error, {unknown_operation, {dry_run, Operation}}};
+checked(#{operation := dry_run, 'of' := Operation} = Request) ->
+    {dry_run, checked(Request#{operation := Operation})};
+checked(#{operation := Question}) when Question =:= status; Question =:= progress ->
+    {ok, #{operation => Question}};
+checked(#{operation := live_plan, 'of' := Operation} = Request) when Operation =:= upgrade; Operation =:= downgrade ->
+    {live_plan, checked(Request#{operation := Operation})};
+checked(#{operation := Operation, application := Name} = Request) ->
+    case {lists:member(Operation, operations()), application_name(Name)} of
+        {true, {ok, App}} -> arguments(Request, #{operation => Operation, application => App});
+        {true, error} -> {error, {bad_application_name, Name}};
+        {false, _} -> {error, {unknown_operation, Operation}}
+    end;
+checked(_Request) ->
+    {error, incomplete_request}.
+
+operations() ->
+    [start, stop, unload, upgrade, downgrade, confirm, revert, running, code].
+
+application_name(Name) when is_atom(Name) ->
+    checked_name(atom_to_binary(Name));
+application_name(Name) when is_binary(Name) ->
+    checked_name(Name);
+application_name(_Name) ->
+    error.
+
+checked_name(Name) ->
+    case re:run(Name, "^[a-z][0-9A-Za-z_@]*\\z", [{capture, none}]) of
+        match when byte_size(Name) < 256 -> {ok, binary_to_atom(Name)};
+        _ -> error
+    end.
+
+arguments(Request, Operation) ->
+    Texts = [{Key, Value} || {Key, Value} <- maps:to_list(Request), lists:member(Key, texts())],
+    Needed = needed(maps:get(operation, Operation)),
+    Missing = Needed -- [Key || {Key, _} <- Texts],
+    Bad = [Key || {Key, Value} <- Texts, not is_text(Value)],
+    case {Missing, Bad, options(Request)} of
+        {[], [], {ok, Options}} ->
+            Known = [{Key, unicode:characters_to_list(Value)} || {Key, Value} <- Texts],
+            {ok, maps:merge(Operation#{options => Options}, maps:from_list(Known))};
+        {[Key | _], _, _} ->
+            {error, {missing, Key}};
+        {_, [Key | _], _} ->
+            {error, {bad_argument, Key}};
+        {_, _, {error, _} = Error} ->
+            Error
+    end.
+
+texts() ->
+    [vsn, dir, from, to, from_dir, to_dir, held].
+
+needed(running) -> [];
+needed(code) -> [];
+needed(Operation) when Operation =:= start; Operation =:= stop; Operation =:= unload -> [vsn];
+needed(_Operation) -> [from, to].
+
+is_text(Value) when is_binary(Value), byte_size(Value) =< 4096 ->
+    is_list(unicode:characters_to_list(Value));
+is_text(_Value) ->
+    false.
+
+options(#{options := Options}) when is_map(Options) ->
+    case [Key || {Key, Value} <- maps:to_list(Options), not is_option(Key, Value)] of
+        [] -> {ok, maps:map(fun option/2, Options)};
+        [Key | _] -> {error, {bad_option, Key, maps:get(Key, Options)}}
+    end;
+options(_Request) ->
+    {ok, #{}}.
+
+%% What the evaluators know themselves is theirs to refuse.
+is_option(Key, Value) when Key =:= max_pause; Key =:= hold -> is_integer(Value) andalso Value >= 0;
+is_option(_Key, _Value) -> true.
+
+option(evaluator, <<"transactional">>) -> transactional;
+option(evaluator, <<"release_handler">>) -> release_handler;
+option(_Key, Value) -> Value.
