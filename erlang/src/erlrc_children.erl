@@ -139,6 +139,7 @@ attempt(Function, {Supervisor, Id}) ->
         {ok, Result} ->
             Result;
         {error, timeout} ->
+            erlrc_journal:log(warning, #{event => child_killed, supervisor => Supervisor, id => Id, 'after' => Function}),
             _ = [exit(Child, kill) || Child <- erlrc_quiesce:waits_for(Supervisor)],
             {error, timeout};
         {error, _} = Error ->

@@ -2,14 +2,12 @@
 %% a word there is no end. What calls code that is not ours asks here how long it may wait.
 -module(erlrc_deadline).
 
--export([in/1, set/1, current/0, left/0, is_over/0, extend/0]).
+-export([in/1, set/1, current/0, left/0, is_over/0, extend/1]).
 -export_type([deadline/0]).
 
 %% Monotonic time, milliseconds.
 -type deadline() :: integer() | infinity.
 
-%% Milliseconds for taking back what was done when the time was over.
--define(TAKING_BACK, 20000).
 %% More than `receive' could wait for is no end.
 -define(LONGEST, 16#FFFFFFF).
 
@@ -45,10 +43,10 @@ left() ->
 is_over() ->
     left() =:= 0.
 
-%% @doc Time for what has to be done even when the time is over: to take back, or to finish.
--spec extend() -> ok.
-extend() ->
+%% @doc At least so many milliseconds for what has to be done even when the time is over.
+-spec extend(pos_integer()) -> ok.
+extend(Milliseconds) ->
     case current() of
         infinity -> ok;
-        Deadline -> set(max(Deadline, in(?TAKING_BACK)))
+        Deadline -> set(max(Deadline, in(Milliseconds)))
     end.

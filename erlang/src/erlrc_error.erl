@@ -119,7 +119,7 @@ format({boot_script_failed, File, Text}) ->
 format({busy, #{name := Name, since := Since} = Operation}) ->
     Of = [[" of ", App] || #{application := App} <- [Operation]],
     Time = calendar:system_time_to_rfc3339(Since div 1000, [{offset, "Z"}]),
-    text("the node is busy since ~ts: ~ts~ts", [Time, Name, Of]);
+    text("the node is busy since ~ts: ~ts~ts; nothing was done", [Time, Name, Of]);
 format({stuck, {Module, Function, Arity}}) ->
     text(
         "it did not end, nor could it be called off: it was killed in ~ts:~ts/~b, and what it had done until then stays;"

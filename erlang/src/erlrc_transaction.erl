@@ -43,6 +43,8 @@
     supervisor_children
 ]).
 -define(PURGE_AFTER, 60000).
+%% Milliseconds, however late it is.
+-define(FINISH, 3000).
 %% The modules that carry an operation out: those of the evaluator itself.
 -define(EVALUATOR, [
     ?MODULE,
@@ -434,7 +436,7 @@ confirm(Final) ->
 %% done before.
 -spec finish(map(), map()) -> [module()].
 finish(Rest, #{options := Options} = Context) ->
-    ok = erlrc_deadline:extend(),
+    ok = erlrc_deadline:extend(?FINISH),
     ok = erlrc_children:remove(maps:get(remove, Rest, [])),
     ok = load_own(maps:get(own, Rest, none), Context),
     Unpurged = maps:get(unpurged, Rest, []),

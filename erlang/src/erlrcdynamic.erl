@@ -130,7 +130,8 @@ run(Operation) ->
 %% @private Runs in the process of the operation.
 -spec perform(operation()) -> result().
 perform(#{operation := Operation, application := App} = Request) ->
-    case prepare(Operation, App) of
+    case erlrc_deadline:is_over() orelse prepare(Operation, App) of
+        true -> {error, out_of_time};
         ok -> perform(Operation, complete(Request));
         Other -> Other
     end.

@@ -32,44 +32,75 @@ fn a_node_that_ends_in_the_midst_of_a_call_is_lost() {
 }
 
 #[test]
+fn what_waits_for_too_long_is_never_carried_out() {
+    let host = Host::new();
+    let _node = host.node("n1");
+    let mut blocker = block(&host, "4000");
+    host.erlrc(&["start", "foo", "1.0", &foo("1.0"), "--node-timeout", "0.5"])
+        .is("erlrc-start: Starting 'foo': (n1) busy\n", 1)
+        .says("the node is busy since 20")
+        .says("nothing was done");
+    assert!(blocker.wait().expect("an end").success());
+    host.erlrc(&[
+        "eval",
+        "n1",
+        "erlrc_operations:run(erlang, whereis, [foo_sup])",
+    ])
+    .is("undefined\n", 0);
+}
+
+#[test]
+fn an_operation_that_does_not_end_is_called_off_and_the_next_one_is_done() {
+    let host = Host::new();
+    let _node = host.node("n1");
+    let (old, new) = (foo("1.0"), foo("2.0"));
+    let upgrade = ["upgrade", "foo", "1.0", "2.0", &old, &new];
+    host.erlrc(&["start", "foo", "1.0", &old]);
+    let busy = "spawn(gen_server, call, [foo_server, wait, infinity]), ok";
+    host.erlrc(&["eval", "n1", busy]).is("ok\n", 0);
+    host.erlrc(&[upgrade.as_slice(), &["--node-timeout", "1"]].concat())
+        .is("erlrc-upgrade: Upgrading 'foo': (n1) script_failed\n", 1)
+        .says("the upgrade of foo was called off: the time that was given for it is over");
+    host.erlrc(&["eval", "n1", "foo_server ! go"]).is("go\n", 0);
+    host.erlrc(&upgrade)
+        .is("erlrc-upgrade: Upgrading 'foo': (n1) upgraded\n", 0);
+}
+
+#[test]
 fn after_a_timeout_the_node_is_asked_what_it_runs() {
     let host = Host::new();
-    let node = host.node("n1");
-    // Operations wait behind this one.
-    let blocker = host
-        .command(&["eval", "n1", "erlrc_operations:run(timer, sleep, [4000])"])
-        .spawn();
-    let mut blocker = blocker.expect("erlrc runs");
-    let waits = "erlrc_operations:status() =/= idle";
-    crate::host::eventually("the operation runs", || {
-        host.erlrc(&["eval", "n1", waits]).out == "true\n"
-    });
+    let _node = host.node("n1");
+    host.erlrc(&["stop", "foo", "1.0"])
+        .is("erlrc-stop: Stopping 'foo': (n1) not_running\n", 0);
+    host.erlrc(&["eval", "n1", "sys:suspend(erlrc_operations)"])
+        .is("ok\n", 0);
     host.erlrc(&["start", "foo", "1.0", &foo("1.0"), "--node-timeout", "0.5"])
         .is("erlrc-start: Starting 'foo': (n1) timed_out\n", 1)
-        .says("the node does not run it now");
-    assert!(blocker.wait().expect("an end").success());
-    crate::host::eventually("the operation was carried out after all", || {
-        host.erlrc(&["eval", "n1", "whereis(foo_sup) =/= undefined"])
-            .out
-            == "true\n"
+        .says("the node does not run it now and may still be at work");
+    // It is too late for it when its turn comes.
+    host.erlrc(&["eval", "n1", "sys:resume(erlrc_operations)"])
+        .is("ok\n", 0);
+    let then = "erlrc_operations:run(erlang, whereis, [foo_sup])";
+    host.erlrc(&["eval", "n1", then]).is("undefined\n", 0);
+}
+
+/// An operation that others wait behind, for so many milliseconds.
+fn block(host: &Host, milliseconds: &str) -> std::process::Child {
+    let text = format!("erlrc_operations:run(timer, sleep, [{milliseconds}])");
+    let mut blocker = host.command(&["eval", "n1", &text]);
+    let blocker = blocker.stderr(std::process::Stdio::null()).spawn();
+    crate::host::eventually("the operation runs", || {
+        let run = host.erlrc(&["eval", "n1", "erlrc_operations:status() =/= idle"]);
+        run.out == "true\n"
     });
-    drop(node);
+    blocker.expect("erlrc runs")
 }
 
 #[test]
 fn a_node_that_dies_of_the_operation_is_said_to_have_died() {
     let host = Host::new();
     let mut node = host.node("n1");
-    let mut blocker = host
-        .command(&["eval", "n1", "erlrc_operations:run(timer, sleep, [30000])"])
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .expect("erlrc runs");
-    crate::host::eventually("the operation runs", || {
-        host.erlrc(&["eval", "n1", "erlrc_operations:status() =/= idle"])
-            .out
-            == "true\n"
-    });
+    let mut blocker = block(&host, "30000");
     let hook = host
         .command(&["start", "foo", "1.0", &foo("1.0")])
         .stdout(std::process::Stdio::piped())
