@@ -8,7 +8,7 @@ use std::fs;
 fn run_up_to_its_end(packages: &Packages) -> Node {
     packages.host.file("erlrc.conf", "{batch, true}.\n", 0o644);
     packages.host.file("applications/bar", "", 0o644);
-    fs::create_dir(packages.host.path("bin")).expect("a directory");
+    fs::create_dir_all(packages.host.path("bin")).expect("a directory");
     let called = packages.host.path("triggered");
     let trigger = format!("#!/bin/sh\necho \"$@\" >>{}\n", called.display());
     packages.host.file("bin/dpkg-trigger", &trigger, 0o755);
