@@ -5,7 +5,7 @@
 
 use crate::cli::Connection;
 use crate::node::{Call, Deadline, Node, NodeError};
-use crate::term::Term;
+use crate::term::{Atom, Term};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use tempfile::NamedTempFile;
@@ -21,26 +21,36 @@ pub fn is_shared(
     deadline: Deadline,
 ) -> Result<bool, NodeError> {
     let root = Path::new("/");
-    if file_of(node, root, deadline)?.is_some_and(|theirs| Some(theirs) != own_file(root)) {
-        return Ok(false);
-    }
     let made = connection
         .run
         .ancestors()
         .find(|directory| directory.is_dir())
         .and_then(new_file);
+    // Together: an answer takes as long to come as all that is done before the first question.
+    let paths: Vec<&Path> = [root]
+        .into_iter()
+        .chain(made.as_ref().map(NamedTempFile::path))
+        .collect();
+    let theirs = files_of(node, &paths, deadline)?;
+    if theirs
+        .first()
+        .is_some_and(|theirs| theirs.is_some() && *theirs != own_file(root))
+    {
+        return Ok(false);
+    }
     if let Some(file) = made {
-        return sees(node, &file, deadline);
+        return Ok(is_seen(&file, theirs.get(1).copied().flatten()));
     }
     let own = std::fs::read_link(MOUNT_NAMESPACE).ok();
     let own = own.as_ref().and_then(|link| link.to_str());
     if own.is_some() && link_of(node, MOUNT_NAMESPACE, deadline)?.as_deref() == own {
         return Ok(true);
     }
-    match new_file(&std::env::temp_dir()) {
-        Some(file) => sees(node, &file, deadline),
-        None => Ok(false),
-    }
+    let Some(file) = new_file(&std::env::temp_dir()) else {
+        return Ok(false);
+    };
+    let theirs = files_of(node, &[file.path()], deadline)?;
+    Ok(is_seen(&file, theirs.first().copied().flatten()))
 }
 
 /// A file that is there for as long as this value. Its name is none that an entry could have.
@@ -51,9 +61,8 @@ fn new_file(directory: &Path) -> Option<NamedTempFile> {
         .ok()
 }
 
-fn sees(node: &mut Node, file: &NamedTempFile, deadline: Deadline) -> Result<bool, NodeError> {
-    let theirs = file_of(node, file.path(), deadline)?;
-    Ok(theirs.is_some() && theirs == own_file(file.path()))
+fn is_seen(file: &NamedTempFile, theirs: Option<File>) -> bool {
+    theirs.is_some() && theirs == own_file(file.path())
 }
 
 /// Device and inode: what tells a file from any other.
@@ -65,25 +74,38 @@ fn own_file(path: &Path) -> Option<File> {
         .map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
+/// What the node finds at `paths`.
+fn files_of(
+    node: &mut Node,
+    paths: &[&Path],
+    deadline: Deadline,
+) -> Result<Vec<Option<File>>, NodeError> {
+    let raw = Term::list([Term::atom("raw")]);
+    let names = paths.iter().map(|path| text(&path.display().to_string()));
+    let call = Call {
+        module: "lists",
+        function: "zipwith",
+        arguments: vec![
+            Term::external_fun(Atom::of("file"), Atom::of("read_file_info"), 2),
+            Term::List(names.collect()),
+            Term::List(vec![raw; paths.len()]),
+        ],
+    };
+    match node.call(call, deadline)? {
+        Term::List(answers) => Ok(answers.iter().map(file).collect()),
+        _ => Ok(Vec::new()),
+    }
+}
+
 /// `#file_info{}` as `file:read_file_info/2` returns it.
-fn file_of(node: &mut Node, path: &Path, deadline: Deadline) -> Result<Option<File>, NodeError> {
+fn file(answer: &Term) -> Option<File> {
     const MAJOR_DEVICE: usize = 9;
     const INODE: usize = 11;
-    let arguments = vec![
-        text(&path.display().to_string()),
-        Term::list([Term::atom("raw")]),
-    ];
-    let call = Call {
-        module: "file",
-        function: "read_file_info",
-        arguments,
+    let [info] = answer.as_tagged("ok")? else {
+        return None;
     };
-    let answer = node.call(call, deadline)?;
-    let Some([info]) = answer.as_tagged("ok") else {
-        return Ok(None);
-    };
-    let number = |index: usize| info.as_tuple().and_then(|info| unsigned(info.get(index)?));
-    Ok(number(MAJOR_DEVICE).zip(number(INODE)))
+    let info = info.as_tuple()?;
+    unsigned(info.get(MAJOR_DEVICE)?).zip(unsigned(info.get(INODE)?))
 }
 
 fn link_of(node: &mut Node, path: &str, deadline: Deadline) -> Result<Option<String>, NodeError> {
