@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use rustix::buffer::spare_capacity;
 use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, fstat, openat};
 use rustix::io::{Errno, read, retry_on_intr};
 
@@ -51,24 +52,22 @@ impl From<Errno> for ReadError {
 #[derive(Debug, Default)]
 pub struct Buffer {
     bytes: Vec<u8>,
-    filled: usize,
 }
 
 impl Buffer {
     /// What was read last.
     pub fn content(&self) -> &[u8] {
-        self.bytes.get(..self.filled).unwrap_or_default()
+        &self.bytes
     }
 
-    /// Gives the bytes away.
-    pub fn into_content(mut self) -> Vec<u8> {
-        self.bytes.truncate(self.filled);
-        self.bytes
+    /// Gives what was read last away: where it is to stay, that is less than a copy.
+    pub fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
     }
 
     /// Reads a file of at most `limit` bytes.
     pub fn read(&mut self, place: Place<'_>, limit: u64) -> Result<(), ReadError> {
-        self.filled = 0;
+        self.bytes.clear();
         // Opening a pipe would wait for its writer: not with NONBLOCK, which a regular file ignores.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
         let open = || openat(place.dir, place.path, flags, Mode::empty());
@@ -85,19 +84,17 @@ impl Buffer {
         self.fill(&file, length)
     }
 
-    // What the file had when it was opened. The buffer is never cleared: zeroing it again for each file
-    // would cost more than reading.
+    // What the file had when it was opened, into memory that is not zeroed before: that would cost more
+    // than reading.
     fn fill(&mut self, file: impl AsFd, length: usize) -> Result<(), ReadError> {
-        if self.bytes.len() < length {
-            self.bytes.resize(length.next_multiple_of(1 << 16), 0);
-        }
-        while let Some(rest @ [_, ..]) = self.bytes.get_mut(self.filled..length) {
-            match retry_on_intr(|| read(&file, &mut *rest))? {
-                // Became shorter meanwhile.
-                0 => break,
-                count => self.filled += count,
+        self.bytes.reserve(length);
+        while self.bytes.len() < length {
+            // Became shorter meanwhile.
+            if retry_on_intr(|| read(&file, spare_capacity(&mut self.bytes)))? == 0 {
+                break;
             }
         }
+        self.bytes.truncate(length);
         Ok(())
     }
 }

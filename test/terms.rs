@@ -106,7 +106,7 @@ fn a_specification_says_the_same_whether_it_is_read_in_part_or_whole() {
     let seeds = specifications();
     let mut sound = 0;
     fuzz(&mut Mutator::new(3, &seeds, DICTIONARY), |input| {
-        match (Application::from_text(input), whole(input)) {
+        match (Application::from_text(input.to_vec()), whole(input)) {
             (Ok(part), Ok(whole)) => {
                 sound += 1;
                 assert_eq!(part.vsn, whole.vsn);

@@ -85,8 +85,8 @@ impl Application {
 
     /// The specification in the text of a `.app` file. All of it is checked; what decides about starting
     /// the application is made into terms, the rest when somebody asks for it.
-    pub fn from_text(text: &[u8]) -> Result<Self, Fault> {
-        let outline = text::outline(text, &Limits::default(), written::keep)?;
+    pub fn from_text(text: Vec<u8>) -> Result<Self, Fault> {
+        let outline = text::outline(&text, &Limits::default(), written::keep)?;
         let outline = Self::from_term(only(outline)?)?;
         Ok(Self {
             written: Written::text(text),

@@ -31,7 +31,7 @@ pub fn keep(key: &str) -> Keep {
 
 impl Written {
     /// The keys in a text that is known to be a specification.
-    pub fn text(text: &[u8]) -> Self {
+    pub fn text(text: Vec<u8>) -> Self {
         Self::Text(text.into(), OnceLock::new())
     }
 

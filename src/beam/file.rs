@@ -72,7 +72,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, BeamError> {
     reader.read(path)?;
     Ok(match reader.packed {
         true => reader.unpacked,
-        false => reader.raw.into_content(),
+        false => reader.raw.take(),
     })
 }
 

@@ -4,7 +4,7 @@
 use super::{Facts, Specification};
 use crate::application::{Application, FileError};
 use crate::term::Atom;
-use std::collections::{HashMap, HashSet};
+use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 
 /// An application, by its place in the order of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

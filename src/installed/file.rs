@@ -8,20 +8,18 @@ use crate::term::{Limits, Term, text};
 /// thousands; ten thousand modules take a few hundred thousand.
 const MAX_BYTES: u64 = 4 << 20;
 
-/// What `file` holds; `buffer` is what it is read into, to be used again.
-pub fn content<'a, 'b>(
-    file: impl Into<Place<'a>>,
-    buffer: &'b mut Buffer,
-) -> Result<&'b [u8], Fault> {
+/// Reads `file` into `buffer`.
+pub fn read<'a>(file: impl Into<Place<'a>>, buffer: &mut Buffer) -> Result<(), Fault> {
     match buffer.read(file.into(), MAX_BYTES) {
-        Ok(()) => Ok(buffer.content()),
+        Ok(()) => Ok(()),
         Err(ReadError::System(posix)) => Err(Fault::Unreadable { posix }),
         Err(ReadError::NotRegular) => Err(Fault::NotRegular),
         Err(ReadError::TooLarge) => Err(Fault::TooLarge { limit: MAX_BYTES }),
     }
 }
 
-/// The terms in `file`.
+/// The terms in `file`; `buffer` is what it is read into, to be used again.
 pub fn terms<'a>(file: impl Into<Place<'a>>, buffer: &mut Buffer) -> Result<Vec<Term>, Fault> {
-    Ok(text::parse_all(content(file, buffer)?, &Limits::default())?)
+    read(file, buffer)?;
+    Ok(text::parse_all(buffer.content(), &Limits::default())?)
 }

@@ -6,7 +6,7 @@ use crate::application::{Application, FileError, FileKind, Metadata};
 use crate::file::{Buffer, names};
 use crate::inclusion::Specification;
 use crate::term::Atom;
-use std::collections::HashSet;
+use foldhash::HashSet;
 use std::path::{Path, PathBuf};
 
 /// Finds applications.

@@ -5,7 +5,7 @@ use super::Warning;
 use super::locate::{Locator, Work};
 use crate::inclusion::Specification;
 use crate::term::Atom;
-use std::collections::HashSet;
+use foldhash::HashSet;
 use std::thread::{Builder, scope};
 
 /// How many files are worth a thread.

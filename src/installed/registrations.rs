@@ -5,8 +5,8 @@ use super::{Error, Warning, text};
 use crate::application::{FileError, FileKind, Registration, is_application_name};
 use crate::file::{Buffer, list, open_directory, posix};
 use crate::term::Atom;
+use foldhash::HashSet;
 use rustix::fs::{AtFlags, FileType, statat};
-use std::collections::HashSet;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 

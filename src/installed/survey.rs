@@ -7,7 +7,8 @@ use super::{Directories, Error, Warning};
 use crate::application::Application;
 use crate::inclusion::{self, Facts, Loaded, Specification};
 use crate::term::Atom;
-use std::collections::{HashMap, HashSet};
+use foldhash::HashSet;
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 /// What is asked, in terms of what is on disk.

@@ -1,7 +1,7 @@
 //! Binaries and bit strings: what `erl_parse:normalise/1` evaluates by `eval_bits`.
 
 use super::Parser;
-use super::error::{Fault, ParseErrorKind, Step};
+use super::error::{Fault, Step};
 use super::segment::{Size, Specifiers};
 use crate::term::{BitWriter, Term};
 
@@ -45,14 +45,9 @@ impl Parser<'_> {
         let value = self.stack.pop().unwrap_or(Term::NIL);
         let size = self.size(nesting)?;
         let specifiers = self.specifiers()?;
-        let bad = Fault {
-            at: start,
-            kind: ParseErrorKind::Illegal {
-                what: "binary segment",
-            },
-        };
+        let bad = || Fault::illegal(start, "binary segment");
         let Some(format) = specifiers.format(size) else {
-            return Err(bad);
+            return Err(bad());
         };
         let characters = if literal { value.as_string() } else { None };
         let budget = self.limits.size.saturating_mul(8);
@@ -72,13 +67,13 @@ impl Parser<'_> {
             None => format.write(&value, budget - writer.len().min(budget)),
         };
         let Some(written) = written.filter(|written| written.len() + writer.len() <= budget) else {
-            return Err(bad);
+            return Err(bad());
         };
         writer.append(written);
         Ok(())
     }
 
-    fn size(&mut self, nesting: usize) -> Result<Size, Fault> {
+    fn size(&mut self, nesting: usize) -> Result<Size, Box<Fault>> {
         if !self.take_after_blanks(b':') {
             return Ok(Size::Default);
         }
@@ -94,15 +89,12 @@ impl Parser<'_> {
             Some(Term::Integer(units)) if units >= 0 => Ok(Size::Units(units as usize)),
             _ => {
                 let what = "size of a binary segment";
-                Err(Fault {
-                    at: start,
-                    kind: ParseErrorKind::Illegal { what },
-                })
+                Err(Fault::illegal(start, what))
             }
         }
     }
 
-    fn specifiers(&mut self) -> Result<Specifiers, Fault> {
+    fn specifiers(&mut self) -> Result<Specifiers, Box<Fault>> {
         let mut specifiers = Specifiers::default();
         if !self.take_after_blanks(b'/') {
             return Ok(specifiers);
@@ -128,10 +120,7 @@ impl Parser<'_> {
             let name = name.as_atom().map_or("", |name| name.as_str());
             if specifiers.add(name, unit.as_ref()).is_none() {
                 let what = "type of a binary segment";
-                return Err(Fault {
-                    at: start,
-                    kind: ParseErrorKind::Illegal { what },
-                });
+                return Err(Fault::illegal(start, what));
             }
             if !self.take_after_blanks(b'-') {
                 return Ok(specifiers);

@@ -19,15 +19,11 @@ impl Parser<'_> {
                 }
             }
         }
-        let elements = self.take(start);
-        self.push(Term::Tuple(elements))
+        self.finish(start, Term::Tuple)
     }
 
     pub(super) fn list(&mut self, nesting: usize) -> Step {
         self.nest(nesting)?;
-        if self.skipping && self.plain_names() {
-            return self.push(Term::NIL);
-        }
         let start = self.stack.len();
         self.at += 1;
         if !self.take_after_blanks(b']') {
@@ -41,23 +37,28 @@ impl Parser<'_> {
                 }
             }
         }
-        let elements = self.take(start);
-        self.push(Term::List(elements))
+        self.finish(start, Term::List)
     }
 
-    /// What was read from `start` on, unless it is not kept.
-    fn take(&mut self, start: usize) -> Vec<Term> {
+    /// Makes a term of what was read from `start` on.
+    fn finish(&mut self, start: usize, term: fn(Vec<Term>) -> Term) -> Step {
         if self.skipping {
+            // What had to be whole to be read on.
             self.stack.truncate(start);
-            return Vec::new();
+            return self.count();
         }
-        self.stack.split_off(start)
+        let elements = self.stack.split_off(start);
+        self.push(term(elements))
     }
 
     #[inline(never)]
     fn tail(&mut self, start: usize, nesting: usize) -> Step {
         self.term(nesting + 1)?;
         self.expect(b']')?;
+        if self.skipping {
+            self.stack.truncate(start);
+            return self.count();
+        }
         let tail = self.stack.pop().unwrap_or(Term::NIL);
         let elements = self.stack.split_off(start);
         self.push(Term::list_with_tail(elements, tail))

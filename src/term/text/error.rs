@@ -1,16 +1,30 @@
 //! What can be wrong with a text, and where.
 
+use super::Parser;
 use crate::term::Term;
 use thiserror::Error;
 
 /// The result of reading a piece: the piece is on the parser's stack.
-pub(super) type Step = Result<(), Fault>;
+pub(super) type Step = Result<(), Box<Fault>>;
 
-/// An error at a byte of the text; made a [`ParseError`] when it leaves the parser.
+/// An error at a byte of the text; made a [`ParseError`] when it leaves the parser. In a box, for every
+/// piece returns room for one.
 #[derive(Debug)]
 pub(super) struct Fault {
-    pub at: usize,
-    pub kind: ParseErrorKind,
+    at: usize,
+    kind: ParseErrorKind,
+}
+
+impl Fault {
+    #[cold]
+    pub(super) fn new(at: usize, kind: ParseErrorKind) -> Box<Self> {
+        Box::new(Self { at, kind })
+    }
+
+    #[cold]
+    pub(super) fn illegal(at: usize, what: &'static str) -> Box<Self> {
+        Self::new(at, ParseErrorKind::Illegal { what })
+    }
 }
 
 /// Why a text is not a sequence of terms, and where.
@@ -125,5 +139,27 @@ impl ParseError {
     pub fn reason(&self) -> Term {
         let why = Term::binary(self.kind.to_string());
         Term::tuple([Term::from(self.line), Term::from(self.column), why])
+    }
+}
+
+impl Parser<'_> {
+    pub(super) fn fault(&self, kind: ParseErrorKind) -> Box<Fault> {
+        Fault::new(self.at, kind)
+    }
+
+    /// What is at this place does not belong there.
+    #[cold]
+    pub(super) fn unexpected(&self) -> Box<Fault> {
+        self.fault(match self.character_here() {
+            Some(found) => ParseErrorKind::Unexpected { found },
+            None => ParseErrorKind::UnexpectedEnd,
+        })
+    }
+
+    /// What was just read (an ASCII character, else nothing was) does not belong there.
+    #[cold]
+    pub(super) fn unexpected_before(&mut self) -> Box<Fault> {
+        self.at -= 1;
+        self.unexpected()
     }
 }

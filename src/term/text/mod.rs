@@ -15,8 +15,10 @@ mod error;
 mod name;
 mod number;
 mod outline;
+mod plain;
 mod quoted;
 mod segment;
+mod span;
 mod triple;
 
 pub(super) use encoding::is_latin1;
@@ -109,7 +111,7 @@ struct Parser<'a> {
     distinct: Option<HashSet<super::Atom>>,
     /// Which entries are kept, where this is an outline.
     choice: Option<Choice>,
-    /// Whether what is read is not kept: `[]` on the stack will do for it.
+    /// Whether what is read is counted and not kept: it does not come to the stack.
     skipping: bool,
     /// Where the last string literal ended: in a binary, `"ab"` and `[97,98]` differ.
     literal_end: usize,
@@ -183,14 +185,25 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// Leaves a term on the stack, unless what is read is not kept.
+    #[inline]
     fn push(&mut self, term: Term) -> Step {
+        self.count()?;
+        if !self.skipping {
+            self.stack.push(term);
+        }
+        Ok(())
+    }
+
+    /// Counts a value.
+    #[inline]
+    fn count(&mut self) -> Step {
         self.values += 1;
         if self.values > self.limits.values {
             return Err(self.fault(ParseErrorKind::TooManyValues {
                 limit: self.limits.values,
             }));
         }
-        self.stack.push(term);
         Ok(())
     }
 
@@ -240,7 +253,7 @@ impl<'a> Parser<'a> {
     fn skip_blanks(&mut self) {
         loop {
             match self.peek() {
-                Some(0..=b' ') => self.at += 1,
+                Some(0..=b' ') => self.at += span::blanks(&self.bytes[self.at..]),
                 Some(b'%') => self.skip_comment(),
                 Some(0xC2) if self.blank() == 2 => self.at += 2,
                 _ => return,
@@ -264,26 +277,6 @@ impl<'a> Parser<'a> {
             Some([0xC2, 0x80..=0xA0, ..]) => 2,
             _ => 0,
         }
-    }
-
-    fn fault(&self, kind: ParseErrorKind) -> Fault {
-        Fault { at: self.at, kind }
-    }
-
-    /// What is at this place does not belong there.
-    #[cold]
-    fn unexpected(&self) -> Fault {
-        self.fault(match self.character_here() {
-            Some(found) => ParseErrorKind::Unexpected { found },
-            None => ParseErrorKind::UnexpectedEnd,
-        })
-    }
-
-    /// What was just read (an ASCII character, else nothing was) does not belong there.
-    #[cold]
-    fn unexpected_before(&mut self) -> Fault {
-        self.at -= 1;
-        self.unexpected()
     }
 }
 

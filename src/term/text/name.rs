@@ -1,7 +1,7 @@
 //! Names: atoms without quotes, reserved words, external funs.
 
-use super::Parser;
 use super::error::{Fault, ParseErrorKind, Step};
+use super::{Parser, span};
 use crate::term::{Atom, Term};
 
 /// The words that are reserved in every release from OTP 25 on.
@@ -10,18 +10,6 @@ pub(in crate::term) const RESERVED: [&str; 28] = [
     "catch", "cond", "div", "end", "fun", "if", "let", "not", "of", "or", "orelse", "receive",
     "rem", "try", "when", "xor", "maybe",
 ];
-
-/// Which bytes continue a name, of ASCII.
-const CONTINUES: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 128 {
-        let character = byte as u8;
-        table[byte] = character.is_ascii_alphanumeric() || matches!(character, b'_' | b'@');
-        byte += 1;
-    }
-    table
-};
 
 impl<'a> Parser<'a> {
     /// An atom, or `fun m:f/1`.
@@ -52,7 +40,7 @@ impl<'a> Parser<'a> {
     pub(super) fn scan_name(&mut self) -> &'a str {
         let start = self.at;
         loop {
-            self.at += names_length(&self.bytes[self.at..]);
+            self.at += span::names(&self.bytes[self.at..]);
             match self.bytes.get(self.at..) {
                 // U+00C0 to U+00FF but for the signs of multiplication and division.
                 Some([0xC3, 0x80..=0x96 | 0x98..=0xB6 | 0xB8..=0xBF, ..]) => self.at += 2,
@@ -66,20 +54,15 @@ impl<'a> Parser<'a> {
         // Nothing can be wrong with a short one.
         if self.skipping && name.len() <= Atom::MAX_CHARACTERS {
             self.atoms += 1;
-            return self.push(Term::NIL);
+            return self.count();
         }
         let atom = self.atom(name, start)?;
         self.push(Term::Atom(atom))
     }
 
-    fn atom(&mut self, name: &str, start: usize) -> Result<Atom, Fault> {
-        let too_long = ParseErrorKind::Illegal {
-            what: "atom: longer than 255 characters",
-        };
-        let atom = Atom::new(name).ok_or(Fault {
-            at: start,
-            kind: too_long,
-        })?;
+    fn atom(&mut self, name: &str, start: usize) -> Result<Atom, Box<Fault>> {
+        let too_long = || Fault::illegal(start, "atom: longer than 255 characters");
+        let atom = Atom::new(name).ok_or_else(too_long)?;
         self.atoms += 1;
         if let Some(distinct) = &mut self.distinct {
             if !distinct.contains(&atom) {
@@ -117,7 +100,7 @@ impl<'a> Parser<'a> {
         self.push(Term::external_fun(module, function, arity))
     }
 
-    fn fun_atom(&mut self) -> Result<Atom, Fault> {
+    fn fun_atom(&mut self) -> Result<Atom, Box<Fault>> {
         self.skip_blanks();
         let start = self.at;
         match self.peek() {
@@ -135,15 +118,9 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// How many bytes at the start of `text` continue a name, of ASCII.
-pub(super) fn names_length(text: &[u8]) -> usize {
-    let ends = |byte: &u8| !CONTINUES[usize::from(*byte)];
-    text.iter().position(ends).unwrap_or(text.len())
-}
-
-/// Whether bytes that continue a name are an atom.
-pub(super) fn is_plain_name(name: &[u8]) -> bool {
-    matches!(name, [b'a'..=b'z', ..]) && !is_reserved(name)
+/// Whether a name is an atom, and nothing can be wrong with it.
+pub(super) fn is_short_atom(name: &[u8]) -> bool {
+    matches!(name, [b'a'..=b'z', ..]) && name.len() <= Atom::MAX_CHARACTERS && !is_reserved(name)
 }
 
 /// Whether `name` is reserved. `maybe` is so for a writer only: OTP 25 reads it as an atom. A match

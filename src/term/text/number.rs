@@ -1,7 +1,7 @@
 //! Numbers and signs.
 
 use super::Parser;
-use super::error::{Fault, ParseErrorKind, Step};
+use super::error::{Fault, Step};
 use crate::term::Term;
 use num_bigint::BigInt;
 use num_bigint::ToBigInt as _;
@@ -26,6 +26,9 @@ impl Parser<'_> {
         }
         for _ in 0..parentheses {
             self.expect(b')')?;
+        }
+        if self.skipping {
+            return Ok(());
         }
         if let (true, Some(number)) = (negative, self.stack.last_mut()) {
             let positive = std::mem::replace(number, Term::NIL);
@@ -72,7 +75,7 @@ impl Parser<'_> {
         start: usize,
         digits: std::ops::Range<usize>,
         base: u32,
-    ) -> Result<Term, Fault> {
+    ) -> Result<Term, Box<Fault>> {
         let text = self.text.get(digits).unwrap_or_default();
         // Enough to know that it fits: 18 decimal digits do, and 12 of base 36.
         let small = |base: i64| {
@@ -81,10 +84,7 @@ impl Parser<'_> {
             digits.fold(0, |sum, digit| sum * base + value(digit))
         };
         match (base, text.len()) {
-            (_, 0) => Err(Fault {
-                at: start,
-                kind: ParseErrorKind::Illegal { what: "integer" },
-            }),
+            (_, 0) => Err(Fault::illegal(start, "integer")),
             (10, 1..=18) => Ok(Term::Integer(small(10))),
             (base, 1..=12) => Ok(Term::Integer(small(i64::from(base)))),
             _ => self.big_integer(start, text, base).map(Term::from),
@@ -92,7 +92,7 @@ impl Parser<'_> {
     }
 
     #[inline(never)]
-    fn big_integer(&self, start: usize, text: &str, base: u32) -> Result<BigInt, Fault> {
+    fn big_integer(&self, start: usize, text: &str, base: u32) -> Result<BigInt, Box<Fault>> {
         let digits: String = text.chars().filter(|digit| *digit != '_').collect();
         let significant = digits.trim_start_matches('0');
         let what = match significant.len() {
@@ -104,10 +104,7 @@ impl Parser<'_> {
         let integer = fits
             .then(|| BigInt::parse_bytes(significant.as_bytes(), base))
             .flatten();
-        integer.ok_or(Fault {
-            at: start,
-            kind: ParseErrorKind::Illegal { what },
-        })
+        integer.ok_or_else(|| Fault::illegal(start, what))
     }
 
     /// A float, read up to its point.
@@ -130,10 +127,7 @@ impl Parser<'_> {
     fn push_float(&mut self, start: usize, float: Option<f64>) -> Step {
         match float {
             Some(float) if float.is_finite() => self.push(Term::Float(float)),
-            _ => Err(Fault {
-                at: start,
-                kind: ParseErrorKind::Illegal { what: "float" },
-            }),
+            _ => Err(Fault::illegal(start, "float")),
         }
     }
 
@@ -148,10 +142,7 @@ impl Parser<'_> {
                 (2..=36).contains(base)
             })
         else {
-            return Err(Fault {
-                at: start,
-                kind: ParseErrorKind::Illegal { what: "base" },
-            });
+            return Err(Fault::illegal(start, "base"));
         };
         self.at += 1;
         let digits = self.digits(base);

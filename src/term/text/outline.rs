@@ -2,8 +2,9 @@
 
 use super::Parser;
 use super::error::Step;
-use super::name::{is_plain_name, names_length};
-use crate::term::{Atom, Term};
+use super::name::is_short_atom;
+use super::plain::Plain;
+use crate::term::Term;
 
 /// What of an entry in an outline is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,53 +30,45 @@ impl Parser<'_> {
         self.at += 1;
         self.skip_blanks();
         let keep = match self.scan_name() {
-            // No name, or one in quotes.
-            "" => Keep::All,
-            key => choice(key),
+            key if is_short_atom(key.as_bytes()) => choice(key),
+            // In quotes, or something else.
+            _ => Keep::All,
         };
-        if keep == Keep::UnlessAtoms && self.rest_is_atoms() {
-            return self.push(Term::Tuple(Vec::new()));
+        if keep != Keep::All && self.leave_out(keep) {
+            return self.left_out();
         }
         self.at = start;
-        self.skipping = keep == Keep::Nothing;
+        if keep != Keep::Nothing {
+            return self.tuple(ENTRY);
+        }
+        self.skipping = true;
         let step = self.tuple(ENTRY);
         self.skipping = false;
-        step
+        step.and_then(|()| self.left_out())
     }
 
-    /// What follows the key of a pair whose value is a list of atoms without quotes.
-    fn rest_is_atoms(&mut self) -> bool {
-        if !self.take_after_blanks(b',') {
+    /// Whatever an entry stands in counts on something there.
+    fn left_out(&mut self) -> Step {
+        self.stack.push(Term::Tuple(Vec::new()));
+        Ok(())
+    }
+
+    /// Skips an entry, from behind its key on, that is plain and need not be kept. `false`, and nothing is
+    /// read, where it may be anything else.
+    fn leave_out(&mut self, keep: Keep) -> bool {
+        let deeper = self.limits.nesting.checked_sub(ENTRY);
+        let plain = deeper.and_then(|deeper| Plain::entry(&self.bytes[self.at..], deeper));
+        let Some(plain) = plain else {
+            return false;
+        };
+        let is_atoms = plain.lists == 1 && plain.values == plain.atoms + 1;
+        // The key and the entry itself count too.
+        let (atoms, values) = (self.atoms + plain.atoms + 1, self.values + plain.values + 2);
+        if keep == Keep::UnlessAtoms && !is_atoms || values > self.limits.values {
             return false;
         }
-        self.skip_blanks();
-        self.peek() == Some(b'[') && self.plain_names() && self.take_after_blanks(b'}')
-    }
-
-    /// A list of nothing but names and blanks, from its bracket on. `false`, and nothing is read, where
-    /// it is anything else; it may be a list of atoms all the same.
-    pub(super) fn plain_names(&mut self) -> bool {
-        let blanks = |rest: &[u8]| rest.iter().take_while(|byte| **byte <= b' ').count();
-        let (mut at, mut count) = (self.at + 1, 0);
-        loop {
-            at += blanks(&self.bytes[at..]);
-            let rest = &self.bytes[at..];
-            let name = &rest[..names_length(rest)];
-            if !is_plain_name(name) || name.len() > Atom::MAX_CHARACTERS {
-                return false;
-            }
-            count += 1;
-            at += name.len();
-            at += blanks(&self.bytes[at..]);
-            match self.bytes.get(at) {
-                Some(b',') => at += 1,
-                Some(b']') => break,
-                _ => return false,
-            }
-        }
-        self.at = at + 1;
-        self.atoms += count;
-        self.values += count;
+        self.at += plain.length;
+        (self.atoms, self.values) = (atoms, values);
         true
     }
 

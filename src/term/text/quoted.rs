@@ -1,7 +1,7 @@
 //! Quoted atoms, strings, sigils, characters, and their escapes.
 
-use super::Parser;
 use super::error::{Fault, ParseErrorKind, Step};
+use super::{Parser, span};
 use crate::term::Term;
 use std::borrow::Cow;
 
@@ -20,10 +20,10 @@ impl<'a> Parser<'a> {
         self.skip_blanks();
         if self.peek() != Some(b'"') {
             self.at = self.literal_end;
-            return self.push(match self.skipping {
-                true => Term::NIL,
-                false => Term::string(&first),
-            });
+            return match self.skipping {
+                true => self.count(),
+                false => self.push(Term::string(&first)),
+            };
         }
         let mut whole = first.into_owned();
         while self.peek() == Some(b'"') {
@@ -35,7 +35,7 @@ impl<'a> Parser<'a> {
         self.push(Term::string(&whole))
     }
 
-    fn string_literal(&mut self) -> Result<Cow<'a, str>, Fault> {
+    fn string_literal(&mut self) -> Result<Cow<'a, str>, Box<Fault>> {
         if self.bytes[self.at..].starts_with(b"\"\"\"") {
             return self.triple_quoted(true).map(Cow::Owned);
         }
@@ -96,7 +96,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn sigil_text(&mut self, verbatim: bool) -> Result<Cow<'a, str>, Fault> {
+    fn sigil_text(&mut self, verbatim: bool) -> Result<Cow<'a, str>, Box<Fault>> {
         let close = match self.peek() {
             Some(b'(') => ')',
             Some(b'[') => ']',
@@ -118,34 +118,29 @@ impl<'a> Parser<'a> {
     }
 
     /// The text up to `quote`, which is ASCII and is read too.
-    fn until_quote(&mut self, quote: char, what: &'static str) -> Result<Cow<'a, str>, Fault> {
+    fn until_quote(&mut self, quote: char, what: &'static str) -> Result<Cow<'a, str>, Box<Fault>> {
         let start = self.at;
         let rest = &self.bytes[start..];
         let close = quote as u8;
-        let stop = rest
-            .iter()
-            .position(|byte| *byte == close || *byte == b'\\');
+        let stop = Some(span::until(close, rest)).filter(|stop| *stop < rest.len());
         if let Some(length) = stop.filter(|length| rest[*length] == close) {
             self.at += length + 1;
             return Ok(Cow::Borrowed(
                 self.text.get(start..start + length).unwrap_or_default(),
             ));
         }
-        let unterminated = Fault {
-            at: start - 1,
-            kind: ParseErrorKind::Unterminated { what },
-        };
+        let unterminated = || Fault::new(start - 1, ParseErrorKind::Unterminated { what });
         let Some(length) = stop else {
-            return Err(unterminated);
+            return Err(unterminated());
         };
         self.at += length;
         self.escaped(start, quote)
-            .and_then(|text| text.map(Cow::Owned).ok_or(unterminated))
+            .and_then(|text| text.map(Cow::Owned).ok_or_else(unterminated))
     }
 
     /// As [`Self::until_quote`], at the first escape; `None` where there is no quote.
     #[inline(never)]
-    fn escaped(&mut self, start: usize, quote: char) -> Result<Option<String>, Fault> {
+    fn escaped(&mut self, start: usize, quote: char) -> Result<Option<String>, Box<Fault>> {
         let mut text = String::from(self.text.get(start..self.at).unwrap_or_default());
         loop {
             let rest = self.text.get(self.at..).unwrap_or_default();
@@ -168,39 +163,35 @@ impl<'a> Parser<'a> {
     }
 
     /// An escape, from its backslash on.
-    pub(super) fn escape(&mut self) -> Result<char, Fault> {
-        let illegal = Fault {
-            at: self.at,
-            kind: ParseErrorKind::Illegal {
-                what: "escape sequence",
-            },
-        };
+    pub(super) fn escape(&mut self) -> Result<char, Box<Fault>> {
+        let start = self.at;
+        let illegal = || Fault::illegal(start, "escape sequence");
         self.at += 1;
         let Some(letter) = self.character_here() else {
-            return Err(Fault {
-                at: illegal.at,
-                kind: ParseErrorKind::Unterminated {
+            return Err(Fault::new(
+                start,
+                ParseErrorKind::Unterminated {
                     what: "escape sequence",
                 },
-            });
+            ));
         };
         if letter.is_digit(8) {
-            return self.code_point(8, 3).ok_or(illegal);
+            return self.code_point(8, 3).ok_or_else(illegal);
         }
         self.at += letter.len_utf8();
         match letter {
             'x' if self.peek() == Some(b'{') => {
                 self.at += 1;
-                let code_point = self.code_point(16, usize::MAX).ok_or(illegal)?;
+                let code_point = self.code_point(16, usize::MAX).ok_or_else(illegal)?;
                 self.expect_here(b'}')?;
                 Ok(code_point)
             }
             'x' => {
                 let two = self.at + 2;
                 let code_point = self.code_point(16, 2);
-                code_point.filter(|_| self.at == two).ok_or(illegal)
+                code_point.filter(|_| self.at == two).ok_or_else(illegal)
             }
-            '^' => self.control().ok_or(illegal),
+            '^' => self.control().ok_or_else(illegal),
             'n' => Ok('\n'),
             'r' => Ok('\r'),
             't' => Ok('\t'),

@@ -194,3 +194,38 @@ fn limits() {
     assert!(read(&format!("{}.", "9".repeat(20))).is_ok());
     assert!(read(&format!("{}.", "9".repeat(21))).is_err());
 }
+
+#[test]
+fn an_outline_counts_what_it_leaves_out() {
+    let text = b"{application, foo, [{env, [{a, {1, []}}, {b, \"c\"}]}, {modules, [a, b]},\n \
+        {links, 1.5, [a, {b, <<1>>}]}, {vsn, \"1\"}]}.";
+    let leave: Choice = |key| match key {
+        "vsn" => Keep::All,
+        "modules" => Keep::UnlessAtoms,
+        _ => Keep::Nothing,
+    };
+    for limit in 0..50 {
+        let default = Limits::default;
+        for limits in [
+            Limits {
+                values: limit,
+                ..default()
+            },
+            Limits {
+                atoms: limit,
+                ..default()
+            },
+            Limits {
+                nesting: limit,
+                ..default()
+            },
+        ] {
+            let whole = parse_all(text, &limits).map(|_| ());
+            assert_eq!(
+                outline(text, &limits, leave).map(|_| ()),
+                whole,
+                "{limits:?}"
+            );
+        }
+    }
+}

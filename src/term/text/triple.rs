@@ -7,16 +7,13 @@ impl Parser<'_> {
     /// A triple-quoted string: whole lines between a line that ends in three or more quotes and one
     /// that starts with as many; the white space before those is taken off every line.
     #[inline(never)]
-    pub(super) fn triple_quoted(&mut self, verbatim: bool) -> Result<String, Fault> {
+    pub(super) fn triple_quoted(&mut self, verbatim: bool) -> Result<String, Box<Fault>> {
         let start = self.at;
         let quotes = self.bytes[start..]
             .iter()
             .take_while(|byte| **byte == b'"')
             .count();
-        let fault = |what| Fault {
-            at: start,
-            kind: ParseErrorKind::Illegal { what },
-        };
+        let fault = |what| Fault::illegal(start, what);
         self.at += quotes;
         if !self.blank_line() {
             return Err(fault("triple-quoted string: text after the opening quotes"));
@@ -75,7 +72,7 @@ impl Parser<'_> {
     }
 
     /// One line with its end. An escaped newline ends a line too.
-    fn line(&mut self, start: usize, verbatim: bool) -> Result<String, Fault> {
+    fn line(&mut self, start: usize, verbatim: bool) -> Result<String, Box<Fault>> {
         let mut line = String::new();
         loop {
             let rest = self.text.get(self.at..).unwrap_or_default();
@@ -86,10 +83,7 @@ impl Parser<'_> {
             };
             let Some(plain) = stop else {
                 let what = "triple-quoted string";
-                return Err(Fault {
-                    at: start,
-                    kind: ParseErrorKind::Unterminated { what },
-                });
+                return Err(Fault::new(start, ParseErrorKind::Unterminated { what }));
             };
             line.push_str(&rest[..plain]);
             self.at += plain;
