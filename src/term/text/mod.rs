@@ -27,7 +27,7 @@ pub(super) use name::RESERVED;
 use super::{Limits, Term};
 use std::collections::HashSet;
 
-use error::{Fault, Step};
+use error::Step;
 pub use error::{ParseError, ParseErrorKind};
 pub use outline::{Choice, Keep};
 
