@@ -34,6 +34,8 @@
     unload_of_another_version_is_a_mismatch/1,
     unload_from_another_directory_is_refused/1,
     unload_of_what_is_not_loaded_succeeds/1,
+    unload_leaves_the_directory_of_another_alone/1,
+    arguments_of_the_wrong_type_are_named/1,
     stop_and_unload_of_erlrc_itself/1,
     override_holds_at_start/1
 ]).
@@ -238,6 +240,34 @@ unload_of_what_is_not_loaded_succeeds(Config) ->
     unloaded = dynamic(Config, unload, [foo, "1", service(Config, foo, "1", [])]),
     unloaded = dynamic(Config, unload, [foo, "1", "/nonexistent/foo-1"]),
     unloaded = dynamic(Config, unload, [foo, "1"]).
+
+%% Not loaded itself, it would take the other's place on the code path away.
+unload_leaves_the_directory_of_another_alone(Config) ->
+    Dir = service(Config, foo, "1", []),
+    started = dynamic(Config, start, [foo, "1", Dir]),
+    unchanged(Config, bad_directory, unload, [bar, "1", Dir]),
+    unchanged(Config, unloaded, unload, [bar, "1", "/nonexistent/bar-1"]).
+
+arguments_of_the_wrong_type_are_named(Config) ->
+    Dir = service(Config, foo, "1", []),
+    Wrong = [{Key, Bad} || Key <- [application, vsn, dir], Bad <- wrong(Key)],
+    _ = [unchanged(Config, {error, {bad_argument, Key, Bad}}, start, with(Key, Bad, [foo, "1", Dir])) || {Key, Bad} <- Wrong],
+    _ = [unchanged(Config, {error, {bad_argument, vsn, Bad}}, stop, [foo, Bad]) || Bad <- wrong(vsn)],
+    Changes = [upgrade, downgrade, make_appup],
+    _ = [
+        ?assertMatch({error, {bad_argument, _, Bad}}, dynamic(Config, Change, with(Key, Bad, [foo, "1", "2", Dir, Dir])))
+     || Change <- Changes, {Key, Bad} <- Wrong
+    ],
+    "a version is a string, not <<\"1\">>" = fixture:call(?config(peer, Config), erlrc_error, format_error, [{bad_argument, vsn, <<"1">>}]).
+
+wrong(application) -> ["foo", <<"foo">>, 1, {foo}];
+wrong(vsn) -> [<<"1">>, 1.0, '1', "", [-1], [$1 | $0], [16#D800], "1\0"];
+wrong(dir) -> [foo, "", <<>>, "a\0b", [$a | $b], [-1], <<255>>, #{}].
+
+with(application, Bad, [_ | More]) -> [Bad | More];
+with(vsn, Bad, [App, _ | More]) -> [App, Bad | More];
+with(dir, Bad, [App, Vsn, _]) -> [App, Vsn, Bad];
+with(dir, Bad, [App, From, To, _ | More]) -> [App, From, To, Bad | More].
 
 stop_and_unload_of_erlrc_itself(Config) ->
     not_running = dynamic(Config, stop, [nobody, "1"]),

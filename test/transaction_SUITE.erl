@@ -23,6 +23,8 @@ all() ->
         states_of_all_behaviours_come_back,
         bad_beam_as_the_twentieth_module,
         sticky_module,
+        no_room_for_atoms,
+        no_room_for_processes,
         on_load_failure,
         on_load_success,
         busy_process_is_named,
@@ -62,6 +64,10 @@ all() ->
         timings_are_reported
     ].
 
+init_per_testcase(no_room_for_atoms = Case, Config) ->
+    service_fixture:start_node(Case, Config, ["+t", "40000"]);
+init_per_testcase(no_room_for_processes = Case, Config) ->
+    service_fixture:start_node(Case, Config, ["+P", "1024"]);
 init_per_testcase(Case, Config) ->
     service_fixture:start_node(Case, Config).
 
@@ -252,6 +258,58 @@ other_otp(Beam) ->
     {ok, Other} = beam_lib:build_module(lists:keyreplace("Code", 1, Chunks, {"Code", <<Head/binary, 60000:32, Rest/binary>>})),
     true = is_atom(Module),
     Other.
+
+%% The emulator would end.
+no_room_for_atoms(Config) ->
+    Names = fun(Prefix, Count) -> lists:join(",", [Prefix ++ integer_to_list(N) || N <- lists:seq(1, Count)]) end,
+    Names1 = ["-module(names).\n-export([all/1]).\nall(1) -> [", Names("literal_", 3000), "].\n"],
+    Names2 = ["-module(names).\n-export([all/1]).\n", [io_lib:format("all(~b) -> in_code_~b;\n", [N, N]) || N <- lists:seq(1, 3000)],
+        "all(_) -> none.\n"],
+    Few = "-module(few).\n-export([new/0]).\nnew() -> quite_a_new_atom.\n",
+    _ = [
+        begin
+            Dirs = versions(Config, [], [lists:flatten(Many)]),
+            ok = call(Config, ?MODULE, leave_atoms, [2000]),
+            Before = photograph(Config),
+            {error, {too_many_new_atoms, Left}} = up(Config, Dirs, [{add_module, names}, update()]),
+            ?assert(Left =< 2000),
+            still(Config, Before)
+        end
+     || Many <- [Names1, Names2]
+    ],
+    {ok, _} = up(Config, versions(Config, [], [Few]), [{add_module, few}, update()]),
+    ?assertEqual(quite_a_new_atom, call(Config, few, new, [])).
+
+%% Whatever is the first that finds none.
+no_room_for_processes(Config) ->
+    Dirs = versions(Config, [server(many, 1)], [server(many, 2)]),
+    {ok, _} = call(Config, supervisor, start_child, [service_sup, child(many)]),
+    _ = [
+        begin
+            Before = photograph(Config),
+            Result = call(Config, ?MODULE, with_few_processes, [Left, Dirs]),
+            case Result of
+                {ok, _} ->
+                    {ok, _} = down(Config, Dirs, [update(), advanced(many)]);
+                {error, Why} ->
+                    Text = call(Config, erlrc_error, format_error, [Why]),
+                    ?assertMatch({_, [_ | _]}, {Text, string:find(Text, "system_limit")}),
+                    still(Config, Before)
+            end
+        end
+     || Left <- lists:seq(1, 12)
+    ].
+
+with_few_processes(Left, {Old, New}) ->
+    Count = erlang:system_info(process_limit) - erlang:system_info(process_count) - Left,
+    Idle = [spawn(fun() -> receive after infinity -> ok end end) || _ <- lists:seq(1, Count)],
+    Result = erlrc_evaluator:evaluate(service_fixture:script(up, Old, New, [update(), advanced(many)], #{})),
+    lists:foreach(fun(Pid) -> exit(Pid, kill) end, Idle),
+    Result.
+
+leave_atoms(Left) ->
+    Count = erlang:system_info(atom_limit) - erlang:system_info(atom_count) - Left,
+    lists:foreach(fun(N) -> list_to_atom("filler_" ++ integer_to_list(N)) end, lists:seq(1, max(0, Count))).
 
 sticky_module(Config) ->
     Dirs = versions(Config, [plain(plain, 1)], [plain(plain, 2)]),

@@ -142,6 +142,12 @@ format_operation(version_load_mismatch) ->
     "another version is loaded than the one that was named; unload that one first";
 format_operation(bad_directory) ->
     "the directory does not hold this version of the application";
+format_operation({bad_argument, application, Value}) ->
+    text("an application is named by an atom, not by ~tP", [Value, 12]);
+format_operation({bad_argument, Key, Value}) when Key =:= vsn; Key =:= from; Key =:= to ->
+    text("a version is a string, not ~tP", [Value, 12]);
+format_operation({bad_argument, _Dir, Value}) ->
+    text("a directory is a string or a binary, not ~tP", [Value, 12]);
 format_operation({bad_directory, Dir}) ->
     text(
         "~ts does not hold this version of the application; install it there, or name its directory",
@@ -307,6 +313,14 @@ format_upgrade({script_failed, App, {timeout, Pids}}) when is_list(Pids) ->
     text("the script for ~ts did not end in time; it waited for ~ts", [App, term(Pids)]);
 format_upgrade({script_failed, App, {code_change_failed, Pid, Module, _Vsn, Why}}) ->
     text("~ts: code_change of ~ts failed in ~ts: ~ts", [App, Module, term(Pid), why(Why)]);
+format_upgrade({script_failed, App, {code_change_failed, Pid, Module, Why}}) ->
+    text("~ts: code_change of ~ts failed in ~ts: ~ts", [App, Module, term(Pid), why(Why)]);
+format_upgrade({script_failed, App, {code_change_timeout, Who}}) ->
+    text("~ts: code_change did not end in time in ~ts", [App, term(Who)]);
+format_upgrade({script_failed, App, {evaluator_died, Why}}) ->
+    text("the script for ~ts was broken off: ~ts", [App, broken_off(Why)]);
+format_upgrade({guardian_died, Why}) ->
+    text("the operation was broken off: ~ts", [broken_off(Why)]);
 format_upgrade({script_failed, App, Why}) ->
     text("the script for ~ts failed: ~ts", [App, why(Why)]);
 format_upgrade({max_pause, #{application := App, predicted := Predicted, allowed := Allowed} = Why}) ->
@@ -327,7 +341,7 @@ format_upgrade({unknown_record, Name}) ->
 format_upgrade({bad_evaluator, Name}) ->
     text("there is no evaluator ~ts; take transactional or release_handler", [term(Name)]);
 format_upgrade({too_many_new_atoms, Most}) when is_integer(Most) ->
-    text("what is installed names more than ~b atoms that the node does not have: no room for them", [Most]);
+    text("what is installed names more than ~b atoms that the node does not have, it has no room for them; give it a higher limit (+t)", [Most]);
 format_upgrade({engine_not_loaded, Why}) ->
     why(Why);
 format_upgrade({crashed, {{engine_not_loaded, _} = Why, [_ | _]}}) ->
@@ -336,6 +350,20 @@ format_upgrade({crashed, Why}) ->
     text("erlrc itself failed, which is a bug: ~ts", [term(Why)]);
 format_upgrade(Reason) ->
     format_request(Reason).
+
+broken_off(Why) ->
+    case is_full(Why) of
+        true -> "the node has no room for another process, port or table (system_limit)";
+        false -> why(Why)
+    end.
+
+%% Whether it says somewhere that a limit of the emulator was reached.
+is_full(system_limit) -> true;
+%% `code:prepare_loading/1' keeps the stack alone.
+is_full({erlang, spawn_opt, Arguments, _}) when is_list(Arguments) -> true;
+is_full(Reason) when is_tuple(Reason) -> is_full(tuple_to_list(Reason));
+is_full([First | Rest]) -> is_full(First) orelse is_full(Rest);
+is_full(_) -> false.
 
 %% Requests of the binary.
 format_request(incomplete_request) ->

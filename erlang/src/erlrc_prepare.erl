@@ -49,12 +49,14 @@ prepare_all(#{load := Loads, remove := Removes} = Batch, #{to := To, from := Fro
     Read = [read_new(Module, To) || Module <- Modules],
     {Skipped, New} = skip(Read, Options),
     Replaced = [element(1, Item) || Item <- New] ++ [Module || {Module, _, _} <- Removes],
+    ok = room(New),
     {Old, Missing} = read_old(Replaced, From),
     Absent = [element(1, Item) || Item <- New, not is_loaded(element(1, Item))],
     NewSide = side(New, [Module || {Module, _, _} <- Removes]),
     OldSide = side(Old, Absent),
     ok = purge([Entry || {Module, _, _} = Entry <- Loads ++ Removes, lists:member(Module, Replaced)], Options),
-    Shapes = shapes(Batch, New, Old, Options),
+    %% To read debug information makes atoms.
+    Shapes = case erlrc_room:is_short() of true -> #{}; false -> shapes(Batch, New, Old, Options) end,
     {ok, #{
         new => NewSide,
         old => OldSide,
@@ -80,6 +82,12 @@ together(#{before := Before, 'after' := After}, Shapes, Items) ->
     case [Module || {Module, _, _} <- Before ++ After, maps:get(Module, Shapes, other) =/= same] of
         [] -> [];
         Seeds -> erlrc_links:together(Seeds, [{Module, Beam} || {Module, _, Beam, _} <- Items])
+    end.
+
+room(Items) ->
+    case erlrc_room:check([Beam || {_, _, Beam, _} <- Items]) of
+        ok -> ok;
+        {error, _} = Error -> throw(Error)
     end.
 
 not_sticky(Modules) ->

@@ -137,6 +137,7 @@ unload(App, Dir, Status) ->
         {false, false, absent} -> unloaded;
         {false, false, _} -> bad_directory;
         {false, true, {loaded, _}} -> unload_elsewhere(App, Dir);
+        {true, true, absent} -> unload_absent(App, Dir);
         _ -> unload(App, Dir)
     end.
 
@@ -145,6 +146,13 @@ unload_elsewhere(App, Dir) ->
     case code:lib_dir(App) of
         {error, bad_name} -> unload(App, Dir);
         _ -> bad_directory
+    end.
+
+%% Not loaded: the directory is its own, or another application would lose its place on the code path.
+unload_absent(App, Dir) ->
+    case filelib:is_file(filename:join([Dir, "ebin", atom_to_list(App) ++ ".app"])) of
+        true -> unload(App, Dir);
+        false -> bad_directory
     end.
 
 unload(App, Dir) ->

@@ -122,10 +122,37 @@ downgrade(App, Earlier, Later, EarlierDir, LaterDir) ->
 -spec make_appup(atom(), From :: vsn(), To :: vsn(), FromDir :: dir(), ToDir :: dir()) ->
     {ok, erlrc_engine:appup()} | {error, term()}.
 make_appup(App, From, To, FromDir, ToDir) ->
-    erlrc_upgrade:make_appup(App, {From, absolute(FromDir)}, {To, absolute(ToDir)}).
+    case bad_arguments(#{application => App, from => From, to => To, from_dir => FromDir, to_dir => ToDir}) of
+        [] -> erlrc_upgrade:make_appup(App, {From, absolute(FromDir)}, {To, absolute(ToDir)});
+        [Bad | _] -> {error, Bad}
+    end.
 
 run(Operation) ->
-    erlrc_operations:run(?MODULE, perform, [Operation]).
+    case bad_arguments(Operation) of
+        [] -> erlrc_operations:run(?MODULE, perform, [Operation]);
+        [Bad | _] -> {error, Bad}
+    end.
+
+%% A name or a version of the wrong type is the caller's slip, not a crash of ours.
+bad_arguments(Operation) ->
+    Keys = [application, vsn, from, to, dir, from_dir, to_dir],
+    [{bad_argument, Key, Value} || Key <- Keys, {ok, Value} <- [maps:find(Key, Operation)], not is_sound(Key, Value)].
+
+is_sound(application, App) ->
+    is_atom(App);
+is_sound(Key, Vsn) when Key =:= vsn; Key =:= from; Key =:= to ->
+    Vsn =/= [] andalso io_lib:printable_unicode_list(Vsn);
+is_sound(_Dir, Dir) when is_list(Dir); is_binary(Dir) ->
+    try
+        is_name(unicode:characters_to_list(Dir))
+    catch
+        error:badarg -> false
+    end;
+is_sound(_Dir, _) ->
+    false.
+
+is_name([_ | _] = Name) -> not lists:member(0, Name);
+is_name(_) -> false.
 
 %% @private Runs in the process of the operation.
 -spec perform(operation()) -> result().
