@@ -21,7 +21,7 @@ run(Entries, Context) ->
     case lists:keyfind(confirmed, 1, Order) of
         {confirmed, Rest} ->
             lists:foreach(fun({Window, _}) -> erlrc_way_back:release(Window, []) end, maps:values(Windows)),
-            {finished, erlrc_transaction:finish(Rest, Context)};
+            {finished, erlrc_execution:finish(Rest, Context)};
         false ->
             {undone, undo(Entries, Windows, Context, [])}
     end.

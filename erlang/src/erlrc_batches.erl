@@ -1,0 +1,73 @@
+%% @doc The batches of a script with the code that they load, read and checked while everything runs.
+-module(erlrc_batches).
+
+-export([prepare/2, unpurged/2]).
+
+%% @doc The segments, each batch with its code and the operation's own modules taken out of it; the code of these is apart,
+%% `none' where it has none. Throws `{refused, Why}'.
+-spec prepare([erlrc_segment:segment()], map()) -> {[term()], none | erlrc_prepare:code()}.
+prepare(Segments, #{options := Options, script_direction := Direction, own := Own0} = Context) ->
+    Prepare = (maps:with([from, to, protected, purge], Context))#{
+        generated => generated(Options), suspend => maps:get(suspend, Options, needed), direction => Direction
+    },
+    Own = own_loads(Segments, Own0),
+    Prepared = [prepare_segment(Segment, Own, Prepare) || Segment <- Segments],
+    OwnCode =
+        case Own of
+            [] -> none;
+            _ -> prepare_batch((empty_batch())#{load := Own}, Prepare)
+        end,
+    {Prepared, OwnCode}.
+
+generated(#{source := generated}) -> true;
+generated(_) -> false.
+
+own_loads(Segments, Own) ->
+    [
+        Load
+     || {batch, #{load := Loads} = Batch} <- Segments,
+        {Module, _, _} = Load <- Loads,
+        lists:member(Module, Own),
+        not is_suspended(Module, Batch)
+    ].
+
+is_suspended(Module, #{suspend := Suspend, before := Before, 'after' := After}) ->
+    lists:any(fun(List) -> lists:keymember(Module, 1, List) end, [Suspend, Before, After]).
+
+empty_batch() ->
+    #{suspend => [], before => [], 'after' => [], load => [], remove => []}.
+
+prepare_segment({batch, #{load := Loads} = Batch0}, Own, Options) ->
+    Batch = Batch0#{load := Loads -- Own},
+    #{shapes := Shapes} = Code = prepare_batch(Batch, Options),
+    ok = note_shapes(Shapes),
+    {batch, erlrc_segment:without([Module || {Module, same} <- maps:to_list(Shapes)], Batch), Code};
+prepare_segment(Segment, _Own, _Options) ->
+    Segment.
+
+note_shapes(Shapes) when map_size(Shapes) =:= 0 ->
+    ok;
+note_shapes(Shapes) ->
+    ok = erlrc_journal:note({shapes, Shapes}),
+    erlrc_journal:log(info, #{event => shapes, shapes => Shapes}).
+
+prepare_batch(Batch, Options) ->
+    case erlrc_journal:timed(prepare, fun() -> erlrc_prepare:prepare(Batch, Options) end) of
+        {ok, #{no_way_back := Missing} = Code} ->
+            Missing =:= [] orelse erlrc_journal:log(warning, #{event => no_way_back, modules => Missing}),
+            erlrc_journal:note({modules, loads(Code)}),
+            Code;
+        {error, Why} ->
+            throw({refused, Why})
+    end.
+
+loads(#{new := #{handle := Handle, on_load := OnLoad}}) ->
+    length(erlrc_commit:modules(Handle)) + length(OnLoad).
+%% @doc The modules that will have old code.
+-spec unpurged([term()], none | erlrc_prepare:code()) -> [module()].
+unpurged(Segments, Own) ->
+    Codes = [Code || {batch, _, Code} <- Segments] ++ [Own || is_map(Own)],
+    lists:usort(lists:append([replaced(Code) || Code <- Codes])).
+
+replaced(#{old := #{handle := Handle, on_load := OnLoad}, no_way_back := Missing}) ->
+    erlrc_commit:modules(Handle) ++ [element(1, Item) || Item <- OnLoad] ++ Missing.

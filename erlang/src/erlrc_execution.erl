@@ -1,0 +1,203 @@
+%% @doc Carries a script out, segment by segment, in the process that `erlrc_guardian' watches.
+-module(erlrc_execution).
+
+-export([operate/2, finish/2]).
+
+-define(PURGE_AFTER, 60000).
+%% Milliseconds, however late it is.
+-define(FINISH, 3000).
+
+%% @doc The operation proper. Leaves by exit, the guardian does the rest.
+-spec operate(erlrc_segment:plan(), map()) -> no_return().
+operate(#{first := First, segments := Segments0}, #{application := App} = Context0) ->
+    try
+        {Segments, Own} = erlrc_batches:prepare(Segments0, Context0),
+        Supervisors = supervisors(Segments, Context0),
+        Unpurged = erlrc_batches:unpurged(Segments, Own),
+        Rest = #{own => Own, remove => [], unpurged => Unpurged},
+        Context = with_hold(First, Segments, Own, Context0#{rest => Rest}),
+        _ = [carry_out({apply, MFA}, Context) || MFA <- First],
+        Windows = segments(Segments, Supervisors, Context),
+        ok = path(Segments, Context),
+        ok = start_children(Supervisors),
+        ok = service_check(Context),
+        %% Last of what is called in this version of the evaluator: `finish' may replace it.
+        ok = report(Context),
+        conclude(Windows, final(Supervisors, Context), Context)
+    catch
+        throw:{failed, Why, Left} -> leave({script_failed, App, called_off(Why)}, Left, Context0);
+        throw:{refused, Why} -> leave(Why, [], Context0)
+    end.
+
+called_off(cancelled) ->
+    case erlrc_deadline:is_over() of
+        true -> out_of_time;
+        false -> cancelled
+    end;
+called_off(Why) ->
+    Why.
+
+conclude(Windows, Final, #{options := #{hold := Time}, guardian := Guardian} = Context) ->
+    Lingering = erlrc_purge:lingering(maps:get(unpurged, Final)),
+    case erlrc_hold:wait(Guardian, {ok, Lingering}, Final, Time) of
+        settled -> exit(normal);
+        dead -> conclude(Windows, Final, without_hold(Context))
+    end;
+conclude(Windows, Final, Context) ->
+    ok = confirm(Final),
+    lists:foreach(fun erlrc_way_back:forget/1, Windows),
+    Purge = finish(Final, Context),
+    exit({erlrc_done, {ok, Purge}}).
+
+%% The way back can be kept open where it leads all the way: no instruction with effects of its own, the old code to be
+%% had, and nothing of erlrc itself, which is loaded when there is no way back any more.
+with_hold([], Segments, none, #{options := #{hold := _}, application := App} = Context) when App =/= erlrc ->
+    case [Segment || Segment <- Segments, not leads_back(Segment)] of
+        [] -> Context;
+        _ -> without_hold(Context)
+    end;
+with_hold(_First, _Segments, _Own, Context) ->
+    without_hold(Context).
+
+leads_back({batch, _, #{no_way_back := []}}) -> true;
+leads_back(_Segment) -> false.
+
+without_hold(#{options := Options} = Context) -> Context#{options := maps:remove(hold, Options)}.
+
+%% The guardian undoes what is to be undone; without one we do.
+-spec leave(term(), [term()], map()) -> no_return().
+leave(Why, Left, #{guardian := Guardian} = Context) ->
+    erlrc_journal:log(warning, #{event => failed, reason => Why, timings => erlrc_journal:timings()}),
+    ok = note_cost(),
+    Reason = {erlrc_failed, Why, Left},
+    case erlrc_guardian:ask(Guardian, Reason) of
+        {ok, Result} -> exit({erlrc_done, Result});
+        dead -> exit({erlrc_done, erlrc_guardian:settle(Reason, erlrc_journal:entries(), Context)})
+    end.
+
+-spec fail(term(), [term()]) -> no_return().
+fail(Why, Left) -> throw({failed, Why, Left}).
+supervisors(_Segments, #{options := #{supervisor_children := false}}) ->
+    [];
+supervisors(Segments, _Context) ->
+    Changed = [
+        Module
+     || {batch, #{before := Before, 'after' := After}, _} <- Segments, {Module, _, _} <- Before ++ After
+    ],
+    erlrc_children:before([Module || Module <- lists:usort(Changed), erlrc_segment:is_supervisor(Module)]).
+%% The windows that were opened, the newest first. Nothing follows the last one unless children or a check do.
+segments([], _Supervisors, _Context) ->
+    [];
+segments([{batch, Batch, Code}], [], #{options := Options, rest := Rest} = Context) when
+    not is_map_key(service_check, Options), not is_map_key(hold, Options)
+->
+    window(Batch, Code, Context#{last => Rest});
+segments([{batch, Batch, Code} | Segments], Supervisors, Context) ->
+    Windows = window(Batch, Code, Context#{last => none}),
+    segments(Segments, Supervisors, Context) ++ Windows;
+segments([{stop, Modules} | Segments], Supervisors, Context) ->
+    Stopped = erlrc_children:stop(Modules, maps:get(options, Context)),
+    erlrc_journal:note({stopped, Stopped}),
+    put({stopped, Modules}, Stopped),
+    segments(Segments, Supervisors, Context);
+segments([Segment | Segments], Supervisors, Context) ->
+    carry_out(Segment, Context),
+    segments(Segments, Supervisors, Context).
+
+window(Batch, Code, Context) ->
+    case erlrc_window:run(Batch, Code, Context) of
+        {ok, Window} -> [Window];
+        %% No failure of the script: nothing of this batch was tried.
+        {error, {max_pause, _} = Why, []} -> throw({refused, Why});
+        {error, Why, Left} -> fail(Why, Left)
+    end.
+
+carry_out({apply, MFA}, #{options := Options}) ->
+    erlrc_journal:note({applied, MFA}),
+    Timeout = min(maps:get(apply_timeout, Options, infinity), erlrc_deadline:left()),
+    case erlrc_journal:timed(apply, fun() -> erlrc_check:call(MFA, Timeout) end) of
+        {ok, _} -> ok;
+        {error, Why} -> fail({apply_failed, MFA, Why}, [])
+    end;
+carry_out({purge, Modules}, _Context) ->
+    erlrc_journal:note({purged, Modules}),
+    lists:foreach(fun code:purge/1, Modules);
+carry_out({start, Modules}, _Context) ->
+    lists:foreach(fun(Module) -> restart(Module) end, Modules).
+
+restart(Module) ->
+    Stopped = [{Key, List} || {{stopped, Modules} = Key, List} <- get(), lists:member(Module, Modules)],
+    lists:foreach(
+        fun({Key, List}) ->
+            erase(Key),
+            erlrc_children:start(List)
+        end,
+        Stopped
+    ).
+
+%% The code path changes with the first commit; a script without one changes it here.
+path(Segments, #{application := App, from := From, to := To}) ->
+    case lists:keymember(batch, 1, Segments) of
+        true ->
+            ok;
+        false ->
+            erlrc_journal:note({path, code:get_path()}),
+            erlrc_commit:path(erlrc_commit:path_change(App, From, To))
+    end.
+
+start_children(Supervisors) ->
+    lists:foreach(fun start_child/1, erlrc_children:added(Supervisors)).
+
+start_child({Supervisor, Id} = Child) ->
+    erlrc_journal:note({child, Supervisor, Id}),
+    case erlrc_children:restart(Child) of
+        ok -> ok;
+        {error, Why} -> fail({child_not_started, Id, Why}, [])
+    end.
+
+service_check(#{options := #{service_check := MFA} = Options}) ->
+    Check = fun() -> erlrc_check:run(service_check, MFA, maps:get(health_check_timeout, Options, 5000)) end,
+    case erlrc_journal:timed(health_check, Check) of
+        ok -> ok;
+        {error, Why} -> fail(Why, [])
+    end;
+service_check(_Context) ->
+    ok.
+
+%% What is left to do when there is no way back any more.
+final(Supervisors, #{rest := Rest}) ->
+    Rest#{remove := erlrc_children:removed(Supervisors)}.
+
+%% The last window may have done it.
+confirm(Final) ->
+    lists:keymember(confirmed, 1, erlrc_journal:entries()) orelse erlrc_journal:note({confirmed, Final}),
+    ok.
+
+%% @private What follows the point where the way back was given up; the guardian calls it too. All of it may have been
+%% done before.
+-spec finish(map(), map()) -> [module()].
+finish(Rest, #{options := Options} = Context) ->
+    ok = erlrc_deadline:extend(?FINISH),
+    ok = erlrc_children:remove(maps:get(remove, Rest, [])),
+    ok = load_own(maps:get(own, Rest, none), Context),
+    Unpurged = maps:get(unpurged, Rest, []),
+    ok = erlrc_purge:schedule(Unpurged, maps:get(purge_after, Options, ?PURGE_AFTER)),
+    erlrc_purge:lingering(Unpurged -- maps:get(own, Context, [])).
+
+load_own(none, _Context) ->
+    ok;
+load_own(#{new := New}, #{protected := Protected}) ->
+    case erlrc_commit:switch(New, #{protected => Protected}) of
+        {ok, _} -> ok;
+        {error, Why} -> erlrc_journal:log(error, #{event => own_code_not_loaded, reason => Why})
+    end.
+
+report(#{application := App, options := Options}) ->
+    Timings = erlrc_journal:timings(),
+    erlrc_journal:log(notice, #{event => upgraded, application => App, timings => Timings}),
+    _ = [Pid ! {erlrc_transaction, App, Timings} || #{report := Pid} <- [Options], is_pid(Pid)],
+    note_cost().
+
+%% For the guardian, which has the last word.
+note_cost() ->
+    erlrc_journal:note({cost, erlrc_journal:summary(erlrc_journal:entries(), erlrc_journal:timings())}).

@@ -1,0 +1,156 @@
+%% @doc What goes wrong with appups, scripts and the engine, said as `erlrc_error' wants it.
+-module(erlrc_upgrade_error).
+
+-export([format/1]).
+
+-import(erlrc_reason, [names/1, parse/1, posix/1, term/1, text/2, why/1]).
+
+%% @doc The words for a reason, `unknown' where it is another's.
+-spec format(term()) -> iodata() | unknown.
+format(bad_old_appfile) ->
+    "the .app file of the earlier version is missing or broken";
+format(bad_new_appfile) ->
+    "the .app file of the later version is missing or broken";
+format(bad_old_appvsn) ->
+    "the .app file of the earlier version says another version";
+format(bad_new_appvsn) ->
+    "the .app file of the later version says another version";
+format(no_appup_found) ->
+    "no appup covers this pair of versions";
+format({bad_beam, File, Why}) ->
+    text("~ts cannot be used: ~ts; install the package again", [File, why(Why)]);
+format({bad_appup, File, Why}) ->
+    text(
+        "the appup ~ts is broken: ~ts; correct it, or remove it and one is generated",
+        [File, parse(Why)]
+    );
+format({bad_attribute, Module, Attribute, Value}) ->
+    text("the attribute ~ts of ~ts cannot be ~ts", [Attribute, Module, term(Value)]);
+format({bad_directory, Dir, Posix}) ->
+    text("cannot list ~ts: ~ts", [Dir, posix(Posix)]);
+format({loads_nif, Module}) ->
+    text(
+        "~ts loads a NIF library, which must have an upgrade callback and a path of its own in each"
+        " version; otherwise keep the module as it is or restart the application",
+        [Module]
+    );
+format({on_load, Module}) ->
+    text("~ts has an -on_load function, which runs again and must return ok", [Module]);
+format({protocol, Module}) ->
+    text(
+        "~ts is an Elixir protocol; build its consolidated copy again and load it after the upgrade",
+        [Module]
+    );
+format({protocol_implementation, Module}) ->
+    text(
+        "~ts implements an Elixir protocol; build the protocol's consolidated copy again and load it"
+        " after the upgrade",
+        [Module]
+    );
+format({missing_beam, Vsn, Module}) ->
+    text(
+        "version ~ts lists the module ~ts and has no file of it, it is left out; build it, or take"
+        " it out of the .app file",
+        [Vsn, Module]
+    );
+format({unlisted_beam, Vsn, Module}) ->
+    text(
+        "version ~ts has a file of the module ~ts and does not list it, it is left out; add it to"
+        " modules in the .app file, or delete the file",
+        [Vsn, Module]
+    );
+format({same_version, Vsn, Modules}) ->
+    text(
+        "both sides are version ~ts and differ in ~ts; give the later one a version of its own",
+        [Vsn, names(Modules)]
+    );
+format({dropped_depends, Module, Depends}) ->
+    text("~ts depends on ~ts, which is not replaced; its name may be wrong", [Module, Depends]);
+format({cycle, Modules}) ->
+    text("~ts need each other's new functions and are replaced together", [names(Modules)]);
+format({appup_not_covering, up, Vsn}) ->
+    text(
+        "the appup that is shipped has nothing from version ~ts, a generated one takes its place",
+        [Vsn]
+    );
+format({appup_not_covering, down, Vsn}) ->
+    text(
+        "the appup that is shipped has nothing to version ~ts, a generated one takes its place",
+        [Vsn]
+    );
+format({bad_script, App, Why}) ->
+    text("the script for ~ts is not one that OTP can run: ~ts", [App, why(Why)]);
+format({bad_module, Module, File, Why}) ->
+    text("~ts (~ts) cannot be loaded: ~ts", [Module, File, why(Why)]);
+format({sticky_directory, Module}) ->
+    text("~ts belongs to OTP itself, in a sticky directory; restart the node", [Module]);
+format({old_processes, Module}) ->
+    text("processes still run old code of ~ts; try again later, or restart the node", [Module]);
+format({script_failed, App, out_of_time}) ->
+    text("the upgrade of ~ts was called off: the time that was given for it is over", [App]);
+format({script_failed, App, {apply_failed, {Module, Function, Arguments}, timeout}}) ->
+    text(
+        "~ts:~ts/~b, which the script for ~ts calls, did not return in time and was killed",
+        [Module, Function, length(Arguments), App]
+    );
+format({script_failed, App, {timeout, []}}) ->
+    text("the script for ~ts did not end in time", [App]);
+format({script_failed, App, {timeout, Pids}}) when is_list(Pids) ->
+    text("the script for ~ts did not end in time; it waited for ~ts", [App, term(Pids)]);
+format({script_failed, App, {code_change_failed, Pid, Module, _Vsn, Why}}) ->
+    text("~ts: code_change of ~ts failed in ~ts: ~ts", [App, Module, term(Pid), why(Why)]);
+format({script_failed, App, {code_change_failed, Pid, Module, Why}}) ->
+    text("~ts: code_change of ~ts failed in ~ts: ~ts", [App, Module, term(Pid), why(Why)]);
+format({script_failed, App, {code_change_timeout, Who}}) ->
+    text("~ts: code_change did not end in time in ~ts", [App, term(Who)]);
+format({script_failed, App, {evaluator_died, Why}}) ->
+    text("the script for ~ts was broken off: ~ts", [App, broken_off(Why)]);
+format({guardian_died, Why}) ->
+    text("the operation was broken off: ~ts", [broken_off(Why)]);
+format({script_failed, App, Why}) ->
+    text("the script for ~ts failed: ~ts", [App, why(Why)]);
+format({max_pause, #{application := App, predicted := Predicted, allowed := Allowed} = Why}) ->
+    #{processes := Processes, modules := Modules} = Why,
+    text(
+        "~b processes of ~ts would stand still for about ~b ms while ~b modules are replaced; ~b ms are allowed",
+        [Processes, App, Predicted, Modules, Allowed]
+    );
+format({bad_new_appvsn, App, Vsn, Found}) ->
+    text("the .app file of ~ts says ~ts, not ~ts", [App, Found, Vsn]);
+format({module_not_loaded, Module, Dir, Why}) ->
+    text("~ts of the running version is not loaded and cannot be, from ~ts: ~ts", [Module, Dir, why(Why)]);
+format({old_code_in_use, Module}) ->
+    text("processes still run old code of ~ts; stop them, or restart the node", [Module]);
+format({unknown_record, Name}) ->
+    text("systools of OTP ~ts has another record ~ts than this version of erlrc knows",
+        [erlang:system_info(otp_release), Name]);
+format({bad_evaluator, Name}) ->
+    text("there is no evaluator ~ts; take transactional or release_handler", [term(Name)]);
+format({too_many_new_atoms, Most}) when is_integer(Most) ->
+    text(
+        "what is installed names more than ~b atoms that the node does not have, it has no room for them; give it a higher"
+        " limit (+t)",
+        [Most]
+    );
+format({engine_not_loaded, Why}) ->
+    why(Why);
+format({crashed, {{engine_not_loaded, _} = Why, [_ | _]}}) ->
+    format(Why);
+format({crashed, Why}) ->
+    text("erlrc itself failed, which is a bug: ~ts", [term(Why)]);
+format(_Reason) ->
+    unknown.
+
+broken_off(Why) ->
+    case is_full(Why) of
+        true -> "the node has no room for another process, port or table (system_limit)";
+        false -> why(Why)
+    end.
+
+%% Whether it says somewhere that a limit of the emulator was reached.
+is_full(system_limit) -> true;
+%% `code:prepare_loading/1' keeps the stack alone.
+is_full({erlang, spawn_opt, Arguments, _}) when is_list(Arguments) -> true;
+is_full(Reason) when is_tuple(Reason) -> is_full(tuple_to_list(Reason));
+is_full([First | Rest]) -> is_full(First) orelse is_full(Rest);
+is_full(_) -> false.
