@@ -5,16 +5,20 @@ use crate::term::Atom;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// What the help puts the options of every command under, and those about nodes.
+const COMMON: &str = "Options of every command";
+const REACH: &str = "Options about nodes";
+
 /// What holds for every command.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Common {
     /// Print JSON, one value a line, instead of text
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = COMMON)]
     pub json: bool,
     /// Directory of registrations and node entries
     #[arg(
         long,
-        global = true,
+        global = true, help_heading = COMMON,
         value_name = "DIR",
         env = "ERLRC_ROOT",
         default_value = "/etc/erlrc.d",
@@ -24,7 +28,7 @@ pub struct Common {
     /// Directory of what hooks write down
     #[arg(
         long,
-        global = true,
+        global = true, help_heading = COMMON,
         value_name = "DIR",
         env = "ERLRC_STATE",
         default_value = "/var/lib/erlrc",
@@ -73,16 +77,16 @@ pub struct Connection {
         value_name = "DIR",
         env = "ERLRC_RUN",
         default_value = "/run/erlrc/nodes",
-        hide_env_values = true
+        help_heading = REACH, hide_env_values = true
     )]
     pub run: PathBuf,
     /// Seconds for connection and handshake
     #[arg(long, value_name = "SECONDS", env = "ERLRC_CONNECT_TIMEOUT", default_value = "3",
-          value_parser = seconds, hide_env_values = true)]
+          value_parser = seconds, help_heading = REACH, hide_env_values = true)]
     pub connect_timeout: Duration,
     /// Seconds for one operation on one node
     #[arg(long, value_name = "SECONDS", env = "ERLRC_NODE_TIMEOUT", default_value = "60",
-          value_parser = seconds, hide_env_values = true)]
+          value_parser = seconds, help_heading = REACH, hide_env_values = true)]
     pub node_timeout: Duration,
     /// Port of the port mapper (epmd)
     #[arg(
@@ -90,7 +94,7 @@ pub struct Connection {
         value_name = "PORT",
         env = "ERL_EPMD_PORT",
         default_value = "4369",
-        hide_env_values = true
+        help_heading = REACH, hide_env_values = true
     )]
     pub epmd_port: u16,
 }

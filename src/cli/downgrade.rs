@@ -15,6 +15,9 @@ every node that has an entry and runs, without a restart. When a node fails, tho
 again to LATER. Outcomes: downgraded, started (it did not run), already_running (runs EARLIER),
 included, node_down, other_root; anything else is a failure.
 
+JSON: {\"operation\", \"application\", \"dry_run\", \"nodes\": [...], \"undone\": [...], \"status\"}, where
+nodes and undone are as `erlrc history` has them. ERLRC_SKIP=1 in the environment: nothing is done.
+
 Examples:
   erlrc-downgrade egerl 4.0.1 4.1.0
   erlrc downgrade egerl 4.0.1 4.1.0 /srv/old/egerl-4.0.1 /usr/lib/erlang/lib/egerl-4.1.0")]

@@ -35,9 +35,29 @@ fn write(arguments: &Arguments) -> std::io::Result<()> {
         clap_mangen::Man::new(command)
             .section("8")
             .render(&mut page)?;
+        let page = legible(&String::from_utf8_lossy(&page));
         std::fs::write(arguments.directory.join(format!("{name}.8")), page)?;
     }
     Ok(())
+}
+
+/// `page` with a heading that tells something over what follows the options, and with what is indented there
+/// left as it is.
+fn legible(page: &str) -> String {
+    let Some((options, notes)) = page.split_once(".SH EXTRA\n") else {
+        return page.to_owned();
+    };
+    let mut legible = format!("{options}.SH NOTES\n");
+    let mut indented = false;
+    for line in notes.lines() {
+        if line.starts_with(' ') != indented {
+            indented = !indented;
+            legible.push_str(if indented { ".nf\n" } else { ".fi\n" });
+        }
+        legible.push_str(line);
+        legible.push('\n');
+    }
+    legible
 }
 
 /// The page of the whole and one per command, named as the command can be called.
@@ -53,4 +73,17 @@ fn pages(mut root: clap::Command) -> Vec<(String, clap::Command)> {
     let mut pages: Vec<_> = commands.collect();
     pages.push(("erlrc".to_owned(), root));
     pages
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_indented_is_not_filled() {
+        let page = ".SH X\n a\n.SH EXTRA\nFiles:\n  a\n  b\nand\n";
+        let expected = ".SH X\n a\n.SH NOTES\nFiles:\n.nf\n  a\n  b\n.fi\nand\n";
+        assert_eq!(legible(page), expected);
+        assert_eq!(legible("x"), "x");
+    }
 }

@@ -127,6 +127,24 @@ impl Command {
     }
 }
 
+/// Where things are, for the page of the whole.
+const FILES: &str = "\
+Files:
+  /etc/erlrc.d/applications/APP      registered: APP is to run; may hold
+                                     {enabled, false}. {on_exit, halt}.
+  /etc/erlrc.d/applications/APP.app  overrides keys of its .app
+  /etc/erlrc.d/nodes/NODE            a node: its cookie, or lines
+                                     cookie_file=, port=, host=
+  /run/erlrc/nodes/NODE              the same, written by the node
+  /etc/erlrc.d/erlrc.conf            what erlrc-maint(8) goes by
+  /usr/lib/erlrc/apps/APP            what a package installed
+  /usr/lib/erlrc/stash               old versions that nodes still run
+  /var/lib/erlrc                     history and journal
+
+ERLRC_SKIP=1 in the environment makes every hook do nothing.
+
+";
+
 /// The command line with the exit statuses under each command's help.
 pub fn command() -> clap::Command {
     let statuses = Status::ALL
@@ -134,7 +152,9 @@ pub fn command() -> clap::Command {
         .fold(String::from("Exit status:\n"), |text, status| {
             format!("{text}{:>4}  {}\n", status.code(), status.meaning())
         });
-    let mut command = Cli::command().after_help(statuses.clone());
+    let mut command = Cli::command()
+        .after_help(statuses.clone())
+        .after_long_help(format!("{FILES}{statuses}"));
     let names: Vec<String> = command
         .get_subcommands()
         .map(|c| c.get_name().to_owned())
@@ -142,11 +162,28 @@ pub fn command() -> clap::Command {
     for name in names {
         command = command.mut_subcommand(name, |subcommand| {
             let examples = subcommand.get_after_help().map(ToString::to_string);
-            let text = examples.map_or_else(String::new, |text| format!("{text}\n\n"));
+            let text = examples.map_or_else(String::new, |text| format!("{}\n\n", flowing(&text)));
             subcommand.after_help(format!("{text}{statuses}"))
         });
     }
     command
+}
+
+/// `text` with each paragraph on one line, so that it becomes as wide as the terminal is; what is indented
+/// stays as it is.
+fn flowing(text: &str) -> String {
+    let is_plain = |line: &str| !line.is_empty() && !line.starts_with(' ');
+    let mut flowing = String::new();
+    let mut before = "";
+    for line in text.lines() {
+        let joined = is_plain(before) && is_plain(line);
+        if !flowing.is_empty() {
+            flowing.push(if joined { ' ' } else { '\n' });
+        }
+        flowing.push_str(line);
+        before = line;
+    }
+    flowing
 }
 
 /// Runs the command line of a process: `arguments` include the name it was called by.
@@ -233,6 +270,13 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         command().debug_assert();
+    }
+
+    #[test]
+    fn paragraphs_flow_and_what_is_indented_stays() {
+        let text = "One\ntwo.\n\nThree:\n  a\n  b\n\nFour\nfive";
+        let expected = "One two.\n\nThree:\n  a\n  b\n\nFour five";
+        assert_eq!(flowing(text), expected);
     }
 
     #[test]

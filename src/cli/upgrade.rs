@@ -15,6 +15,9 @@ loss of state. When a node fails, those before it are taken back to OLD. Outcome
 (it did not run), already_running (runs NEW), included, node_down, other_root; anything else is a
 failure.
 
+JSON: {\"operation\", \"application\", \"dry_run\", \"nodes\": [...], \"undone\": [...], \"status\"}, where
+nodes and undone are as `erlrc history` has them. ERLRC_SKIP=1 in the environment: nothing is done.
+
 Examples:
   erlrc-upgrade egerl 4.0.1 4.1.0
   erlrc upgrade egerl 4.0.1 4.1.0 /usr/lib/erlang/lib/egerl-4.0.1 /usr/lib/erlang/lib/egerl-4.1.0

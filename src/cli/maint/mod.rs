@@ -35,9 +35,10 @@ Called by the maintainer scripts of packages, with the script's own arguments af
 
   deb preinst|postinst|prerm|postrm    the four scripts of dpkg
   rpm pre|post|preun|postun|posttrans  the scriptlets of rpm
-  deb trigger, rpm trigger             what waits for the end of the run, in batch mode; files of the
-                                       emulator that were replaced (PATHS), for erlrc status
-  apt-preflight                        plans what apt is about to do (DPkg::Pre-Install-Pkgs, version 3)
+  deb trigger, rpm trigger             what waits for the end of the run, in batch mode; files
+                                       of the emulator that were replaced (PATHS)
+  apt-preflight                        plans what apt is about to do, which calls it by
+                                       DPkg::Pre-Install-Pkgs, version 3
 
   script call                          what is done
   preinst upgrade                      the old version is kept in the stash, where a node runs it

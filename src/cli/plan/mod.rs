@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 /// Arguments of `erlrc plan`.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
-Says for each node what would run and what would go wrong, and changes nothing. TO is by default what
+Says for each node what would run and what would go wrong, and changes nothing. VERSION is by default what
 is installed: what the metadata of the package says, else the latest version beside the one that runs.
 With --from and --to (or --from-deb) no node is asked; --lib says what else is there to be looked at. The exit status
 tells the worst verdict: 0 hot (with warnings too), 1 would fail, 4 the application needs a restart, 5
