@@ -8,8 +8,8 @@ use crate::term::Atom;
 use foldhash::HashSet;
 use std::thread::{Builder, scope};
 
-/// How many files are worth a thread.
-const FILES_PER_THREAD: usize = 64;
+/// How many files are worth a thread, which takes as long to start as some six of them.
+const FILES_PER_THREAD: usize = 24;
 
 /// What is known so far.
 pub struct Reach<'l, 'd> {

@@ -1,6 +1,6 @@
 //! The modules of an application by name, asked for every atom of every changed module.
 
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt as _};
 
 use crate::term::Atom;
 
