@@ -36,6 +36,7 @@
     unload_of_what_is_not_loaded_succeeds/1,
     unload_leaves_the_directory_of_another_alone/1,
     arguments_of_the_wrong_type_are_named/1,
+    nonsense_in_the_environment_is_named/1,
     stop_and_unload_of_erlrc_itself/1,
     override_holds_at_start/1
 ]).
@@ -260,9 +261,31 @@ arguments_of_the_wrong_type_are_named(Config) ->
     ],
     "a version is a string, not <<\"1\">>" = fixture:call(?config(peer, Config), erlrc_error, format_error, [{bad_argument, vsn, <<"1">>}]).
 
+%% Some of it is used when there is no way back any more.
+nonsense_in_the_environment_is_named(Config) ->
+    [One, Two] = [service(Config, foo, Vsn, []) || Vsn <- ["1", "2"]],
+    started = dynamic(Config, start, [foo, "1", One]),
+    Times = [{Key, Bad} || Key <- [suspend_timeout, quiesce_longest, code_change_timeout, purge_after], Bad <- [soon, -1, infinity, "1"]],
+    Others = [
+        {apply_timeout, soon}, {max_pause, 1.5}, {health_check, foo}, {service_check, {foo, bar, [a | b]}}, {suspend, yes},
+        {supervisor_children, maybe_so}, {unchanged_modules, 1}, {supervisors, foo}, {supervisors, [foo | bar]}
+    ],
+    _ = [
+        begin
+            ok = call(Config, application, set_env, [erlrc, Key, Bad]),
+            unchanged(Config, {error, {bad_environment, Key, Bad}}, upgrade, [foo, "1", "2", One, Two]),
+            Text = call(Config, erlrc_error, format_error, [{bad_environment, Key, Bad}]),
+            ?assertMatch({_, [_ | _]}, {Text, string:find(Text, " in the environment of erlrc cannot be ")}),
+            ok = call(Config, application, unset_env, [erlrc, Key])
+        end
+     || {Key, Bad} <- Times ++ Others
+    ],
+    ok = call(Config, application, set_env, [erlrc, max_pause, infinity]),
+    ?assertMatch({ok, _}, dynamic(Config, upgrade, [foo, "1", "2", One, Two])).
+
 wrong(application) -> ["foo", <<"foo">>, 1, {foo}];
 wrong(vsn) -> [<<"1">>, 1.0, '1', "", [-1], [$1 | $0], [16#D800], "1\0"];
-wrong(dir) -> [foo, "", <<>>, "a\0b", [$a | $b], [-1], <<255>>, #{}].
+wrong(dir) -> [foo, "", <<>>, "a\0b", [$a | $b], [$a | <<"b">>], [-1], <<255>>, #{}].
 
 with(application, Bad, [_ | More]) -> [Bad | More];
 with(vsn, Bad, [App, _ | More]) -> [App, Bad | More];

@@ -55,9 +55,10 @@
 %% @doc Runs the script with the evaluator that was chosen.
 -spec evaluate(script()) -> result().
 evaluate(#{options := Options} = Script) ->
-    case module(Options) of
-        {ok, Module} -> Module:evaluate(Script);
-        {error, _} = Error -> Error
+    case {erlrc_options:check(), module(Options)} of
+        {ok, {ok, Module}} -> Module:evaluate(Script);
+        {ok, {error, _} = Error} -> Error;
+        {{error, _} = Error, _} -> Error
     end.
 
 %% @doc Whether the evaluator that was chosen would refuse the script; nothing is changed.

@@ -159,10 +159,16 @@ with_script(Change, Old, New) ->
 with_option(Key, Value, #{options := Options} = Change) ->
     Change#{options := Options#{Key => Value}}.
 
-script(#{application := App, direction := up} = Change, Old) ->
+script(Change, Old) ->
+    case erlrc_options:check() of
+        ok -> sound_script(Change, Old);
+        {error, _} = Error -> Error
+    end.
+
+sound_script(#{application := App, direction := up} = Change, Old) ->
     #{to := To, to_dir := ToDir} = Change,
     erlrc_engine:upgrade_script(App, side(Old), {To, ToDir}, up, engine_options(Change));
-script(#{application := App, direction := down} = Change, Old) ->
+sound_script(#{application := App, direction := down} = Change, Old) ->
     #{to := To, to_dir := ToDir} = Change,
     erlrc_engine:upgrade_script(App, {To, ToDir}, side(Old), down, engine_options(Change)).
 
@@ -289,6 +295,12 @@ make_appup(App, Old, New) ->
 -spec generate(atom(), erlrc_engine:version(), erlrc_engine:version(), map()) ->
     {ok, erlrc_engine:appup()} | {error, term()}.
 generate(App, Old, New, Change) ->
+    case erlrc_options:check() of
+        ok -> generate_soundly(App, Old, New, Change);
+        {error, _} = Error -> Error
+    end.
+
+generate_soundly(App, Old, New, Change) ->
     case erlrc_engine:make_appup(App, Old, New, engine_options(Change)) of
         {ok, #{appup := Appup}} -> {ok, Appup};
         {error, _} = Error -> Error

@@ -124,6 +124,8 @@ format({old_code_in_use, Module}) ->
 format({unknown_record, Name}) ->
     text("systools of OTP ~ts has another record ~ts than this version of erlrc knows",
         [erlang:system_info(otp_release), Name]);
+format({bad_environment, Key, Value}) ->
+    text("~ts in the environment of erlrc cannot be ~tP, it is ~ts", [Key, Value, 12, erlrc_options:expected(Key)]);
 format({bad_evaluator, Name}) ->
     text("there is no evaluator ~ts; take transactional or release_handler", [term(Name)]);
 format({too_many_new_atoms, Most}) when is_integer(Most) ->

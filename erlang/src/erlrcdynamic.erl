@@ -142,7 +142,7 @@ is_sound(application, App) ->
     is_atom(App);
 is_sound(Key, Vsn) when Key =:= vsn; Key =:= from; Key =:= to ->
     Vsn =/= [] andalso io_lib:printable_unicode_list(Vsn);
-is_sound(_Dir, Dir) when is_list(Dir); is_binary(Dir) ->
+is_sound(_Dir, Dir) when is_binary(Dir); length(Dir) > 0 ->
     try
         is_name(unicode:characters_to_list(Dir))
     catch
