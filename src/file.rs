@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use rustix::buffer::spare_capacity;
-use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, fstat, openat};
+use rustix::fs::{CWD, FileType, Mode, OFlags, RawDir, fstat, openat};
 use rustix::io::{Errno, read, retry_on_intr};
 
 /// A path, from a directory that is open already or, where there is none, from the current one. A
@@ -99,15 +99,21 @@ impl Buffer {
     }
 }
 
+/// So many bytes of names are asked for at once: some thousand.
+const LISTED_AT_ONCE: usize = 32 << 10;
+
 /// Opens a directory, to find files in it by [`Place::inside`] or to [`list`] it.
 pub fn open_directory(path: &Path) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     retry_on_intr(|| openat(CWD, path, flags, Mode::empty()))
 }
 
-/// Calls `visit` with the name of everything in a directory, but for names that are no UTF-8.
+/// Calls `visit` with the name of everything in a directory that was opened for this, but for names that
+/// are no UTF-8.
 pub fn list(directory: impl AsFd, mut visit: impl FnMut(&str)) -> Result<(), Errno> {
-    for entry in Dir::read_from(directory)? {
+    let mut space = Vec::with_capacity(LISTED_AT_ONCE);
+    let mut entries = RawDir::new(directory, space.spare_capacity_mut());
+    while let Some(entry) = entries.next() {
         match entry?.file_name().to_str() {
             Ok("." | "..") | Err(_) => {}
             Ok(name) => visit(name),
