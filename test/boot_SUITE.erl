@@ -28,6 +28,7 @@
     circular_dependency_starts_nothing/1,
     duplicate_include_starts_nothing/1,
     unreadable_directory_is_reported/1,
+    nonsense_for_a_directory_is_reported/1,
     missing_dependency_is_reported/1,
     broken_specification_is_reported/1,
     package_that_is_gone_is_skipped/1,
@@ -298,6 +299,16 @@ unreadable_directory_is_reported(Config) ->
     ?assertEqual(Applications, text(Dir)),
     ok = write(Applications, <<>>),
     ?assertMatch({error, {app_dir_unreadable, _, enotdir}}, boot(Peer)),
+    ?assertEqual([], started(Peer)),
+    finish(Config, Peer).
+
+-spec nonsense_for_a_directory_is_reported(list()) -> ok.
+nonsense_for_a_directory_is_reported(Config) ->
+    install(Config, sound, []),
+    Peer = node_of(Config),
+    ok = fixture:call(Peer, application, set_env, [erlrc, root_dir, {no, directory}, [{persistent, true}]]),
+    {error, {bad_environment, root_dir, {no, directory}} = Why} = boot(Peer),
+    ?assertMatch("root_dir in the environment of erlrc cannot be" ++ _, fixture:call(Peer, erlrc_error, format_error, [Why])),
     ?assertEqual([], started(Peer)),
     finish(Config, Peer).
 

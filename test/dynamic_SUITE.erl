@@ -224,7 +224,9 @@ unload_of_a_running_application_is_refused(Config) ->
     unchanged(Config, {error, running}, unload, [foo, "1", Dir]),
     on_path(Config, [service(Config, part, "1", [])]),
     started = dynamic(Config, start, [bar, "1", service(Config, bar, "1", [{included_applications, [part]}])]),
-    unchanged(Config, included, unload, [part, "1"]).
+    unchanged(Config, included, unload, [part, "1"]),
+    "it runs inside an application that includes it; " ++ _ =
+        fixture:call(?config(peer, Config), erlrc_error, format_error, [included]).
 
 unload_of_another_version_is_a_mismatch(Config) ->
     started = dynamic(Config, start, [foo, "1", service(Config, foo, "1", [])]),

@@ -61,7 +61,7 @@ complain(Reason) ->
 -spec perform() -> ok | {error, error()}.
 perform() ->
     Result =
-        case erlrc_app:ensure_started() of
+        case ensure_started() of
             ok -> run(#{on_failure => on_failure(), started => [], failed => []});
             {error, Why} -> failed(Why, [])
         end,
@@ -70,6 +70,13 @@ perform() ->
     ok = erlrc_watch:refresh(),
     ok = erlrc_registration:refresh(),
     Result.
+
+ensure_started() ->
+    _ = application:load(erlrc),
+    case erlrc_options:directories() of
+        ok -> erlrc_app:ensure_started();
+        {error, _} = Error -> Error
+    end.
 
 on_failure() ->
     case application:get_env(erlrc, on_start_failure, stop) of

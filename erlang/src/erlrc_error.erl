@@ -152,6 +152,8 @@ format_operation({bad_directory, Dir}) ->
         "~ts does not hold this version of the application; install it there, or name its directory",
         [Dir]
     );
+format_operation(included) ->
+    "it runs inside an application that includes it; stop or upgrade that one";
 format_operation(running) ->
     "the application runs; stop it first";
 format_operation(restart_new_emulator) ->
