@@ -9,7 +9,7 @@
 -module(erlrc_discover).
 
 -export([processes/2, newcomers/2, children/1]).
--export_type([found/0, target/0, child/0]).
+-export_type([found/0, target/0]).
 
 %% What a process is to us, the changed modules that it runs, and who stood suspended before we came.
 -type target() :: #{
@@ -28,7 +28,6 @@
     slow := boolean(),
     warnings := [term()]
 }.
--type child() :: {Supervisor :: pid(), Id :: term(), pid(), [module()]}.
 
 %% Processes that end with their answer; and what OTP 25 does not know.
 -dialyzer([{no_return, [apart/1, start_scan/2]}, {nowarn_function, is_slow/0}]).
@@ -233,86 +232,19 @@ parents(Targets, Children) ->
     [Pid || Pid <- maps:keys(Supervisors), is_pid(Pid), not is_map_key(Pid, Targets)].
 
 %% @doc The children in all supervision trees, with the modules of their specifications.
--spec children(map()) -> [child()].
+-spec children(map()) -> [erlrc_trees:child()].
 children(Options) ->
     {Children, _} = apart(fun() -> walk(Options) end),
     Children.
 
 walk(Options) ->
-    Deadline = maps:get(supervisor_timeout, Options, ?SUPERVISOR_DEADLINE),
-    {Roots, Warnings} = roots(Deadline),
-    Ref = make_ref(),
-    Asked = [{ask(Ref, Pid), App} || {App, Pid} <- Roots],
-    walk(#{ref => Ref, timeout => Deadline}, length(Asked), Asked, #{}, [], Warnings).
-
-%% The top process of each running application, if it is a supervisor.
-roots(Deadline) ->
-    Masters = [
-        {App, Master}
-     || {App, _, _} <- application:which_applications(),
-        Master <- [application_controller:get_master(App)],
-        is_pid(Master)
-    ],
-    Ref = make_ref(),
-    Self = self(),
-    Askers = [
-        {spawn(fun() -> Self ! {Ref, App, application_master:get_child(Master)} end), App}
-     || {App, Master} <- Masters
-    ],
-    collect_roots(Ref, Askers, deadline(Deadline), []).
-
-collect_roots(_Ref, [], _Deadline, Roots) ->
-    {Roots, []};
-collect_roots(Ref, Askers, Deadline, Roots) ->
-    receive
-        {Ref, App, {Pid, _Module}} when is_pid(Pid) ->
-            collect_roots(Ref, lists:keydelete(App, 2, Askers), Deadline, [{App, Pid} || is_supervisor(Pid)] ++ Roots);
-        {Ref, App, _} ->
-            collect_roots(Ref, lists:keydelete(App, 2, Askers), Deadline, Roots)
-    after left(Deadline) ->
-        _ = [exit(Pid, kill) || {Pid, _} <- Askers],
-        {Roots, [{application_not_answering, App} || {_, App} <- Askers]}
-    end.
+    erlrc_trees:walk(maps:get(supervisor_timeout, Options, ?SUPERVISOR_DEADLINE), fun is_supervisor/1).
 
 is_supervisor(Pid) ->
     case initial(Pid, is_slow()) of
         {{supervisor, _, _}, _} -> true;
         _ -> false
     end.
-
-%% Answers as they come; each brings more to ask. `Asked' and `Answered' are looked at only when none comes.
-walk(_How, 0, _Asked, _Answered, Children, Warnings) ->
-    {Children, Warnings};
-walk(#{ref := Ref, timeout := Timeout} = How, Left, Asked, Answered, Children, Warnings) ->
-    receive
-        {{Ref, Supervisor}, List} ->
-            {More, Below} = level(Supervisor, List, Children, []),
-            New = [{ask(Ref, Pid), Id} || {Id, Pid} <- Below],
-            walk(How, Left - 1 + length(New), New ++ Asked, Answered#{Supervisor => []}, More, Warnings)
-    after min(Timeout, ?TICK) ->
-        Missing = [Each || {Pid, _} = Each <- Asked, not is_map_key(Pid, Answered), is_process_alive(Pid)],
-        case Missing of
-            [_ | _] when Timeout > ?TICK ->
-                walk(How#{timeout := Timeout - ?TICK}, length(Missing), Missing, #{}, Children, Warnings);
-            _ ->
-                {Children, [{supervisor_not_answering, Id, Pid} || {Pid, Id} <- Missing] ++ Warnings}
-        end
-    end.
-
-level(_Supervisor, [], Children, Below) ->
-    {Children, Below};
-level(Supervisor, [{Id, Pid, supervisor, Mods} | List], Children, Below) when is_pid(Pid) ->
-    level(Supervisor, List, [{Supervisor, Id, Pid, modules(Mods)} | Children], [{Id, Pid} | Below]);
-level(Supervisor, [{Id, Pid, _, Mods} | List], Children, Below) when is_pid(Pid) ->
-    level(Supervisor, List, [{Supervisor, Id, Pid, modules(Mods)} | Children], Below);
-level(Supervisor, [_ | List], Children, Below) ->
-    level(Supervisor, List, Children, Below);
-level(_Supervisor, _NoList, Children, Below) ->
-    {Children, Below}.
-
-%% `dynamic' says to ask; only an event manager understands the question.
-modules(Mods) when is_list(Mods) -> Mods;
-modules(_Dynamic) -> [].
 
 event_managers(Pids, Wanted) ->
     Ref = make_ref(),
@@ -336,10 +268,6 @@ handlers(Ref, Pids, Deadline) ->
             _ -> handlers(Ref, [Pid || Pid <- Pids, is_process_alive(Pid)], Deadline)
         end
     end.
-
-ask(Ref, Pid) ->
-    Pid ! {'$gen_call', {self(), {Ref, Pid}}, which_children},
-    Pid.
 
 deadline(Timeout) -> erlang:monotonic_time(millisecond) + Timeout.
 

@@ -63,6 +63,7 @@
     erlrc_shape,
     erlrc_stand,
     erlrc_system,
+    erlrc_trees,
     erlrc_undo,
     erlrc_way_back,
     erlrc_window

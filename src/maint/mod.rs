@@ -6,6 +6,7 @@
 //! rpm-scriptlets(7). Scripts in installed packages are frozen; what they call is not, so all of the
 //! judgement is here.
 
+mod action;
 mod call;
 mod checkup;
 mod configuration;
@@ -19,10 +20,11 @@ mod preflight;
 #[cfg(test)]
 mod tests;
 
+pub use action::{Action, Change};
 pub use call::{Call, Format, Moment};
 pub use checkup::{Ailment, Checkup, Content, Directory, Package, Repair, Weight};
 pub use configuration::{Configuration, Preflight};
-pub use decide::{Action, Change, decide};
+pub use decide::decide;
 pub use facts::{Facts, NodeFacts, NodeState, Stashed, Version};
 pub use gate::{Minimum, Unmet};
 pub use journal::{Journal, Record, State, Subject};
