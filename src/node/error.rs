@@ -89,7 +89,7 @@ pub enum NodeError {
         after: Duration,
     },
     /// Something listens there that does not speak the distribution protocol.
-    #[error("what listens on the port is no Erlang node")]
+    #[error("what listens on the port is no Erlang node, or has no room for one more connection")]
     NotErlang,
     /// The node speaks the distribution protocol inside TLS only.
     #[error("the node wants TLS distribution (-proto_dist inet_tls)")]

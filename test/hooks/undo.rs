@@ -195,6 +195,25 @@ fn what_has_gone_on_since_is_converted_and_that_is_said() {
 }
 
 #[test]
+fn a_node_that_ends_after_its_turn_is_told_of() {
+    let (host, mut nodes) = three();
+    let hook = upgrade_that_waits(&host, &[]);
+    nodes[1].kill();
+    host.erlrc(&["eval", "n3", "foo_server ! go"]).is("go\n", 0);
+    let output = hook.wait_with_output().expect("an end");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains("n2: the node was changed and is down now"),
+        "{said}"
+    );
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "erlrc-upgrade: Upgrading 'foo': (n1) upgraded (n2) upgraded (n3) upgraded\n"
+    );
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
 fn nodes_whose_hook_was_killed_keep_the_new_version_when_the_time_is_over() {
     let (host, _nodes) = three();
     let mut hook = upgrade_that_waits(&host, &["--hook-timeout", "20", "--node-timeout", "1"]);

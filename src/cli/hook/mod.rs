@@ -200,13 +200,17 @@ impl Round<'_> {
             let how = (Settling::Confirm, node.held.as_deref());
             let patience = self.arguments.connection.node_timeout;
             let answer = self.asker().settle(node.entry, operation, how, patience);
-            if answer.status != Status::Done {
-                let text = format!(
+            let text = match answer.status {
+                Status::Done if answer.outcome == "node_down" => {
+                    "the node was changed and is down now".to_owned()
+                }
+                Status::Done => continue,
+                _ => format!(
                     "the way back is still kept open ({}), until it closes by itself",
                     answer.outcome
-                );
-                report.warnings(&node.entry.name, &[text]);
-            }
+                ),
+            };
+            report.warnings(&node.entry.name, &[text]);
         }
     }
 
