@@ -28,7 +28,7 @@
     circular_dependency_starts_nothing/1,
     duplicate_include_starts_nothing/1,
     unreadable_directory_is_reported/1,
-    nonsense_for_a_directory_is_reported/1,
+    nonsense_in_the_environment_is_reported/1,
     missing_dependency_is_reported/1,
     broken_specification_is_reported/1,
     package_that_is_gone_is_skipped/1,
@@ -302,14 +302,25 @@ unreadable_directory_is_reported(Config) ->
     ?assertEqual([], started(Peer)),
     finish(Config, Peer).
 
--spec nonsense_for_a_directory_is_reported(list()) -> ok.
-nonsense_for_a_directory_is_reported(Config) ->
+-spec nonsense_in_the_environment_is_reported(list()) -> ok.
+nonsense_in_the_environment_is_reported(Config) ->
     install(Config, sound, []),
     Peer = node_of(Config),
-    ok = fixture:call(Peer, application, set_env, [erlrc, root_dir, {no, directory}, [{persistent, true}]]),
-    {error, {bad_environment, root_dir, {no, directory}} = Why} = boot(Peer),
-    ?assertMatch("root_dir in the environment of erlrc cannot be" ++ _, fixture:call(Peer, erlrc_error, format_error, [Why])),
+    _ = [
+        begin
+            ok = fixture:call(Peer, application, set_env, [erlrc, Key, Bad, [{persistent, true}]]),
+            ?assertEqual({error, {bad_environment, Key, Bad}}, boot(Peer)),
+            ok = fixture:call(Peer, application, unset_env, [erlrc, Key, [{persistent, true}]])
+        end
+     || {Key, Bad} <- [
+            {root_dir, {no, directory}}, {on_start_failure, carry_on}, {register_node, no}, {cookie_file, ""}
+        ]
+    ],
     ?assertEqual([], started(Peer)),
+    ?assertEqual(
+        "on_start_failure in the environment of erlrc cannot be carry_on, it is stop or continue",
+        fixture:call(Peer, erlrc_error, format_error, [{bad_environment, on_start_failure, carry_on}])
+    ),
     finish(Config, Peer).
 
 -spec missing_dependency_is_reported(list()) -> ok.

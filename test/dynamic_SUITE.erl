@@ -270,7 +270,8 @@ nonsense_in_the_environment_is_named(Config) ->
     Times = [{Key, Bad} || Key <- [suspend_timeout, quiesce_longest, code_change_timeout, purge_after], Bad <- [soon, -1, infinity, "1"]],
     Others = [
         {apply_timeout, soon}, {max_pause, 1.5}, {health_check, foo}, {service_check, {foo, bar, [a | b]}}, {suspend, yes},
-        {supervisor_children, maybe_so}, {unchanged_modules, 1}, {supervisors, foo}, {supervisors, [foo | bar]}
+        {supervisor_children, maybe_so}, {unchanged_modules, 1}, {supervisors, foo}, {supervisors, [foo | bar]},
+        {preflight, strickt}
     ],
     _ = [
         begin

@@ -73,7 +73,7 @@ perform() ->
 
 ensure_started() ->
     _ = application:load(erlrc),
-    case erlrc_options:directories() of
+    case erlrc_options:check_boot() of
         ok -> erlrc_app:ensure_started();
         {error, _} = Error -> Error
     end.

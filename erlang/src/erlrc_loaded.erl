@@ -41,6 +41,7 @@ place(App) ->
     Mode =
         case application:get_env(erlrc, preflight, strict) of
             Known when Known =:= warn; Known =:= off -> Known;
+            %% Anything else is refused by `erlrc_options', in its turn.
             _ -> strict
         end,
     case directory(App) of

@@ -1,18 +1,18 @@
-%% @doc What the environment of erlrc says of upgrades: whether each value is one that it may have. Asked before anything
-%% is done, for most of them are used in the midst of an upgrade, and one after the way back was given up.
+%% @doc What the environment of erlrc says: whether each value is one that it may have. Asked before anything is done, for
+%% most of them are used in the midst of an upgrade, and one after the way back was given up.
 -module(erlrc_options).
 
--export([check/0, directories/0, expected/1]).
+-export([check/0, check_boot/0, expected/1]).
 
-%% @doc The first key that has a value which it cannot have.
+%% @doc The first key of upgrades that has a value which it cannot have.
 -spec check() -> ok | {error, {bad_environment, atom(), term()}}.
 check() ->
     sound(keys()).
 
-%% @doc The same of the directories, which have to be known before anything else.
--spec directories() -> ok | {error, {bad_environment, atom(), term()}}.
-directories() ->
-    sound([root_dir, apps_dir, run_dir, stash_dir]).
+%% @doc The same of what has to be known at boot.
+-spec check_boot() -> ok | {error, {bad_environment, atom(), term()}}.
+check_boot() ->
+    sound([root_dir, apps_dir, run_dir, stash_dir, on_start_failure, register_node, cookie_file]).
 
 sound(Keys) ->
     Set = [{Key, Value} || Key <- Keys, {ok, Value} <- [application:get_env(erlrc, Key)]],
@@ -24,14 +24,17 @@ sound(Keys) ->
 keys() ->
     [
         suspend_timeout, quiesce_longest, code_change_timeout, apply_timeout, purge_after, max_pause, health_check,
-        service_check, suspend, supervisor_children, unchanged_modules, supervisors
+        service_check, suspend, supervisor_children, unchanged_modules, supervisors, preflight
     ].
 
 kind(Key) when Key =:= apply_timeout; Key =:= max_pause -> timeout;
 kind(Key) when Key =:= health_check; Key =:= service_check -> mfa;
 kind(suspend) -> [needed, always];
 kind(unchanged_modules) -> [skip, reload];
-kind(supervisor_children) -> [true, false];
+kind(Key) when Key =:= supervisor_children; Key =:= register_node -> [true, false];
+kind(on_start_failure) -> [stop, continue];
+kind(preflight) -> [strict, warn, off];
+kind(cookie_file) -> file;
 kind(supervisors) -> modules;
 kind(Key) when Key =:= root_dir; Key =:= apps_dir; Key =:= run_dir; Key =:= stash_dir -> directory;
 kind(_Key) -> milliseconds.
@@ -39,6 +42,7 @@ kind(_Key) -> milliseconds.
 is_sound(timeout, infinity) -> true;
 is_sound(Kind, Time) when Kind =:= timeout; Kind =:= milliseconds -> is_integer(Time) andalso Time >= 0 andalso Time < 1 bsl 32;
 is_sound(mfa, {M, F, A}) -> is_atom(M) andalso is_atom(F) andalso is_proper(A);
+is_sound(file, File) -> is_binary(File) orelse (File =/= [] andalso io_lib:printable_unicode_list(File));
 is_sound(directory, Dir) -> is_atom(Dir) orelse is_binary(Dir) orelse io_lib:printable_unicode_list(Dir);
 is_sound(modules, [Module | Modules]) -> is_atom(Module) andalso is_sound(modules, Modules);
 is_sound(modules, Modules) -> Modules =:= [];
@@ -57,5 +61,6 @@ expected(Key) ->
         mfa -> "{Module, Function, Arguments}";
         modules -> "a list of modules";
         directory -> "a directory";
-        [One, Other] -> atom_to_list(One) ++ " or " ++ atom_to_list(Other)
+        file -> "a file";
+        Values -> lists:flatten(lists:join(" or ", [atom_to_list(Value) || Value <- Values]))
     end.
