@@ -1,7 +1,7 @@
 //! What the disk, the nodes and the journal say.
 
 use crate::application::is_application_name;
-use crate::cli::hook::operation::what_runs;
+use crate::cli::hook::request::what_runs;
 use crate::cli::hook::{Answer, chain};
 use crate::cli::maint::{Session, holds, metadata};
 use crate::cli::nodes;

@@ -2,7 +2,7 @@
 //! ask what it runs instead of assuming anything.
 
 use super::answer::Answer;
-use super::operation::{Operation, Settling, Step, what_runs};
+use super::operation::{Operation, Settling};
 use super::place;
 use super::preflight::{Decision, Preflight};
 use super::progress::Progress;
@@ -187,79 +187,6 @@ impl Asker<'_> {
             error => unreachable(entry, error),
         }
     }
-
-    /// Asks what runs, over a connection of its own. A node that is on its way down may still take
-    /// connections and close them: it is asked until it answers or is gone.
-    fn ask_again(
-        &self,
-        entry: &Entry,
-        operation: &Operation,
-        deadline: Deadline,
-    ) -> Result<Term, NodeError> {
-        loop {
-            let asked = nodes::connect(entry, self.connection)
-                .and_then(|mut node| node.call(what_runs(&operation.application), deadline));
-            match asked {
-                Err(NodeError::Lost { .. } | NodeError::CookieRefused)
-                    if deadline.left().is_some() =>
-                {
-                    std::thread::sleep(PAUSE);
-                }
-                settled => return settled,
-            }
-        }
-    }
-
-    /// No answer came: what does the node run?
-    fn aftermath(&self, entry: &Entry, operation: &Operation, error: &NodeError) -> Answer {
-        let deadline = Deadline::after(self.connection.connect_timeout);
-        let word = if matches!(error, NodeError::Hung { .. }) {
-            "timed_out"
-        } else {
-            "lost"
-        };
-        let asked = self.ask_again(entry, operation, deadline);
-        let running = match asked {
-            Ok(term) => match Answer::parse(&term) {
-                Some(answer) => answer.running,
-                None => return malformed(),
-            },
-            Err(NodeError::Undefined { .. }) => {
-                let reason = format!("{}; the node cannot say what it runs", chain(error));
-                return Answer::new(Status::Failed, word, Some(reason));
-            }
-            Err(NodeError::Down { .. }) => {
-                let reason = format!("{}; the node is down now", chain(error));
-                return Answer::new(Status::NotRolledBack, "node_died", Some(reason));
-            }
-            Err(again) => {
-                let reason = format!("{}; asked again: {}", chain(error), chain(&again));
-                return Answer::new(Status::Unreachable, word, Some(reason));
-            }
-        };
-        let now = running
-            .as_deref()
-            .map_or("does not run it now".to_owned(), |vsn| {
-                format!("runs {vsn} now")
-            });
-        let reached = running.as_deref() == operation.result();
-        let note = format!("{}; the node {now}", chain(error));
-        // Nothing tells that it was unloaded.
-        let answer = if reached && !matches!(operation.step, Step::Unload(_)) {
-            let done = Answer::new(Status::Done, operation.done(), None);
-            Answer {
-                warnings: vec![note],
-                ..done
-            }
-        } else {
-            let doubt = match error {
-                NodeError::Hung { .. } => " and may still be at work, `erlrc status` tells",
-                _ => "",
-            };
-            Answer::new(Status::Failed, word, Some(format!("{note}{doubt}")))
-        };
-        Answer { running, ..answer }
-    }
 }
 
 /// Connects, unless the node is none of ours.
@@ -285,9 +212,6 @@ pub fn called_off(patience: Duration) -> Deadline {
 
 /// How long a node may take for that before it is asked what it runs.
 const TAKING_BACK: Duration = Duration::from_secs(5);
-
-/// How often a node that is on its way down is asked.
-const PAUSE: Duration = Duration::from_millis(50);
 
 /// A stopped application that could not be unloaded is stopped all the same.
 fn combine(first: Answer, second: Answer) -> Answer {
@@ -316,7 +240,7 @@ pub fn unreachable(entry: &Entry, error: &NodeError) -> Answer {
     Answer::new(Status::Unreachable, error.outcome(), Some(chain(error)))
 }
 
-fn malformed() -> Answer {
+pub(super) fn malformed() -> Answer {
     let reason = "the node's answer is not understood".to_owned();
     Answer::new(Status::Unreachable, "malformed", Some(reason))
 }

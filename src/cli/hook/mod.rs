@@ -3,6 +3,7 @@
 //! Nodes are asked one after the other. When one fails, those that were changed before are changed
 //! back, and what that loses is said; a node that cannot be spoken to is no such failure.
 
+mod aftermath;
 mod answer;
 mod ask;
 mod cost;
@@ -14,6 +15,7 @@ mod preflight;
 mod progress;
 mod recorder;
 mod report;
+pub mod request;
 
 use super::arguments::seconds;
 use super::{Common, Connection, Failure, Output, Status, nodes, status};

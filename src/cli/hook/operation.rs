@@ -2,13 +2,8 @@
 
 use super::answer::Answer;
 use super::options::Options;
-use crate::node::Call;
-use crate::term::{Atom, Term};
+use crate::term::Atom;
 use std::path::PathBuf;
-use std::time::Duration;
-
-/// The version of the words between hook and node.
-pub const PROTOCOL: i64 = 1;
 
 /// A version of an application, and where it is, if that is said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,9 +24,6 @@ pub struct Operation {
     /// How.
     pub options: Options,
 }
-
-/// Keys of a request and their values.
-type Arguments = Vec<(&'static str, Term)>;
 
 /// What becomes of an upgrade whose way back a node has kept open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,102 +89,6 @@ impl Operation {
             Step::Unload(_) => "Unloading",
             Step::Upgrade { .. } => "Upgrading",
             Step::Downgrade { .. } => "Downgrading",
-        }
-    }
-
-    /// The call of `erlrc_hook:request/1`. After `patience` the node calls the operation off.
-    pub fn request(&self, patience: Duration) -> Call {
-        let name = ("operation", self.name());
-        self.asked(&[name], patience)
-    }
-
-    /// The same for the plan alone. An operation of its own: a node that does not know it refuses,
-    /// where it would pass over an option and do what is only asked about.
-    pub fn dry_run(&self, patience: Duration) -> Call {
-        self.asked(&[("operation", "dry_run"), ("of", self.name())], patience)
-    }
-
-    /// The call that gives the way back up, which a node holds under the number `held`, or goes it.
-    pub fn settle(&self, how: Settling, held: Option<&str>, patience: Duration) -> Call {
-        let name = match how {
-            Settling::Confirm => "confirm",
-            Settling::Revert => "revert",
-        };
-        let versions = self.versions().into_iter();
-        let texts = versions.chain(held.map(|held| ("held", held.to_owned())));
-        let mut arguments: Arguments = texts.map(|(key, text)| (key, Term::binary(text))).collect();
-        arguments.push(bound(patience));
-        request(&[("operation", name)], &self.application, arguments)
-    }
-
-    fn asked(&self, names: &[(&'static str, &'static str)], patience: Duration) -> Call {
-        let mut arguments = self.arguments();
-        arguments.push(bound(patience));
-        request(names, &self.application, arguments)
-    }
-
-    fn arguments(&self) -> Arguments {
-        let versions = self.versions().into_iter();
-        let options = self.options.term().map(|options| ("options", options));
-        versions
-            .map(|(key, text)| (key, Term::binary(text)))
-            .chain(options)
-            .collect()
-    }
-
-    /// The question what the node finds about it in its processes.
-    pub fn live_plan(&self, patience: Duration) -> Call {
-        self.asked(&[("operation", "live_plan"), ("of", self.name())], patience)
-    }
-
-    fn versions(&self) -> Vec<(&'static str, String)> {
-        let versions: Vec<(&'static str, &'static str, &Version)> = match &self.step {
-            Step::Start(version) | Step::Stop(version) | Step::Unload(version) => {
-                vec![("vsn", "dir", version)]
-            }
-            Step::Upgrade { from, to } | Step::Downgrade { from, to } => {
-                vec![("from", "from_dir", from), ("to", "to_dir", to)]
-            }
-        };
-        versions
-            .into_iter()
-            .flat_map(|(vsn_key, dir_key, version)| {
-                let dir = version
-                    .dir
-                    .as_ref()
-                    .map(|dir| (dir_key, dir.display().to_string()));
-                [(vsn_key, version.vsn.clone())].into_iter().chain(dir)
-            })
-            .collect()
-    }
-
-    /// The call of `erlrcdynamic` that says the same, for a node that lacks `erlrc_hook`.
-    pub fn direct_call(&self) -> Call {
-        // Its arguments come in the order earlier, later.
-        let versions = match &self.step {
-            Step::Start(version) | Step::Stop(version) | Step::Unload(version) => vec![version],
-            Step::Upgrade { from, to } => vec![from, to],
-            Step::Downgrade { from, to } => vec![to, from],
-        };
-        let mut arguments = vec![Term::Atom(self.application.clone())];
-        arguments.extend(versions.iter().map(|version| Term::string(&version.vsn)));
-        let dirs: Option<Vec<Term>> = versions
-            .iter()
-            .map(|version| {
-                version
-                    .dir
-                    .as_ref()
-                    .map(|dir| Term::string(&dir.display().to_string()))
-            })
-            .collect();
-        // stop/2 has no directory.
-        if let (Some(dirs), false) = (dirs, matches!(self.step, Step::Stop(_))) {
-            arguments.extend(dirs);
-        }
-        Call {
-            module: "erlrcdynamic",
-            function: self.name(),
-            arguments,
         }
     }
 
@@ -273,59 +169,5 @@ impl Operation {
             Step::Upgrade { .. } => "upgraded",
             Step::Downgrade { .. } => "downgraded",
         }
-    }
-}
-
-/// The question which version of `application` runs.
-pub fn what_runs(application: &Atom) -> Call {
-    request(&[("operation", "running")], application, Vec::new())
-}
-
-/// The question what the node has loaded, and what of `application`.
-pub fn code(application: &Atom) -> Call {
-    request(&[("operation", "code")], application, Vec::new())
-}
-
-/// A question that is about no application: `status` or `progress`.
-pub fn question(name: &'static str) -> Call {
-    let pairs = [
-        (Term::atom("protocol"), Term::Integer(PROTOCOL)),
-        (Term::atom("operation"), Term::atom(name)),
-    ];
-    Call {
-        module: "erlrc_hook",
-        function: "request",
-        arguments: vec![Term::map(pairs.into())],
-    }
-}
-
-/// How long the one who asks waits, in milliseconds: a node does not work on what nobody waits for.
-fn bound(patience: Duration) -> (&'static str, Term) {
-    let milliseconds = i64::try_from(patience.as_millis()).unwrap_or(i64::MAX);
-    ("patience", Term::Integer(milliseconds.max(1)))
-}
-
-fn request(
-    names: &[(&'static str, &'static str)],
-    application: &Atom,
-    arguments: Arguments,
-) -> Call {
-    let fixed = [
-        (Term::atom("protocol"), Term::Integer(PROTOCOL)),
-        (Term::atom("application"), Term::Atom(application.clone())),
-    ];
-    let names = names
-        .iter()
-        .map(|&(key, name)| (Term::atom(key), Term::atom(name)));
-    let arguments = arguments
-        .into_iter()
-        .map(|(key, value)| (Term::atom(key), value));
-    let arguments = vec![Term::map(
-        fixed.into_iter().chain(names).chain(arguments).collect(),
-    )];
-    Call {
-        module: "erlrc_hook",
-        function: "request",
-        arguments,
     }
 }

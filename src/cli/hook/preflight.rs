@@ -6,7 +6,8 @@
 //! read once, whatever the number of nodes, and not at all where a node does not run the old version.
 
 use super::answer::Answer;
-use super::operation::{Operation, Step, Version, what_runs};
+use super::operation::{Operation, Step, Version};
+use super::request::what_runs;
 use crate::appup::Direction;
 use crate::cli::{Status, plan::status};
 use crate::node::{Deadline, Node, NodeError};

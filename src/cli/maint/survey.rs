@@ -5,7 +5,7 @@ use super::session::Session;
 use super::subject::Subject;
 use crate::application::{Registration, UpgradePolicy};
 use crate::appup::{Direction, Shipped};
-use crate::cli::hook::{Answer, operation::what_runs};
+use crate::cli::hook::{Answer, request::what_runs};
 use crate::cli::{Failure, Status, nodes};
 use crate::identity::NodeName;
 use crate::installed;

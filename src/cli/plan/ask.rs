@@ -5,6 +5,7 @@ use super::place::Version;
 use super::{Arguments, planned, status};
 use crate::appup::Direction;
 use crate::cli::hook::operation::{self, Operation, Step};
+use crate::cli::hook::request;
 use crate::cli::hook::{Answer, called_off, open};
 use crate::cli::{Common, Failure, Status, nodes};
 use crate::node::Node;
@@ -144,7 +145,7 @@ impl Asker<'_> {
     }
 
     fn plan(&self, entry: &Entry, node: &mut Node) -> Result<Outcome, Failure> {
-        let facts = self.call(node, operation::code(self.application))?;
+        let facts = self.call(node, request::code(self.application))?;
         let Some(around) = Surroundings::of_node(&facts, release(&facts)) else {
             let reason = "its erlrc is too old to say what it has loaded".to_owned();
             return Ok(none(&entry.name, "no_plan", Some(reason), Status::Failed));

@@ -1,7 +1,7 @@
 //! The facts behind a report: all nodes asked at once, files read.
 
 use crate::cli::arguments::Apps;
-use crate::cli::hook::{self, Answer, operation::question};
+use crate::cli::hook::{self, Answer, request::question};
 use crate::cli::{Common, Connection, Failure, Status, nodes};
 use crate::history;
 use crate::installed::inventory;
