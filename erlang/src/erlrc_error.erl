@@ -203,14 +203,13 @@ format_operation({config_change_failed, App, timeout}) ->
 format_operation({config_change_failed, App, Why}) ->
     text("config_change/3 of ~ts failed: ~ts", [App, why(Why)]);
 format_operation({not_rolled_back, Why, Left}) ->
-    case [App || {restarted, App} <- Left] of
-        Restarted when length(Restarted) =:= length(Left) ->
-            text(
-                "~ts; everything runs as before, but these were restarted and have lost their"
-                " states: ~ts",
-                [format(Why), names(Restarted)]
-            );
-        _ ->
+    Restarted = [App || {restarted, App} <- Left],
+    Called = [MFA || {applied, {_, _, _} = MFA} <- Left],
+    case length(Restarted) + length(Called) =:= length(Left) of
+        true ->
+            Parts = [restarted(Restarted) || Restarted =/= []] ++ [called(Called) || Called =/= []],
+            text("~ts; everything runs as before, but ~ts", [format(Why), lists:join(", and ", Parts)]);
+        false ->
             text(
                 "~ts, and not all of it could be undone; restart the node. What is left: ~ts",
                 [format(Why), term(Left)]
@@ -223,6 +222,13 @@ format_operation(Reason) ->
         unknown -> format_request(Reason);
         Text -> Text
     end.
+
+restarted(Apps) ->
+    text("these were restarted and have lost their states: ~ts", [names(Apps)]).
+
+called(Calls) ->
+    Names = [text("~ts:~ts/~b", [Module, Function, length(Arguments)]) || {Module, Function, Arguments} <- Calls],
+    text("what the script called cannot be taken back: ~ts", [lists:join(", ", Names)]).
 
 %% Requests of the binary.
 format_request(incomplete_request) ->
