@@ -3,6 +3,7 @@
 use super::arguments::{application, check_order, directory, vsn};
 use super::hook::operation::{Operation, Step, Version};
 use super::hook::{self, HookArguments, Options};
+use super::words::two_versions;
 use super::{Common, Failure, Status};
 use crate::term::Atom;
 use std::path::PathBuf;
@@ -46,19 +47,13 @@ pub struct Arguments {
 impl Arguments {
     /// The arguments that plain words are.
     pub fn of_words(words: &[&str], hook: HookArguments) -> Option<Self> {
-        let (app, earlier, later, dirs) = match *words {
-            [app, earlier, later] => (app, earlier, later, None),
-            [app, earlier, later, earlierdir, laterdir] => {
-                (app, earlier, later, Some((earlierdir, laterdir)))
-            }
-            _ => return None,
-        };
+        let (app, [earlier, later], [earlierdir, laterdir]) = two_versions(words)?;
         Some(Self {
-            app: application(app).ok()?,
-            earlier: vsn(earlier).ok()?,
-            later: vsn(later).ok()?,
-            earlierdir: dirs.map(|(dir, _)| directory(dir)).transpose().ok()?,
-            laterdir: dirs.map(|(_, dir)| directory(dir)).transpose().ok()?,
+            app,
+            earlier,
+            later,
+            earlierdir,
+            laterdir,
             options: Options::default(),
             hook,
         })

@@ -3,6 +3,7 @@
 use super::arguments::{application, directory, vsn};
 use super::hook::operation::{Operation, Step, Version};
 use super::hook::{self, HookArguments};
+use super::words::one_version;
 use super::{Common, Failure, Status};
 use crate::term::Atom;
 use std::path::PathBuf;
@@ -38,14 +39,10 @@ pub struct Arguments {
 impl Arguments {
     /// The arguments that plain words are.
     pub fn of_words(words: &[&str], hook: HookArguments) -> Option<Self> {
-        let (app, vsn_word, dir) = match *words {
-            [app, vsn] => (app, vsn, None),
-            [app, vsn, dir] => (app, vsn, Some(directory(dir).ok()?)),
-            _ => return None,
-        };
+        let (app, vsn, dir) = one_version(words)?;
         Some(Self {
-            app: application(app).ok()?,
-            vsn: vsn(vsn_word).ok()?,
+            app,
+            vsn,
             dir,
             hook,
         })

@@ -3,6 +3,7 @@
 use super::arguments::{application, check_order, directory, vsn};
 use super::hook::operation::{Operation, Step, Version};
 use super::hook::{self, HookArguments, Options};
+use super::words::two_versions;
 use super::{Common, Failure, Status};
 use crate::term::Atom;
 use std::path::PathBuf;
@@ -47,17 +48,13 @@ pub struct Arguments {
 impl Arguments {
     /// The arguments that plain words are.
     pub fn of_words(words: &[&str], hook: HookArguments) -> Option<Self> {
-        let (app, old, new, dirs) = match *words {
-            [app, old, new] => (app, old, new, None),
-            [app, old, new, olddir, newdir] => (app, old, new, Some((olddir, newdir))),
-            _ => return None,
-        };
+        let (app, [old, new], [olddir, newdir]) = two_versions(words)?;
         Some(Self {
-            app: application(app).ok()?,
-            old: vsn(old).ok()?,
-            new: vsn(new).ok()?,
-            olddir: dirs.map(|(dir, _)| directory(dir)).transpose().ok()?,
-            newdir: dirs.map(|(_, dir)| directory(dir)).transpose().ok()?,
+            app,
+            old,
+            new,
+            olddir,
+            newdir,
             options: Options::default(),
             hook,
         })

@@ -6,7 +6,9 @@
 
 use super::hook::HookArguments;
 use super::{Cli, Command, Common, Connection, arguments, downgrade, start, stop, upgrade};
+use crate::term::Atom;
 use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
 
 /// What is not among the words comes from a variable, else is this.
 struct Setting {
@@ -53,6 +55,38 @@ fn parse_in(arguments: &[OsString], environment: Environment<'_>) -> Option<Cli>
         state: STATE.value(environment)?.into(),
     };
     Some(Cli { common, command })
+}
+
+/// `APP VSN [DIR]`.
+pub fn one_version(words: &[&str]) -> Option<(Atom, String, Option<PathBuf>)> {
+    let (app, version, dir) = match *words {
+        [app, version] => (app, version, None),
+        [app, version, dir] => (app, version, Some(dir)),
+        _ => return None,
+    };
+    let dir = dir.map(arguments::directory).transpose().ok()?;
+    let (app, vsn) = (
+        arguments::application(app).ok()?,
+        arguments::vsn(version).ok()?,
+    );
+    Some((app, vsn, dir))
+}
+
+/// `APP VSN VSN [DIR DIR]`.
+pub fn two_versions(words: &[&str]) -> Option<(Atom, [String; 2], [Option<PathBuf>; 2])> {
+    let (app, versions, dirs) = match *words {
+        [app, first, second] => (app, [first, second], None),
+        [app, first, second, dir, other] => (app, [first, second], Some([dir, other])),
+        _ => return None,
+    };
+    let [first, second] = versions.map(|vsn| arguments::vsn(vsn).ok());
+    let dirs = match dirs.map(|dirs| dirs.map(|dir| arguments::directory(dir).ok())) {
+        None => [None, None],
+        Some([Some(dir), Some(other)]) => [Some(dir), Some(other)],
+        Some(_) => return None,
+    };
+    let app = arguments::application(app).ok()?;
+    Some((app, [first?, second?], dirs))
 }
 
 fn plain(word: &OsString) -> Option<&str> {
