@@ -41,6 +41,7 @@ impl Node {
             GroupLeader::User => "user",
             GroupLeader::Caller => "send_stdout_to_caller",
         };
+        self.begin_call();
         let request = Term::tuple([
             self.own_pid(),
             Term::tuple([

@@ -31,6 +31,8 @@ pub struct Node {
     /// How much of the buffer has been taken.
     taken: usize,
     written: Instant,
+    /// How many calls were begun.
+    calls: u32,
 }
 
 impl Node {
@@ -42,6 +44,7 @@ impl Node {
             buffer: Vec::new(),
             taken: 0,
             written: Instant::now(),
+            calls: 0,
         }
     }
 
@@ -50,9 +53,14 @@ impl Node {
         &self.peer
     }
 
-    /// The pid under which we call: there is but one of us on the connection.
+    /// Begins a call under a pid of its own: what comes late for an earlier one is nobody's.
+    pub(super) fn begin_call(&mut self) {
+        self.calls = self.calls.wrapping_add(1);
+    }
+
+    /// The pid under which we call.
     pub(super) fn own_pid(&self) -> Term {
-        Term::pid(&self.own.name, 1, 0, self.own.creation)
+        Term::pid(&self.own.name, self.calls, 0, self.own.creation)
     }
 
     /// Sends `message` to the process registered as `name`.
@@ -85,11 +93,13 @@ impl Node {
         self.write(&frame, deadline)
     }
 
-    /// The next message that is sent to us, however many others come before it.
+    /// The next message that is sent to us, however many others come before it. A node gives the name of
+    /// a client that has gone to the next one, and so sends it what was meant for the other.
     pub(super) fn receive(&mut self, deadline: Deadline) -> Result<Term, NodeError> {
+        let own = self.own_pid();
         loop {
             let frame = self.frame(deadline)?;
-            let message = message(&frame).map_err(|source| NodeError::Malformed {
+            let message = message(&frame, &own).map_err(|source| NodeError::Malformed {
                 stage: Stage::Call,
                 source: Some(source),
             })?;
@@ -162,9 +172,9 @@ impl Node {
     }
 }
 
-/// The message of a frame; nothing where it is not a message to a process: links, monitors and
-/// group leaders do not concern us.
-fn message(frame: &[u8]) -> Result<Option<Term>, ExternalError> {
+/// The message of a frame to the process `own`; nothing where it is to another, or no message: links,
+/// monitors and group leaders do not concern us.
+fn message(frame: &[u8], own: &Term) -> Result<Option<Term>, ExternalError> {
     let limits = Limits {
         size: MESSAGE_LIMIT,
         ..Limits::default()
@@ -176,7 +186,7 @@ fn message(frame: &[u8]) -> Result<Option<Term>, ExternalError> {
     };
     let (control, length) = external::decode_prefix(rest, &limits)?;
     match control.as_tuple() {
-        Some([Term::Integer(SEND), ..]) => {
+        Some([Term::Integer(SEND), _, to]) if to == own => {
             let message = rest.get(length..).unwrap_or_default();
             external::decode(message, &limits).map(Some)
         }
@@ -190,10 +200,13 @@ mod tests {
     use super::*;
     use crate::term::Atom;
 
-    fn frame(operation: i64) -> Vec<u8> {
+    fn pid(number: u32, creation: u32) -> Term {
         let name = Atom::new("n@h").expect("a short name");
-        let pid = Term::pid(&name, 1, 0, 7);
-        let control = Term::tuple([Term::Integer(operation), Term::atom(""), pid]);
+        Term::pid(&name, number, 0, creation)
+    }
+
+    fn frame(operation: i64) -> Vec<u8> {
+        let control = Term::tuple([Term::Integer(operation), Term::atom(""), pid(1, 7)]);
         let message = Term::tuple([Term::atom("rex"), Term::binary("hello")]);
         let (control, message) = (external::encode(&control), external::encode(&message));
         [[PASS_THROUGH].as_slice(), &control, &message].concat()
@@ -202,19 +215,22 @@ mod tests {
     #[test]
     fn only_messages_to_us_are_taken() {
         let hello = Term::tuple([Term::atom("rex"), Term::binary("hello")]);
-        assert_eq!(message(&frame(SEND)), Ok(Some(hello)));
-        assert_eq!(message(&frame(19)), Ok(None));
+        assert_eq!(message(&frame(SEND), &pid(1, 7)), Ok(Some(hello)));
+        assert_eq!(message(&frame(19), &pid(1, 7)), Ok(None));
+        // Of an earlier call; of who had our name before us.
+        assert_eq!(message(&frame(SEND), &pid(2, 7)), Ok(None));
+        assert_eq!(message(&frame(SEND), &pid(1, 8)), Ok(None));
     }
 
     #[test]
     fn every_mutation_of_a_frame_gives_a_message_or_an_error() {
         let whole = frame(SEND);
         for at in 0..whole.len() {
-            assert!(message(&whole[..at]).is_err());
+            assert!(message(&whole[..at], &pid(1, 7)).is_err());
             for value in 0..=255 {
                 let mut mutated = whole.clone();
                 mutated[at] = value;
-                let _ = message(&mutated);
+                let _ = message(&mutated, &pid(1, 7));
             }
         }
     }
