@@ -63,6 +63,7 @@ prepare_batch(Batch, Options) ->
 
 loads(#{new := #{handle := Handle, on_load := OnLoad}}) ->
     length(erlrc_commit:modules(Handle)) + length(OnLoad).
+
 %% @doc The modules that will have old code.
 -spec unpurged([term()], none | erlrc_prepare:code()) -> [module()].
 unpurged(Segments, Own) ->

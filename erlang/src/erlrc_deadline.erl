@@ -10,6 +10,10 @@
 
 %% More than `receive' could wait for is no end.
 -define(LONGEST, 16#FFFFFFF).
+%% Milliseconds for what is left to do, however late it is: less than `erlrc_operations' waits before it kills; the hook
+%% waits 5 s more for what is done.
+-define(TAKE_BACK, 20000).
+-define(FINISH, 3000).
 
 %% @doc The deadline that is so many milliseconds away.
 -spec in(pos_integer()) -> deadline().
@@ -43,10 +47,13 @@ left() ->
 is_over() ->
     left() =:= 0.
 
-%% @doc At least so many milliseconds for what has to be done even when the time is over.
--spec extend(pos_integer()) -> ok.
-extend(Milliseconds) ->
+%% @doc Time for what has to be done even when it is over.
+-spec extend(take_back | finish) -> ok.
+extend(Purpose) ->
     case current() of
         infinity -> ok;
-        Deadline -> set(max(Deadline, in(Milliseconds)))
+        Deadline -> set(max(Deadline, in(needed(Purpose))))
     end.
+
+needed(take_back) -> ?TAKE_BACK;
+needed(finish) -> ?FINISH.

@@ -4,8 +4,6 @@
 -export([operate/2, finish/2]).
 
 -define(PURGE_AFTER, 60000).
-%% Milliseconds, however late it is.
--define(FINISH, 3000).
 
 %% @doc The operation proper. Leaves by exit, the guardian does the rest.
 -spec operate(erlrc_segment:plan(), map()) -> no_return().
@@ -177,7 +175,7 @@ confirm(Final) ->
 %% done before.
 -spec finish(map(), map()) -> [module()].
 finish(Rest, #{options := Options} = Context) ->
-    ok = erlrc_deadline:extend(?FINISH),
+    ok = erlrc_deadline:extend(finish),
     ok = erlrc_children:remove(maps:get(remove, Rest, [])),
     ok = load_own(maps:get(own, Rest, none), Context),
     Unpurged = maps:get(unpurged, Rest, []),

@@ -45,8 +45,7 @@ facts() ->
         running => running(),
         stopped => [App || {{stopped, App}, true} <- ets:tab2list(erlrc_table)],
         %% Whatever is installed, half of the room stays: a full table ends the node.
-        %% The emulator rounds its limit up.
-        atoms => max(0, erlang:system_info(atom_limit) - erlang:system_info(atom_count)) div 2
+        atoms => erlrc_room:free() div 2
     }.
 
 loaded(App, Vsn) ->

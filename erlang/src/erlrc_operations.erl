@@ -103,7 +103,8 @@ init([]) ->
 %% @private
 -spec handle_call(term(), gen_server:from(), map()) -> {noreply, map()} | {reply, term(), map()}.
 handle_call({run, Operation, How}, From, #{waiting := Waiting} = State) ->
-    Asked = maps:merge(#{deadline => infinity, force => ?FORCE, unfinished => {?MODULE, unfinished}}, How#{operation => Operation, from => From}),
+    Defaults = #{deadline => infinity, force => ?FORCE, unfinished => {?MODULE, unfinished}},
+    Asked = maps:merge(Defaults, How#{operation => Operation, from => From}),
     ok = alarm(Asked, 0),
     {noreply, next(State#{waiting := queue:in(Asked, Waiting)})};
 handle_call(status, _From, State) ->

@@ -2,7 +2,7 @@
 %% `code:prepare_loading/1'. Makes no atoms itself.
 -module(erlrc_room).
 
--export([check/1, is_short/0]).
+-export([check/1, is_short/0, free/0]).
 
 %% Fewer free atoms than that, and nothing is read for which there is another way.
 -define(SHORT, 20000).
@@ -25,6 +25,8 @@ fits(Chunks, Free) ->
 is_short() ->
     free() < ?SHORT.
 
+%% @doc How many atoms the node has room for. The emulator rounds its limit up.
+-spec free() -> non_neg_integer().
 free() ->
     max(0, erlang:system_info(atom_limit) - erlang:system_info(atom_count)).
 

@@ -9,9 +9,6 @@
 -export([carry_out/2, attempt/2, perform/1, prepare/1, undo/1]).
 -export_type([action/0, script/0, done/0, undo/0]).
 
-%% Milliseconds, however late it is.
--define(TAKING_BACK, 20000).
-
 -type action() ::
     {load, atom(), tuple(), file:filename_all()}
     | {unload, atom()}
@@ -123,7 +120,7 @@ perform({respecify, App, Applications}) ->
 %% not what it was, its processes are new ones.
 -spec undo([undo()]) -> [{undo(), term()} | {restarted, atom()}].
 undo(Undos) ->
-    ok = erlrc_deadline:extend(?TAKING_BACK),
+    ok = erlrc_deadline:extend(take_back),
     lists:append([left(Undo, undo_one(Undo)) || Undo <- Undos]).
 
 left(Undo, {error, Why}) ->

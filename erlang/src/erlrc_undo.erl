@@ -4,9 +4,6 @@
 
 -export([run/2]).
 
-%% Milliseconds, however late it is.
--define(TAKING_BACK, 20000).
-
 -type entries() :: [term()].
 -type context() :: #{
     options := map(), protected := [pid()], from := file:filename(), to := file:filename(), application := atom(), _ => _
@@ -15,7 +12,7 @@
 %% @doc Carries out what the journal (newest first) asks for.
 -spec run(entries(), context()) -> {finished, [module()]} | {undone, Left :: [term()]}.
 run(Entries, Context) ->
-    ok = erlrc_deadline:extend(?TAKING_BACK),
+    ok = erlrc_deadline:extend(take_back),
     Order = lists:reverse(Entries),
     Windows = lists:foldl(fun window/2, #{}, Order),
     case lists:keyfind(confirmed, 1, Order) of

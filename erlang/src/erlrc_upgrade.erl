@@ -19,8 +19,6 @@
 
 %% How long `config_change/3' of an application may take.
 -define(CONFIG_CHANGE, 10000).
-%% Milliseconds, however late it is, for what is started when the script has run.
--define(FOLLOW, 3000).
 
 %% @doc Replaces what runs of an application. Going down, `from' is the later version.
 -spec change(up | down, map()) -> erlrcdynamic:result().
@@ -227,7 +225,7 @@ carry_out(Script, Old, Before, After) ->
         {ok, Done, Undos} ->
             {script, {Unpurged, Environment}} = lists:keyfind(script, 1, Done),
             ok = config_change(Script, maps:get(difference, Environment)),
-            ok = erlrc_deadline:extend(?FOLLOW),
+            ok = erlrc_deadline:extend(finish),
             Later = [follow(Action) || Action <- After, Action =/= script],
             ok = hold(Script, Environment#{before => Undos, 'after' => lists:reverse(Later)}),
             {ok, Unpurged};
