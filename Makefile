@@ -58,4 +58,4 @@ bench: build ## the ratio tables of the README
 	bench/plan
 
 clean: ## everything that was built
-	rm -rf _build priv target erlang/src/erlrc_engine_library.hrl
+	rm -rf _build priv target erlang/src/node/erlrc_engine_library.hrl

@@ -57,6 +57,6 @@ install_file "$built/erlrc" priv/erlrc
 ls -t priv/erlrc_nif-*.so | grep -v "/$name.so\$" | tail -n +3 | while read -r old; do rm -f "$old"; done
 
 # The name of the library is part of the module: where the library changes, so does the code that an upgrade compares.
-header=erlang/src/erlrc_engine_library.hrl
+header=erlang/src/node/erlrc_engine_library.hrl
 echo "-define(LIBRARY, \"$name\")." >"$header.$$"
 if cmp -s "$header.$$" "$header"; then rm "$header.$$"; else mv "$header.$$" "$header"; fi

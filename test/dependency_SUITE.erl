@@ -146,9 +146,9 @@ rebar3_builds_a_checkout(Config) ->
     project:run(Dir, "mkdir _checkouts && ln -s '" ++ Source ++ "' _checkouts/erlrc", []),
     project:run(Dir, "rebar3 compile", project:quick()),
     ?assertEqual(project:vsn(), engine(Dir, "_build/default/*/*/ebin")),
-    Before = files(Source, ["priv/*", "erlang/src/*.hrl"]) ++ files(Dir, ["_build/default/checkouts/erlrc/ebin/*"]),
+    Before = files(Source, ["priv/*", "erlang/src/*/*.hrl"]) ++ files(Dir, ["_build/default/checkouts/erlrc/ebin/*"]),
     project:run(Dir, "rebar3 compile", project:quick()),
-    After = files(Source, ["priv/*", "erlang/src/*.hrl"]) ++ files(Dir, ["_build/default/checkouts/erlrc/ebin/*"]),
+    After = files(Source, ["priv/*", "erlang/src/*/*.hrl"]) ++ files(Dir, ["_build/default/checkouts/erlrc/ebin/*"]),
     ?assertEqual(Before, After).
 
 missing_cargo_is_said_in_a_sentence(Config) ->

@@ -69,7 +69,7 @@ release(Source, Lib) ->
     Ebin = filename:join(Dir, "ebin"),
     ok = filelib:ensure_path(Ebin),
     sh("rm -rf ~ts/priv && cp -Rp priv ~ts/", [Dir, Dir], Source),
-    Modules = compile(filelib:wildcard(filename:join(Source, "erlang/src/*.erl")), Ebin),
+    Modules = compile(filelib:wildcard(filename:join(Source, "erlang/src/**/*.erl")), Ebin),
     App = {application, erlrc, lists:keystore(modules, 1, Keys, {modules, Modules})},
     ok = file:write_file(filename:join(Ebin, "erlrc.app"), io_lib:format("~tp.~n", [App])),
     Dir.

@@ -47,7 +47,7 @@ groups() ->
 init_per_suite(Config) ->
     Lib = proplists:get_value(priv_dir, Config),
     Next = project:copy("next", project:next_vsn()),
-    [change(File) || File <- filelib:wildcard(filename:join(Next, "erlang/src/*.erl"))],
+    [change(File) || File <- filelib:wildcard(filename:join(Next, "erlang/src/**/*.erl"))],
     project:build(Next),
     Later = project:release(Next, Lib),
     Earlier = project:release(project:root(), Lib),

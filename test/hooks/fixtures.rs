@@ -69,8 +69,13 @@ fn compile_erlrc(directory: &Path) {
     let (ebin, private) = (directory.join("ebin"), directory.join("priv"));
     fs::create_dir_all(&ebin).expect("a directory");
     fs::create_dir_all(&private).expect("a directory");
-    let sources = fs::read_dir(top.join("erlang/src")).expect("the sources");
-    let sources = sources.map(|file| file.expect("a file").path());
+    let rooms = fs::read_dir(top.join("erlang/src")).expect("the rooms");
+    let sources = rooms.flat_map(|room| {
+        let room = room.expect("a room").path();
+        fs::read_dir(room)
+            .expect("the sources")
+            .map(|file| file.expect("a file").path())
+    });
     // The behaviours come first: the others name them.
     let (behaviours, others): (Vec<PathBuf>, Vec<PathBuf>) = sources
         .filter(|path| path.extension().is_some_and(|extension| extension == "erl"))
