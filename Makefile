@@ -51,7 +51,7 @@ test-system: ## what needs root, other OTP releases or long loads
 	@$(MAKE) --no-print-directory build
 	test/system
 
-bench: build ## the ratio tables of the README
+bench: build ## the ratio tables of docs/performance.md
 	cargo bench --bench table
 	bench/upgrade
 	bench/evaluator

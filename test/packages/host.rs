@@ -41,7 +41,8 @@ impl Host {
         )
     }
 
-    fn bare_on(suite: &str) -> Self {
+    /// A root without erlrc and without a user for nodes.
+    pub fn bare_on(suite: &str) -> Self {
         Self::on(suite, "echo ready; exec cat")
     }
 

@@ -19,3 +19,4 @@ mod rpm;
 mod service;
 mod several;
 mod transactions;
+mod tutorial;
