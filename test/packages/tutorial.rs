@@ -75,9 +75,12 @@ fn follow(suite: &str) {
         package::erlrc()
     ))
     .succeeds();
-    // apt asks nothing where nobody answers.
-    host.sh("echo 'APT::Get::Assume-Yes \"true\";' >/etc/apt/apt.conf.d/90tutorial")
-        .succeeds();
+    // apt asks nothing where nobody answers, and finds no terminal.
+    host.sh(
+        "printf 'APT::Get::Assume-Yes \"true\";\nDpkg::Use-Pty \"0\";\n' \
+         >/etc/apt/apt.conf.d/90tutorial",
+    )
+    .succeeds();
     let page = include_str!("../../docs/tutorial.md");
     let steps = steps(page);
     assert!(steps.len() > 10, "the page has lost its commands");
