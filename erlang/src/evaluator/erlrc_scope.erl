@@ -1,15 +1,15 @@
 %% @doc What a window is about: who stands, whose state changes, which code and path it leads to.
 -module(erlrc_scope).
 
--export([modules/1, open/4, join/2, pids/1, running/2, sides/2, patience/1, stale/1, is_statem/1]).
+-export([modules/1, open/4, join/2, take/2, pids/1, running/2, sides/2, patience/1, stale/1, is_statem/1]).
 -export_type([window/0, context/0]).
 
 -type window() :: #{
     id := reference(),
     batch := erlrc_segment:batch(),
     code := erlrc_prepare:code(),
-    %% All that we suspend, the supervisors among them, those that we let go again, and those whose state changes, with
-    %% their modules.
+    %% All that we suspend, the supervisors among them, those that we resume at the end, and those whose state changes,
+    %% with their modules.
     pids := [pid()],
     supervisors := [pid()],
     resume := [pid()],
@@ -17,6 +17,8 @@
     %% The callback mode that gen_statem modules had before.
     modes := #{module() => term()},
     direction := forward | back,
+    %% Who stands, once all do.
+    standing => [pid()],
     %% The code path when the window was opened, and what is to become of it.
     path := [file:filename()],
     path_change := erlrc_commit:path_change(),
@@ -54,7 +56,8 @@
 modules(#{suspend := Suspend, before := Before, 'after' := After}) ->
     lists:usort([M || {M, _} <- Suspend] ++ [M || {M, _, _} <- Before ++ After]).
 
-%% @doc A window over these processes and the supervisors above them.
+%% @doc A window over these processes and the supervisors above them. All are to be resumed, until {@link erlrc_stand} has
+%% seen who ran.
 -spec open(erlrc_segment:batch(), erlrc_prepare:code(), erlrc_discover:found(), context()) -> window().
 open(Batch, Code, #{targets := Targets, parents := Parents}, Context) ->
     Changing = changing_modules(Batch),
@@ -67,7 +70,7 @@ open(Batch, Code, #{targets := Targets, parents := Parents}, Context) ->
         code => Code,
         pids => Supervisors ++ [Pid || {Pid, #{kind := Kind}} <- All, Kind =/= supervisor],
         supervisors => Supervisors,
-        resume => resumable(All) ++ Parents,
+        resume => in_order(All) ++ Parents,
         changed => changing(All, Changing),
         modes => maps:from_list([{M, mode(M)} || M <- maps:keys(Changing), is_statem(M)]),
         direction => maps:get(direction, Context, forward),
@@ -84,12 +87,9 @@ path_change(#{application := App, from := From, to := To}) ->
 changing_modules(#{before := Before, 'after' := After}) ->
     maps:from_list([{Module, []} || {Module, _, _} <- Before ++ After]).
 
-%% In the order in which they go on: supervisors last. What stood before we came is not ours to let go.
-resumable(Targets) ->
-    {Supervisors, Others} = lists:partition(
-        fun({_, #{kind := Kind}}) -> Kind =:= supervisor end,
-        [Target || {_, #{suspended := false}} = Target <- Targets]
-    ),
+%% In the order in which they are resumed: supervisors last.
+in_order(Targets) ->
+    {Supervisors, Others} = lists:partition(fun({_, #{kind := Kind}}) -> Kind =:= supervisor end, Targets),
     [Pid || {Pid, _} <- Others ++ Supervisors].
 
 changing(_Targets, Changing) when map_size(Changing) =:= 0 ->
@@ -104,14 +104,18 @@ changing(Targets, Changing) ->
 
 %% @doc The window with these processes beside the others. Answers what has to be noted of it, too.
 -spec join(targets(), window()) -> {{joined, reference(), [pid()], [pid()], [{pid(), [module()]}]}, window()}.
-join(New, #{id := Id, batch := Batch, pids := Pids, resume := Resume, changed := Changed} = Window) ->
+join(New, #{id := Id, batch := Batch, pids := Pids, changed := Changed} = Window) ->
     Targets = maps:to_list(New),
-    Resumable = resumable(Targets),
     More = changing(Targets, changing_modules(Batch)),
     {
-        {joined, Id, maps:keys(New), Resumable, More},
-        Window#{pids := maps:keys(New) ++ Pids, resume := Resumable ++ Resume, changed := More ++ Changed}
+        {joined, Id, maps:keys(New), [], More},
+        Window#{pids := maps:keys(New) ++ Pids, changed := More ++ Changed}
     }.
+
+%% @doc The window with these processes among those to be resumed. Answers what has to be noted of it, too.
+-spec take([pid()], window()) -> {{joined, reference(), [], [pid()], []}, window()}.
+take(Pids, #{id := Id, resume := Resume} = Window) ->
+    {{joined, Id, [], Pids, []}, Window#{resume := Pids ++ Resume}}.
 
 %% @doc Those whose state changes.
 -spec pids(window()) -> [pid()].

@@ -4,7 +4,7 @@
 %% so that a state, which some requests answer with, is never copied.
 -module(erlrc_system).
 
--export([nobody/0, tell/3, ask/4, ask_sign_of_life/2, answers/1, collect/3, settle/3, culprit/1]).
+-export([nobody/0, tell/3, ask/4, ask_sign_of_life/2, answers/1, collect/3, settle/3, culprit/1, is_suspended/1]).
 -export_type([answers/0]).
 
 -type answers() :: #{left := non_neg_integer(), answered := [term()], errors := [{term(), term()}]}.
@@ -80,4 +80,12 @@ culprit(Pid) ->
     case process_info(Pid, Items) of
         undefined -> #{pid => Pid};
         Info -> maps:from_list([{pid, Pid} | [Entry || {_, Value} = Entry <- Info, Value =/= []]])
+    end.
+
+%% @doc Whether a process stands suspended. One that hibernates cannot be told from one that hibernates and runs.
+-spec is_suspended(pid()) -> boolean().
+is_suspended(Pid) ->
+    case process_info(Pid, current_function) of
+        {_, {sys, Function, _}} -> Function =:= suspend_loop orelse Function =:= suspend_loop_hib;
+        _ -> false
     end.

@@ -26,7 +26,7 @@ run(Batch, Code, Context) ->
     warn(Found),
     Window = erlrc_scope:open(Batch, Code, Found, Context),
     case erlrc_journal:timed(rehearse, fun() -> rehearse(Window, Context) end) of
-        ok -> stood(Window, Found, Context);
+        ok -> stood(erlrc_stand:who_runs(Window), Found, Context);
         {error, Why} -> {error, Why, []}
     end.
 
