@@ -177,11 +177,12 @@ flush(Ref) ->
     end.
 
 %% @doc Changes the state of processes that stand, all at once; each is sent `Keep' before, if that is a request.
-%% `Timeout' is the longest time in which no process finishes. A process that dies meanwhile is its supervisor's affair,
-%% and noted in the journal.
--spec change([{pid(), [module()]}], #{module() => argument()}, none | term(), timeout()) -> ok | {error, term()}.
+%% `Timeout' is the longest time in which no process finishes. A process that is dead is its supervisor's affair, and
+%% named in the answer.
+-spec change([{pid(), [module()]}], #{module() => argument()}, none | term(), timeout()) ->
+    {ok, Gone :: [{pid(), module()}]} | {error, term()}.
 change(Changed, Arguments, none, _Timeout) when Changed =:= []; map_size(Arguments) =:= 0 ->
-    ok;
+    {ok, []};
 change(Changed, Arguments, Keep, Timeout) ->
     Ref = make_ref(),
     Sent = send(Changed, Arguments, Keep, Ref, erlrc_system:nobody(), 0),
@@ -209,7 +210,7 @@ send_one(Pid, [Module | Modules], Arguments, Ref, Sent) ->
 changed(_Ref, _Keys, #{errors := [{{Pid, Module}, {error, Why}} | _]}, _Left, _Timeout) ->
     {error, {code_change_failed, Pid, Module, reason(Why)}};
 changed(_Ref, _Keys, #{left := 0}, _Left, _Timeout) ->
-    ok;
+    {ok, []};
 changed(Ref, Keys, #{left := Before} = Answers0, Left, Timeout) ->
     Wait = min(Left, 100),
     case erlrc_system:collect(Ref, Answers0, Wait) of
@@ -217,7 +218,7 @@ changed(Ref, Keys, #{left := Before} = Answers0, Left, Timeout) ->
             Missing = missing(Keys(), Answered),
             Alive = [Pid || {Pid, _} <- Missing, is_process_alive(Pid)],
             case {Alive, Left - Wait} of
-                {[], _} -> erlrc_journal:note({died, Missing});
+                {[], _} -> {ok, Missing};
                 {_, Rest} when Rest > 0 -> changed(Ref, Keys, Answers, Rest, Timeout);
                 _ -> {error, {code_change_timeout, [erlrc_system:culprit(Pid) || Pid <- lists:usort(Alive)]}}
             end;
@@ -282,4 +283,7 @@ refresh(Pids, Module, Id, Timeout) ->
     Vsn = proplists:get_value(vsn, erlang:get_module_info(Module, attributes)),
     Result = change([{Pid, [Module]} || Pid <- Pids], #{Module => {Vsn, []}}, none, Timeout),
     _ = restore(Pids, put_back(Id), Timeout),
-    Result.
+    case Result of
+        {ok, _Gone} -> ok;
+        Error -> Error
+    end.

@@ -19,6 +19,8 @@
     direction := forward | back,
     %% Who stands, once all do.
     standing => [pid()],
+    %% Who watches those whose state changes.
+    watcher => erlrc_losses:watcher(),
     %% The code path when the window was opened, and what is to become of it.
     path := [file:filename()],
     path_change := erlrc_commit:path_change(),

@@ -92,9 +92,10 @@ latecomers(Standing0, Window, Found0, Deadline, Context) ->
 
 join(New, Window, _Context) when map_size(New) =:= 0 ->
     Window;
-join(New, Window, #{note := Note} = Context) ->
+join(New, #{watcher := Watcher} = Window, #{note := Note} = Context) ->
     {Entry, Wider} = erlrc_scope:join(New, Window),
     ok = Note(Entry),
+    ok = erlrc_losses:watch(maps:keys(New), Watcher),
     take(maps:keys(New), Wider, Context).
 
 %% A script that says `infinity' means long, not for ever.

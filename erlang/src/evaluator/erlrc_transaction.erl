@@ -54,6 +54,7 @@
     erlrc_guardian,
     erlrc_journal,
     erlrc_links,
+    erlrc_losses,
     erlrc_migrate,
     erlrc_pause,
     erlrc_prepare,

@@ -120,8 +120,8 @@ refresh_back(Module, Other, #{id := Id} = Window, Hung) ->
         end,
     _ = erlrc_migrate:restore(Pids, erlrc_migrate:put_back(Id), ?RESTORE),
     case Result of
-        ok -> [];
-        {error, Why} -> [{callback_mode, Module, Why}]
+        {error, Why} -> [{callback_mode, Module, Why}];
+        _ -> []
     end.
 
 change_over(Module, Other, Pids, #{batch := #{before := Before, 'after' := After}} = Window) ->

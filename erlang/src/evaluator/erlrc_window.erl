@@ -26,8 +26,16 @@ run(Batch, Code, Context) ->
     warn(Found),
     Window = erlrc_scope:open(Batch, Code, Found, Context),
     case erlrc_journal:timed(rehearse, fun() -> rehearse(Window, Context) end) of
-        ok -> stood(erlrc_stand:who_runs(Window), Found, Context);
+        ok -> watched(erlrc_stand:who_runs(Window), Found, Context);
         {error, Why} -> {error, Why, []}
+    end.
+
+watched(Window, Found, Context) ->
+    Watcher = erlrc_losses:watch(erlrc_scope:pids(Window)),
+    try
+        stood(Window#{watcher => Watcher}, Found, Context)
+    after
+        erlrc_losses:stop(Watcher)
     end.
 
 rehearse(Window, Context) ->
@@ -168,7 +176,15 @@ change(When, #{id := Id, batch := Batch, changed := Changed, exact := Exact} = W
      || {Module, Mode, Extra} <- maps:get(When, Batch)
     ]),
     Keep = case keeps(When, Batch, Context) of true -> erlrc_migrate:keep(Id); false -> none end,
-    erlrc_migrate:change(without(Exact, Changed), Arguments, Keep, code_change_timeout(Context)).
+    case erlrc_migrate:change(without(Exact, Changed), Arguments, Keep, code_change_timeout(Context)) of
+        {ok, Gone} -> lost(Gone, Window);
+        Error -> Error
+    end.
+
+lost([], _Window) ->
+    ok;
+lost(Gone, #{standing := Standing, watcher := Watcher}) ->
+    erlrc_journal:note({died, erlrc_losses:among(Gone, Standing, Watcher)}).
 
 %% The states are kept with the first change. On a way back they are kept already.
 keeps(_When, _Batch, #{exact := _}) -> false;
