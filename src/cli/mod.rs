@@ -27,9 +27,9 @@ pub mod output;
 mod package;
 mod plan;
 mod quick;
+mod resolution;
 mod start;
 mod status;
-
 mod stop;
 mod table;
 mod upgrade;

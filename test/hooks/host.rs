@@ -111,6 +111,11 @@ impl Host {
 
     /// Starts a node with these arguments.
     pub fn start_bare(&self, arguments: &[&str]) -> Node {
+        self.start_in(&[], arguments)
+    }
+
+    /// The same with these variables in its environment.
+    pub fn start_in(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Node {
         let mut command = clean(Command::new(erl()));
         command
             .args(["-noshell", "-start_epmd", "false"])
@@ -124,6 +129,7 @@ impl Host {
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
         self.environment(&mut command);
+        command.envs(variables.iter().copied());
         Node::spawn(command)
     }
 

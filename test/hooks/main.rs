@@ -15,6 +15,7 @@ mod plan_deb;
 mod prediction;
 mod progress;
 mod reach;
+mod resolution;
 mod secrets;
 mod status;
 mod undo;

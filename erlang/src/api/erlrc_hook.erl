@@ -29,6 +29,11 @@
     %% Of the operation `running' alone: where the application is, what a hook does with its plan.
     dir => binary(),
     preflight => strict | warn | off,
+    %% Of the operation `running' with `from' and `to': what these mean where no directory is named.
+    from_dir | to_dir => binary(),
+    old_side => directory | stash | gone,
+    %% Of the operations `versions' and `code': what the node finds of the application, the best first.
+    versions => [#{vsn := binary(), dir := binary(), source := erlrc_versions:source()}],
     %% Of the operation `code' alone: what is loaded.
     code => erlrc_loaded:code(),
     %% Of the operation `live_plan' alone, see {@link erlrc_live_plan}.
@@ -49,7 +54,7 @@
 %% @doc Carries out a request. Operations wait for those before them; questions are answered at once.
 -spec request(request()) -> answer().
 request(#{operation := Question} = Request) when
-    Question =:= running; Question =:= code; Question =:= status; Question =:= progress
+    Question =:= running; Question =:= code; Question =:= versions; Question =:= status; Question =:= progress
 ->
     perform(Request);
 request(#{operation := live_plan} = Request) ->
@@ -78,11 +83,14 @@ perform(Request) ->
         Class:Why:Stack -> unfinished({crashed, {Class, Why, Stack}})
     end.
 
-performed({ok, #{operation := running, application := App}}) ->
-    maps:merge(answer(ok, running, undefined, App), maps:merge(node_facts(), erlrc_loaded:place(App)));
+performed({ok, #{operation := running, application := App} = Request}) ->
+    Facts = maps:merge(node_facts(), erlrc_loaded:place(App)),
+    maps:merge(answer(ok, running, undefined, App), maps:merge(Facts, meant(App, Request)));
+performed({ok, #{operation := versions, application := App}}) ->
+    maps:merge(answer(ok, versions, undefined, App), (erlrc_loaded:place(App))#{versions => versions(App)});
 performed({ok, #{operation := code, application := App}}) ->
     Facts = maps:merge(answer(ok, code, undefined, App), node_facts()),
-    Facts#{code => erlrc_loaded:code(App)};
+    Facts#{code => erlrc_loaded:code(App), versions => versions(App)};
 performed({ok, #{operation := progress}}) ->
     Progress = [{progress, Progress} || #{} = Progress <- [erlrc_events:progress()]],
     maps:merge(answer(ok, progress, undefined, undefined), maps:from_list(Progress));
@@ -119,7 +127,7 @@ detailed(version_mismatch, #{application := App}) ->
 detailed(bad_directory, #{dir := Dir}) ->
     {bad_directory, Dir};
 detailed(bad_directory, #{application := App, vsn := Vsn}) ->
-    {bad_directory, erlrcdynamic:directory(App, Vsn)};
+    {bad_directory, erlrc_versions:directory(App, Vsn)};
 detailed(Reason, _Operation) ->
     Reason.
 
@@ -139,6 +147,24 @@ node_facts() ->
         otp_release => list_to_binary(erlang:system_info(otp_release)),
         erlrc => case Version of {ok, Vsn} -> text(Vsn); undefined -> <<>> end
     }.
+
+%% Where the versions are that an upgrade without directories would go from and to, and what shows the one that it leaves:
+%% `directory', `stash' or `gone'.
+meant(App, #{from := From, to := To}) ->
+    Side =
+        case erlrc_versions:old_side(App, From) of
+            {Where, Dir} -> #{old_side => Where, from_dir => text(Dir)};
+            gone -> #{old_side => gone, from_dir => text(erlrc_versions:old_directory(App, From))}
+        end,
+    Side#{to_dir => text(erlrc_versions:directory(App, To))};
+meant(_App, _Request) ->
+    #{}.
+
+versions(App) ->
+    [
+        #{vsn => text(Vsn), dir => text(Dir), source => Source}
+     || #{vsn := Vsn, dir := Dir, source := Source} <- erlrc_versions:find(App)
+    ].
 
 %% Names as text, so that the answer makes no atoms where it is read.
 live_plan(#{modules := Modules} = Plan) ->

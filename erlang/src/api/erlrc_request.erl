@@ -38,7 +38,7 @@ checked(_Request) ->
     {error, incomplete_request}.
 
 operations() ->
-    [start, stop, unload, upgrade, downgrade, confirm, revert, running, code].
+    [start, stop, unload, upgrade, downgrade, confirm, revert, running, code, versions].
 
 application_name(Name) when is_atom(Name) ->
     checked_name(atom_to_binary(Name));
@@ -75,6 +75,7 @@ texts() ->
 
 needed(running) -> [];
 needed(code) -> [];
+needed(versions) -> [];
 needed(Operation) when Operation =:= start; Operation =:= stop; Operation =:= unload -> [vsn];
 needed(_Operation) -> [from, to].
 

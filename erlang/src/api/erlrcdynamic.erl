@@ -8,7 +8,7 @@
 
 -export([start/2, start/3, stop/2, unload/2, unload/3]).
 -export([upgrade/3, upgrade/5, downgrade/3, downgrade/5, make_appup/5]).
--export([perform/1, plan/1, live_plan/1, directory/2]).
+-export([perform/1, plan/1, live_plan/1]).
 -export_type([operation/0, result/0]).
 
 -type vsn() :: string().
@@ -211,36 +211,9 @@ complete(Request) ->
 default({Key, VsnKey}, #{application := App} = Request) ->
     case Request of
         #{Key := Dir} -> Request#{Key := absolute(Dir)};
-        #{VsnKey := Vsn} -> Request#{Key => directory(App, Vsn)};
+        #{VsnKey := Vsn} when Key =:= from_dir -> Request#{Key => erlrc_versions:old_directory(App, Vsn)};
+        #{VsnKey := Vsn} -> Request#{Key => erlrc_versions:directory(App, Vsn)};
         #{} -> Request
-    end.
-
-%% @doc Where a version of an application is: as the metadata say, else `App-Vsn' in the library
-%% directory, else where the code path has it.
--spec directory(atom(), vsn()) -> dir().
-directory(App, Vsn) ->
-    case erlrc_engine:consult(filename:join(erlrc_node:apps_dir(), atom_to_list(App))) of
-        {ok, [{App, Vsn, Dir}]} -> absolute(Dir);
-        _ -> library_directory(App, Vsn)
-    end.
-
-library_directory(App, Vsn) ->
-    Name = atom_to_list(App) ++ "-" ++ Vsn,
-    Conventional = filename:join(code:lib_dir(), Name),
-    OnPath = [filename:dirname(Ebin) || Ebin <- code:get_path(), names(Name, Ebin)],
-    case filelib:is_dir(Conventional) of
-        true -> Conventional;
-        false -> absolute(hd(OnPath ++ loaded_from(App, Vsn) ++ [Conventional]))
-    end.
-
-names(Name, Ebin) ->
-    filename:basename(Ebin) =:= "ebin" andalso filename:basename(filename:dirname(Ebin)) =:= Name.
-
-%% The directory that the loaded version came from.
-loaded_from(App, Vsn) ->
-    case {erlrc_node:vsn(App), code:lib_dir(App)} of
-        {{ok, Vsn}, Dir} when is_list(Dir) -> [Dir];
-        _ -> []
     end.
 
 absolute(Dir) when is_binary(Dir) -> absolute(unicode:characters_to_list(Dir));

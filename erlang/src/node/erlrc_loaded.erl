@@ -53,12 +53,11 @@ file([_ | _] = File) -> text(filename:absname(File));
 file(From) when is_atom(From) -> From;
 file(_) -> none.
 
-%% Where its `.app' file is: the first on the code path, as the code server finds modules.
+%% Where what is loaded of it came from.
 directory(App) ->
-    Name = atom_to_list(App) ++ ".app",
-    case code:where_is_file(Name) of
-        non_existing -> none;
-        File -> {ok, filename:dirname(filename:dirname(filename:absname(File)))}
+    case erlrc_versions:loaded(App) of
+        {ok, _, Dir} when Dir =/= unknown -> {ok, Dir};
+        _ -> none
     end.
 
 kept(App, Dir) ->

@@ -10,6 +10,7 @@ use crate::installed::{self, Directories, Event, Node};
 use crate::term::Atom;
 use order::BootOrder;
 use serde_json::json;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -26,16 +27,8 @@ Examples:
   erlrc boot-order --dot | dot -Tsvg > boot.svg")]
 pub struct Arguments {
     /// Directory of applications, each in APP or APP-VSN below it; the first one that has an
-    /// application counts
-    #[arg(
-        long,
-        value_name = "DIR",
-        env = "ERL_LIBS",
-        value_delimiter = ':',
-        default_value = "/usr/lib/erlang/lib",
-        hide_env_values = true,
-        value_parser = directory
-    )]
+    /// application counts. By default those of ERL_LIBS and then OTP's own, /usr/lib/erlang/lib
+    #[arg(long, value_name = "DIR", value_parser = directory)]
     lib: Vec<PathBuf>,
     #[command(flatten)]
     packages: Apps,
@@ -46,6 +39,9 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
 }
+
+/// OTP's own.
+const LIBRARY: &str = "/usr/lib/erlang/lib";
 
 #[derive(Debug, thiserror::Error)]
 enum BootOrderError {
@@ -82,8 +78,9 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
 }
 
 fn plan(arguments: &Arguments, common: &Common) -> Result<BootOrder, Failure> {
+    let libs = libraries(&arguments.lib, std::env::var_os("ERL_LIBS"));
     let mut path = Vec::new();
-    for dir in &arguments.lib {
+    for dir in &libs {
         let failed = |source| BootOrderError::Library {
             dir: dir.clone(),
             source,
@@ -94,7 +91,7 @@ fn plan(arguments: &Arguments, common: &Common) -> Result<BootOrder, Failure> {
         root: common.root.clone(),
         apps: arguments.packages.apps.clone(),
         path,
-        libs: arguments.lib.clone(),
+        libs,
         threads: installed::threads(),
     };
     let survey = installed::survey(&directories, emulator(), Event::Boot)
@@ -104,6 +101,17 @@ fn plan(arguments: &Arguments, common: &Common) -> Result<BootOrder, Failure> {
         .map_err(|error| Failure::new(Status::Failed, error))?;
     let warnings = survey.warnings.iter().map(ToString::to_string).collect();
     Ok(BootOrder::new(transition, registered, warnings))
+}
+
+/// The directories of applications, as `erl` has them: those of `ERL_LIBS` come first, and one of them that is not
+/// there is none. Whoever names some by hand means these.
+fn libraries(named: &[PathBuf], variable: Option<OsString>) -> Vec<PathBuf> {
+    if !named.is_empty() {
+        return named.to_vec();
+    }
+    let variable = variable.unwrap_or_default();
+    let added = std::env::split_paths(&variable).filter(|dir| dir.is_dir());
+    added.chain([PathBuf::from(LIBRARY)]).collect()
 }
 
 /// The directories of modules below `dir`, as a node has them on its code path.
@@ -260,6 +268,18 @@ mod tests {
         let failure = draw(&order, Path::new("/nonexistent/file")).unwrap_err();
         assert_eq!(failure.status(), Status::Failed);
         assert!(failure.text().contains("--dot"), "{}", failure.text());
+    }
+
+    #[test]
+    fn what_erl_libs_names_is_added_to_the_library_of_otp() {
+        let dir = TempDir::new().unwrap();
+        let there = dir.path().to_owned();
+        let variable = format!("{}:/nowhere:", there.display());
+        let otp = PathBuf::from(LIBRARY);
+        let libraries = |named: &[PathBuf]| libraries(named, Some(variable.clone().into()));
+        assert_eq!(libraries(&[]), [there.clone(), otp.clone()]);
+        assert_eq!(libraries(&["/x".into()]), [PathBuf::from("/x")]);
+        assert_eq!(super::libraries(&[], None), [otp]);
     }
 
     #[test]

@@ -7,15 +7,16 @@
 
 use super::answer::Answer;
 use super::operation::{Operation, Step, Version};
-use super::request::what_runs;
+use super::request::what_runs_before;
 use crate::appup::Direction;
 use crate::cli::{Status, plan::status};
+use crate::installed;
 use crate::node::{Deadline, Node, NodeError};
 use crate::plan::{Depth, Finding, Plan, Question, Severity, Surroundings, Verdict, plan};
 use crate::script;
 use crate::term::Term;
 use std::cell::RefCell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What a finding means to a hook.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +50,51 @@ pub struct Preflight<'a> {
 struct Made {
     dirs: (PathBuf, PathBuf),
     plan: Option<Plan>,
+}
+
+/// What a plan needs to be made.
+enum Sides {
+    /// The version that runs and the one that is to run, and where they are.
+    Both(Version, Version),
+    /// What the version that runs was is neither in its directory, which is this, nor in the stash.
+    OldOneGone(PathBuf),
+    /// The node does not run the version that is to be replaced.
+    None,
+}
+
+impl Sides {
+    fn of(operation: &Operation, facts: &Term) -> Self {
+        let (Step::Upgrade { from, to } | Step::Downgrade { from, to }) = &operation.step else {
+            return Self::None;
+        };
+        let text = |key: &str| Some(facts.get(key)?.as_text()?.into_owned());
+        if text("running").as_ref() != Some(&from.vsn) || from.vsn == to.vsn {
+            return Self::None;
+        }
+        let name = &operation.application;
+        let dir = |key| text(key).map(PathBuf::from);
+        let holds =
+            |dir: &PathBuf| installed::shipped(name, dir).is_ok_and(|found| found.vsn == from.vsn);
+        let places: Vec<PathBuf> = [from.dir.clone(), dir("from_dir"), dir("dir")]
+            .into_iter()
+            .flatten()
+            .collect();
+        let Some(from_dir) = places.iter().find(|dir| holds(dir)) else {
+            return match places.into_iter().next() {
+                Some(gone) => Self::OldOneGone(gone),
+                None => Self::None,
+            };
+        };
+        let beside = || Some(from_dir.parent()?.join(format!("{name}-{}", to.vsn)));
+        let to_dir = to.dir.clone().or_else(|| dir("to_dir")).or_else(beside);
+        let side = |version: &Version, dir| Version {
+            vsn: version.vsn.clone(),
+            dir: Some(dir),
+        };
+        to_dir.map_or(Self::None, |to_dir| {
+            Self::Both(side(from, from_dir.clone()), side(to, to_dir))
+        })
+    }
 }
 
 /// What a node is told before the operation.
@@ -87,7 +133,7 @@ impl<'a> Preflight<'a> {
         let Some(operation) = self.operation else {
             return go;
         };
-        let facts = match node.call(what_runs(&operation.application), deadline) {
+        let facts = match node.call(what_runs_before(operation), deadline) {
             Ok(facts) => facts,
             // Without erlrc_hook nothing can be asked, and no upgrade is refused for that.
             Err(NodeError::Undefined { .. } | NodeError::CallFailed { .. }) => return go,
@@ -98,34 +144,12 @@ impl<'a> Preflight<'a> {
         let asked = forced.or(options.preflight);
         let mode = asked.or_else(|| facts.get("preflight").and_then(Mode::of_term));
         let mode = mode.unwrap_or(Mode::Strict);
-        match self.sides(operation, &facts) {
-            Some((from, to)) if mode != Mode::Off => Ok(self.judge(operation, from, to, mode)),
-            _ => go,
+        match Sides::of(operation, &facts) {
+            _ if mode == Mode::Off => go,
+            Sides::Both(from, to) => Ok(self.judge(operation, from, to, mode)),
+            Sides::OldOneGone(dir) => Ok(blind(operation, &dir, mode)),
+            Sides::None => go,
         }
-    }
-
-    /// The version that runs and the one that is to run, and where they are: none where the node does not
-    /// run the one that is to be replaced.
-    fn sides(&self, operation: &Operation, facts: &Term) -> Option<(Version, Version)> {
-        let (Step::Upgrade { from, to } | Step::Downgrade { from, to }) = &operation.step else {
-            return None;
-        };
-        let running = facts.get("running")?.as_text()?;
-        if running != from.vsn || from.vsn == to.vsn {
-            return None;
-        }
-        let text = |key| Some(PathBuf::from(&*facts.get(key)?.as_text()?));
-        let from_dir = from.dir.clone().or_else(|| text("dir"))?;
-        let name = format!("{}-{}", operation.application, to.vsn);
-        let to_dir = to
-            .dir
-            .clone()
-            .or_else(|| Some(from_dir.parent()?.join(name)))?;
-        let side = |version: &Version, dir| Version {
-            vsn: version.vsn.clone(),
-            dir: Some(dir),
-        };
-        Some((side(from, from_dir), side(to, to_dir)))
     }
 
     fn judge(&self, operation: &Operation, from: Version, to: Version, mode: Mode) -> Decision {
@@ -141,6 +165,22 @@ impl<'a> Preflight<'a> {
         let plan = made.as_ref().and_then(|made| made.plan.as_ref());
         plan.map_or(Decision::Go(Vec::new()), |plan| decision(plan, mode))
     }
+}
+
+/// A check that lacks its input does not pass: whether states fit the new version shows in the files of the old
+/// one alone.
+fn blind(operation: &Operation, dir: &Path, mode: Mode) -> Decision {
+    let (name, dir) = (&operation.application, dir.display());
+    let reason = format!(
+        "what runs of {name} is neither in {dir} any more nor in the stash: whether its states fit the \
+         other version cannot be found out"
+    );
+    if mode == Mode::Warn {
+        return Decision::Go(vec![reason]);
+    }
+    let reason = format!("{reason}; a restart of the node is safe, --force goes on all the same");
+    let answer = Answer::new(Status::NoPath, "old_directory_gone", Some(reason));
+    Decision::Refuse(Box::new(answer))
 }
 
 /// The plan; none where it cannot be made: the node will say why, in its own words.

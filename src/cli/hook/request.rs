@@ -109,6 +109,15 @@ impl Operation {
     }
 }
 
+/// The same question, and where the versions are that `operation` goes from and to where it does not say.
+pub fn what_runs_before(operation: &Operation) -> Call {
+    let versions = operation.versions().into_iter();
+    let versions = versions.filter(|(key, _)| matches!(*key, "from" | "to"));
+    let versions = versions.map(|(key, text)| (key, Term::binary(text)));
+    let running = [("operation", "running")];
+    request(&running, &operation.application, versions.collect())
+}
+
 /// The question which version of `application` runs.
 pub fn what_runs(application: &Atom) -> Call {
     request(&[("operation", "running")], application, Vec::new())

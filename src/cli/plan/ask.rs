@@ -1,12 +1,12 @@
 //! What each node has to do with a plan: what it runs, what it has loaded, what it would do and what it has
 //! found itself.
 
-use super::place::Version;
 use super::{Arguments, planned, status};
 use crate::appup::Direction;
 use crate::cli::hook::operation::{self, Operation, Step};
 use crate::cli::hook::request;
 use crate::cli::hook::{Answer, called_off, open};
+use crate::cli::resolution::{Known, Version};
 use crate::cli::{Common, Failure, Status, nodes};
 use crate::node::Node;
 use crate::plan::{Finding, Live, Plan, Surroundings};
@@ -16,6 +16,9 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
+
+/// Outcomes of a node that has nothing of an application, or is not asked.
+const NOTHING: [&str; 3] = ["absent", "node_down", "other_root"];
 
 /// What came of asking.
 #[derive(Debug)]
@@ -42,6 +45,11 @@ impl Outcome {
             Self::Plan(plan) => status(plan.verdict),
             Self::None { status, .. } => *status,
         }
+    }
+
+    /// Whether the node may have something of the application: one that is down does not say.
+    pub fn may_have_it(&self) -> bool {
+        !matches!(self, Self::None { outcome, .. } if NOTHING.contains(&outcome.as_str()))
     }
 
     /// The plan, if it is one.
@@ -150,11 +158,26 @@ impl Asker<'_> {
             let reason = "its erlrc is too old to say what it has loaded".to_owned();
             return Ok(none(&entry.name, "no_plan", Some(reason), Status::Failed));
         };
-        let Some(from) = running(&facts) else {
+        let known = Known::of_answer(&facts);
+        let no_plan =
+            |outcome, reason: String, status| Ok(none(&entry.name, outcome, Some(reason), status));
+        if !known.is_anything() {
+            let reason = "the node has nothing of it".to_owned();
+            return no_plan("absent", reason, Status::Done);
+        }
+        let Some(vsn) = &known.running else {
             let reason = "the application does not run there: an upgrade would start it".to_owned();
-            return Ok(none(&entry.name, "not_running", Some(reason), Status::Done));
+            return no_plan("not_running", reason, Status::Done);
         };
-        let to = self.target(&from)?;
+        let Some(from) = known.old_side(self.application) else {
+            let reason = format!(
+                "{} {vsn} runs, and is neither in its directory any more nor in the stash: what \
+                 a change would do to its states cannot be found out",
+                self.application
+            );
+            return no_plan("old_directory_gone", reason, Status::NoPath);
+        };
+        let to = self.target(&known)?;
         let mut plan = planned(self.application, &from, &to, &around, self.common)?;
         plan.node = Some(entry.name.to_string());
         let operation = self.operation(&from, &to);
@@ -171,12 +194,14 @@ impl Asker<'_> {
         Ok(Outcome::Plan(Box::new(plan)))
     }
 
-    fn target(&self, from: &Version) -> Result<Version, Failure> {
+    fn target(&self, known: &Known) -> Result<Version, Failure> {
         match self.to {
             Some(dir) => Version::in_directory(self.application, dir, self.common),
             None => {
                 let wanted = self.arguments.version.as_deref();
-                from.successor(self.application, wanted, &self.arguments.packages.apps)
+                let apps = &self.arguments.packages.apps;
+                let target = known.target(self.application, wanted, apps);
+                target.map_err(|failure| failure.hint("--to names its directory"))
             }
         }
     }
@@ -240,12 +265,4 @@ fn found(answer: &Term) -> Vec<Finding> {
 
 fn release(facts: &Term) -> Option<u32> {
     facts.get("otp_release")?.as_text()?.parse().ok()
-}
-
-/// What runs of the application, and where it is.
-fn running(facts: &Term) -> Option<Version> {
-    let vsn = facts.get("running")?.as_text()?.into_owned();
-    let dir = facts.get("code")?.get("dir")?.as_text()?.into_owned();
-    let dir = PathBuf::from(dir);
-    Some(Version { vsn, dir })
 }

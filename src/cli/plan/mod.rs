@@ -6,17 +6,16 @@ mod ask;
 mod deb;
 mod page;
 mod picture;
-mod place;
 mod text;
 
 use super::arguments::{Apps, application, directory, vsn};
+use super::resolution::{self, Version};
 use super::{Common, Connection, Failure, Status};
 use crate::identity::NodeName;
 use crate::plan::{Depth, Plan, Question, SCHEMA, Surroundings, Verdict, plan};
 use crate::script::Options;
 use crate::term::Atom;
 use ask::Outcome;
-use place::Version;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -99,7 +98,11 @@ pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
     let to = to.map(|(_, dir)| dir);
     let mut outcomes = match (&arguments.from, &to) {
         (Some(from), Some(to)) => vec![offline(&application, from, to, &arguments, common)?],
-        _ => ask::nodes(&application, to.as_ref(), &arguments, common)?,
+        _ => {
+            let outcomes = ask::nodes(&application, to.as_ref(), &arguments, common)?;
+            check_name(&application, to.is_some(), &outcomes, &arguments, common)?;
+            outcomes
+        }
     };
     if let Some(unpacked) = &unpacked {
         outcomes
@@ -114,6 +117,22 @@ pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
         })?;
     }
     Ok(report(&application, &outcomes, common))
+}
+
+/// A name that nobody knows was mistyped.
+fn check_name(
+    application: &Atom,
+    has_target: bool,
+    outcomes: &[Outcome],
+    arguments: &Arguments,
+    common: &Common,
+) -> Result<(), Failure> {
+    let apps = &arguments.packages.apps;
+    let known = has_target || resolution::is_known_to_host(application, common, apps);
+    match known || outcomes.iter().any(Outcome::may_have_it) {
+        true => Ok(()),
+        false => Err(resolution::nowhere(application)),
+    }
 }
 
 /// Between two directories.
