@@ -60,7 +60,11 @@ name(App, Suffix) ->
     list_to_atom(atom_to_list(App) ++ Suffix).
 
 state(Pid) ->
-    gen_server:call(Pid, state, 30000).
+    try
+        gen_server:call(Pid, state, 30000)
+    catch
+        exit:Why -> {no_answer, 0, Why}
+    end.
 
 stop_client(Client, Ref) ->
     Client ! stop,

@@ -14,7 +14,7 @@ names() ->
 %% Something happens once, at a random moment.
 at_a_moment() ->
     [
-        kill_runner, kill_guardian, kill_server, kill_caller, kill_supervisor, kill_supervisor_repeatedly, cancel,
+        kill_runner, kill_guardian, kill_caller, kill_supervisor, kill_supervisor_repeatedly, cancel,
         busy_server, kill_a_process, flood_a_server, short_lived_processes, new_child, set_env, garbage_collection,
         suspended_and_resumed, suspended_supervisor, suspended_application_controller, handler_crashes, purge_by_somebody,
         another_operation
@@ -27,7 +27,7 @@ in_code_change() ->
 %% Something is wrong from before the operation until after it.
 around() ->
     [
-        directory_gone, truncated_beam, missing_beam, broken_app, health_check_fails, health_check_crashes,
+        directory_gone, truncated_beam, foreign_beam, broken_app, health_check_fails, health_check_crashes,
         service_check_fails, short_patience, lingering_process, wrong_evaluator_option
     ].
 
@@ -188,8 +188,9 @@ begin_fault(directory_gone, App) ->
     renamed(other(App));
 begin_fault(truncated_beam, App) ->
     rewritten(beam(other(App), App, "_lib"), fun(Bytes) -> binary:part(Bytes, 0, byte_size(Bytes) div 2) end);
-begin_fault(missing_beam, App) ->
-    renamed(beam(other(App), App, "_lib"));
+begin_fault(foreign_beam, App) ->
+    {ok, Foreign} = file:read_file(beam(other(App), App, "_env")),
+    rewritten(beam(other(App), App, "_lib"), fun(_) -> Foreign end);
 begin_fault(broken_app, App) ->
     rewritten(filename:join([other(App), "ebin", atom_to_list(App) ++ ".app"]), fun(_) -> <<"{application, ">> end);
 begin_fault(health_check_fails, _App) ->
