@@ -10,6 +10,7 @@
 //! * [`appup`]: scripts from one version of an application to another.
 //! * `file`: files read whole.
 //! * [`beam`]: BEAM files, read without loading them.
+//! * [`forms`]: debug information of modules, and what it tells of states and supervisors.
 //! * [`script`]: two versions on disk or in a node, and the script between them.
 //! * `maint`: what a package manager's maintainer scripts have to do.
 //! * `stash`: old versions that nodes still run.
@@ -33,6 +34,7 @@ pub mod beam;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod file;
+pub mod forms;
 #[cfg(feature = "cli")]
 pub mod history;
 #[cfg(feature = "cli")]

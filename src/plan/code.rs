@@ -1,10 +1,10 @@
 //! One module's file, taken apart as far as a plan needs it.
 
 use super::Depth;
-use super::forms::{Anatomy, Debug};
 use super::release;
 use crate::appup::facts::Function;
 use crate::beam::{BeamError, Chunk, Chunks, Module, Reader};
+use crate::forms::{Anatomy, Debug};
 use crate::script::attributes;
 use crate::term::Atom;
 use std::collections::BTreeSet;

@@ -8,7 +8,6 @@ mod checks;
 mod code;
 mod compared;
 mod finding;
-mod forms;
 mod live;
 mod release;
 mod report;

@@ -2,8 +2,8 @@
 
 use super::states::fields;
 use super::{Case, json, listed};
+use crate::forms::{Record, Shape};
 use crate::plan::finding::Finding;
-use crate::plan::forms::{Record, Shape};
 use crate::term::Atom;
 use serde_json::json;
 use std::collections::BTreeMap;

@@ -2,9 +2,9 @@
 
 use super::{Case, listed};
 use crate::appup::Direction;
+use crate::forms::{Anatomy, CodeChange, Debug, Record, Shape};
 use crate::plan::code::Code;
 use crate::plan::finding::Finding;
-use crate::plan::forms::{Anatomy, CodeChange, Debug, Record, Shape};
 use crate::plan::verdict::Verdict;
 use crate::term::Atom;
 use serde_json::json;

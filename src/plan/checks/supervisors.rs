@@ -1,9 +1,9 @@
 //! Supervisors: children that come, go or change, and what `init/1` does when it is called again.
 
 use super::{Case, json, listed};
+use crate::forms::Children;
 use crate::plan::code::Code;
 use crate::plan::finding::Finding;
-use crate::plan::forms::Children;
 use serde_json::json;
 
 /// What becomes of supervisors.
