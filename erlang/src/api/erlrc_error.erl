@@ -125,6 +125,10 @@ format({stuck, {Module, Function, Arity}}) ->
         " see what runs (erlrc status) and restart the node if it is not what it should be",
         [Module, Function, Arity]
     );
+format(node_stopping) ->
+    "the node is being stopped; nothing was done";
+format({node_stopping, Why}) ->
+    text("the node was being stopped meanwhile: ~ts", [format_error(Why)]);
 format(out_of_time) ->
     "the time that was given for it is over";
 format({file_error, File, Posix}) ->

@@ -48,13 +48,16 @@
     %% Of an upgrade or downgrade that ran a script: what that cost.
     report => erlrc_evaluator:report(),
     %% The way back is kept open under this number.
-    held => binary()
+    held => binary(),
+    %% Of the question `outcome' alone, where the operation has ended: what it answered.
+    answer => answer()
 }.
 
 %% @doc Carries out a request. Operations wait for those before them; questions are answered at once.
 -spec request(request()) -> answer().
 request(#{operation := Question} = Request) when
-    Question =:= running; Question =:= code; Question =:= versions; Question =:= status; Question =:= progress
+    Question =:= running; Question =:= code; Question =:= versions; Question =:= status; Question =:= progress;
+    Question =:= outcome
 ->
     perform(Request);
 request(#{operation := live_plan} = Request) ->
@@ -70,9 +73,8 @@ request(Request) ->
 
 in_turn(Request) ->
     %% No frame of this module waits: it can be replaced meanwhile.
-    erlrc_operations:run(?MODULE, perform, [Request], #{
-        deadline => erlrc_request:deadline(Request), unfinished => {?MODULE, unfinished}
-    }).
+    How = (erlrc_request:id(Request))#{deadline => erlrc_request:deadline(Request), unfinished => {?MODULE, unfinished}},
+    erlrc_operations:run(?MODULE, perform, [Request], How).
 
 %% @private
 -spec perform(request()) -> answer().
@@ -96,6 +98,8 @@ performed({ok, #{operation := progress}}) ->
     maps:merge(answer(ok, progress, undefined, undefined), maps:from_list(Progress));
 performed({ok, #{operation := status}}) ->
     maps:merge(answer(ok, status, undefined, undefined), erlrc_status:report());
+performed({ok, #{operation := outcome, id := Id}}) ->
+    outcome(erlrc_operations:outcome(Id));
 performed({dry_run, {ok, #{application := App} = Operation}}) ->
     case erlrcdynamic:plan(Operation) of
         {plan, Lines} -> (answer(ok, planned, undefined, App))#{plan => [text(Line) || Line <- Lines]};
@@ -110,9 +114,26 @@ performed({live_plan, {ok, #{application := App} = Operation}}) ->
 performed({What, {error, _} = Error}) when What =:= dry_run; What =:= live_plan ->
     performed(Error);
 performed({ok, Operation}) ->
-    classified(Operation, erlrcdynamic:perform(Operation));
+    case is_stopping() of
+        true -> answer(refused, node_stopping, node_stopping, undefined);
+        false -> carried_out(Operation)
+    end;
 performed({error, Why}) ->
     answer(refused, bad_request, Why, undefined).
+
+carried_out(Operation) ->
+    classified(Operation, erlrcdynamic:perform(Operation)).
+
+outcome({ended, Answer}) ->
+    (answer(ok, ended, undefined, undefined))#{answer => Answer};
+outcome(in_progress) ->
+    answer(ok, case is_stopping() of true -> node_stopping; false -> in_progress end, undefined, undefined);
+outcome(unknown_operation) ->
+    answer(ok, unknown_operation, undefined, undefined).
+
+%% Somebody has called `init:stop/0' or the like.
+is_stopping() ->
+    element(1, init:get_status()) =:= stopping.
 
 classified(#{operation := Name, application := App} = Operation, Result) ->
     {Status, Outcome, Reason} = classify(Name, Result),
@@ -221,7 +242,16 @@ failure_of(Tag) ->
         _ -> failed
     end.
 
+%% What goes wrong while the node is stopped goes wrong because it is stopped.
+answer(Status, Outcome, Reason, App) when Status =:= failed; Status =:= not_rolled_back; Status =:= bug ->
+    case is_stopping() of
+        true -> made(failed, node_stopping, {node_stopping, Reason}, App);
+        false -> made(Status, Outcome, Reason, App)
+    end;
 answer(Status, Outcome, Reason, App) ->
+    made(Status, Outcome, Reason, App).
+
+made(Status, Outcome, Reason, App) ->
     Optional = [
         {reason, Reason =/= undefined, fun() -> text(erlrc_error:format_error(Reason)) end},
         {cause, true, fun() -> cause(Reason) end},

@@ -2,8 +2,11 @@
 %% name of an application.
 -module(erlrc_request).
 
--export([checked/1, deadline/1]).
+-export([checked/1, deadline/1, id/1]).
 -export_type([checked/0]).
+
+%% Bytes of a name of an operation.
+-define(ID, 64).
 
 -type checked() ::
     {ok, #{operation := atom(), _ => _}}
@@ -15,26 +18,44 @@
 deadline(#{patience := Patience}) when is_integer(Patience), Patience > 0 -> erlrc_deadline:in(Patience);
 deadline(_Request) -> infinity.
 
+%% @doc The name that the one who asks gave to the operation, to ask for its outcome by. What is none is refused as above.
+-spec id(erlrc_hook:request()) -> #{id => erlrc_outcome:id()}.
+id(#{id := Id}) when is_binary(Id), byte_size(Id) > 0, byte_size(Id) =< ?ID -> #{id => Id};
+id(_Request) -> #{}.
+
 %% @doc The operation that is meant, or why there is none.
 -spec checked(erlrc_hook:request()) -> checked().
-checked(#{patience := Patience}) when not is_integer(Patience); Patience =< 0 ->
-    {error, {bad_option, patience, Patience}};
+checked(Request) ->
+    case [Key || Key <- [patience, id], not is_bound(Key, Request)] of
+        [] -> meant(Request);
+        [patience] -> {error, {bad_option, patience, maps:get(patience, Request)}};
+        [Key | _] -> {error, {bad_argument, Key}}
+    end.
+
+is_bound(patience, #{patience := Patience}) -> is_integer(Patience) andalso Patience > 0;
+is_bound(id, #{id := _} = Request) -> id(Request) =/= #{};
+is_bound(_Key, _Request) -> true.
+
 %% An operation of its own, no option: a node that does not know it refuses instead of carrying it out.
-checked(#{operation := dry_run, 'of' := Operation}) when Operation =:= confirm; Operation =:= revert ->
+meant(#{operation := dry_run, 'of' := Operation}) when Operation =:= confirm; Operation =:= revert ->
     {error, {unknown_operation, {dry_run, Operation}}};
-checked(#{operation := dry_run, 'of' := Operation} = Request) ->
-    {dry_run, checked(Request#{operation := Operation})};
-checked(#{operation := Question}) when Question =:= status; Question =:= progress ->
+meant(#{operation := dry_run, 'of' := Operation} = Request) ->
+    {dry_run, meant(Request#{operation := Operation})};
+meant(#{operation := outcome, id := Id}) ->
+    {ok, #{operation => outcome, id => Id}};
+meant(#{operation := outcome}) ->
+    {error, {missing, id}};
+meant(#{operation := Question}) when Question =:= status; Question =:= progress ->
     {ok, #{operation => Question}};
-checked(#{operation := live_plan, 'of' := Operation} = Request) when Operation =:= upgrade; Operation =:= downgrade ->
-    {live_plan, checked(Request#{operation := Operation})};
-checked(#{operation := Operation, application := Name} = Request) ->
+meant(#{operation := live_plan, 'of' := Operation} = Request) when Operation =:= upgrade; Operation =:= downgrade ->
+    {live_plan, meant(Request#{operation := Operation})};
+meant(#{operation := Operation, application := Name} = Request) ->
     case {lists:member(Operation, operations()), application_name(Name)} of
         {true, {ok, App}} -> arguments(Request, #{operation => Operation, application => App});
         {true, error} -> {error, {bad_application_name, Name}};
         {false, _} -> {error, {unknown_operation, Operation}}
     end;
-checked(_Request) ->
+meant(_Request) ->
     {error, incomplete_request}.
 
 operations() ->

@@ -6,12 +6,16 @@
 %% module is replaced under it. A waiting caller stands in `gen_server:call/3' without a frame of
 %% erlrc, so that erlrc can be replaced twice in a row while it waits.
 %%
+%% The process of an operation writes down that it runs and what it answers (`erlrc_outcome'): a server that takes the
+%% place of a dead one finds the operation that runs, waits for it, and can say how it ended. An operation whose process
+%% was killed has ended when its guardian has settled what it left.
+%%
 %% Whoever asked may have said how long they will wait, see `erlrc_deadline'. What has not begun by then never does. What
 %% has begun calls itself off; what cannot is killed, for it would stand in the way of all that follow.
 -module(erlrc_operations).
 -behaviour(gen_server).
 
--export([run/3, run/4, status/0, status/1, warn/1, warnings/0]).
+-export([run/3, run/4, status/0, status/1, outcome/1, warn/1, warnings/0]).
 -export([enter/1, unfinished/1]).
 -export_type([how/0, unfinished/0, status/0]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, code_change/3]).
@@ -21,7 +25,12 @@
 %% More than an operation has for taking back.
 -define(FORCE, 30000).
 
+%% Milliseconds for an answer of the server.
+-define(ANSWER, 2000).
+
 -type how() :: #{
+    %% The name under which its outcome can be asked for.
+    id => erlrc_outcome:id(),
     deadline => erlrc_deadline:deadline(),
     %% So many milliseconds after its deadline it is killed.
     force => pos_integer(),
@@ -47,8 +56,7 @@ run(Module, Function, Arguments, How) ->
         running ->
             apply(Module, Function, Arguments);
         undefined ->
-            ok = ensure_server(),
-            gen_server:call(?MODULE, {run, {Module, Function, Arguments}, How}, infinity)
+            ask({run, {Module, Function, Arguments}, How}, infinity)
     end.
 
 %% @doc What runs now, since when (system time in milliseconds), and how many operations wait behind
@@ -60,10 +68,31 @@ status() ->
 %% @doc As {@link status/0}; exits when there is no answer for so long.
 -spec status(timeout()) -> idle | status().
 status(Timeout) ->
-    case whereis(?MODULE) of
-        undefined -> idle;
-        Server -> gen_server:call(Server, status, Timeout)
+    case {whereis(?MODULE), erlrc_outcome:current()} of
+        {undefined, unknown} -> idle;
+        _ -> ask(status, Timeout)
     end.
+
+%% @doc How the operation of this name ended, or that it has not.
+-spec outcome(erlrc_outcome:id()) -> in_progress | {ended, term()} | unknown_operation.
+outcome(Id) ->
+    case erlrc_outcome:find(Id) of
+        {ended, _} = Ended -> Ended;
+        unknown -> unknown_operation;
+        _ -> ask_outcome(Id)
+    end.
+
+%% A server that stands, as it does while erlrc is upgraded, has an operation to wait for.
+ask_outcome(Id) ->
+    try
+        ask({outcome, Id}, ?ANSWER)
+    catch
+        exit:{timeout, _} -> in_progress
+    end.
+
+ask(Question, Timeout) ->
+    ok = ensure_server(),
+    gen_server:call(?MODULE, Question, Timeout).
 
 %% @doc Notes a warning of the operation that calls this, and logs it.
 -spec warn(term()) -> ok.
@@ -82,12 +111,10 @@ warned() ->
         Warnings -> Warnings
     end.
 
-%% @private The process of an operation begins here.
+%% @private What a server of the first release has the process of an operation call.
 -spec enter(erlrc_deadline:deadline()) -> ok.
 enter(Deadline) ->
-    put(?MODULE, running),
-    ok = erlrc_deadline:set(Deadline),
-    leave_group().
+    erlrc_operation:enter(#{deadline => Deadline, operation => {?MODULE, unknown, []}}).
 
 %% @private
 -spec unfinished(unfinished()) -> {error, unfinished()}.
@@ -97,8 +124,9 @@ unfinished(Why) ->
 %% @private
 -spec init([]) -> {ok, map()}.
 init([]) ->
-    leave_group(),
-    {ok, #{current => none, waiting => queue:new()}}.
+    ok = erlrc_operation:leave_group(),
+    ok = erlrc_outcome:open(),
+    {ok, adopt(#{current => none, waiting => queue:new()})}.
 
 %% @private
 -spec handle_call(term(), gen_server:from(), map()) -> {noreply, map()} | {reply, term(), map()}.
@@ -106,9 +134,12 @@ handle_call({run, Operation, How}, From, #{waiting := Waiting} = State) ->
     Defaults = #{deadline => infinity, force => ?FORCE, unfinished => {?MODULE, unfinished}},
     Asked = maps:merge(Defaults, How#{operation => Operation, from => From}),
     ok = alarm(Asked, 0),
+    _ = [ok = erlrc_outcome:waits(Id) || #{id := Id} <- [Asked]],
     {noreply, next(State#{waiting := queue:in(Asked, Waiting)})};
 handle_call(status, _From, State) ->
     {reply, status_of(State), State};
+handle_call({outcome, Id}, _From, State) ->
+    {reply, outcome(erlrc_outcome:find(Id), Id, State), State};
 handle_call(_Request, _From, State) ->
     {reply, {error, unknown_request}, State}.
 
@@ -120,8 +151,7 @@ handle_cast(_Request, State) ->
 %% @private
 -spec handle_info(term(), map()) -> {noreply, map()} | {stop, normal, map()}.
 handle_info({'DOWN', Ref, process, _, Reason}, #{current := #{ref := Ref} = Current} = State) ->
-    ok = answer(Current, ending(Reason, Current)),
-    idle(next(State#{current := none}));
+    ended(ending(Reason, Current), Current, State);
 handle_info({timeout, _, From}, #{current := #{from := From} = Current} = State) ->
     {noreply, State#{current := late(Current)}};
 handle_info({timeout, _, From}, #{waiting := Waiting} = State) ->
@@ -149,8 +179,8 @@ ensure_server() ->
 
 next(#{current := none, waiting := Waiting} = State) ->
     case queue:out(Waiting) of
-        {{value, #{operation := Operation, deadline := Deadline} = Asked}, Rest} ->
-            {Pid, Ref} = perform(Operation, Deadline),
+        {{value, Asked}, Rest} ->
+            {Pid, Ref} = erlrc_operation:start(Asked),
             Since = erlang:system_time(millisecond),
             State#{current := Asked#{pid => Pid, ref => Ref, since => Since}, waiting := Rest};
         {empty, _} ->
@@ -159,23 +189,65 @@ next(#{current := none, waiting := Waiting} = State) ->
 next(State) ->
     State.
 
-%% Evaluated, so that no frame of this module lies under an operation that replaces it, and puts it
-%% back.
-perform({Module, Function, Arguments}, Deadline) ->
-    {ok, Tokens, _} = erl_scan:string(
-        "erlrc_operations:enter(Deadline), exit({erlrc_operations, apply(Module, Function, Arguments)})."
-    ),
-    {ok, Expressions} = erl_parse:parse_exprs(Tokens),
-    Values = [{'Module', Module}, {'Function', Function}, {'Arguments', Arguments}, {'Deadline', Deadline}],
-    Bind = fun({Name, Value}, Bound) -> erl_eval:add_binding(Name, Value, Bound) end,
-    Bindings = lists:foldl(Bind, erl_eval:new_bindings(), Values),
-    spawn_monitor(erl_eval, exprs, [Expressions, Bindings]).
+%% What a dead server left: an operation that runs, or one that was killed and may not be settled yet.
+adopt(State) ->
+    case erlrc_outcome:current() of
+        {running, Pid, How} -> adopt(Pid, How, State);
+        unknown -> State
+    end.
+
+adopt(Pid, How, State) ->
+    Defaults = #{deadline => infinity, force => ?FORCE, unfinished => {?MODULE, unfinished}},
+    Current = maps:merge(Defaults, How#{from => nobody, pid => Pid, ref => monitor(process, Pid)}),
+    ok = alarm(Current, 0),
+    State#{current := Current}.
+
+%% An operation that did not come to its end has ended when its guardian has.
+ended({finished, _} = Ending, Current, State) ->
+    over(Ending, Current, State);
+ended(_Ending, #{ending := Ending} = Current, State) ->
+    over(Ending, Current, State);
+ended({unfinished, _} = Ending, Current, State) ->
+    case guardian() of
+        none ->
+            over(Ending, Current, State);
+        Guardian ->
+            Settling = Current#{pid := Guardian, ref := monitor(process, Guardian), ending => Ending},
+            {noreply, State#{current := Settling}}
+    end.
+
+over(Ending, Current, State) ->
+    ok = answer(Current, Ending),
+    ok = erlrc_outcome:over(),
+    idle(next(State#{current := none})).
+
+%% One that only keeps the way back open has settled.
+guardian() ->
+    case {whereis(erlrc_guardian), erlrc_hold:status()} of
+        {Guardian, none} when is_pid(Guardian) -> Guardian;
+        _ -> none
+    end.
+
+outcome({ended, _} = Ended, _Id, _State) ->
+    Ended;
+outcome(_Row, Id, #{current := #{id := Id}}) ->
+    in_progress;
+outcome(unknown, _Id, _State) ->
+    unknown_operation;
+outcome(_Row, Id, #{waiting := Waiting}) ->
+    case [Asked || #{id := Of} = Asked <- queue:to_list(Waiting), Of =:= Id] of
+        [_ | _] -> in_progress;
+        %% It waited for a server that died.
+        [] -> unknown_operation
+    end.
 
 %% An erlrc that was unloaded leaves no process behind.
 idle(#{current := none} = State) ->
     case application:get_key(erlrc, vsn) of
         {ok, _} -> {noreply, State};
-        undefined -> {stop, normal, State}
+        undefined ->
+            ok = erlrc_outcome:close(),
+            {stop, normal, State}
     end;
 idle(State) ->
     {noreply, State}.
@@ -185,15 +257,26 @@ status_of(#{current := none}) ->
 status_of(#{current := #{operation := {_, Function, Arguments}, since := Since}, waiting := Waiting}) ->
     #{operation => {Function, Arguments}, since => Since, waiting => queue:len(Waiting)}.
 
-%% The last moment of an operation may be the one in which it is killed.
+%% The last moment of an operation may be the one in which it is killed; a server that came later asks what was written.
 ending({?MODULE, Result}, _Current) -> {finished, Result};
 ending(_Reason, #{stuck := Where}) -> {unfinished, {stuck, Where}};
+ending(Reason, #{id := Id}) ->
+    case erlrc_outcome:find(Id) of
+        {ended, Result} -> {finished, Result};
+        _ -> {unfinished, {crashed, Reason}}
+    end;
 ending(Reason, _Current) -> {unfinished, {crashed, Reason}}.
 
-answer(#{from := From}, {finished, Result}) ->
-    gen_server:reply(From, Result);
-answer(#{from := From, unfinished := {Module, Function}}, {unfinished, Why}) ->
-    gen_server:reply(From, Module:Function(Why)).
+answer(Asked, {finished, Result}) ->
+    reply(Asked, Result);
+answer(#{unfinished := {Module, Function}} = Asked, {unfinished, Why}) ->
+    %% That module may be of another version by now.
+    reply(Asked, try Module:Function(Why) catch _:_ -> unfinished(Why) end).
+
+reply(#{from := From} = Asked, Answer) ->
+    _ = [ok = erlrc_outcome:ended(Id, Answer) || #{id := Id} <- [Asked], erlrc_outcome:find(Id) =/= {ended, Answer}],
+    From =:= nobody orelse gen_server:reply(From, Answer),
+    ok.
 
 %% At its deadline one that waits is told so; one that runs has some time for taking back.
 alarm(#{deadline := infinity}, _Later) ->
@@ -215,9 +298,3 @@ late(#{deadline := Deadline, force := Force, pid := Pid} = Current) ->
                 _ -> Current
             end
     end.
-
-%% The group leader of a caller may be on another node, that of erlrc ends with erlrc.
-leave_group() ->
-    {group_leader, Leader} = process_info(whereis(application_controller), group_leader),
-    true = group_leader(Leader, self()),
-    ok.

@@ -1,0 +1,50 @@
+%% @doc The process that carries one operation out.
+-module(erlrc_operation).
+
+-export([start/1, enter/1, leave_group/0]).
+
+%% @doc Starts the process, monitored. It ends with `{erlrc_operations, Answer}', which it has written down before.
+%%
+%% Evaluated, so that no frame of erlrc lies under an operation that replaces it, and puts it back. The version that it
+%% comes back to may not have `erlrc_outcome'.
+-spec start(erlrc_outcome:how()) -> {pid(), reference()}.
+start(#{operation := {Module, Function, Arguments}} = Asked) ->
+    {ok, Tokens, _} = erl_scan:string(
+        "erlrc_operation:enter(How), Answer = apply(Module, Function, Arguments),"
+        "catch ets:update_element(erlrc_outcome, Id, {3, {ended, Answer}}), catch ets:delete(erlrc_outcome, current),"
+        "exit({erlrc_operations, Answer})."
+    ),
+    {ok, Expressions} = erl_parse:parse_exprs(Tokens),
+    How = maps:remove(from, Asked),
+    Id = maps:get(id, How, none),
+    Values = [{'Module', Module}, {'Function', Function}, {'Arguments', Arguments}, {'How', How}, {'Id', Id}],
+    Bind = fun({Name, Value}, Bound) -> erl_eval:add_binding(Name, Value, Bound) end,
+    Bindings = lists:foldl(Bind, erl_eval:new_bindings(), Values),
+    spawn_monitor(erl_eval, exprs, [Expressions, Bindings]).
+
+%% @private
+-spec enter(map()) -> ok.
+enter(#{deadline := Deadline} = How) ->
+    _ = put(erlrc_operations, running),
+    ok = erlrc_deadline:set(Deadline),
+    ok = leave_group(),
+    await_turn(How#{since => erlang:system_time(millisecond)}).
+
+%% Another one that runs is one that a server left behind when it died.
+await_turn(How) ->
+    case erlrc_outcome:begins(How) of
+        ok ->
+            ok;
+        {busy, Pid} ->
+            Ref = monitor(process, Pid),
+            receive
+                {'DOWN', Ref, process, Pid, _} -> await_turn(How)
+            end
+    end.
+
+%% @doc The group leader of a caller may be on another node, that of erlrc ends with erlrc.
+-spec leave_group() -> ok.
+leave_group() ->
+    {group_leader, Leader} = process_info(whereis(application_controller), group_leader),
+    true = group_leader(Leader, self()),
+    ok.

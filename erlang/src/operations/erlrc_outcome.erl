@@ -1,0 +1,141 @@
+%% @doc How operations ended, for whoever lost the connection on which the answer was to come.
+%%
+%% An operation that was asked for with a name of its own (`id') has a row in the table `erlrc_outcome': it waits, it runs,
+%% or it ended with this answer. The row `current' is that of the operation that runs, named or not.
+%%
+%% The table belongs to a process of its own, which stands in no module of erlrc: neither the death of a server, nor the
+%% end of erlrc, nor an upgrade of erlrc takes the answers away. The process of an operation stores its answer itself, see
+%% `erlrc_operations'.
+-module(erlrc_outcome).
+
+-export([open/0, close/0, waits/1, begins/1, ended/2, over/0, find/1, current/0]).
+-export_type([id/0, how/0, state/0]).
+
+%% Answers that are kept: so many, and so many bytes.
+-define(KEPT, 100).
+-define(BYTES, 16#1000000).
+
+-type id() :: binary().
+%% What is known of the operation that runs.
+-type how() :: #{operation := {module(), atom(), [term()]}, since := integer(), id => id(), _ => _}.
+-type state() :: waiting | {running, pid(), how()} | {ended, Answer :: term()}.
+
+%% @doc Makes sure that there is a table.
+-spec open() -> ok.
+open() ->
+    case ets:whereis(?MODULE) of
+        undefined -> start();
+        _ -> ok
+    end.
+
+%% One of two that start it at the same time ends at once.
+start() ->
+    {ok, Tokens, _} = erl_scan:string(
+        "case catch register(erlrc_outcome, self()) of true -> group_leader(Leader, self()),"
+        "erlrc_outcome = ets:new(erlrc_outcome, [named_table, public, {read_concurrency, true}]),"
+        "Parent ! {Ready, open}, receive {erlrc_outcome, close} -> ok end; _ -> ok end."
+    ),
+    {ok, Expressions} = erl_parse:parse_exprs(Tokens),
+    {group_leader, Leader} = process_info(whereis(application_controller), group_leader),
+    Ready = make_ref(),
+    Bindings = lists:foldl(
+        fun({Name, Value}, Bound) -> erl_eval:add_binding(Name, Value, Bound) end,
+        erl_eval:new_bindings(),
+        [{'Leader', Leader}, {'Parent', self()}, {'Ready', Ready}]
+    ),
+    {Keeper, Ref} = spawn_monitor(erl_eval, exprs, [Expressions, Bindings]),
+    receive
+        {Ready, open} -> demonitor(Ref, [flush]), ok;
+        {'DOWN', Ref, process, Keeper, _} -> open()
+    end.
+
+%% @doc Forgets everything: erlrc is unloaded.
+-spec close() -> ok.
+close() ->
+    case whereis(?MODULE) of
+        undefined ->
+            ok;
+        Keeper ->
+            Ref = monitor(process, Keeper),
+            Keeper ! {?MODULE, close},
+            receive
+                {'DOWN', Ref, process, Keeper, _} -> ok
+            end
+    end.
+
+%% @doc An operation waits for those before it. The oldest answers make room.
+-spec waits(id()) -> ok.
+waits(Id) ->
+    ok = open(),
+    ok = forget(lists:reverse(lists:sort(ets:select(?MODULE, [{{'$1', '$2', {ended, '_'}}, [], [{{'$2', '$1'}}]}])))),
+    put_row(Id, waiting).
+
+forget(Ended) ->
+    {Kept, Gone} = lists:split(min(?KEPT, length(Ended)), Ended),
+    _ = [ets:delete(?MODULE, Id) || {_, Id} <- Gone],
+    shrink(lists:reverse(Kept)).
+
+shrink([{_, Id} | [_ | _] = Later]) ->
+    case ets:info(?MODULE, memory) * erlang:system_info(wordsize) > ?BYTES of
+        true ->
+            true = ets:delete(?MODULE, Id),
+            shrink(Later);
+        false ->
+            ok
+    end;
+shrink(_) ->
+    ok.
+
+%% @doc The calling process carries this operation out from here on, unless another one runs.
+-spec begins(how()) -> ok | {busy, pid()}.
+begins(How) ->
+    case current() of
+        {running, Pid, _} when Pid =/= self() ->
+            case is_process_alive(Pid) of
+                true -> {busy, Pid};
+                false -> write_down(How)
+            end;
+        _ ->
+            write_down(How)
+    end.
+
+write_down(How) ->
+    Running = {running, self(), maps:without([from], How)},
+    ok = put_row(current, Running),
+    _ = [put_row(Id, Running) || #{id := Id} <- [How]],
+    ok.
+
+%% @doc What an operation answered that could not say so itself.
+-spec ended(id(), term()) -> ok.
+ended(Id, Answer) ->
+    put_row(Id, {ended, Answer}).
+
+%% @doc The operation that ran has ended and been answered.
+-spec over() -> ok.
+over() ->
+    ok = open(),
+    true = ets:delete(?MODULE, current),
+    ok.
+
+put_row(Key, State) ->
+    ok = open(),
+    true = ets:insert(?MODULE, {Key, erlang:unique_integer([monotonic]), State}),
+    ok.
+
+%% @doc What is written down of an operation.
+-spec find(id()) -> state() | unknown.
+find(Id) ->
+    row(Id).
+
+%% @doc The operation that runs, or that was running when its process was killed.
+-spec current() -> {running, pid(), how()} | unknown.
+current() ->
+    row(current).
+
+row(Key) ->
+    try ets:lookup(?MODULE, Key) of
+        [{_, _, State}] -> State;
+        [] -> unknown
+    catch
+        error:badarg -> unknown
+    end.
