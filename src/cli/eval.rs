@@ -73,15 +73,22 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     let evaluation = node
         .eval(&text, deadline, &mut |bytes| {
             if out.is_json() {
-                printed.extend_from_slice(bytes);
+                let room = OUTPUT_LIMIT - printed.len();
+                printed.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
             } else {
                 out.text(&output::printable_lines(&String::from_utf8_lossy(bytes)));
             }
         })
         .map_err(failed)?;
+    if printed.len() == OUTPUT_LIMIT {
+        out.warning(&format!("the output is cut after {OUTPUT_LIMIT} bytes"));
+    }
     let printed = String::from_utf8_lossy(&printed);
     Ok(report(arguments, common, evaluation, &printed))
 }
+
+/// How much output is kept for machines, which get it in one piece.
+const OUTPUT_LIMIT: usize = 16 * 1024 * 1024;
 
 fn text(arguments: &Arguments) -> Result<String, Failure> {
     if arguments.expressions != "-" {

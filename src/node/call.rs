@@ -3,15 +3,6 @@
 use super::{Deadline, Node, NodeError, Stage};
 use crate::term::{Term, print};
 
-/// Where output of the called function goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GroupLeader {
-    /// To the node's own log or console. What the call starts may live on.
-    User,
-    /// To us. Processes that the call spawns lose their output when it ends.
-    Caller,
-}
-
 /// A function of a module, and what to call it with.
 #[derive(Clone, Debug)]
 pub struct Call {
@@ -26,21 +17,40 @@ pub struct Call {
 impl Node {
     /// Calls a function and returns what it returns, or throws: `rex` does not tell those apart.
     pub fn call(&mut self, call: Call, deadline: Deadline) -> Result<Term, NodeError> {
-        self.call_with_output(call, GroupLeader::User, deadline, &mut |_| ())
+        let (module, function) = (call.module, call.function);
+        self.request(call, "user", deadline)?;
+        loop {
+            match reply(self.receive(deadline)?)? {
+                Reply::Result(term) => return result(term, module, function),
+                Reply::Output(text) => self.idle(text.len())?,
+            }
+        }
     }
 
-    /// Calls a function whose output goes to `output` as it comes, in UTF-8.
+    /// Calls a function whose output goes to `output` as it comes, in UTF-8, and not to the node's own log or
+    /// console. Processes that the call spawns lose their output when it ends.
     pub fn call_with_output(
         &mut self,
         call: Call,
-        leader: GroupLeader,
         deadline: Deadline,
         output: &mut dyn FnMut(&[u8]),
     ) -> Result<Term, NodeError> {
-        let leader = match leader {
-            GroupLeader::User => "user",
-            GroupLeader::Caller => "send_stdout_to_caller",
-        };
+        let (module, function) = (call.module, call.function);
+        self.request(call, "send_stdout_to_caller", deadline)?;
+        loop {
+            match reply(self.receive(deadline)?)? {
+                Reply::Result(term) => return result(term, module, function),
+                Reply::Output(text) => output(&text),
+            }
+        }
+    }
+
+    fn request(
+        &mut self,
+        call: Call,
+        leader: &'static str,
+        deadline: Deadline,
+    ) -> Result<(), NodeError> {
         self.begin_call();
         let request = Term::tuple([
             self.own_pid(),
@@ -52,14 +62,7 @@ impl Node {
                 Term::atom(leader),
             ]),
         ]);
-        let (module, function) = (call.module, call.function);
-        self.send("rex", &request, deadline)?;
-        loop {
-            match reply(self.receive(deadline)?)? {
-                Reply::Result(term) => return result(term, module, function),
-                Reply::Output(text) => output(&text),
-            }
-        }
+        self.send("rex", &request, deadline)
     }
 }
 

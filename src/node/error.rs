@@ -140,6 +140,12 @@ pub enum NodeError {
         /// The limit.
         limit: usize,
     },
+    /// The node sends without end, and none of it answers what was asked.
+    #[error("the node sent more than {limit} bytes that answer nothing")]
+    Flooded {
+        /// How many are taken.
+        limit: usize,
+    },
     /// The host name could not be resolved.
     #[error("the host name {host} could not be resolved")]
     Unresolved {
@@ -188,6 +194,7 @@ impl NodeError {
             Self::Lost { .. } => "lost",
             Self::Malformed { .. } => "malformed",
             Self::TooLarge { .. } => "too_large",
+            Self::Flooded { .. } => "flooded",
             Self::Unresolved { .. } => "unresolved",
             Self::Undefined { .. } => "undefined",
             Self::CallFailed { .. } => "call_failed",

@@ -3,7 +3,7 @@
 //! The node scans, parses and evaluates the text and prints the value; only text comes back, so that
 //! it does not matter which kinds of terms a later OTP has.
 
-use super::{Call, Deadline, GroupLeader, Node, NodeError, Stage};
+use super::{Call, Deadline, Node, NodeError, Stage};
 use crate::term::Term;
 
 /// What an evaluation came to.
@@ -65,7 +65,7 @@ impl Node {
             function: "exprs",
             arguments,
         };
-        let answer = self.call_with_output(call, GroupLeader::Caller, deadline, output)?;
+        let answer = self.call_with_output(call, deadline, output)?;
         evaluation(&answer).ok_or(NodeError::Malformed {
             stage: Stage::Call,
             source: None,

@@ -1,7 +1,8 @@
-//! An open connection: messages cut from a buffer, ticks in both directions.
+//! An open connection: messages in both directions, ticks in ours.
 
 use super::deadline::is_timeout;
 use super::handshake::OwnName;
+use super::inbox::{FRAME_LIMIT, Inbox};
 use super::{Deadline, NodeError, Stage};
 use crate::term::external::{self, ExternalError};
 use crate::term::{Limits, Term};
@@ -9,8 +10,6 @@ use std::io::Read;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-/// The largest message that is taken.
-const MESSAGE_LIMIT: usize = 64 * 1024 * 1024;
 /// A sign of life is due when nothing was written for so long; a node with the smallest
 /// `net_ticktime` of a second gives up after that second.
 const TICK: Duration = Duration::from_millis(400);
@@ -27,9 +26,7 @@ pub struct Node {
     stream: TcpStream,
     own: OwnName,
     peer: String,
-    buffer: Vec<u8>,
-    /// How much of the buffer has been taken.
-    taken: usize,
+    inbox: Inbox,
     written: Instant,
     /// How many calls were begun.
     calls: u32,
@@ -41,8 +38,7 @@ impl Node {
             stream,
             own,
             peer,
-            buffer: Vec::new(),
-            taken: 0,
+            inbox: Inbox::default(),
             written: Instant::now(),
             calls: 0,
         }
@@ -98,40 +94,25 @@ impl Node {
     pub(super) fn receive(&mut self, deadline: Deadline) -> Result<Term, NodeError> {
         let own = self.own_pid();
         loop {
-            let frame = self.frame(deadline)?;
-            let message = message(&frame, &own).map_err(|source| NodeError::Malformed {
+            let Some(frame) = self.inbox.frame()? else {
+                self.fill(deadline)?;
+                continue;
+            };
+            let size = frame.len();
+            let message = message(frame, &own).map_err(|source| NodeError::Malformed {
                 stage: Stage::Call,
                 source: Some(source),
             })?;
-            if let Some(message) = message {
-                return Ok(message);
+            match message {
+                Some(message) => return Ok(message),
+                None => self.inbox.idle(size)?,
             }
         }
     }
 
-    /// The next frame that is not a tick.
-    fn frame(&mut self, deadline: Deadline) -> Result<Vec<u8>, NodeError> {
-        loop {
-            let unread = self.buffer.get(self.taken..).unwrap_or_default();
-            if let Some((length, rest)) = unread.split_first_chunk() {
-                let size = u32::from_be_bytes(*length) as usize;
-                if size > MESSAGE_LIMIT {
-                    return Err(NodeError::TooLarge {
-                        size,
-                        limit: MESSAGE_LIMIT,
-                    });
-                }
-                if let Some(frame) = rest.get(..size) {
-                    let frame = frame.to_vec();
-                    self.taken += 4 + size;
-                    if frame.is_empty() {
-                        continue;
-                    }
-                    return Ok(frame);
-                }
-            }
-            self.fill(deadline)?;
-        }
+    /// A message of so many bytes was to us and said nothing that was asked for.
+    pub(super) fn idle(&mut self, size: usize) -> Result<(), NodeError> {
+        self.inbox.idle(size)
     }
 
     /// Reads what is there, or waits for it no longer than until the next tick.
@@ -153,8 +134,7 @@ impl Node {
                 source: None,
             }),
             Ok(count) => {
-                self.buffer
-                    .extend_from_slice(chunk.get(..count).unwrap_or_default());
+                self.inbox.add(chunk.get(..count).unwrap_or_default());
                 Ok(())
             }
             Err(error) if is_timeout(&error) => Ok(()),
@@ -176,7 +156,7 @@ impl Node {
 /// monitors and group leaders do not concern us.
 fn message(frame: &[u8], own: &Term) -> Result<Option<Term>, ExternalError> {
     let limits = Limits {
-        size: MESSAGE_LIMIT,
+        size: FRAME_LIMIT,
         ..Limits::default()
     };
     let rest = match frame.split_first() {

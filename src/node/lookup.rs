@@ -10,6 +10,9 @@ use std::net::IpAddr;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 
+/// How much of what is printed counts: some thousand addresses.
+const OUTPUT_LIMIT: u64 = 256 * 1024;
+
 /// The addresses of `host`, in the services' order; none where it has none.
 pub fn addresses(host: &str, deadline: Deadline) -> Result<Vec<IpAddr>, Error> {
     let mut child = Command::new("getent")
@@ -18,7 +21,8 @@ pub fn addresses(host: &str, deadline: Deadline) -> Result<Vec<IpAddr>, Error> {
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()?;
-    let mut output = child.stdout.take().ok_or(ErrorKind::BrokenPipe)?;
+    let output = child.stdout.take().ok_or(ErrorKind::BrokenPipe)?;
+    let mut output = output.take(OUTPUT_LIMIT);
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
         let mut text = String::new();
@@ -29,6 +33,8 @@ pub fn addresses(host: &str, deadline: Deadline) -> Result<Vec<IpAddr>, Error> {
         child.kill()?;
         return Err(ErrorKind::TimedOut.into());
     };
+    // It may have more to say, and nobody listens any more.
+    child.kill()?;
     child.wait()?;
     Ok(parse(&text?))
 }

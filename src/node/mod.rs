@@ -13,12 +13,13 @@ mod epmd;
 mod error;
 mod eval;
 mod handshake;
+mod inbox;
 mod link;
 mod listener;
 mod lookup;
 mod tls;
 
-pub use call::{Call, GroupLeader};
+pub use call::Call;
 pub use connect::{Options, Reach, Target, connect};
 pub use deadline::Deadline;
 pub use error::{Absence, NodeError, Stage};

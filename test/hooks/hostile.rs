@@ -5,6 +5,7 @@
 use crate::host::{COOKIE, Host};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 /// A listener that goes through the handshake as a node of this cookie would, then `speak`s.
@@ -55,19 +56,112 @@ fn send(stream: &mut TcpStream, message: &[u8]) -> Option<()> {
     stream.write_all(&[&length, message].concat()).ok()
 }
 
-/// A frame with a message to whoever calls: `{rex, answer}`.
-fn frame(answer: &[u8]) -> Vec<u8> {
+/// A frame to the process under which the command makes its call of this number.
+fn frame_to(call: u8, message: &[u8]) -> Vec<u8> {
     let mut frame = vec![112];
-    // {2, '', <a@b.c.1.0>}
-    frame.extend_from_slice(
-        b"\x83h\x03a\x02w\x00Xw\x05a@b.c\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01",
-    );
-    frame.extend_from_slice(b"\x83h\x02w\x03rex");
-    frame.extend_from_slice(answer);
+    // {2, '', <a@b.c.Call.0>}
+    frame.extend_from_slice(b"\x83h\x03a\x02w\x00Xw\x05a@b.c\x00\x00\x00");
+    frame.extend_from_slice(&[call, 0, 0, 0, 0, 0, 0, 0, 1]);
+    frame.extend_from_slice(message);
     let length = u32::try_from(frame.len())
         .expect("a short frame")
         .to_be_bytes();
     [length.as_slice(), &frame].concat()
+}
+
+/// The answer to the first call: `{rex, answer}`.
+fn frame(answer: &[u8]) -> Vec<u8> {
+    frame_to(1, &[b"\x83h\x02w\x03rex", answer].concat())
+}
+
+/// Output of what was called.
+fn output(call: u8, text: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(text.len()).expect("a short text");
+    let head = b"\x83h\x02w\x0arex_stdoutm".as_slice();
+    frame_to(call, &[head, &length.to_be_bytes(), text].concat())
+}
+
+/// What `erlrc eval` asks for before it evaluates: tokens and forms, `{ok, [], 1}` and `{ok, []}`.
+fn prepared() -> Vec<u8> {
+    let answer = |call, term: &[u8]| frame_to(call, &[b"\x83h\x02w\x03rex", term].concat());
+    [
+        answer(1, b"h\x03w\x02okja\x01"),
+        answer(2, b"h\x02w\x02okj"),
+    ]
+    .concat()
+}
+
+/// The most memory that a running process has taken so far, in MiB.
+fn most_memory(process: &Child) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.id()));
+    let status = status.expect("a process that runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let size = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    size.and_then(|size| size.trim().parse::<u64>().ok())
+        .expect("a size")
+        / 1024
+}
+
+/// Lets a node send `bytes` so often, then asks how much memory the command takes that waits for more.
+#[track_caller]
+fn memory_after(arguments: &[&str], bytes: Vec<u8>, times: usize) -> u64 {
+    let host = Host::without_epmd();
+    let (sender, sent) = std::sync::mpsc::channel();
+    let is_eval = arguments.contains(&"eval");
+    let impostor = Impostor::new(move |stream| {
+        let begun = !is_eval || stream.write_all(&prepared()).is_ok();
+        let taken = begun && (0..times).all(|_| stream.write_all(&bytes).is_ok());
+        let _ = sender.send(taken);
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    host.entry("n1", &format!("{COOKIE}\nport={}\n", impostor.port));
+    let mut command = host.command(arguments);
+    command
+        .args(["--connect-timeout", "100", "--node-timeout", "100"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let mut process = command.spawn().expect("erlrc runs");
+    assert!(
+        sent.recv().expect("an impostor"),
+        "nobody takes it any more"
+    );
+    let memory = most_memory(&process);
+    process.kill().expect("it ends");
+    process.wait().expect("it has ended");
+    memory
+}
+
+#[test]
+fn what_a_node_sends_takes_no_memory_beyond_a_message() {
+    let case = |arguments: &[&str], bytes: Vec<u8>, times: usize| {
+        let memory = memory_after(arguments, bytes, times);
+        assert!(memory < 40, "{arguments:?}: {memory} MiB");
+    };
+    let hook = ["start", "foo", "1.0"];
+    case(&hook, vec![0; 1 << 20], 60);
+    case(&hook, frame_to(9, &[0; 1 << 20]), 60);
+    case(&["eval", "n1", "x"], output(3, &[b'x'; 1 << 16]), 1024);
+    case(
+        &["--json", "eval", "n1", "x"],
+        output(3, &[b'x'; 1 << 16]),
+        1024,
+    );
+}
+
+#[test]
+fn who_sends_without_end_is_not_waited_for() {
+    let host = Host::without_epmd();
+    let case = |bytes: Vec<u8>| {
+        let impostor = Impostor::new(move |stream| while stream.write_all(&bytes).is_ok() {});
+        host.entry("n1", &format!("{COOKIE}\nport={}\n", impostor.port));
+        // The hook ends of its own accord, long before its time is over.
+        let run = host.erlrc(&["start", "foo", "1.0", "--connect-timeout", "100"]);
+        run.is("erlrc-start: Starting 'foo': (n1) flooded\n", 3)
+            .says("more than 67108864 bytes that answer nothing");
+    };
+    case(vec![0; 1 << 20]);
+    case(frame_to(9, &[0; 1 << 16]));
+    case(output(1, &[b'x'; 1 << 16]));
 }
 
 #[track_caller]
@@ -127,20 +221,7 @@ fn an_endless_stream_ends_at_the_deadline() {
     });
     outcome(&host, &dripping, "hung");
     let output = Impostor::new(|stream| {
-        // {rex_stdout, <<"x">>} for ever.
-        let mut frame = frame(b"");
-        frame.truncate(0);
-        let mut body = vec![112];
-        body.extend_from_slice(
-            b"\x83h\x03a\x02w\x00Xw\x05a@b.c\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01",
-        );
-        body.extend_from_slice(b"\x83h\x02w\x0arex_stdoutm\x00\x00\x00\x01x");
-        frame.extend_from_slice(
-            &u32::try_from(body.len())
-                .expect("a short frame")
-                .to_be_bytes(),
-        );
-        frame.extend_from_slice(&body);
+        let frame = output(1, b"x");
         while stream.write_all(&frame).is_ok() {}
     });
     outcome(&host, &output, "hung");

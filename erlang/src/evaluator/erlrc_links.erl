@@ -44,9 +44,14 @@ atoms(Beam) ->
 %% Compressed until OTP 27; the names in them are as they are in the external term format.
 literals(Beam, Pattern) ->
     case beam_lib:chunks(Beam, ["LitT"]) of
-        {ok, {_, [{"LitT", <<0:32, Plain/binary>>}]}} -> names(Plain, Pattern);
-        {ok, {_, [{"LitT", <<_:32, Packed/binary>>}]}} -> names(zlib:uncompress(Packed), Pattern);
+        {ok, {_, [{"LitT", Literals}]}} -> names(plain(Literals), Pattern);
         {error, _, _} -> []
+    end.
+
+plain(Literals) ->
+    case erlrc_bytes:number(Literals, 0, 4) of
+        {ok, 0} -> erlrc_bytes:rest(Literals, 4);
+        _ -> zlib:uncompress(erlrc_bytes:rest(Literals, 4))
     end.
 
 names(Binary, Pattern) ->

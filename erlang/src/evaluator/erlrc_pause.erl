@@ -82,8 +82,14 @@ code(Modules, Functions) ->
 %% The fifth word of the chunk, after the size of its head, the instruction set, the highest instruction and the labels.
 functions(Beam) ->
     case beam_lib:chunks(Beam, ["Code"]) of
-        {ok, {_, [{_, <<_:16/binary, Functions:32, _/binary>>}]}} -> Functions;
+        {ok, {_, [{_, Chunk}]}} -> word(Chunk, 16);
         _ -> 0
+    end.
+
+word(Chunk, At) ->
+    case erlrc_bytes:number(Chunk, At, 4) of
+        {ok, Number} -> Number;
+        none -> 0
     end.
 
 exports() ->

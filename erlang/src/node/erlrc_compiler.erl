@@ -4,6 +4,9 @@
 
 -export([made_by/1]).
 
+%% What is said of the compilation has options and a path.
+-define(LARGEST, 65536).
+
 %% @doc Where that can be told, as the end of a sentence.
 -spec made_by(file:filename()) -> iodata().
 made_by(File) ->
@@ -12,32 +15,39 @@ made_by(File) ->
         {error, _} -> ""
     end.
 
-plain(<<31, 139, _/binary>> = Packed) ->
+plain(Beam) ->
     try
-        zlib:gunzip(Packed)
+        case erlrc_bytes:starts_with(Beam, <<31, 139>>) of
+            true -> zlib:gunzip(Beam);
+            false -> Beam
+        end
     catch
         error:_ -> <<>>
-    end;
-plain(Beam) ->
-    Beam.
+    end.
 
-info(<<"FOR1", _:32, "BEAM", Chunks/binary>>) -> chunk(Chunks);
-info(_) -> [].
+%% "FOR1", a size and "BEAM" come before the chunks.
+info(Beam) ->
+    case erlrc_bytes:starts_with(Beam, <<"FOR1">>) andalso erlrc_bytes:part(Beam, 8, 4) of
+        {ok, <<"BEAM">>} -> chunk(Beam, 12);
+        _ -> []
+    end.
 
-chunk(<<"CInf", Size:32, Info:Size/binary, _/binary>>) ->
+%% A name and a size come before what is in a chunk, and up to three bytes behind it.
+chunk(Beam, At) ->
+    case {erlrc_bytes:part(Beam, At, 4), erlrc_bytes:number(Beam, At + 4, 4)} of
+        {{ok, <<"CInf">>}, {ok, Size}} -> compile_info(erlrc_bytes:part(Beam, At + 8, Size));
+        {{ok, _}, {ok, Size}} -> chunk(Beam, At + 8 + ((Size + 3) band bnot 3));
+        _ -> []
+    end.
+
+compile_info({ok, Info}) when byte_size(Info) < ?LARGEST ->
     try binary_to_term(Info) of
         [_ | _] = List -> List;
         _ -> []
     catch
         error:badarg -> []
     end;
-chunk(<<_:4/binary, Size:32, Rest/binary>>) ->
-    Padded = (Size + 3) band bnot 3,
-    case Rest of
-        <<_:Padded/binary, More/binary>> -> chunk(More);
-        _ -> []
-    end;
-chunk(_) ->
+compile_info(_) ->
     [].
 
 said(Info) ->

@@ -49,12 +49,8 @@ at(Fun, #wanted{modules = Modules}, #seen{funs = Funs} = Seen) when is_function(
     Local = erlang:fun_info(Fun, type) =:= {type, local},
     Names = [{Module, element(2, erlang:fun_info(Fun, name))} || Local, is_map_key(Module, Modules)],
     step(Seen#seen{any_fun = true, funs = Names ++ Funs});
-at(Binary, #wanted{directory = Directory}, Seen) when is_binary(Binary) ->
-    Size = byte_size(Directory),
-    case Binary of
-        <<Directory:Size/binary, _/binary>> -> step(Seen#seen{path = true});
-        _ -> step(Seen)
-    end;
+at(Binary, #wanted{directory = Directory}, #seen{path = Path} = Seen) when is_binary(Binary) ->
+    step(Seen#seen{path = Path orelse erlrc_bytes:starts_with(Binary, Directory)});
 at([Head | _] = List, Wanted, Seen) when is_integer(Head) ->
     string(List, Wanted, Seen);
 at([Head | Tail], Wanted, Seen) ->
@@ -75,11 +71,11 @@ step(#seen{left = Left} = Seen) ->
     Seen#seen{left = Left - 1}.
 
 string(List, #wanted{directory = Directory} = Wanted, Seen) ->
-    case is_prefix(Directory, List) of
+    case is_prefix(binary_to_list(Directory), List) of
         true -> step(Seen#seen{path = true});
         false -> at(tl(List), Wanted, step(Seen))
     end.
 
-is_prefix(<<>>, _) -> true;
-is_prefix(<<Byte, Rest/binary>>, [Byte | List]) -> is_prefix(Rest, List);
+is_prefix([], _) -> true;
+is_prefix([Byte | Bytes], [Byte | List]) -> is_prefix(Bytes, List);
 is_prefix(_, _) -> false.

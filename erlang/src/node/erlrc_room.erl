@@ -38,23 +38,43 @@ chunks(Beam) ->
     end.
 
 %% The count is negative where the lengths are written as compiled code writes numbers, from OTP 28 on.
-names(<<Count:32/signed, Names/binary>>) when Count >= 0 -> [Name || <<Size, Name:Size/binary>> <= Names];
-names(<<_:32, Names/binary>>) -> packed(Names);
-names(_) -> [].
+names(Chunk) ->
+    case erlrc_bytes:number(Chunk, 0, 4) of
+        {ok, Count} when Count < 16#80000000 -> erlrc_bytes:blocks(erlrc_bytes:rest(Chunk, 4), 1);
+        {ok, _} -> packed(Chunk, 4);
+        none -> []
+    end.
 
-packed(<<Size:4, 0:1, _:3, Name:Size/binary, Names/binary>>) -> [Name | packed(Names)];
-packed(<<High:3, 1:2, _:3, Low, Names/binary>>) ->
-    Size = High * 256 + Low,
-    case Names of
-        <<Name:Size/binary, More/binary>> -> [Name | packed(More)];
+%% The upper four bits are the length where the fifth is 0; where the fourth is 0 and the fifth 1, the upper three are
+%% followed by a byte more.
+packed(Chunk, At) ->
+    case erlrc_bytes:number(Chunk, At, 1) of
+        {ok, Byte} when Byte band 2#1000 =:= 0 -> packed(Chunk, At + 1, Byte bsr 4);
+        {ok, Byte} when Byte band 2#11000 =:= 2#1000 -> packed_long(Chunk, At + 1, Byte bsr 5);
         _ -> []
-    end;
-packed(_) -> [].
+    end.
+
+packed_long(Chunk, At, High) ->
+    case erlrc_bytes:number(Chunk, At, 1) of
+        {ok, Low} -> packed(Chunk, At + 1, High * 256 + Low);
+        none -> []
+    end.
+
+packed(Chunk, At, Size) ->
+    case erlrc_bytes:part(Chunk, At, Size) of
+        {ok, Name} -> [Name | packed(Chunk, At + Size)];
+        none -> []
+    end.
 
 %% An atom takes three bytes at least.
-most({Names, <<0:32, Table/binary>>}) -> length(Names) + byte_size(Table) div 3;
-most({Names, <<Size:32, _/binary>>}) -> length(Names) + Size div 3;
-most({Names, _}) -> length(Names).
+most({Names, missing_chunk}) ->
+    length(Names);
+most({Names, Literals}) ->
+    case erlrc_bytes:number(Literals, 0, 4) of
+        {ok, 0} -> length(Names) + (byte_size(Literals) - 4) div 3;
+        {ok, Size} -> length(Names) + Size div 3;
+        none -> length(Names)
+    end.
 
 new(Chunks) ->
     Names = lists:usort(lists:append([Names || {Names, _} <- Chunks])),
@@ -68,12 +88,19 @@ exists(Name) ->
     end.
 
 %% Compressed but for a size of 0.
-in_literals(<<0:32, Table/binary>>) -> in_table(Table);
-in_literals(<<_:32, Table/binary>>) -> in_table(zlib:uncompress(Table));
-in_literals(_) -> 0.
+in_literals(missing_chunk) ->
+    0;
+in_literals(Literals) ->
+    case erlrc_bytes:number(Literals, 0, 4) of
+        {ok, 0} -> in_table(erlrc_bytes:rest(Literals, 4));
+        {ok, _} -> in_table(zlib:uncompress(erlrc_bytes:rest(Literals, 4)));
+        none -> 0
+    end.
 
-in_table(<<_Count:32, Literals/binary>>) ->
-    lists:sum([tagged(Literal) || <<Size:32, Literal:Size/binary>> <= Literals, not is_known(Literal)]).
+%% After their count.
+in_table(Table) ->
+    Literals = erlrc_bytes:blocks(erlrc_bytes:rest(Table, 4), 4),
+    lists:sum([tagged(Literal) || Literal <- Literals, not is_known(Literal)]).
 
 is_known(Literal) ->
     try

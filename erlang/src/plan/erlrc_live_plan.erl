@@ -168,7 +168,7 @@ tables(Modules, #{from := {_, Dir}}) ->
 
 makes_funs(File) ->
     case beam_lib:chunks(File, ["FunT"]) of
-        {ok, {_, [{_, <<Count:32, _/binary>>}]}} -> Count > 0;
+        {ok, {_, [{_, Funs}]}} -> erlrc_bytes:number(Funs, 0, 4) =/= {ok, 0};
         {error, beam_lib, {missing_chunk, _, _}} -> false;
         _ -> true
     end.

@@ -183,7 +183,8 @@ impl Asker<'_> {
             }
             | NodeError::Lost {
                 stage: Stage::Call, ..
-            } => self.aftermath(entry, operation, error),
+            }
+            | NodeError::Flooded { .. } => self.aftermath(entry, operation, error),
             error => unreachable(entry, error),
         }
     }

@@ -1,0 +1,45 @@
+%% @doc Numbers and parts of binaries, by functions instead of patterns. What OTP 25 makes of a pattern such as
+%% `<<Size:32, Rest/binary>>', OTP 29 refuses to load, and erlrc is compiled once for all releases.
+-module(erlrc_bytes).
+
+-export([starts_with/2, number/3, part/3, rest/2, blocks/2]).
+
+%% @doc Whether a binary begins with another one.
+-spec starts_with(binary(), binary()) -> boolean().
+starts_with(Binary, Prefix) ->
+    part(Binary, 0, byte_size(Prefix)) =:= {ok, Prefix}.
+
+%% @doc The unsigned number of so many bytes at a place, the highest byte first.
+-spec number(binary(), non_neg_integer(), pos_integer()) -> {ok, non_neg_integer()} | none.
+number(Binary, At, Size) ->
+    case part(Binary, At, Size) of
+        {ok, Part} -> {ok, binary:decode_unsigned(Part)};
+        none -> none
+    end.
+
+%% @doc So many bytes at a place, where they are there.
+-spec part(binary(), non_neg_integer(), non_neg_integer()) -> {ok, binary()} | none.
+part(Binary, At, Size) when At + Size =< byte_size(Binary) -> {ok, binary:part(Binary, At, Size)};
+part(_Binary, _At, _Size) -> none.
+
+%% @doc All that comes from a place on.
+-spec rest(binary(), non_neg_integer()) -> binary().
+rest(Binary, At) when At =< byte_size(Binary) -> binary:part(Binary, At, byte_size(Binary) - At);
+rest(_Binary, _At) -> <<>>.
+
+%% @doc The blocks of which a binary consists, each after its size, a number of so many bytes; up to the first that is
+%% not there as a whole.
+-spec blocks(binary(), pos_integer()) -> [binary()].
+blocks(Binary, Digits) -> blocks(Binary, Digits, 0).
+
+blocks(Binary, Digits, At) ->
+    case number(Binary, At, Digits) of
+        {ok, Size} -> block(Binary, Digits, At + Digits, Size);
+        none -> []
+    end.
+
+block(Binary, Digits, At, Size) ->
+    case part(Binary, At, Size) of
+        {ok, Block} -> [Block | blocks(Binary, Digits, At + Size)];
+        none -> []
+    end.
