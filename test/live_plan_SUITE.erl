@@ -88,9 +88,11 @@ old_code_in_use(Config) ->
     }),
     {ok, _} = call(Config, erlrcdynamic, upgrade, [service, "1", "2", Old, New]),
     Answer = plan(Config, {New, Third}),
-    ?assertEqual([{old_code_in_use, warning}, {process_would_linger, warning}], kinds(Answer)),
+    ?assertEqual([{old_code_in_use, error}, {process_would_linger, warning}], kinds(Answer)),
     #{details := #{processes := [Named]}} = finding(old_code_in_use, Answer),
-    ?assertEqual(call(Config, erlrc_finding, name, [Pid]), Named).
+    ?assertEqual(call(Config, erlrc_finding, name, [Pid]), Named),
+    ok = call(Config, application, set_env, [erlrc, old_code, kill]),
+    ?assertEqual([{old_code_in_use, warning}, {process_would_linger, warning}], kinds(plan(Config, {New, Third}))).
 
 loop(Version) ->
     lists:flatten(io_lib:format(

@@ -182,6 +182,11 @@ format_operation({died, App, Count, Modules}) ->
         "processes of ~ts died while their states were changed, and these are lost (~b of ~ts); the log of the node says why",
         [App, Count, names(Modules)]
     );
+format_operation({killed_for_old_code, App, Killed}) ->
+    text(
+        "killed by the upgrade of ~ts, for they still ran code that had to go: ~ts",
+        [App, lists:join(", ", [[Name, " (", atom_to_list(Module), ")"] || {Name, Module} <- Killed])]
+    );
 format_operation({restarted, Apps}) ->
     text("these were restarted and have lost their states: ~ts", [names(Apps)]);
 format_operation({needed_by, Apps}) ->

@@ -115,8 +115,11 @@ options(_Request) ->
 
 %% What the evaluators know themselves is theirs to refuse.
 is_option(Key, Value) when Key =:= max_pause; Key =:= hold -> is_integer(Value) andalso Value >= 0;
+is_option(old_code, Value) -> lists:member(Value, [<<"wait">>, <<"kill">>, wait, kill]);
 is_option(_Key, _Value) -> true.
 
 option(evaluator, <<"transactional">>) -> transactional;
 option(evaluator, <<"release_handler">>) -> release_handler;
+option(old_code, <<"kill">>) -> kill;
+option(old_code, <<"wait">>) -> wait;
 option(_Key, Value) -> Value.

@@ -86,6 +86,12 @@ format({sticky_directory, Module}) ->
     text("~ts belongs to OTP itself, in a sticky directory; restart the node", [Module]);
 format({old_processes, Module}) ->
     text("processes still run old code of ~ts; try again later, or restart the node", [Module]);
+format({old_processes, Module, Who}) ->
+    text(
+        "~ts still run the code of ~ts before the one that is loaded, which has to go first; wait until they have ended,"
+        " or have them killed ({old_code, kill})",
+        [lists:join(", ", [who(Process) || Process <- Who]), Module]
+    );
 format({script_failed, App, out_of_time}) ->
     text("the upgrade of ~ts was called off: the time that was given for it is over", [App]);
 format({script_failed, App, {apply_failed, {Module, Function, Arguments}, timeout}}) ->
@@ -142,6 +148,10 @@ format({crashed, Why}) ->
     text("erlrc itself failed, which is a bug: ~ts", [term(Why)]);
 format(_Reason) ->
     unknown.
+
+who(#{registered_name := Name, pid := Pid}) -> text("~ts (~p)", [Name, Pid]);
+who(#{current_function := {Module, Function, Arity}, pid := Pid}) -> text("~p (in ~ts:~ts/~b)", [Pid, Module, Function, Arity]);
+who(#{pid := Pid}) -> text("~p", [Pid]).
 
 broken_off(Why) ->
     case is_full(Why) of

@@ -8,7 +8,10 @@
 -spec prepare([erlrc_segment:segment()], map()) -> {[term()], none | erlrc_prepare:code()}.
 prepare(Segments, #{options := Options, script_direction := Direction, own := Own0} = Context) ->
     Prepare = (maps:with([from, to, protected, purge], Context))#{
-        generated => generated(Options), suspend => maps:get(suspend, Options, needed), direction => Direction
+        generated => generated(Options),
+        suspend => maps:get(suspend, Options, needed),
+        old_code => maps:get(old_code, Options, wait),
+        direction => Direction
     },
     Own = own_loads(Segments, Own0),
     Prepared = [prepare_segment(Segment, Own, Prepare) || Segment <- Segments],

@@ -4,7 +4,7 @@
 %% that is taken once; after that the same code is prepared anew.
 -module(erlrc_commit).
 
--export([handle/1, modules/1, beams/1, divide/2, switch/2, make_room/2, soft_purge/2, is_switched/1]).
+-export([handle/1, modules/1, beams/1, divide/2, switch/2, make_room/2, is_switched/1]).
 -export([path_change/3, path/1, path_back/2, set_path/1]).
 -export_type([handle/0, path_change/0]).
 
@@ -21,9 +21,8 @@
     expected := [file:filename()],
     way := replace | add
 }.
--define(REST, 20).
 
--type options() :: #{protected => [pid()], force => boolean(), patience => timeout()}.
+-type options() :: #{force => boolean(), old_code => erlrc_old_code:policy(), protected => [pid()], patience => timeout()}.
 
 %% @doc A handle over modules prepared one by one.
 -spec handle([{erlrc_prepare:item(), code:prepared_code() | none}]) -> handle().
@@ -66,7 +65,7 @@ taken(#{lock := Lock, prepared := Prepared}, Items) ->
 
 %% @doc Makes the code of a side current. Modules that run code when they are loaded come first, one by one, because
 %% they can fail. With `force' also when it looks as if it were current. Answers the processes that had to be killed.
--spec switch(erlrc_prepare:side(), options()) -> {ok, Killed :: [{pid(), module()}]} | {error, term()}.
+-spec switch(erlrc_prepare:side(), options()) -> {ok, Killed :: [erlrc_old_code:killed()]} | {error, term()}.
 switch(#{handle := Handle, on_load := OnLoad, delete := Delete}, Options) ->
     try
         Killed1 = lists:append([load(Item, Options) || Item <- OnLoad]),
@@ -78,7 +77,7 @@ switch(#{handle := Handle, on_load := OnLoad, delete := Delete}, Options) ->
     end.
 
 %% @doc Purges what stands in the way of a side, as `switch/2' would. Where that cannot be done it is for `switch/2' to say.
--spec make_room(erlrc_prepare:side(), options()) -> Killed :: [{pid(), module()}].
+-spec make_room(erlrc_prepare:side(), options()) -> Killed :: [erlrc_old_code:killed()].
 make_room(#{handle := Handle}, Options) ->
     try
         lists:append([purge(Module, Options) || Module <- modules(Handle), erlang:check_old_code(Module)])
@@ -168,47 +167,11 @@ delete(Module, Options) ->
             []
     end.
 
-%% Old code has to go before anything can become old. Whoever still runs it is killed, unless it is the operation
-%% itself.
+%% Old code has to go before anything can become old.
 purge(Module, Options) ->
-    case soft_purge(Module, maps:get(patience, Options, 0)) of
-        true ->
-            [];
-        false ->
-            Pids = [Pid || Pid <- processes(), erlang:check_process_code(Pid, Module) =:= true],
-            case [Pid || Pid <- maps:get(protected, Options, []), lists:member(Pid, Pids)] of
-                [] ->
-                    _ = code:purge(Module),
-                    [{Pid, Module} || Pid <- Pids];
-                [_ | _] ->
-                    throw({error, {old_processes, Module}})
-            end
-    end.
-
-%% @doc Purges softly. A process that entered the old code through a callback leaves it before long: it is waited for,
-%% at most `Patience' milliseconds.
--spec soft_purge(module(), non_neg_integer()) -> boolean().
-soft_purge(Module, Patience) ->
-    case code:soft_purge(Module) of
-        true ->
-            true;
-        false when Patience =< 0 ->
-            false;
-        false ->
-            case [Pid || Pid <- processes(), erlang:check_process_code(Pid, Module), is_server(Pid, Module)] of
-                [] ->
-                    false;
-                _ ->
-                    receive
-                    after ?REST -> soft_purge(Module, Patience - ?REST)
-                    end
-            end
-    end.
-
-is_server(Pid, Module) ->
-    case process_info(Pid, dictionary) of
-        {_, Dictionary} -> lists:keyfind('$initial_call', 1, Dictionary) =:= {'$initial_call', {Module, init, 1}};
-        undefined -> false
+    case erlrc_old_code:purge(Module, Options) of
+        {ok, Killed} -> Killed;
+        {error, _} = Error -> throw(Error)
     end.
 
 %% @doc How the code path changes so that the ebin directory `To' stands where the application's stands now.

@@ -40,7 +40,9 @@
     stages := #{atom() => non_neg_integer()},
     shapes => #{module() => same | erlrc_shape:reason()},
     %% How many processes died while their states were changed, and the modules of those.
-    died => {pos_integer(), [module()]}
+    died => {pos_integer(), [module()]},
+    %% Who was killed because it ran old code, and of which module.
+    killed => [{Name :: binary(), module()}]
 }.
 
 -type result() :: {ok, Unpurged :: [module()]} | restart_new_emulator | {error, term()}.

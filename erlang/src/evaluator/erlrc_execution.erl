@@ -119,9 +119,14 @@ carry_out({apply, MFA}, #{options := Options}) ->
     end;
 carry_out({purge, Modules}, _Context) ->
     erlrc_journal:note({purged, Modules}),
-    lists:foreach(fun code:purge/1, Modules);
+    lists:foreach(fun purge/1, Modules);
 carry_out({start, Modules}, _Context) ->
     lists:foreach(fun(Module) -> restart(Module) end, Modules).
+
+%% The script asks for it.
+purge(Module) ->
+    {ok, Killed} = erlrc_old_code:purge(Module, #{old_code => kill}),
+    erlrc_journal:killed(Killed).
 
 restart(Module) ->
     Stopped = [{Key, List} || {{stopped, Modules} = Key, List} <- get(), lists:member(Module, Modules)],
@@ -185,7 +190,7 @@ finish(Rest, #{options := Options} = Context) ->
 load_own(none, _Context) ->
     ok;
 load_own(#{new := New}, #{protected := Protected}) ->
-    case erlrc_commit:switch(New, #{protected => Protected}) of
+    case erlrc_commit:switch(New, #{protected => Protected, old_code => kill}) of
         {ok, _} -> ok;
         {error, Why} -> erlrc_journal:log(error, #{event => own_code_not_loaded, reason => Why})
     end.

@@ -4,18 +4,20 @@
 %% process leaves a stage nothing is forgotten.
 -module(erlrc_journal).
 
--export([start/1, settle/1, about/1, note/1, quiesced/2, entries/0, timed/2, measure/2, timings/0, summary/2, log/2]).
+-export([start/1, settle/1, about/1, note/1, killed/1, quiesced/2, entries/0, timed/2, measure/2, timings/0, summary/2, log/2]).
 -export_type([summary/0]).
 
 %% Loaded modules, processes that stood, the longest time that one window was open, time by stage, all in microseconds;
-%% what was found of states; how many processes died while theirs was changed, and the modules of those.
+%% what was found of states; how many processes died while theirs was changed, and the modules of those; who was killed
+%% because it ran old code, and of which module.
 -type summary() :: #{
     modules := non_neg_integer(),
     processes := non_neg_integer(),
     pause := non_neg_integer(),
     stages := #{atom() => non_neg_integer()},
     shapes := #{module() => same | erlrc_shape:reason()},
-    died => {pos_integer(), [module()]}
+    died => {pos_integer(), [module()]},
+    killed => [{Name :: binary(), module()}]
 }.
 
 %% @doc Starts an empty journal; `Guardian' gets a copy of every entry.
@@ -60,6 +62,14 @@ note(Entry) ->
     _ = [Guardian ! {note, self(), Entry} || Guardian <- [get({?MODULE, guardian})], is_pid(Guardian)],
     put({?MODULE, entries}, [Entry | entries()]),
     counted(Entry).
+
+%% @doc Notes and logs who was killed because it ran old code.
+-spec killed([erlrc_old_code:killed()]) -> ok.
+killed([]) ->
+    ok;
+killed(Killed) ->
+    ok = note({killed, Killed}),
+    log(warning, #{event => killed_for_old_code, killed => [{Name, Module} || {Name, _, Module} <- Killed]}).
 
 counted({modules, Count}) ->
     tell({counts, #{modules => Count}});
@@ -121,10 +131,12 @@ summary(Entries, Timings) ->
         stages => maps:remove(pause, Timings),
         shapes => maps:map(fun shape/2, maps:from_list([Shape || {shapes, Shapes} <- Entries, Shape <- maps:to_list(Shapes)]))
     },
-    case lists:append([Died || {died, Died} <- Entries]) of
-        [] -> Summary;
-        Died -> Summary#{died => {length(lists:ukeysort(1, Died)), lists:usort([Module || {_, Module} <- Died])}}
-    end.
+    Died = lists:append([Died || {died, Died} <- Entries]),
+    Killed = lists:usort([{Name, Module} || {killed, Killed} <- Entries, {Name, _, Module} <- Killed]),
+    maps:merge(Summary, maps:from_list(
+        [{died, {length(lists:ukeysort(1, Died)), lists:usort([Module || {_, Module} <- Died])}} || Died =/= []] ++
+            [{killed, Killed} || Killed =/= []]
+    )).
 
 shape(_Module, {other, Reason}) -> Reason;
 shape(_Module, same) -> same.

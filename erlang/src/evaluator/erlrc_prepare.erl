@@ -8,8 +8,6 @@
 -export([prepare/2, vsns/2, features/1]).
 -export_type([code/0, side/0, item/0]).
 
--define(PATIENCE, 5000).
-
 -type item() :: {module(), file:filename(), binary(), Md5 :: binary()}.
 %% One side of a batch. `own': modules on the stack of the operation itself, for its last commit.
 -type side() :: #{
@@ -30,8 +28,8 @@
 }.
 
 %% @doc Prepares a batch, at low priority. Options: `from' and `to' are the ebin directories, `generated' says that modules whose code
-%% is loaded already may be left out, `protected' are the processes that no purge may kill, `purge' (false) that nothing
-%% is to be purged: it is only asked whether all would go well.
+%% is loaded already may be left out, `old_code' and `protected' are those of {@link erlrc_old_code}, `purge' (false) says
+%% that nothing is to be purged: it is only asked whether all would go well.
 -spec prepare(erlrc_segment:batch(), map()) -> {ok, code()} | {error, term()}.
 prepare(Batch, Options) ->
     Priority = process_flag(priority, low),
@@ -194,30 +192,17 @@ sort_item({Module, File, Beam, _} = Item, {OnLoad, Plain}) ->
         {error, [{_, Why}]} -> throw({error, {bad_module, Module, File, Why}})
     end.
 
-%% What earlier upgrades left. Softly first; a server that is still in a callback of the old code is given time to end
-%% it. What then stands in the way is killed only if the script allows it and it is none of ours.
-purge(Entries, #{purge := false}) ->
-    Occupied = [Module || {Module, soft_purge, _} <- Entries, erlang:check_old_code(Module)],
-    case [Module || Module <- Occupied, lists:any(fun(Pid) -> runs_old(Pid, Module) end, processes())] of
-        [] -> ok;
-        [Module | _] -> throw({error, {old_processes, Module}})
+%% What earlier upgrades left.
+purge(Entries, #{purge := false} = Options) ->
+    case erlrc_old_code:check(Entries, Options) of
+        ok -> ok;
+        Error -> throw(Error)
     end;
 purge(Entries, Options) ->
-    Old = [Entry || {Module, _, _} = Entry <- Entries, erlang:check_old_code(Module)],
-    Occupied = [Entry || {Module, _, _} = Entry <- Old, not erlrc_commit:soft_purge(Module, ?PATIENCE)],
-    Protected = maps:get(protected, Options, []),
-    Stuck = [
-        Module
-     || {Module, Pre, _} <- Occupied,
-        Pre =:= soft_purge orelse lists:any(fun(Pid) -> runs_old(Pid, Module) end, Protected)
-    ],
-    case Stuck of
-        [] -> lists:foreach(fun({Module, _, _}) -> code:purge(Module) end, Occupied);
-        [Module | _] -> throw({error, {old_processes, Module}})
+    case erlrc_old_code:make_room(Entries, Options) of
+        {ok, Killed} -> erlrc_journal:killed(Killed);
+        Error -> throw(Error)
     end.
-
-runs_old(Pid, Module) ->
-    is_process_alive(Pid) andalso erlang:check_process_code(Pid, Module).
 
 %% @doc The versions that `code_change' is told: the one that is loaded and the one of the file.
 -spec vsns(item(), loaded) -> {term(), term()}.

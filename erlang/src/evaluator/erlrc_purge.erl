@@ -6,7 +6,7 @@
 %% what the one before has left. A module that was replaced once more has its time of grace anew.
 -module(erlrc_purge).
 
--export([schedule/2, lingering/1, on_stack/1, users/1, since/1]).
+-export([schedule/2, lingering/1, on_stack/1, since/1]).
 -export([start/1, loop/1]).
 
 -define(REST, 20).
@@ -97,12 +97,7 @@ on_stack(Modules) ->
     ]).
 
 runs_old(Pid, Module) ->
-    Pid =/= self() andalso is_process_alive(Pid) andalso erlang:check_process_code(Pid, Module).
-
-%% @doc Who runs the old code of a module.
--spec users(module()) -> [pid()].
-users(Module) ->
-    [Pid || Pid <- processes(), erlang:check_process_code(Pid, Module) =:= true].
+    Pid =/= self() andalso erlrc_old_code:runs(Pid, Module).
 
 %% @private Each round goes through the module's name, so that this very module can be replaced and purged.
 -spec loop(pending()) -> ok.

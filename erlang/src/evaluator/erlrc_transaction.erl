@@ -18,7 +18,8 @@
 %%
 %% Options of the script, each also a key of erlrc's environment: `suspend_timeout', `quiesce_longest' (what `infinity'
 %% means in a script), `code_change_timeout', `apply_timeout', `health_check' ({M, F, A}, while all stand),
-%% `service_check' ({M, F, A}, when all run again), `max_pause', `purge_after', `supervisor_children' (false: leave added
+%% `service_check' ({M, F, A}, when all run again), `max_pause', `purge_after', `old_code' (`kill': whoever still runs the code before the one that is replaced is
+%% killed, not waited for and the script refused), `supervisor_children' (false: leave added
 %% and removed children alone), `suspend' (`always': also processes whose state is the same in both versions), `source' (`generated': modules whose code is loaded already are left out),
 %% `report' (a pid that gets `{erlrc_transaction, App, Timings}').
 -module(erlrc_transaction).
@@ -39,6 +40,7 @@
     max_pause,
     suspend,
     purge_after,
+    old_code,
     supervisor_children
 ]).
 %% The modules that carry an operation out: those of the evaluator itself.
@@ -56,6 +58,7 @@
     erlrc_links,
     erlrc_losses,
     erlrc_migrate,
+    erlrc_old_code,
     erlrc_pause,
     erlrc_prepare,
     erlrc_quiesce,

@@ -76,9 +76,11 @@ make_room(#{old := Old} = Code, Context) ->
     end.
 
 options(Code, Context) ->
-    #{protected => maps:get(protected, Context), patience => erlrc_scope:patience(Code)}.
+    #{protected => maps:get(protected, Context), patience => erlrc_scope:patience(Code), old_code => kill}.
 
-killed(Killed) -> [{killed, Pid, Module} || {Pid, Module} <- Killed].
+killed(Killed) ->
+    ok = erlrc_journal:killed(Killed),
+    [{killed, Pid, Module} || {_, Pid, Module} <- Killed].
 
 is_back(#{old := Old, new := New, no_way_back := Missing}) ->
     erlrc_commit:is_switched(Old) andalso (Missing =:= [] orelse not erlrc_commit:is_switched(New)).

@@ -202,16 +202,20 @@ code_change_timeout(Context) -> maps:get(code_change_timeout, options(Context), 
 
 commit(#{code := #{new := New} = Code, path_change := Change}, Context) ->
     ok = erlrc_commit:path(Change),
-    Options = #{protected => maps:get(protected, Context), force => true, patience => erlrc_scope:patience(Code)},
-    switched(erlrc_commit:switch(New, Options)).
+    Options = #{
+        protected => maps:get(protected, Context),
+        force => true,
+        patience => erlrc_scope:patience(Code),
+        old_code => policy(Context)
+    },
+    case erlrc_commit:switch(New, Options) of
+        {ok, Killed} -> erlrc_journal:killed(Killed);
+        {error, _} = Error -> Error
+    end.
 
-switched({ok, []}) ->
-    ok;
-switched({ok, Killed}) ->
-    erlrc_journal:log(warning, #{event => purged_with_force, killed => Killed}),
-    ok;
-switched({error, _} = Error) ->
-    Error.
+%% There is no other way back than through the code that is old by then.
+policy(#{direction := back}) -> kill;
+policy(Context) -> maps:get(old_code, options(Context), wait).
 
 %% Going down, the change runs in the newer code, and what it says of the callback mode is that of the newer code.
 refresh(#{batch := #{before := Before}} = Window, Context) ->

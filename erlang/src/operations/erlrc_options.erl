@@ -24,12 +24,13 @@ sound(Keys) ->
 keys() ->
     [
         suspend_timeout, quiesce_longest, code_change_timeout, apply_timeout, purge_after, max_pause, health_check,
-        service_check, suspend, supervisor_children, unchanged_modules, supervisors, preflight
+        service_check, suspend, old_code, supervisor_children, unchanged_modules, supervisors, preflight
     ].
 
 kind(Key) when Key =:= apply_timeout; Key =:= max_pause -> timeout;
 kind(Key) when Key =:= health_check; Key =:= service_check -> mfa;
 kind(suspend) -> [needed, always];
+kind(old_code) -> [wait, kill];
 kind(unchanged_modules) -> [skip, reload];
 kind(Key) when Key =:= supervisor_children; Key =:= register_node -> [true, false];
 kind(on_start_failure) -> [stop, continue];

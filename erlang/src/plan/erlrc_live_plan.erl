@@ -80,7 +80,7 @@ batches(Batches, Script, Old, Deadline) ->
         [hung(Warning) || Warning <- lists:usort(maps:get(warnings, Standing) ++ maps:get(warnings, Others))],
         queues(maps:get(targets, Standing)),
         unsupervised(Targets, Options),
-        old_code(Loads),
+        old_code(Loads, maps:get(options, Script)),
         running(Modules, Targets, Script),
         supervisors(suspended(Batches), Targets, Script),
         erlrc_plan_states:trial(Trial),
@@ -249,21 +249,23 @@ unsupervised(Targets, Options) ->
     end.
 
 %% Old code that an earlier upgrade left, and who still runs it: it has to go before the next can come.
-old_code(Loads) ->
+old_code(Loads, Options) ->
+    Policy = maps:get(old_code, Options, application:get_env(erlrc, old_code, wait)),
     [
-        old_code(Module, Pre, Pids)
+        old_code(Module, case Pre of soft_purge -> wait; brutal_purge -> Policy end, Pids)
      || {Module, Pre, _} <- Loads,
         erlang:check_old_code(Module),
-        Pids <- [erlrc_purge:users(Module)],
+        Pids <- [erlrc_old_code:users(Module)],
         Pids =/= []
     ].
 
-old_code(Module, Pre, Pids) ->
+old_code(Module, Policy, Pids) ->
     {Severity, Text, Advice} =
-        case Pre of
-            soft_purge ->
-                {error, "still run the code before this one, and the script purges softly", "Wait until they have ended."};
-            brutal_purge ->
+        case Policy of
+            wait ->
+                {error, "still run the code before this one, which has to go first",
+                    "Wait until they have ended, or have them killed ({old_code, kill})."};
+            kill ->
                 {warning, "still run the code before this one and would be killed", "Wait until they have ended, or accept it."}
         end,
     erlrc_finding:new(

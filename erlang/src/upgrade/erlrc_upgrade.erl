@@ -237,7 +237,9 @@ carry_out(Script, Old, Before, After) ->
 
 evaluate(#{application := App, to_spec := Spec} = Script, #{env := OldEnv}) ->
     Original = erlrc_specification:original(App),
-    case erlrc_evaluator:evaluate(Script) of
+    Result = erlrc_evaluator:evaluate(Script),
+    ok = warn_of_killed(App),
+    case Result of
         {ok, Unpurged} ->
             ok = warn_of_dead(App),
             case erlrc_environment:change(App, OldEnv, Spec) of
@@ -255,6 +257,13 @@ evaluate(#{application := App, to_spec := Spec} = Script, #{env := OldEnv}) ->
 warn_of_dead(App) ->
     case get(erlrc_report) of
         #{died := {Count, Modules}} -> erlrc_operations:warn({died, App, Count, Modules});
+        _ -> ok
+    end.
+
+%% Also where the upgrade failed.
+warn_of_killed(App) ->
+    case get(erlrc_report) of
+        #{killed := Killed} -> erlrc_operations:warn({killed_for_old_code, App, Killed});
         _ -> ok
     end.
 
