@@ -25,6 +25,11 @@
     broken_module_leaves_no_trace/1,
     environment_survives/1,
     override_holds/1,
+    override_that_changed_takes_effect/1,
+    override_that_was_added_takes_effect/1,
+    override_that_was_removed_ends/1,
+    override_of_what_otp_loaded_takes_effect/1,
+    failed_upgrade_leaves_the_old_override_in_force/1,
     config_change_is_told/1,
     same_version_reloads_what_differs/1,
     old_directory_gone_stash_serves/1,
@@ -228,13 +233,16 @@ new_dependency_that_fails_leaves_no_trace(Config) ->
     {error, {start_failed, low, _}} = unchanged(Config, upgrade, [svc, "1", "2", One, Two]),
     1 = next(Config).
 
-failing_code_change_leaves_no_trace(Config) ->
+poisoned_modules() ->
     Poisoned = string:replace(
         fixture:server_module(svc_server, 2), "code_change(_, {state1, N}, _) -> {ok, {state2, N, 1}}",
         "code_change(_, {state1, _}, _) -> error(poisoned)"
     ),
     [App, Sup, _ | Rest] = modules(svc, 2),
-    {One, Two} = versions(Config, #{}, #{modules => [App, Sup, lists:flatten(Poisoned) | Rest]}),
+    [App, Sup, lists:flatten(Poisoned) | Rest].
+
+failing_code_change_leaves_no_trace(Config) ->
+    {One, Two} = versions(Config, #{}, #{modules => poisoned_modules()}),
     started = dynamic(Config, start, [svc, "1", One]),
     1 = next(Config),
     {error, Why} = unchanged(Config, upgrade, [svc, "1", "2", One, Two]),
@@ -273,18 +281,99 @@ override_holds(Config) ->
     ?assertEqual({ok, 2}, call(Config, application, get_env, [svc, a])),
     ?assertEqual({ok, mine}, call(Config, application, get_env, [svc, b])).
 
+override_that_changed_takes_effect(Config) ->
+    {One, Two} = telling(Config, [], []),
+    override(Config, [{env, [{k, v}, {mine, v}, {from_file, v}]}]),
+    started = dynamic(Config, start, [svc, "1", One]),
+    set_env(Config, mine),
+    Extra = fixture:application(?config(dir, Config), extra, "1", #{}),
+    on_path(Config, [Extra]),
+    override(Config, [{env, [{k, v2}, {n, 1}, {mine, v2}, {from_file, v2}]}, {applications, {merge, [extra]}}]),
+    ok = upgraded(Config, upgrade, [svc, "1", "2", One, Two]),
+    ?assertEqual([{from_file, file}, {from_line, line}, {k, v2}, {mine, mine}, {n, 1}], env(Config)),
+    ?assertEqual({[{k, v2}], [{n, 1}], []}, told(Config)),
+    ?assert(lists:member(extra, running(Config))),
+    %% Going down holds what is there then.
+    override(Config, [{env, {keymerge, [{k, v3}]}}]),
+    ok = upgraded(Config, downgrade, [svc, "1", "2", One, Two]),
+    ?assertEqual([{from_file, file}, {from_line, line}, {k, v3}, {mine, mine}], env(Config)),
+    ?assertEqual({[{k, v3}], [], [n]}, told(Config)).
+
+override_that_was_added_takes_effect(Config) ->
+    {One, Two} = telling(Config, [{k, 1}, {other, 1}, {mine, 1}], [{k, 1}, {other, 2}, {mine, 1}]),
+    started = dynamic(Config, start, [svc, "1", One]),
+    set_env(Config, mine),
+    override(Config, [{env, {keymerge, [{k, over}, {new, over}, {mine, over}]}}]),
+    ok = upgraded(Config, upgrade, [svc, "1", "2", One, Two]),
+    ?assertEqual(
+        [{from_file, file}, {from_line, line}, {k, over}, {mine, mine}, {new, over}, {other, 2}], env(Config)
+    ),
+    ?assertEqual({[{k, over}, {other, 2}], [{new, over}], []}, told(Config)).
+
+override_that_was_removed_ends(Config) ->
+    {One, Two} = telling(Config, [{k, 1}], [{k, 1}]),
+    override(Config, [{env, {keymerge, [{k, over}, {new, over}]}}]),
+    started = dynamic(Config, start, [svc, "1", One]),
+    ok = file:delete(filename:join([?config(root, Config), "applications", "svc.app"])),
+    ok = upgraded(Config, upgrade, [svc, "1", "2", One, Two]),
+    ?assertEqual([{from_file, file}, {from_line, line}, {k, 1}], env(Config)),
+    ?assertEqual({[{k, 1}], [], [new]}, told(Config)).
+
+%% As a boot script of a release does it, which knows of no override.
+override_of_what_otp_loaded_takes_effect(Config) ->
+    {One, Two} = telling(Config, [{k, 1}, {mine, 1}], [{k, 1}, {mine, 1}]),
+    override(Config, [{env, {keymerge, [{k, over}, {mine, over}]}}]),
+    on_path(Config, [One]),
+    ok = call(Config, application, load, [svc]),
+    ok = call(Config, application, start, [svc]),
+    set_env(Config, mine),
+    ?assertEqual([{from_file, file}, {from_line, line}, {k, 1}, {mine, mine}], env(Config)),
+    ok = upgraded(Config, upgrade, [svc, "1", "2", One, Two]),
+    ?assertEqual([{from_file, file}, {from_line, line}, {k, over}, {mine, mine}], env(Config)).
+
+failed_upgrade_leaves_the_old_override_in_force(Config) ->
+    {One, Two} = telling(Config, [], []),
+    override(Config, [{env, [{k, v}]}]),
+    started = dynamic(Config, start, [svc, "1", One]),
+    Broken = application(Config, svc, "3", #{modules => poisoned_modules()}),
+    override(Config, [{env, [{k, v2}]}]),
+    {error, _} = unchanged(Config, upgrade, [svc, "1", "3", One, Broken]),
+    ok = upgraded(Config, upgrade, [svc, "1", "2", One, Two]),
+    ?assertEqual([{from_file, file}, {from_line, line}, {k, v2}], env(Config)).
+
+%% Two versions with these environments that tell of `config_change/3'.
+telling(Config, Env1, Env2) ->
+    [_ | Modules1] = modules(svc, 1),
+    [_ | Modules2] = modules(svc, 2),
+    versions(
+        Config, #{modules => [teller() | Modules1], app => [{env, Env1}]}, #{modules => [teller() | Modules2], app => [{env, Env2}]}
+    ).
+
+teller() ->
+    "-module(svc_app).\n-behaviour(application).\n-export([start/2, stop/1, config_change/3]).\n"
+    "start(_, _) -> svc_sup:start_link().\nstop(_) -> ok.\n"
+    "config_change(C, N, R) -> persistent_term:put(told, {C, N, R}).\n".
+
+told(Config) ->
+    call(Config, persistent_term, get, [told]).
+
+env(Config) ->
+    lists:sort(call(Config, application, get_all_env, [svc])).
+
+set_env(Config, Key) ->
+    ok = call(Config, application, set_env, [svc, Key, mine]).
+
+override(Config, Keys) ->
+    fixture:override(?config(root, Config), svc, Keys).
+
 config_change_is_told(Config) ->
-    Told =
-        "-module(svc_app).\n-behaviour(application).\n-export([start/2, stop/1, config_change/3]).\n"
-        "start(_, _) -> svc_sup:start_link().\nstop(_) -> ok.\n"
-        "config_change(C, N, R) -> persistent_term:put(told, {C, N, R}).\n",
-    Modules = [Told | tl(modules(svc, 2))],
+    Modules = [teller() | tl(modules(svc, 2))],
     {One, Two} = versions(
         Config, #{app => [{env, [{a, 1}, {b, 1}, {c, 1}]}]}, #{modules => Modules, app => [{env, [{a, 1}, {b, 2}, {d, 1}]}]}
     ),
     started = dynamic(Config, start, [svc, "1", One]),
     ok = upgraded(Config, upgrade, [svc, "1", "2", One, Two]),
-    ?assertEqual({[{b, 2}], [{d, 1}], [c]}, call(Config, persistent_term, get, [told])).
+    ?assertEqual({[{b, 2}], [{d, 1}], [c]}, told(Config)).
 
 same_version_reloads_what_differs(Config) ->
     {One, _} = versions(Config),

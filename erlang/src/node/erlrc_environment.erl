@@ -25,8 +25,8 @@ check() ->
         {error, _} = Error -> Error
     end.
 
-%% @doc Gives a loaded application a new specification and the merged environment. `Old' is the
-%% environment of the old `.app' file, or `unknown'. Answers what was before, for {@link
+%% @doc Gives a loaded application a new specification and the merged environment. `Old' is what the
+%% environment was before anybody set something, or `unknown'. Answers what was before, for {@link
 %% put_back/2}, and what changed.
 -spec change(atom(), env() | unknown, erlrc_evaluator:specification()) ->
     {ok, undo(), change()} | {error, term()}.
@@ -38,12 +38,16 @@ change(App, Old, {application, App, Keys} = Spec) ->
             Explicit = override(proplists:get_value(App, Configuration, []), command_line(App)),
             After = merge(Before, Old, proplists:get_value(env, Keys, []), Explicit),
             case write(Spec, Before, After) of
-                ok -> {ok, {{application, App, Loaded}, Before}, difference(Before, After)};
+                ok -> {ok, {was(App, Loaded, Old), Before}, difference(Before, After)};
                 {error, _} = Error -> Error
             end;
         {error, _} = Error ->
             Error
     end.
+
+%% With the environment that {@link put_back/2} is to remember.
+was(App, Keys, unknown) -> {application, App, lists:keydelete(env, 1, Keys)};
+was(App, Keys, Old) -> {application, App, lists:keystore(env, 1, Keys, {env, Old})}.
 
 %% @doc What {@link change/3} would do: the difference, and the keys whose value somebody set and that stay although
 %% the default changes.
@@ -148,9 +152,15 @@ write({application, App, _} = Spec, Before, After) ->
             {Changed, New, Removed} = difference(Before, After),
             [ok = application:set_env(App, Key, Value) || {Key, Value} <- Changed ++ New],
             [ok = application:unset_env(App, Key) || Key <- Removed],
-            ok;
+            defaults(Spec);
         {error, _} = Error ->
             Error
+    end.
+
+defaults({application, App, Keys} = Spec) ->
+    case lists:keymember(env, 1, Keys) of
+        true -> erlrc_defaults:remember(Spec);
+        false -> erlrc_defaults:forget(App)
     end.
 
 %% There is no call for it: it is the last field of the state, on every release from 25 on.

@@ -90,8 +90,9 @@ directory(Variable, Key, Default) ->
 -spec load({application, atom(), [tuple()]}) -> ok | {error, term()}.
 load({application, App, _} = Spec) ->
     case application:load(Spec) of
+        ok -> erlrc_defaults:remember(Spec);
         {error, {already_loaded, App}} -> ok;
-        Result -> Result
+        {error, _} = Error -> Error
     end.
 
 %% @doc Unloads the specification; modules and code path stay.
@@ -106,8 +107,9 @@ unload(App) ->
 %% @doc Loads what was unloaded, with the environment that it had.
 -spec reload(atom(), {application, atom(), [tuple()]}, [{atom(), term()}]) -> ok | {error, term()}.
 reload(App, Spec, Env) ->
-    case load(Spec) of
+    case application:load(Spec) of
         ok -> application:set_env([{App, Env}]);
+        {error, {already_loaded, App}} -> application:set_env([{App, Env}]);
         {error, _} = Error -> Error
     end.
 

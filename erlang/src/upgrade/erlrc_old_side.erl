@@ -12,7 +12,7 @@
     %% As the engine takes it.
     side := file:filename_all() | {loaded, erlrc_evaluator:specification(), [tuple()]},
     spec := erlrc_evaluator:specification(),
-    %% Environment of the `.app' file.
+    %% What the environment was before anybody set something.
     env := erlrc_environment:env() | unknown
 }.
 
@@ -34,7 +34,7 @@ find_elsewhere(App, Vsn, Dir) ->
 from_directory(App, Vsn, Dir) ->
     case erlrc_engine:application(App, Dir, erlrc_node:root()) of
         {ok, {application, App, Keys} = Spec} ->
-            Env = proplists:get_value(env, Keys, []),
+            Env = erlrc_defaults:recall(App, Dir, proplists:get_value(env, Keys, [])),
             case proplists:get_value(vsn, Keys) of
                 Vsn -> {ok, #{vsn => Vsn, dir => Dir, side => Dir, spec => Spec, env => Env}};
                 _ -> {error, other_version}
@@ -59,7 +59,10 @@ loaded(App) ->
     Side = {loaded, Spec, Modules},
     Dir = case code:lib_dir(App) of {error, bad_name} -> ""; LibDir -> LibDir end,
     Vsn = proplists:get_value(vsn, Keys),
-    #{vsn => Vsn, dir => Dir, side => Side, spec => Spec, env => unknown}.
+    #{vsn => Vsn, dir => Dir, side => Side, spec => Spec, env => env(erlrc_defaults:recall(App))}.
+
+env({ok, Env}) -> Env;
+env(unknown) -> unknown.
 
 module(Module) ->
     {

@@ -159,6 +159,7 @@ unload(App, Dir) ->
     Modules = erlrc_node:modules(App),
     case erlrc_node:unload(App) of
         ok ->
+            ok = erlrc_defaults:forget(App),
             ok = erlrc_code_path:leave(Dir),
             ok = forget_modules(App, Modules),
             unloaded;
