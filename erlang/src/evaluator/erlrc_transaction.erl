@@ -47,6 +47,7 @@
 -define(EVALUATOR, [
     ?MODULE,
     erlrc_batches,
+    erlrc_callback,
     erlrc_check,
     erlrc_children,
     erlrc_commit,
@@ -62,6 +63,7 @@
     erlrc_pause,
     erlrc_prepare,
     erlrc_quiesce,
+    erlrc_scan,
     erlrc_scope,
     erlrc_segment,
     erlrc_shape,
