@@ -15,6 +15,7 @@
 //! * `maint`: what a package manager's maintainer scripts have to do.
 //! * `stash`: old versions that nodes still run.
 //! * `plan`: what an upgrade would do, and what would go wrong.
+//! * `outcome`: what became of an operation on a node.
 //! * `identity`: names and cookies of nodes.
 //! * `rendezvous`: node entries on disk.
 //! * `node`: the distribution client.
@@ -45,6 +46,8 @@ pub mod installed;
 pub mod maint;
 #[cfg(feature = "cli")]
 pub mod node;
+#[cfg(feature = "cli")]
+pub mod outcome;
 #[cfg(feature = "cli")]
 pub mod package;
 #[cfg(feature = "cli")]

@@ -41,6 +41,8 @@
     upgrade_outlives_its_caller/1,
     application_without_a_supervisor_elsewhere/1,
     hook_says_what_happened/1,
+    hook_refuses_in_a_word/1,
+    hook_says_whether_code_was_committed/1,
     appup_is_made/1
 ]).
 
@@ -485,6 +487,58 @@ hook_says_what_happened(Config) ->
         hook(Config, Up#{from := <<"2">>, to := <<"3">>}),
     #{status := ok, outcome := stopped} = hook(Config, Base#{operation => stop, vsn => <<"1">>}),
     #{status := ok, outcome := unloaded} = hook(Config, Base#{operation => unload, vsn => <<"1">>, dir => bin(One)}).
+
+%% Whatever an operation returns, with or without a dry run, in either direction.
+hook_refuses_in_a_word(Config) ->
+    {One, Two} = versions(Config),
+    Base = #{protocol => 1, application => svc},
+    Nowhere = bin(filename:join(?config(dir, Config), "nowhere")),
+    Operations = fun(Dir) ->
+        [
+            Base#{operation => start, vsn => <<"2">>, dir => Dir},
+            Base#{operation => upgrade, from => <<"1">>, to => <<"2">>, from_dir => Nowhere, to_dir => Dir},
+            Base#{operation => downgrade, from => <<"3">>, to => <<"2">>, from_dir => Nowhere, to_dir => Dir}
+        ]
+    end,
+    Both = fun(Request) -> [Request, Request#{operation := dry_run, 'of' => maps:get(operation, Request)}] end,
+    Statuses = fun(Requests) ->
+        Answers = [hook(Config, Request) || Each <- Requests, Request <- Both(Each)],
+        [?assertMatch(#{reason := <<_, _/binary>>}, Answer) || Answer <- Answers],
+        lists:usort([{Status, Outcome} || #{status := Status, outcome := Outcome} <- Answers])
+    end,
+    [Start | Changes] = Operations(Nowhere),
+    ?assertEqual([{refused, bad_directory}], Statuses([Start])),
+    [?assertMatch(#{status := refused, outcome := bad_directory}, hook(Config, Request#{operation := dry_run, 'of' => upgrade}))
+     || Request <- Changes],
+    %% The directory is that of another version.
+    ?assertEqual([{refused, version_load_mismatch}], Statuses([hd(Operations(bin(One)))])),
+    [?assertNotMatch(#{status := bug}, hook(Config, Request)) || Change <- Changes, Request <- Both(Change)],
+    #{status := ok, outcome := started} = hook(Config, Base#{operation => start, vsn => <<"1">>, dir => bin(One)}),
+    Other = [Request#{from := <<"8">>, to := <<"9">>} || Request <- tl(Operations(bin(Two)))],
+    ?assertEqual([{refused, version_mismatch}], Statuses(Other)).
+
+hook_says_whether_code_was_committed(Config) ->
+    Poisoned = string:replace(
+        fixture:server_module(svc_server, 2), "code_change(_, {state1, N}, _) -> {ok, {state2, N, 1}}",
+        "code_change(_, {state1, _}, _) -> error(poisoned)"
+    ),
+    [App, Sup, _ | Rest] = modules(svc, 2),
+    {One, Two} = versions(Config, #{}, #{modules => [App, Sup, lists:flatten(Poisoned) | Rest]}),
+    Three = application(Config, svc, "3", #{modules => modules(svc, 2)}),
+    File = filename:join([Three, "ebin", "svc_server.beam"]),
+    {ok, Beam} = file:read_file(File),
+    ok = file:write_file(File, binary:part(Beam, 0, byte_size(Beam) div 2)),
+    started = dynamic(Config, start, [svc, "1", One]),
+    Up = fun(Vsn, Dir) ->
+        hook(Config, #{
+            protocol => 1, application => svc, operation => upgrade, patience => 20000,
+            from => <<"1">>, to => Vsn, from_dir => bin(One), to_dir => bin(Dir)
+        })
+    end,
+    #{status := failed, outcome := script_failed, committed := true} = Up(<<"2">>, Two),
+    Broken = Up(<<"3">>, Three),
+    ?assertMatch(#{status := failed}, Broken),
+    ?assertEqual(false, maps:get(committed, Broken, false)).
 
 appup_is_made(Config) ->
     {One, Two} = versions(Config),

@@ -1,5 +1,6 @@
 //! Exit statuses: part of the interface, never renumbered.
 
+use crate::outcome::Class;
 use std::process::ExitCode;
 
 /// How a command ended. The numbers are what maintainer scripts see.
@@ -80,6 +81,20 @@ impl Status {
             Self::NotRolledBack => 5,
             Self::Bug => 6,
             Self::Usage => 7,
+        }
+    }
+}
+
+impl From<Class> for Status {
+    fn from(class: Class) -> Self {
+        match class {
+            Class::Done | Class::Absent => Self::Done,
+            Class::Refused | Class::NotCommitted | Class::RolledBack => Self::Failed,
+            Class::NotRolledBack => Self::NotRolledBack,
+            Class::NoPath => Self::NoPath,
+            Class::RestartEmulator => Self::RestartEmulator,
+            Class::Unreachable | Class::Unresolved => Self::Unreachable,
+            Class::Bug => Self::Bug,
         }
     }
 }

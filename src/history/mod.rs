@@ -11,6 +11,7 @@ mod who;
 
 pub use who::{Script, Who};
 
+use crate::outcome::Outcome;
 use crate::record::{RecordError, RecordLog, Tail, Time};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -113,20 +114,10 @@ impl NodeRecord {
 impl Record {
     /// Whether something was changed, or went wrong: what must outlive even a crash of the machine.
     pub fn matters(&self) -> bool {
-        let idle = [
-            "already_running",
-            "included",
-            "node_down",
-            "not_running",
-            "not_tried",
-            "other_root",
-        ];
-        self.status != 0
-            || !self.undone.is_empty()
-            || self
-                .nodes
-                .iter()
-                .any(|node| !idle.contains(&node.outcome.as_str()))
+        let quiet = |node: &NodeRecord| {
+            Outcome::parse(&node.outcome).is_some_and(|outcome| outcome.is_quiet())
+        };
+        self.status != 0 || !self.undone.is_empty() || !self.nodes.iter().all(quiet)
     }
 
     /// The longest time for which processes stood still on any node.

@@ -3,6 +3,7 @@
 use super::{
     ApplicationStatus, Facts, Finding, Last, Loaded, Node, NodeStatus, Report, State, VERSION,
 };
+use crate::outcome::Outcome;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What `facts` come to.
@@ -25,9 +26,6 @@ pub fn report(facts: Facts) -> Report {
 /// Node and application.
 type Place<'a> = (&'a str, &'a str);
 
-/// Outcomes where nobody was asked.
-const NOBODY: [&str; 3] = ["node_down", "other_root", "not_tried"];
-
 /// Of each application on each node what was done last.
 fn last_operations(facts: &Facts) -> BTreeMap<Place<'_>, Last> {
     let mut last = BTreeMap::new();
@@ -43,7 +41,7 @@ fn last_operations(facts: &Facts) -> BTreeMap<Place<'_>, Last> {
             .map(|node| (node, node.taking_back(), record.status));
         for (node, outcome, status) in done
             .chain(undone)
-            .filter(|(_, outcome, _)| !NOBODY.contains(outcome))
+            .filter(|(_, outcome, _)| !Outcome::parse(outcome).is_some_and(|word| word.is_absent()))
         {
             let operation = Last {
                 time: record.time,

@@ -21,6 +21,8 @@
     reason => binary(),
     %% Of the outcome `script_failed' alone: what failed in it.
     cause => atom(),
+    %% Of the status `failed', where a script was run: whether something of the new version was tried.
+    committed => boolean(),
     %% The version of the application that runs now.
     running => binary(),
     warnings => [binary()],
@@ -137,7 +139,16 @@ is_stopping() ->
 
 classified(#{operation := Name, application := App} = Operation, Result) ->
     {Status, Outcome, Reason} = classify(Name, Result),
-    answer(Status, Outcome, detailed(Reason, Operation), App).
+    with_committed(answer(Status, Outcome, detailed(Reason, Operation), App)).
+
+%% What comes before and after a script fails without one.
+with_committed(#{status := failed} = Answer) ->
+    case get(erlrc_report) of
+        #{committed := Committed} -> Answer#{committed => Committed};
+        _ -> Answer
+    end;
+with_committed(Answer) ->
+    Answer.
 
 %% Which version, which directory: the words of `erlrcdynamic' do not say it.
 detailed(version_mismatch, #{application := App}) ->
@@ -149,6 +160,10 @@ detailed(bad_directory, #{dir := Dir}) ->
     {bad_directory, Dir};
 detailed(bad_directory, #{application := App, vsn := Vsn}) ->
     {bad_directory, erlrc_versions:directory(App, Vsn)};
+detailed(bad_directory, #{to_dir := Dir}) ->
+    {bad_directory, Dir};
+detailed(bad_directory, #{application := App, to := To}) ->
+    {bad_directory, erlrc_versions:directory(App, To)};
 detailed(Reason, _Operation) ->
     Reason.
 
@@ -200,24 +215,34 @@ classify(upgrade, {ok, _Unpurged}) ->
     {ok, upgraded, undefined};
 classify(downgrade, {ok, _Unpurged}) ->
     {ok, downgraded, undefined};
-classify(Operation, {error, Reason}) ->
-    {failure(Reason), outcome(Operation, Reason), Reason};
+classify(_Operation, {error, Reason}) ->
+    {failure(Reason), word(Reason), Reason};
 classify(Operation, Outcome) when is_atom(Outcome) ->
     case done(Operation, Outcome) of
         true -> {ok, Outcome, undefined};
-        false -> {refused, Outcome, Outcome}
-    end.
+        false -> {refused, word(Outcome), Outcome}
+    end;
+classify(_Operation, Result) ->
+    {bug, crashed, {crashed, {unexpected_result, Result}}}.
 
+%% What is not named here is a refusal, in a word.
 done(start, Outcome) ->
     lists:member(Outcome, [started, started_included_stopped, already_running, included]);
 done(stop, Outcome) ->
     lists:member(Outcome, [stopped, stopped_included_started, not_running]);
 done(unload, Outcome) ->
-    Outcome =:= unloaded.
+    Outcome =:= unloaded;
+done(_Operation, _Outcome) ->
+    false.
 
-outcome(_Operation, Reason) when is_atom(Reason) -> Reason;
-outcome(_Operation, Reason) when is_atom(element(1, Reason)) -> element(1, Reason);
-outcome(_Operation, _Reason) -> error.
+word(Reason) when is_tuple(Reason), tuple_size(Reason) > 0 -> word(element(1, Reason));
+word(Reason) when is_atom(Reason) -> case is_word(atom_to_list(Reason)) of true -> Reason; false -> error end;
+word(_Reason) -> error.
+
+%% What a hook takes for a word.
+is_word(Text) ->
+    length(Text) =< 64 andalso Text =/= [] andalso
+        lists:all(fun(Char) -> Char =:= $_ orelse (Char >= $a andalso Char =< $z) end, Text).
 
 failure({not_rolled_back, _, _}) -> not_rolled_back;
 failure({crashed, _}) -> bug;
@@ -227,6 +252,8 @@ failure(Reason) -> failure_of(Reason).
 failure_of(Tag) ->
     Refusals = [
         version_mismatch,
+        version_load_mismatch,
+        bad_directory,
         running,
         needed_by,
         duplicate_included,

@@ -38,6 +38,8 @@
     processes := non_neg_integer(),
     pause := non_neg_integer(),
     stages := #{atom() => non_neg_integer()},
+    %% Whether something of the new version was tried: its code loaded, an instruction with effects carried out.
+    committed => boolean(),
     shapes => #{module() => same | erlrc_shape:reason()},
     %% How many processes died while their states were changed, and the modules of those.
     died => {pos_integer(), [module()]},

@@ -8,7 +8,8 @@
 -export_type([summary/0]).
 
 %% Loaded modules, processes that stood, the longest time that one window was open, time by stage, all in microseconds;
-%% what was found of states; how many processes died while theirs was changed, and the modules of those; who was killed
+%% what was found of states; whether something of the new version was tried: its code loaded, an instruction with effects
+%% of its own carried out; how many processes died while theirs was changed, and the modules of those; who was killed
 %% because it ran old code, and of which module.
 -type summary() :: #{
     modules := non_neg_integer(),
@@ -16,6 +17,7 @@
     pause := non_neg_integer(),
     stages := #{atom() => non_neg_integer()},
     shapes := #{module() => same | erlrc_shape:reason()},
+    committed := boolean(),
     died => {pos_integer(), [module()]},
     killed => [{Name :: binary(), module()}]
 }.
@@ -129,6 +131,7 @@ summary(Entries, Timings) ->
         processes => length(lists:usort(lists:append(Opened ++ Joined))),
         pause => maps:get(pause, Timings, 0),
         stages => maps:remove(pause, Timings),
+        committed => lists:any(fun is_trial/1, Entries),
         shapes => maps:map(fun shape/2, maps:from_list([Shape || {shapes, Shapes} <- Entries, Shape <- maps:to_list(Shapes)]))
     },
     Died = lists:append([Died || {died, Died} <- Entries]),
@@ -137,6 +140,9 @@ summary(Entries, Timings) ->
         [{died, {length(lists:ukeysort(1, Died)), lists:usort([Module || {_, Module} <- Died])}} || Died =/= []] ++
             [{killed, Killed} || Killed =/= []]
     )).
+
+is_trial({What, _}) -> lists:member(What, [committing, applied, purged, stopped, path]);
+is_trial(_Entry) -> false.
 
 shape(_Module, {other, Reason}) -> Reason;
 shape(_Module, same) -> same.

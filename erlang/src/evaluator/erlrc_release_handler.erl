@@ -149,7 +149,7 @@ guard(Steps, #{application := App, from := {_, FromDir}, options := Options} = S
             {error, {timeout, stop(Pid, Ref)}}
         end,
     Took = erlang:monotonic_time(microsecond) - Started,
-    Report = report(Took, touched(Steps), Script, Snapshot),
+    Report = (report(Took, touched(Steps), Script, Snapshot))#{committed => is_trial(Result)},
     _ = put(erlrc_report, Report),
     ok = tell_cost(Report, Script),
     tell(finish(Result, Script, Snapshot), Report, Script).
@@ -170,6 +170,10 @@ tell({error, Why} = Result, _Report, Script) ->
 log(Level, Report, #{application := App, direction := Direction, from := {From, _}, to := {To, _}}) ->
     About = #{application => App, direction => Direction, from => From, to => To},
     erlrc_events:log(Level, maps:merge(About, Report), logger:timestamp()).
+
+%% OTP looks for processes in old code before anything else.
+is_trial({error, {old_processes, _}}) -> false;
+is_trial(_Result) -> true.
 
 report(Took, Modules, #{instructions := Instructions}, Snapshot) ->
     #{

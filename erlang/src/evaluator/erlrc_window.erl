@@ -200,7 +200,8 @@ argument(down, Module, Window) -> {down, element(2, erlrc_scope:sides(Module, Wi
 
 code_change_timeout(Context) -> maps:get(code_change_timeout, options(Context), ?CODE_CHANGE).
 
-commit(#{code := #{new := New} = Code, path_change := Change}, Context) ->
+commit(#{id := Id, code := #{new := New} = Code, path_change := Change}, Context) ->
+    note(Context, {committing, Id}),
     ok = erlrc_commit:path(Change),
     Options = #{
         protected => maps:get(protected, Context),

@@ -6,6 +6,7 @@ use crate::cli::hook::{Answer, chain};
 use crate::cli::maint::{Session, holds, metadata};
 use crate::cli::nodes;
 use crate::maint::{Checkup, Content, Directory, Package, Stashed, Version};
+use crate::outcome::Class;
 use crate::rendezvous::Entry;
 use crate::term::Atom;
 use std::collections::{BTreeMap, BTreeSet};
@@ -205,8 +206,8 @@ fn ask(
     let calls = applications.iter().map(what_runs).collect();
     let answers = match session.asker().query(entry, calls) {
         Ok(answers) => answers,
-        Err(answer) if answer.status == crate::cli::Status::Done => return Ok(None),
-        Err(answer) => return Err(answer.reason.unwrap_or(answer.outcome)),
+        Err(answer) if answer.class == Class::Absent => return Ok(None),
+        Err(answer) => return Err(answer.reason.unwrap_or(answer.outcome.to_string())),
     };
     let runs = applications.iter().zip(answers);
     let runs = runs.filter_map(|(name, answer)| {

@@ -4,8 +4,9 @@ use super::answer::Answer;
 use super::ask::{Asker, chain, malformed};
 use super::operation::{Operation, Step};
 use super::request::what_runs;
-use crate::cli::{Status, nodes};
+use crate::cli::nodes;
 use crate::node::{Deadline, NodeError};
+use crate::outcome::{Class, Outcome};
 use crate::rendezvous::Entry;
 use crate::term::Term;
 use std::time::Duration;
@@ -44,10 +45,10 @@ impl Asker<'_> {
         error: &NodeError,
     ) -> Answer {
         let deadline = Deadline::after(self.connection.connect_timeout);
-        let word = if matches!(error, NodeError::Hung { .. }) {
-            "timed_out"
-        } else {
-            "lost"
+        let word = match error {
+            NodeError::Hung { .. } => Outcome::TimedOut,
+            NodeError::Malformed { .. } => Outcome::Malformed,
+            _ => Outcome::Lost,
         };
         let asked = self.ask_again(entry, operation, deadline);
         let running = match asked {
@@ -57,15 +58,15 @@ impl Asker<'_> {
             },
             Err(NodeError::Undefined { .. }) => {
                 let reason = format!("{}; the node cannot say what it runs", chain(error));
-                return Answer::new(Status::Failed, word, Some(reason));
+                return Answer::new(Class::RolledBack, word, Some(reason));
             }
             Err(NodeError::Down { .. }) => {
                 let reason = format!("{}; the node is down now", chain(error));
-                return Answer::new(Status::NotRolledBack, "node_died", Some(reason));
+                return Answer::new(Class::NotRolledBack, Outcome::NodeDied, Some(reason));
             }
             Err(again) => {
                 let reason = format!("{}; asked again: {}", chain(error), chain(&again));
-                return Answer::new(Status::Unreachable, word, Some(reason));
+                return Answer::new(Class::Unreachable, word, Some(reason));
             }
         };
         let now = running
@@ -77,7 +78,7 @@ impl Asker<'_> {
         let note = format!("{}; the node {now}", chain(error));
         // Nothing tells that it was unloaded.
         let answer = if reached && !matches!(operation.step, Step::Unload(_)) {
-            let done = Answer::new(Status::Done, operation.done(), None);
+            let done = Answer::new(Class::Done, operation.done(), None);
             Answer {
                 warnings: vec![note],
                 ..done
@@ -87,7 +88,7 @@ impl Asker<'_> {
                 NodeError::Hung { .. } => " and may still be at work, `erlrc status` tells",
                 _ => "",
             };
-            Answer::new(Status::Failed, word, Some(format!("{note}{doubt}")))
+            Answer::new(Class::RolledBack, word, Some(format!("{note}{doubt}")))
         };
         Answer { running, ..answer }
     }

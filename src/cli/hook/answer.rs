@@ -1,17 +1,18 @@
 //! What a node answered, in the words of `erlrc_hook` or of `erlrcdynamic`.
 
 use super::cost::Cost;
-use super::operation::{Operation, Step};
-use crate::cli::{Status, output};
+use super::operation::Operation;
+use crate::cli::output;
+use crate::outcome::{Class, Outcome};
 use crate::term::{Atom, Term, print};
 
 /// A node's answer to an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// What it means to the package manager.
-    pub status: Status,
+    /// How it ended.
+    pub class: Class,
     /// The word that the hook prints.
-    pub outcome: String,
+    pub outcome: Outcome,
     /// Why, where something is to be said.
     pub reason: Option<String>,
     /// What failed within a script.
@@ -29,11 +30,10 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// An answer of nothing but a status, an outcome and a reason.
-    pub fn new(status: Status, outcome: &str, reason: Option<String>) -> Self {
-        let outcome = output::printable(outcome);
+    /// An answer of nothing but a class, an outcome and a reason.
+    pub fn new(class: Class, outcome: Outcome, reason: Option<String>) -> Self {
         Self {
-            status,
+            class,
             outcome,
             reason,
             cause: None,
@@ -45,10 +45,20 @@ impl Answer {
         }
     }
 
-    /// Reads the answer of `erlrc_hook:request/1`; `None` where it is none.
+    /// Reads the answer of `erlrc_hook:request/1`; `None` where it is none. A success in words that are not
+    /// known is none either: what it stands for cannot be told.
     pub fn parse(term: &Term) -> Option<Self> {
-        let status = status_of(term.get("status")?.as_atom()?.as_str())?;
-        let outcome = term.get("outcome")?.as_atom()?;
+        let outcome = Outcome::parse(term.get("outcome")?.as_atom()?.as_str())?;
+        let committed = term.get("committed").map(|word| !word.is_atom("false"));
+        let class = class_of(term.get("status")?.as_atom()?.as_str(), committed)?;
+        let class = match (class, &outcome) {
+            (Class::Done, outcome) if !outcome.is_success() => return None,
+            // It is down in a moment, which is normal.
+            (Class::Refused | Class::NotCommitted | Class::RolledBack, Outcome::NodeStopping) => {
+                Class::Absent
+            }
+            (class, _) => class,
+        };
         let texts = |key| {
             let list = term.get(key).and_then(Term::elements).unwrap_or_default();
             list.iter().filter_map(text).collect()
@@ -64,57 +74,55 @@ impl Answer {
             plan: texts("plan"),
             report: term.get("report").and_then(Cost::parse),
             held: term.get("held").and_then(text),
-            ..Self::new(status, outcome.as_str(), None)
+            ..Self::new(class, outcome, None)
         })
     }
 
     /// What a function of `erlrcdynamic` returned.
     pub fn of_result(operation: &Operation, result: &Term) -> Self {
-        if let Some(outcome) = result.as_atom().map(Atom::as_str) {
-            return Self::new(status_of_outcome(operation, outcome), outcome, None);
+        if let Some(outcome) = result.as_atom().map(word) {
+            return Self::new(class_of_result(operation, &outcome), outcome, None);
         }
         match (result.as_tagged("ok"), result.as_tagged("error")) {
-            (Some([Term::Atom(outcome)]), _) => Self::new(Status::Done, outcome.as_str(), None),
-            (Some([_unpurged]), _) => Self::new(Status::Done, operation.done(), None),
+            (Some([Term::Atom(outcome)]), _) => {
+                let outcome = word(outcome);
+                Self::new(class_of_result(operation, &outcome), outcome, None)
+            }
+            (Some([_unpurged]), _) => Self::new(Class::Done, operation.done(), None),
             (_, Some([reason])) => of_error(reason),
-            _ => Self::new(
-                Status::Failed,
-                "error",
-                Some(output::printable(&print::compact(result))),
-            ),
+            _ => Self::new(Class::RolledBack, Outcome::Error, Some(shown(result))),
         }
     }
 }
 
-fn status_of(name: &str) -> Option<Status> {
-    Some(match name {
-        "ok" => Status::Done,
-        "refused" | "failed" => Status::Failed,
-        "no_path" => Status::NoPath,
-        "restart_emulator" => Status::RestartEmulator,
-        "not_rolled_back" => Status::NotRolledBack,
-        "bug" => Status::Bug,
+/// An atom as a word; one that is none says nothing but that it was an error.
+fn word(atom: &Atom) -> Outcome {
+    Outcome::parse(atom.as_str()).unwrap_or(Outcome::Error)
+}
+
+fn shown(term: &Term) -> String {
+    output::printable(&print::compact(term))
+}
+
+fn class_of(status: &str, committed: Option<bool>) -> Option<Class> {
+    Some(match status {
+        "ok" => Class::Done,
+        "refused" => Class::Refused,
+        "failed" if committed == Some(false) => Class::NotCommitted,
+        "failed" => Class::RolledBack,
+        "no_path" => Class::NoPath,
+        "restart_emulator" => Class::RestartEmulator,
+        "not_rolled_back" => Class::NotRolledBack,
+        "bug" => Class::Bug,
         _ => return None,
     })
 }
 
-fn status_of_outcome(operation: &Operation, outcome: &str) -> Status {
-    let successes = match operation.step {
-        Step::Start(_) => [
-            "started",
-            "started_included_stopped",
-            "already_running",
-            "included",
-        ]
-        .as_slice(),
-        Step::Stop(_) => &["stopped", "stopped_included_started", "not_running"],
-        Step::Unload(_) => &["unloaded"],
-        Step::Upgrade { .. } | Step::Downgrade { .. } => &[],
-    };
-    match outcome {
-        "restart_new_emulator" => Status::RestartEmulator,
-        outcome if successes.contains(&outcome) => Status::Done,
-        _ => Status::Failed,
+/// What it means that a function of `erlrcdynamic` returned this, which is no `{error, _}`.
+fn class_of_result(operation: &Operation, outcome: &Outcome) -> Class {
+    match operation.is_achieved_by(outcome) {
+        true => Class::Done,
+        false => outcome.class_of_error(),
     }
 }
 
@@ -122,19 +130,8 @@ fn of_error(reason: &Term) -> Answer {
     let tag = reason
         .as_atom()
         .or_else(|| reason.as_tuple()?.first()?.as_atom());
-    let outcome = tag.map_or("error", Atom::as_str);
-    let status = match outcome {
-        "not_rolled_back" => Status::NotRolledBack,
-        "no_upgrade_path" | "not_upgradable" | "version_not_in_appup" | "no_appup_found" => {
-            Status::NoPath
-        }
-        _ => Status::Failed,
-    };
-    Answer::new(
-        status,
-        outcome,
-        Some(output::printable(&print::compact(reason))),
-    )
+    let outcome = tag.map_or(Outcome::Error, word);
+    Answer::new(outcome.class_of_error(), outcome, Some(shown(reason)))
 }
 
 /// Text of a node: a binary of UTF-8, fit for one line of a terminal.
@@ -173,8 +170,8 @@ mod tests {
     #[test]
     fn an_answer_is_read_and_what_is_unknown_in_it_is_not() {
         let expected = Answer {
-            status: Status::Done,
-            outcome: "started".to_owned(),
+            class: Class::Done,
+            outcome: Outcome::Started,
             reason: Some("because[2J".to_owned()),
             cause: None,
             running: Some("1.0".to_owned()),
@@ -188,16 +185,53 @@ mod tests {
         };
         assert_eq!(Answer::parse(&answer()), Some(expected));
         assert_eq!(Answer::parse(&Term::NIL), None);
-        let status = |status| {
-            let pairs = [("status", Term::atom(status)), ("outcome", Term::atom("x"))];
-            let pairs = pairs
-                .into_iter()
-                .map(|(key, value)| (Term::atom(key), value));
-            Answer::parse(&Term::map(pairs.collect())).map(|answer| answer.status)
-        };
-        assert_eq!(status("no_path"), Some(Status::NoPath));
-        assert_eq!(status("not_rolled_back"), Some(Status::NotRolledBack));
+    }
+
+    fn answered(pairs: &[(&'static str, &'static str)]) -> Option<(Class, String)> {
+        let pairs = pairs
+            .iter()
+            .map(|&(key, value)| (Term::atom(key), Term::atom(value)));
+        let answer = Answer::parse(&Term::map(pairs.collect()))?;
+        Some((answer.class, answer.outcome.to_string()))
+    }
+
+    #[test]
+    fn a_status_and_what_was_committed_make_a_class() {
+        let status =
+            |status| answered(&[("status", status), ("outcome", "x")]).map(|(class, _)| class);
+        assert_eq!(status("no_path"), Some(Class::NoPath));
+        assert_eq!(status("not_rolled_back"), Some(Class::NotRolledBack));
+        assert_eq!(status("refused"), Some(Class::Refused));
+        assert_eq!(status("failed"), Some(Class::RolledBack));
         assert_eq!(status("of_a_later_version"), None);
+        let committed = |committed| {
+            let pairs = [
+                ("status", "failed"),
+                ("outcome", "x"),
+                ("committed", committed),
+            ];
+            answered(&pairs).map(|(class, _)| class)
+        };
+        assert_eq!(committed("false"), Some(Class::NotCommitted));
+        assert_eq!(committed("true"), Some(Class::RolledBack));
+        assert_eq!(committed("odd"), Some(Class::RolledBack));
+    }
+
+    #[test]
+    fn what_is_no_word_is_no_answer_and_no_success_but_a_known_one() {
+        let case = |status, outcome| answered(&[("status", status), ("outcome", outcome)]);
+        assert_eq!(case("ok", "evil@vm) up (b@c"), None);
+        assert_eq!(case("refused", "evil@vm) up (b@c"), None);
+        assert_eq!(case("ok", "\u{1b}[31mEVIL"), None);
+        assert_eq!(case("ok", "put_to_sleep"), None);
+        assert_eq!(case("ok", "node_down"), None);
+        assert_eq!(case("ok", "not_tried"), None);
+        let stopping = Some((Class::Absent, "node_stopping".to_owned()));
+        assert_eq!(case("refused", "node_stopping"), stopping);
+        let refused = Some((Class::Refused, "put_to_sleep".to_owned()));
+        assert_eq!(case("refused", "put_to_sleep"), refused);
+        let done = Some((Class::Done, "upgraded".to_owned()));
+        assert_eq!(case("ok", "upgraded"), done);
     }
 
     #[test]

@@ -6,8 +6,9 @@ use super::operation::{Operation, Settling};
 use super::place;
 use super::preflight::{Decision, Preflight};
 use super::progress::Progress;
-use crate::cli::{Connection, Status, nodes, output};
+use crate::cli::{Connection, nodes, output};
 use crate::node::{Call, Deadline, Node, NodeError, Stage};
+use crate::outcome::{Class, Outcome};
 use crate::rendezvous::Entry;
 use crate::term::Term;
 use std::error::Error;
@@ -47,7 +48,7 @@ impl Asker<'_> {
         let mut result: Option<Answer> = None;
         for operation in operations {
             let answer = self.perform(entry, &mut node, operation, patience);
-            let go_on = answer.status == Status::Done;
+            let go_on = matches!(answer.class, Class::Done | Class::Absent);
             result = Some(match result {
                 None => answer,
                 Some(first) => combine(first, answer),
@@ -56,7 +57,7 @@ impl Asker<'_> {
                 break;
             }
         }
-        let mut answer = result.unwrap_or_else(|| Answer::new(Status::Done, "nothing", None));
+        let mut answer = result.unwrap_or_else(|| Answer::new(Class::Done, Outcome::Nothing, None));
         answer.warnings.extend(warnings);
         answer
     }
@@ -83,7 +84,7 @@ impl Asker<'_> {
     /// What the first of `operations` would do on the node of `entry`.
     pub fn plan(&self, entry: &Entry, operations: &[Operation], patience: Duration) -> Answer {
         let Some(operation) = operations.first() else {
-            return Answer::new(Status::Done, "nothing", None);
+            return Answer::new(Class::Done, Outcome::Nothing, None);
         };
         match open(entry, self.connection) {
             Ok(mut node) => self.dry_run(entry, &mut node, operation, patience),
@@ -136,7 +137,7 @@ impl Asker<'_> {
         match node.call(call, called_off(patience)) {
             Ok(term) => Answer::parse(&term).unwrap_or_else(malformed),
             Err(error) => {
-                let reverse = operation.reverse(operation.done());
+                let reverse = operation.reverse(&operation.done());
                 let becomes = match how {
                     Settling::Confirm => operation,
                     Settling::Revert => reverse.as_ref().unwrap_or(operation),
@@ -158,7 +159,10 @@ impl Asker<'_> {
         let asked = node.call(operation.request(patience), deadline);
         drop(progress);
         match asked {
-            Ok(term) => Answer::parse(&term).unwrap_or_else(malformed),
+            Ok(term) => match Answer::parse(&term) {
+                Some(answer) if is_understood(operation, &answer) => answer,
+                _ => self.aftermath(entry, operation, &odd()),
+            },
             Err(NodeError::Undefined { .. }) => {
                 match node.call(operation.direct_call(), deadline) {
                     Ok(term) => Answer::of_result(operation, &term),
@@ -173,10 +177,10 @@ impl Asker<'_> {
         match error {
             NodeError::Undefined { .. } => {
                 let reason = "erlrc is not on the code path of the node";
-                Answer::new(Status::Failed, "no_erlrc", Some(reason.to_owned()))
+                Answer::new(Class::Refused, Outcome::NoErlrc, Some(reason.to_owned()))
             }
             NodeError::CallFailed { .. } => {
-                Answer::new(Status::Failed, "call_failed", Some(chain(error)))
+                Answer::new(Class::RolledBack, Outcome::CallFailed, Some(chain(error)))
             }
             NodeError::Hung {
                 stage: Stage::Call, ..
@@ -199,7 +203,7 @@ pub fn open(entry: &Entry, connection: &Connection) -> Result<Node, Box<Answer>>
         Ok(true) => Ok(node),
         Ok(false) => {
             let reason = "left alone: it does not see the file system of this hook";
-            let answer = Answer::new(Status::Done, "other_root", Some(reason.to_owned()));
+            let answer = Answer::new(Class::Absent, Outcome::OtherRoot, Some(reason.to_owned()));
             Err(Box::new(answer))
         }
         Err(error) => Err(Box::new(unreachable(entry, &error))),
@@ -214,11 +218,23 @@ pub fn called_off(patience: Duration) -> Deadline {
 /// How long a node may take for that before it is asked what it runs.
 const TAKING_BACK: Duration = Duration::from_secs(5);
 
+/// Whether an answer that claims a success claims one of this operation.
+fn is_understood(operation: &Operation, answer: &Answer) -> bool {
+    answer.class != Class::Done || operation.is_achieved_by(&answer.outcome)
+}
+
+fn odd() -> NodeError {
+    NodeError::Malformed {
+        stage: Stage::Call,
+        source: None,
+    }
+}
+
 /// A stopped application that could not be unloaded is stopped all the same.
 fn combine(first: Answer, second: Answer) -> Answer {
     let mut warnings = first.warnings;
     warnings.extend(second.warnings);
-    if second.status != Status::Done {
+    if second.class != Class::Done {
         let reason = second
             .reason
             .map_or_else(String::new, |reason| format!(": {reason}"));
@@ -236,14 +252,15 @@ pub fn unreachable(entry: &Entry, error: &NodeError) -> Answer {
     // The port of an entry that a node wrote, and left behind when it died, is another's by now.
     let stale = entry.managed && matches!(error, NodeError::WrongNode { .. });
     if stale || error.is_down() {
-        return Answer::new(Status::Done, "node_down", None);
+        return Answer::new(Class::Absent, Outcome::NodeDown, None);
     }
-    Answer::new(Status::Unreachable, error.outcome(), Some(chain(error)))
+    let outcome = Outcome::parse(error.outcome()).unwrap_or(Outcome::Error);
+    Answer::new(Class::Unreachable, outcome, Some(chain(error)))
 }
 
 pub(super) fn malformed() -> Answer {
     let reason = "the node's answer is not understood".to_owned();
-    Answer::new(Status::Unreachable, "malformed", Some(reason))
+    Answer::new(Class::Unreachable, Outcome::Malformed, Some(reason))
 }
 
 /// An error and its causes on one line.

@@ -3,9 +3,9 @@
 //! One that would refuse keeps all of them from beginning; one that cannot be spoken to is not asked again.
 //! Those that come before the last one are to keep their way back open until that one has answered.
 
-use super::{Answer, Operation, Preflight, Round, is_failure};
-use crate::cli::Status;
+use super::{Answer, Operation, Preflight, Round};
 use crate::identity::NodeName;
+use crate::outcome::{Class, Outcome};
 use crate::rendezvous::Entries;
 use std::collections::BTreeMap;
 
@@ -45,11 +45,11 @@ impl Foresight {
 
     fn note(&mut self, name: &NodeName, answer: Answer, round: &Round<'_>) {
         let known = is_known(&answer);
-        if !known || answer.outcome == "planned" {
+        if !known || answer.outcome == Outcome::Planned {
             self.last = Some(name.clone());
         }
         if known {
-            self.refused |= is_failure(answer.status) && !(round.tolerates)(name, &answer);
+            self.refused |= answer.class.is_failure() && !(round.tolerates)(name, &answer);
             self.answers.insert(name.clone(), answer);
         }
     }
@@ -58,10 +58,10 @@ impl Foresight {
     pub fn answer(&self, name: &NodeName) -> Option<Answer> {
         match self.answers.get(name) {
             Some(answer) if is_absent(answer) => Some(answer.clone()),
-            Some(answer) if self.refused && is_failure(answer.status) => Some(answer.clone()),
+            Some(answer) if self.refused && answer.class.is_failure() => Some(answer.clone()),
             _ => self
                 .refused
-                .then(|| Answer::new(Status::Done, "not_tried", None)),
+                .then(|| Answer::new(Class::Absent, Outcome::NotTried, None)),
         }
     }
 
@@ -73,11 +73,10 @@ impl Foresight {
 
 /// Whether the node has been heard of: an older erlrc does not know the question.
 fn is_known(answer: &Answer) -> bool {
-    !["bad_request", "no_erlrc"].contains(&answer.outcome.as_str())
+    !matches!(answer.outcome, Outcome::BadRequest | Outcome::NoErlrc)
 }
 
 /// Whether there is nobody to ask.
 fn is_absent(answer: &Answer) -> bool {
-    answer.status == Status::Unreachable
-        || ["node_down", "other_root"].contains(&answer.outcome.as_str())
+    matches!(answer.class, Class::Unreachable | Class::Absent)
 }

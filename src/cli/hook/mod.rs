@@ -20,6 +20,7 @@ pub mod request;
 use super::arguments::seconds;
 use super::{Common, Connection, Failure, Output, Status, nodes, status};
 use crate::identity::NodeName;
+use crate::outcome::{Class, Outcome};
 use crate::rendezvous::{Entries, Entry, RendezvousError};
 pub use answer::Answer;
 pub use ask::{Asker, called_off, chain, open, unreachable};
@@ -50,7 +51,7 @@ pub struct HookArguments {
 /// A node that was changed: its place among the entries, and how it answered.
 struct Done<'a> {
     entry: &'a Entry,
-    outcome: String,
+    outcome: Outcome,
     /// Whether it was to keep the way back open, and under which number it does.
     to_hold: bool,
     held: Option<String>,
@@ -101,7 +102,7 @@ pub struct Round<'a> {
 }
 
 /// What a round came to.
-pub struct Outcome {
+pub struct Outcomes {
     /// The worst status of all nodes, those tolerated left out.
     pub status: Status,
     /// The nodes' answers, in the order in which they were asked.
@@ -112,7 +113,7 @@ pub struct Outcome {
 
 impl Round<'_> {
     /// Does `operations` on the nodes of `entries`; `None` where there is nothing to do.
-    pub fn over(&self, entries: &Entries, operations: &[Operation]) -> Option<Outcome> {
+    pub fn over(&self, entries: &Entries, operations: &[Operation]) -> Option<Outcomes> {
         let operation = operations.first()?;
         let mut report = Report::new(operation, self.arguments.dry_run, self.output);
         let preflight = Preflight::new(operation);
@@ -123,7 +124,7 @@ impl Round<'_> {
         for (name, entry) in entries {
             let to_hold = foresight.to_hold(name);
             let answer = match entry {
-                _ if stopped => Answer::new(Status::Done, "not_tried", None),
+                _ if stopped => Answer::new(Class::Absent, Outcome::NotTried, None),
                 Err(error) => refused(error),
                 Ok(entry) => match foresight.answer(name) {
                     Some(answer) => answer,
@@ -132,10 +133,10 @@ impl Round<'_> {
                 },
             };
             let tolerated = (self.tolerates)(name, &answer);
-            stopped |= is_failure(answer.status) && !tolerated;
+            stopped |= answer.class.is_failure() && !tolerated;
             if let Ok(entry) = entry {
                 report.warnings(name, &entry.warnings);
-                if !self.arguments.dry_run && is_change(operation, &answer) {
+                if !self.arguments.dry_run && operation.changed(&answer) {
                     done.push(Done {
                         entry,
                         outcome: answer.outcome.clone(),
@@ -164,7 +165,7 @@ impl Round<'_> {
         if !self.arguments.dry_run {
             recorder::write(self.state, &record, self.output);
         }
-        Some(Outcome {
+        Some(Outcomes {
             status,
             answers,
             undone,
@@ -202,11 +203,11 @@ impl Round<'_> {
             let how = (Settling::Confirm, node.held.as_deref());
             let patience = self.arguments.connection.node_timeout;
             let answer = self.asker().settle(node.entry, operation, how, patience);
-            let text = match answer.status {
-                Status::Done if answer.outcome == "node_down" => {
+            let text = match answer.class {
+                Class::Absent if answer.outcome == Outcome::NodeDown => {
                     "the node was changed and is down now".to_owned()
                 }
-                Status::Done => continue,
+                Class::Done | Class::Absent => continue,
                 _ => format!(
                     "the way back is still kept open ({}), until it closes by itself",
                     answer.outcome
@@ -245,9 +246,11 @@ fn revert(operation: &Operation, node: &Done<'_>, asker: &Asker<'_>) -> Option<A
     let how = (Settling::Revert, node.held.as_deref());
     let mut answer = asker.settle(node.entry, operation, how, patience);
     let untouched = "undone; states that nobody had touched since are what they were";
-    match answer.status {
-        Status::Done if answer.outcome == "reverted" => answer.warnings.push(untouched.to_owned()),
-        Status::NotRolledBack => (),
+    match answer.class {
+        Class::Done if answer.outcome == Outcome::Reverted => {
+            answer.warnings.push(untouched.to_owned());
+        }
+        Class::NotRolledBack => (),
         _ => return None,
     }
     Some(answer)
@@ -258,33 +261,25 @@ fn reverse(operation: &Operation, node: &Done<'_>, asker: &Asker<'_>) -> Option<
     let reverse = operation.reverse(&node.outcome)?;
     let patience = asker.connection.node_timeout;
     let mut answer = asker.ask(node.entry, &[reverse], &Preflight::none(), patience);
-    if answer.status == Status::Done && answer.outcome != "node_down" {
+    if answer.class == Class::Done {
         let loss = operation.loss();
         answer.warnings.push(format!("undone; {loss}"));
     } else {
-        answer.status = Status::NotRolledBack;
+        answer.class = Class::NotRolledBack;
     }
     Some(answer)
 }
 
-/// Whether the operation failed, other than for want of somebody to ask.
-fn is_failure(status: Status) -> bool {
-    !matches!(status, Status::Done | Status::Unreachable)
-}
-
-fn is_change(operation: &Operation, answer: &Answer) -> bool {
-    let untouched = ["node_down", "other_root", "not_tried"];
-    answer.status == Status::Done
-        && !untouched.contains(&answer.outcome.as_str())
-        && operation.changed(answer)
-}
-
 /// What it means to a hook that an entry must not be used.
 pub fn refused(error: &RendezvousError) -> Answer {
-    Answer::new(Status::Unreachable, "entry_refused", Some(chain(error)))
+    Answer::new(
+        Class::Unreachable,
+        Outcome::EntryRefused,
+        Some(chain(error)),
+    )
 }
 
 fn out_of_time(whole: Duration) -> Answer {
     let reason = format!("the {} s of the whole hook are over", whole.as_secs_f64());
-    Answer::new(Status::Failed, "not_tried", Some(reason))
+    Answer::new(Class::Refused, Outcome::NotTried, Some(reason))
 }

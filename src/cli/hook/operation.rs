@@ -2,6 +2,7 @@
 
 use super::answer::Answer;
 use super::options::Options;
+use crate::outcome::{Class, Outcome};
 use crate::term::Atom;
 use std::path::PathBuf;
 
@@ -97,19 +98,43 @@ impl Operation {
         matches!(self.step, Step::Upgrade { .. } | Step::Downgrade { .. })
     }
 
+    /// Whether a node that says this has done what was asked, or found it done.
+    pub fn is_achieved_by(&self, outcome: &Outcome) -> bool {
+        use Outcome::{
+            AlreadyRunning, Downgraded, Included, NotRunning, Started, StartedIncludedStopped,
+            Stopped, StoppedIncludedStarted, Unloaded, Upgraded,
+        };
+        let ways: &[Outcome] = match self.step {
+            Step::Start(_) => &[Started, StartedIncludedStopped, AlreadyRunning, Included],
+            Step::Stop(_) => &[Stopped, StoppedIncludedStarted, NotRunning],
+            Step::Unload(_) => &[Unloaded],
+            Step::Upgrade { .. } => &[
+                Upgraded,
+                Started,
+                StartedIncludedStopped,
+                AlreadyRunning,
+                Included,
+            ],
+            Step::Downgrade { .. } => &[
+                Downgraded,
+                Started,
+                StartedIncludedStopped,
+                AlreadyRunning,
+                Included,
+            ],
+        };
+        ways.contains(outcome)
+    }
+
     /// Whether `answer` says that the node is not as it was.
     pub fn changed(&self, answer: &Answer) -> bool {
-        let idle = match self.step {
-            Step::Start(_) => ["already_running", "included"].as_slice(),
-            Step::Stop(_) => &["not_running", "included"],
-            Step::Unload(_) => return false,
-            Step::Upgrade { .. } | Step::Downgrade { .. } => &["already_running", "included"],
-        };
-        !idle.contains(&answer.outcome.as_str())
+        answer.class == Class::Done
+            && answer.outcome.is_change()
+            && !matches!(self.step, Step::Unload(_))
     }
 
     /// What takes the operation back, on a node that answered `outcome`.
-    pub fn reverse(&self, outcome: &str) -> Option<Self> {
+    pub fn reverse(&self, outcome: &Outcome) -> Option<Self> {
         let step = match (&self.step, outcome) {
             (Step::Start(version), _) => Step::Stop(version.clone()),
             (Step::Stop(version), _) => Step::Start(version.clone()),
@@ -117,7 +142,7 @@ impl Operation {
             // It did not run: the upgrade had nothing to do but start it.
             (
                 Step::Upgrade { to, .. } | Step::Downgrade { to, .. },
-                "started" | "started_included_stopped",
+                Outcome::Started | Outcome::StartedIncludedStopped,
             ) => Step::Stop(to.clone()),
             (Step::Upgrade { from, to }, _) => Step::Downgrade {
                 from: to.clone(),
@@ -161,13 +186,13 @@ impl Operation {
     }
 
     /// The outcome of an operation that did what was asked.
-    pub fn done(&self) -> &'static str {
+    pub fn done(&self) -> Outcome {
         match self.step {
-            Step::Start(_) => "started",
-            Step::Stop(_) => "stopped",
-            Step::Unload(_) => "unloaded",
-            Step::Upgrade { .. } => "upgraded",
-            Step::Downgrade { .. } => "downgraded",
+            Step::Start(_) => Outcome::Started,
+            Step::Stop(_) => Outcome::Stopped,
+            Step::Unload(_) => Outcome::Unloaded,
+            Step::Upgrade { .. } => Outcome::Upgraded,
+            Step::Downgrade { .. } => Outcome::Downgraded,
         }
     }
 }

@@ -9,9 +9,9 @@ use super::answer::Answer;
 use super::operation::{Operation, Step, Version};
 use super::request::what_runs_before;
 use crate::appup::Direction;
-use crate::cli::{Status, plan::status};
 use crate::installed;
 use crate::node::{Deadline, Node, NodeError};
+use crate::outcome::{Class, Outcome};
 use crate::plan::{Depth, Finding, Plan, Question, Severity, Surroundings, Verdict, plan};
 use crate::script;
 use crate::term::Term;
@@ -179,7 +179,7 @@ fn blind(operation: &Operation, dir: &Path, mode: Mode) -> Decision {
         return Decision::Go(vec![reason]);
     }
     let reason = format!("{reason}; a restart of the node is safe, --force goes on all the same");
-    let answer = Answer::new(Status::NoPath, "old_directory_gone", Some(reason));
+    let answer = Answer::new(Class::NoPath, Outcome::OldDirectoryGone, Some(reason));
     Decision::Refuse(Box::new(answer))
 }
 
@@ -212,14 +212,14 @@ fn decision(plan: &Plan, mode: Mode) -> Decision {
         Some(_) if mode == Mode::Warn => Decision::Go(texts),
         Some(worst) => {
             let reason = format!("{}; --force goes on all the same", texts.join("; "));
-            let status = status(worst);
             // A way that loses states is none; how else to go on, the policy says.
-            let outcome = match worst {
-                Verdict::RestartApplication => "restart_application",
-                _ => "would_fail",
+            let (class, outcome) = match worst {
+                Verdict::RestartApplication => (Class::NoPath, Outcome::RestartApplication),
+                Verdict::RestartEmulator => (Class::RestartEmulator, Outcome::WouldFail),
+                Verdict::WouldFail => (Class::Refused, Outcome::WouldFail),
+                _ => (Class::NoPath, Outcome::WouldFail),
             };
-            let status = status.worse(Status::NoPath);
-            Decision::Refuse(Box::new(Answer::new(status, outcome, Some(reason))))
+            Decision::Refuse(Box::new(Answer::new(class, outcome, Some(reason))))
         }
     }
 }

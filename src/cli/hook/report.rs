@@ -5,6 +5,7 @@ use super::operation::Operation;
 use crate::cli::{Output, Status, output};
 use crate::history::{NodeRecord, Record};
 use crate::identity::NodeName;
+use crate::outcome::{Class, Outcome};
 use serde::Serialize;
 
 /// More of a reason than this, in characters, is for machines alone.
@@ -74,7 +75,7 @@ impl Report {
 
     /// Says what became of a node; the exit status is the worst of them.
     pub fn node(&mut self, name: &NodeName, answer: Answer) {
-        self.status = self.status.worse(answer.status);
+        self.status = self.status.worse(answer.class.into());
         self.tolerated(name, answer);
     }
 
@@ -103,7 +104,7 @@ impl Report {
             self.details
                 .push(format!("erlrc-{}: {name}: {detail}", self.command));
         }
-        if self.line == Line::Undoing && answer.status != Status::Done {
+        if self.line == Line::Undoing && answer.class != Class::Done {
             self.details.push(format!(
                 "erlrc-{}: {name}: {}",
                 self.command,
@@ -112,8 +113,8 @@ impl Report {
         }
         let record = NodeRecord {
             node: name.to_string(),
-            outcome: answer.outcome,
-            status: answer.status.code(),
+            outcome: answer.outcome.to_string(),
+            status: Status::from(answer.class).code(),
             reason: answer.reason,
             running: answer.running,
             warnings: answer.warnings,
@@ -132,7 +133,7 @@ impl Report {
         let application = &self.application;
         let version = answer.running.as_ref().or(self.result.as_ref());
         match version {
-            _ if answer.outcome == "node_down" => "not undone, the node is down".to_owned(),
+            _ if answer.outcome == Outcome::NodeDown => "not undone, the node is down".to_owned(),
             Some(vsn) => format!("not undone, as far as is known {application} {vsn} runs there"),
             None => format!("not undone, as far as is known {application} does not run there"),
         }

@@ -6,10 +6,11 @@ use super::subject::Subject;
 use super::survey::Host;
 use super::verdict::{Verdict, verdict};
 use crate::cli::hook::operation::{self, Operation, Step};
-use crate::cli::hook::{Answer, Mode, Outcome, Report, Round, chain};
+use crate::cli::hook::{Answer, Mode, Outcomes, Report, Round, chain};
 use crate::cli::{Status, output};
 use crate::identity::NodeName;
 use crate::maint::{Action, Change, Facts, Format, Moment, NodeState, State, Version};
+use crate::outcome::{Class, Outcome};
 use crate::term::Atom;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -95,7 +96,7 @@ impl<'a> Carrier<'a> {
 
     pub(super) fn wait(&mut self, node: &NodeName, to: &Version, why: &str) -> Status {
         let reason = format!("{why}; it is upgraded when its package is configured");
-        self.say(std::slice::from_ref(node), to, "waits", &reason);
+        self.say(std::slice::from_ref(node), to, Outcome::Waits, &reason);
         self.note_node(State::Deferred, node, to, Some(why));
         Status::Done
     }
@@ -125,7 +126,7 @@ impl<'a> Carrier<'a> {
             "goes on with the old version; restart the node to get to {}",
             to.vsn
         );
-        self.say(nodes, to, "restart_needed", &reason);
+        self.say(nodes, to, Outcome::RestartNeeded, &reason);
         Status::Done
     }
 
@@ -142,7 +143,7 @@ impl<'a> Carrier<'a> {
             };
             report.tolerated(node, answer.clone());
             if !self.host.policy(node).defers() || self.session.configuration.strict {
-                status = status.worse(answer.status);
+                status = status.worse(answer.class.into());
             }
         }
         report.end_line();
@@ -153,14 +154,17 @@ impl<'a> Carrier<'a> {
     fn start(&mut self, nodes: &[NodeName], version: &Version) -> Status {
         let step = Step::Start(known(version));
         let tolerates = |_: &NodeName, answer: &Answer| {
-            ["version_load_mismatch", "no_erlrc"].contains(&answer.outcome.as_str())
+            matches!(
+                answer.outcome,
+                Outcome::VersionLoadMismatch | Outcome::NoErlrc
+            )
         };
         let Some(outcome) = self.round(nodes, &[step], &tolerates) else {
             return Status::Done;
         };
         // Another version is loaded and does not run: going to this one starts it.
         let loaded = outcome.answers.iter();
-        let loaded = loaded.filter(|(_, answer)| answer.outcome == "version_load_mismatch");
+        let loaded = loaded.filter(|(_, answer)| answer.outcome == Outcome::VersionLoadMismatch);
         let loaded: Vec<NodeName> = loaded.map(|(name, _)| name.clone()).collect();
         let step = self.upgrade_to(version).step;
         let again = self.round(&loaded, &[step], &|_, _| false);
@@ -173,7 +177,7 @@ impl<'a> Carrier<'a> {
             dir: dir.cloned(),
         };
         let steps = [Step::Stop(version.clone()), Step::Unload(version)];
-        let tolerates = |_: &NodeName, answer: &Answer| answer.outcome == "no_erlrc";
+        let tolerates = |_: &NodeName, answer: &Answer| answer.outcome == Outcome::NoErlrc;
         let outcome = self.round(nodes, &steps, &tolerates);
         outcome.map_or(Status::Done, |outcome| outcome.status)
     }
@@ -184,7 +188,7 @@ impl<'a> Carrier<'a> {
         nodes: &[NodeName],
         steps: &[Step],
         tolerates: &dyn Fn(&NodeName, &Answer) -> bool,
-    ) -> Option<Outcome> {
+    ) -> Option<Outcomes> {
         let operations = self.operations(steps);
         self.perform(nodes, &operations, tolerates)
     }
@@ -195,7 +199,7 @@ impl<'a> Carrier<'a> {
         nodes: &[NodeName],
         step: Step,
         tolerates: &dyn Fn(&NodeName, &Answer) -> bool,
-    ) -> Option<Outcome> {
+    ) -> Option<Outcomes> {
         let mut operations = self.operations(&[step]);
         for operation in &mut operations {
             operation.options.preflight = Some(Mode::Off);
@@ -213,7 +217,7 @@ impl<'a> Carrier<'a> {
         nodes: &[NodeName],
         operations: &[Operation],
         tolerates: &dyn Fn(&NodeName, &Answer) -> bool,
-    ) -> Option<Outcome> {
+    ) -> Option<Outcomes> {
         let entries = self.host.entries(nodes);
         if entries.is_empty() {
             return None;
@@ -276,13 +280,13 @@ impl<'a> Carrier<'a> {
     }
 
     /// One line about nodes to which nothing was done.
-    pub(super) fn say(&self, nodes: &[NodeName], to: &Version, word: &str, reason: &str) {
+    pub(super) fn say(&self, nodes: &[NodeName], to: &Version, word: Outcome, reason: &str) {
         let operation = self.upgrade_to(to);
         let mut report = self.report(&operation);
         for node in nodes {
             report.tolerated(
                 node,
-                Answer::new(Status::Done, word, Some(reason.to_owned())),
+                Answer::new(Class::Done, word.clone(), Some(reason.to_owned())),
             );
         }
         report.end_line();

@@ -6,11 +6,12 @@ use super::subject::Subject;
 use crate::application::{Registration, UpgradePolicy};
 use crate::appup::{Direction, Shipped};
 use crate::cli::hook::{Answer, request::what_runs};
-use crate::cli::{Failure, Status, nodes};
+use crate::cli::{Failure, nodes};
 use crate::identity::NodeName;
 use crate::installed;
 use crate::maint::{Facts, Minimum, Moment, NodeFacts, NodeState, Stashed, Version};
 use crate::node::Call;
+use crate::outcome::Class;
 use crate::rendezvous::{Entries, Entry};
 use crate::term::{Atom, Term};
 use std::collections::{BTreeMap, BTreeSet};
@@ -238,7 +239,7 @@ fn ask(
     );
     let answers = match session.asker().query(&entry, calls) {
         Ok(answers) => answers,
-        Err(answer) if answer.status == Status::Done => return None,
+        Err(answer) if answer.class == Class::Absent => return None,
         Err(answer) => return Some(unknown(Some(entry), *answer)),
     };
     let running = |index: usize, name: &Atom| {

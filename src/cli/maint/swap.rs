@@ -6,9 +6,10 @@ use super::verdict::{Verdict, verdict};
 use crate::application::Rung;
 use crate::cli::Status;
 use crate::cli::hook::operation::{self, Step};
-use crate::cli::hook::{Answer, Outcome, chain};
+use crate::cli::hook::{Answer, Outcomes, chain};
 use crate::identity::NodeName;
 use crate::maint::{Change, Moment, State};
+use crate::outcome::Outcome;
 
 /// A node that could not be changed hot, and why.
 struct Left {
@@ -82,7 +83,7 @@ impl Carrier<'_> {
     /// Notes what became of each node: those that are changed, and in `left` those that are not.
     fn judge(
         &mut self,
-        outcome: &Outcome,
+        outcome: &Outcomes,
         change: &Change,
         left: &mut Vec<Left>,
     ) -> (Status, Vec<NodeName>) {
@@ -92,7 +93,7 @@ impl Carrier<'_> {
             let why = answer
                 .reason
                 .clone()
-                .unwrap_or_else(|| answer.outcome.clone());
+                .unwrap_or_else(|| answer.outcome.to_string());
             let to = &change.to;
             match verdict(answer) {
                 Verdict::Done => {
@@ -104,7 +105,7 @@ impl Carrier<'_> {
                     self.wait(node, to, &why);
                 }
                 Verdict::Unreachable if !self.host.policy(node).defers() => {
-                    status = status.worse(answer.status);
+                    status = status.worse(answer.class.into());
                 }
                 Verdict::Unreachable => self.note_node(State::Deferred, node, to, Some(&why)),
                 Verdict::NotHot if !self.takes_back() => left.push(Left {
@@ -208,7 +209,7 @@ impl Carrier<'_> {
             change.from, change.to.vsn
         );
         let nodes = std::slice::from_ref(node);
-        self.say(nodes, &change.to, "restart_needed", &reason);
+        self.say(nodes, &change.to, Outcome::RestartNeeded, &reason);
         self.note_node(State::Pending, node, &change.to, Some(why));
     }
 

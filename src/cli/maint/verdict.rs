@@ -1,7 +1,7 @@
 //! What a node's answer to a change of version means to a maintainer script.
 
-use crate::cli::Status;
 use crate::cli::hook::Answer;
+use crate::outcome::{Class, Outcome};
 
 /// What became of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub enum Verdict {
     Absent,
     /// Something that it needs is not installed yet.
     TooEarly,
-    /// It cannot be spoken to.
+    /// It cannot be spoken to, or does not say how the change ended.
     Unreachable,
     /// It is as it was: a change without restart is not to be had.
     NotHot,
@@ -20,31 +20,68 @@ pub enum Verdict {
     Failed,
 }
 
-/// Failures that say nothing against the new version: it has not been tried. A process did not stand
-/// still in time, or code cannot be replaced in a running emulator.
-const BEFORE_COMMIT: [&str; 7] = [
-    "not_suspended",
-    "hung",
-    "old_processes",
-    "loads_nif",
-    "on_load",
-    "old_directory_gone",
-    "no_erlrc",
-];
-
-/// What `answer` means.
+/// What `answer` means. A failure before the code was replaced says nothing against the new version, unless its
+/// files are the reason.
 pub fn verdict(answer: &Answer) -> Verdict {
-    let outcome = answer.outcome.as_str();
-    let cause = answer.cause.as_deref().unwrap_or(outcome);
-    match answer.status {
-        Status::Done if matches!(outcome, "node_down" | "other_root" | "not_tried") => {
-            Verdict::Absent
-        }
-        Status::Done => Verdict::Done,
-        Status::Unreachable => Verdict::Unreachable,
-        Status::NoPath | Status::RestartEmulator => Verdict::NotHot,
-        Status::Failed if outcome == "appspec_file_not_found" => Verdict::TooEarly,
-        Status::Failed if BEFORE_COMMIT.contains(&cause) => Verdict::NotHot,
-        _ => Verdict::Failed,
+    match (answer.class, &answer.outcome) {
+        (Class::Done, _) => Verdict::Done,
+        (Class::Absent, _) => Verdict::Absent,
+        (Class::Unreachable | Class::Unresolved, _) => Verdict::Unreachable,
+        (Class::NoPath | Class::RestartEmulator, _) => Verdict::NotHot,
+        (Class::NotRolledBack | Class::Bug, _) => Verdict::Failed,
+        (_, Outcome::AppspecFileNotFound) => Verdict::TooEarly,
+        (_, Outcome::BadModule) => Verdict::Failed,
+        (_, outcome) if is_of_node(outcome) => Verdict::NotHot,
+        (Class::NotCommitted, _) => Verdict::NotHot,
+        (Class::Refused | Class::RolledBack, _) => Verdict::Failed,
+    }
+}
+
+/// Whether it is the running node that cannot be changed, whatever the version.
+fn is_of_node(outcome: &Outcome) -> bool {
+    matches!(
+        outcome,
+        Outcome::OldDirectoryGone
+            | Outcome::NoErlrc
+            | Outcome::OutOfTime
+            | Outcome::TooManyNewAtoms
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn case(class: Class, outcome: Outcome, expected: Verdict) {
+        assert_eq!(verdict(&Answer::new(class, outcome, None)), expected);
+    }
+
+    #[test]
+    fn a_failure_before_the_commit_says_nothing_against_the_version() {
+        use Outcome::{BadModule, Crashed, ScriptFailed};
+        case(Class::NotCommitted, ScriptFailed, Verdict::NotHot);
+        case(Class::NotCommitted, BadModule, Verdict::Failed);
+        case(Class::RolledBack, ScriptFailed, Verdict::Failed);
+        case(Class::NotRolledBack, ScriptFailed, Verdict::Failed);
+        case(Class::Bug, Crashed, Verdict::Failed);
+    }
+
+    #[test]
+    fn what_is_no_failure_of_the_version_is_told_apart() {
+        use Outcome::{
+            AppspecFileNotFound, Busy, Lost, NoErlrc, NodeDown, OldDirectoryGone,
+            RestartNewEmulator, TooManyNewAtoms, Upgraded,
+        };
+        case(Class::Done, Upgraded, Verdict::Done);
+        case(Class::Absent, NodeDown, Verdict::Absent);
+        case(Class::Unreachable, Lost, Verdict::Unreachable);
+        case(Class::Unresolved, Lost, Verdict::Unreachable);
+        case(Class::RestartEmulator, RestartNewEmulator, Verdict::NotHot);
+        case(Class::RolledBack, AppspecFileNotFound, Verdict::TooEarly);
+        case(Class::Refused, OldDirectoryGone, Verdict::NotHot);
+        case(Class::Refused, NoErlrc, Verdict::NotHot);
+        case(Class::RolledBack, TooManyNewAtoms, Verdict::NotHot);
+        case(Class::Refused, Busy, Verdict::Failed);
     }
 }

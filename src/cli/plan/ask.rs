@@ -9,6 +9,7 @@ use crate::cli::hook::{Answer, called_off, open};
 use crate::cli::resolution::{Known, Version};
 use crate::cli::{Common, Failure, Status, nodes};
 use crate::node::Node;
+use crate::outcome::{self, Class};
 use crate::plan::{Finding, Live, Plan, Surroundings};
 use crate::rendezvous::Entry;
 use crate::term::{Atom, Term};
@@ -137,9 +138,9 @@ impl Asker<'_> {
             Err(answer) => {
                 return none(
                     &entry.name,
-                    &answer.outcome,
+                    answer.outcome.as_str(),
                     answer.reason.clone(),
-                    answer.status,
+                    answer.class.into(),
                 );
             }
         };
@@ -183,7 +184,9 @@ impl Asker<'_> {
         let operation = self.operation(&from, &to);
         // First, for it does not wait for an operation that is being carried out.
         let answer = self.call(node, operation.live_plan(self.patience()))?;
-        if let Some(busy) = Answer::parse(&answer).filter(|answer| answer.outcome == "busy") {
+        if let Some(busy) =
+            Answer::parse(&answer).filter(|answer| answer.outcome == outcome::Outcome::Busy)
+        {
             return Ok(none(&entry.name, "busy", busy.reason, Status::Unreachable));
         }
         let (steps, refusal) = self.dry_run(node, &operation)?;
@@ -235,14 +238,14 @@ impl Asker<'_> {
         let Some(answer) = Answer::parse(&answer) else {
             return Ok((Vec::new(), None));
         };
-        if answer.status == Status::Done {
+        if answer.class == Class::Done {
             return Ok((answer.plan, None));
         }
-        let reason = answer.reason.unwrap_or_else(|| answer.outcome.clone());
+        let reason = answer.reason.unwrap_or_else(|| answer.outcome.to_string());
         let finding = Finding::error("node_refuses", self.application)
             .text(format!("the node would refuse: {reason}"))
             .advice("mend what it names and ask again")
-            .detail("outcome", answer.outcome);
+            .detail("outcome", answer.outcome.to_string());
         Ok((Vec::new(), Some(finding)))
     }
 

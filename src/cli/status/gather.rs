@@ -2,11 +2,12 @@
 
 use crate::cli::arguments::Apps;
 use crate::cli::hook::{self, Answer, request::question};
-use crate::cli::{Common, Connection, Failure, Status, nodes};
+use crate::cli::{Common, Connection, Failure, nodes};
 use crate::history;
 use crate::installed::inventory;
 use crate::maint::{Journal, Record};
 use crate::node::{Deadline, NodeError};
+use crate::outcome::{Class, Outcome};
 use crate::record::{RecordLog, Tail, Time};
 use crate::rendezvous::{Entries, Entry, RendezvousError};
 use crate::restart;
@@ -108,7 +109,7 @@ fn one(
             facts: Some(facts),
             ..node("up", None)
         },
-        Err(answer) => node(&answer.outcome, answer.reason),
+        Err(answer) => node(answer.outcome.as_str(), answer.reason),
     }
 }
 
@@ -120,7 +121,7 @@ fn said(
 ) -> Result<NodeFacts, Box<Answer>> {
     let no = |outcome, reason: &str| {
         Box::new(Answer::new(
-            Status::Failed,
+            Class::Refused,
             outcome,
             Some(reason.to_owned()),
         ))
@@ -128,10 +129,11 @@ fn said(
     let mut node = hook::open(entry, connection)?;
     match node.call(question("status"), Deadline::after(patience)) {
         Ok(term) => NodeFacts::parse(&term)
-            .ok_or_else(|| no("too_old", "its erlrc does not know the question")),
-        Err(NodeError::Undefined { .. }) => {
-            Err(no("no_erlrc", "erlrc is not on the code path of the node"))
-        }
+            .ok_or_else(|| no(Outcome::TooOld, "its erlrc does not know the question")),
+        Err(NodeError::Undefined { .. }) => Err(no(
+            Outcome::NoErlrc,
+            "erlrc is not on the code path of the node",
+        )),
         Err(error) => Err(Box::new(hook::unreachable(entry, &error))),
     }
 }

@@ -11,6 +11,7 @@ use super::arguments::{Apps, application, seconds};
 use super::colours::Colours;
 use super::{Common, Connection, Failure, Status, eval::node_name};
 use crate::identity::NodeName;
+use crate::outcome::Outcome;
 use crate::status::{Report, report};
 use crate::term::Atom;
 use std::path::PathBuf;
@@ -135,10 +136,10 @@ fn is_node(name: &str, wanted: &NodeName) -> bool {
 
 fn status(report: &Report) -> Status {
     let of_node = report.nodes.iter().map(|node| {
-        let known = ["up", "node_down", "other_root"];
+        let absent = Outcome::parse(&node.state).is_some_and(|word| word.is_absent());
         match () {
             () if !node.restart_needed.is_empty() => Status::RestartEmulator,
-            () if !known.contains(&node.state.as_str()) => Status::Unreachable,
+            () if node.state != "up" && !absent => Status::Unreachable,
             () => Status::Done,
         }
     });

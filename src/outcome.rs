@@ -1,0 +1,390 @@
+//! What became of an operation on one node: the word for it, and the class that the word belongs to.
+//!
+//! Words cross the wire, are printed and are written into the history; they are never renamed. A class is what
+//! decisions are made from. Which exit status a class stands for is told by the command line alone.
+//!
+//! Must not know nodes, exit statuses or texts for people.
+
+use smol_str::SmolStr;
+use std::fmt;
+
+/// The longest word that is taken from a node.
+const LONGEST_WORD: usize = 64;
+
+/// How an operation ended on one node, as far as decisions depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// What was asked for is so.
+    Done,
+    /// The node does not run, is none of ours, or was passed over because another one failed.
+    Absent,
+    /// The node would not begin.
+    Refused,
+    /// It failed before the code was replaced: nothing of the new version has been tried.
+    NotCommitted,
+    /// It failed; the node is as it was before.
+    RolledBack,
+    /// It failed, and the node is not as it was before.
+    NotRolledBack,
+    /// There is no way from the one version to the other.
+    NoPath,
+    /// Only a restart of the emulator leads to what was asked for.
+    RestartEmulator,
+    /// The node is there and cannot be spoken to.
+    Unreachable,
+    /// The operation was begun and nobody can say how it ended: the node may still be at work on it.
+    Unresolved,
+    /// A fault in erlrc.
+    Bug,
+}
+
+impl Class {
+    /// Whether the operation failed, other than for want of a node to ask.
+    pub fn is_failure(self) -> bool {
+        !matches!(self, Self::Done | Self::Absent | Self::Unreachable)
+    }
+}
+
+/// A word that is none of [`Outcome`]'s: a node of another version of erlrc has said it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Word(SmolStr);
+
+macro_rules! outcomes {
+    ($($(#[$doc:meta])* $variant:ident = $word:literal,)*) => {
+        /// The word for what became of an operation on a node.
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        pub enum Outcome {
+            $($(#[$doc])* $variant,)*
+            /// A word of another version of erlrc.
+            Unknown(Word),
+        }
+
+        impl Outcome {
+            /// The outcome that `word` stands for; `None` where it cannot be a word: lower-case letters and
+            /// underscores, 64 at most.
+            pub fn parse(word: &str) -> Option<Self> {
+                match word {
+                    $($word => Some(Self::$variant),)*
+                    _ => is_word(word).then(|| Self::Unknown(Word(word.into()))),
+                }
+            }
+
+            /// The word.
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $(Self::$variant => $word,)*
+                    Self::Unknown(Word(word)) => word,
+                }
+            }
+
+            /// Every outcome that has a name of its own.
+            #[cfg(test)]
+            fn all() -> Vec<Self> {
+                vec![$(Self::$variant),*]
+            }
+        }
+    };
+}
+
+outcomes! {
+    /// The application was started.
+    Started = "started",
+    /// It was started, and applications that it includes were stopped before.
+    StartedIncludedStopped = "started_included_stopped",
+    /// What was asked for ran already.
+    AlreadyRunning = "already_running",
+    /// It runs as part of an application that includes it.
+    Included = "included",
+    /// The application was stopped.
+    Stopped = "stopped",
+    /// It was stopped, and applications that it included were started after it.
+    StoppedIncludedStarted = "stopped_included_started",
+    /// It did not run.
+    NotRunning = "not_running",
+    /// It was unloaded.
+    Unloaded = "unloaded",
+    /// The later version runs.
+    Upgraded = "upgraded",
+    /// The earlier version runs.
+    Downgraded = "downgraded",
+    /// The way back was given up.
+    Confirmed = "confirmed",
+    /// The way back was gone.
+    Reverted = "reverted",
+    /// A dry run found what would be done.
+    Planned = "planned",
+    /// Nothing was to be done.
+    Nothing = "nothing",
+    /// Answers which version runs.
+    Running = "running",
+    /// Answers what is loaded.
+    Code = "code",
+    /// Answers how the node stands.
+    Status = "status",
+    /// Answers how far an operation has come.
+    Progress = "progress",
+    /// Answers that the operation that was asked for has not ended.
+    InProgress = "in_progress",
+    /// Answers how the operation that was asked for ended.
+    Ended = "ended",
+    /// Answers that the operation that was asked for never reached the node, or is forgotten.
+    UnknownOperation = "unknown_operation",
+    /// The node does not run.
+    NodeDown = "node_down",
+    /// The node was stopped while the operation was carried out.
+    NodeStopped = "node_stopped",
+    /// The node is being stopped, and begins nothing any more or could not finish what it had begun.
+    NodeStopping = "node_stopping",
+    /// The node does not see the file system of the hook.
+    OtherRoot = "other_root",
+    /// The node was not asked: an earlier one failed, or the time was over.
+    NotTried = "not_tried",
+    /// Other versions run than were named.
+    VersionMismatch = "version_mismatch",
+    /// Another version is loaded, and does not run.
+    VersionLoadMismatch = "version_load_mismatch",
+    /// The directory does not hold the version.
+    BadDirectory = "bad_directory",
+    /// The node does not understand the request.
+    BadRequest = "bad_request",
+    /// Others were before, for longer than could be waited.
+    Busy = "busy",
+    /// The node keeps no way back open.
+    NotHeld = "not_held",
+    /// The directory of the old version is gone, and what is loaded does not do instead.
+    OldDirectoryGone = "old_directory_gone",
+    /// The time that was given was over before it began.
+    OutOfTime = "out_of_time",
+    /// The node has no room for the names of the new version.
+    TooManyNewAtoms = "too_many_new_atoms",
+    /// A dependency is not installed.
+    AppspecFileNotFound = "appspec_file_not_found",
+    /// The plan says that it would fail.
+    WouldFail = "would_fail",
+    /// The plan says that states would be lost.
+    RestartApplication = "restart_application",
+    /// Processes would stand still for longer than is allowed.
+    MaxPause = "max_pause",
+    /// No appup leads there, and none can be generated.
+    NoUpgradePath = "no_upgrade_path",
+    /// The same, of an older erlrc.
+    NotUpgradable = "not_upgradable",
+    /// The same, of an older erlrc.
+    VersionNotInAppup = "version_not_in_appup",
+    /// The same, of an older erlrc.
+    NoAppupFound = "no_appup_found",
+    /// A module of OTP would be replaced.
+    StickyDirectory = "sticky_directory",
+    /// The emulator must be restarted.
+    RestartNewEmulator = "restart_new_emulator",
+    /// The script failed.
+    ScriptFailed = "script_failed",
+    /// A module of the new version cannot be loaded anywhere.
+    BadModule = "bad_module",
+    /// It failed, and could not be taken back.
+    NotRolledBack = "not_rolled_back",
+    /// The operation did not end and was killed.
+    Stuck = "stuck",
+    /// The node died while the operation was carried out.
+    NodeDied = "node_died",
+    /// A fault in erlrc.
+    Crashed = "crashed",
+    /// The node has no erlrc on its code path.
+    NoErlrc = "no_erlrc",
+    /// What is called in the node failed.
+    CallFailed = "call_failed",
+    /// The connection was lost.
+    Lost = "lost",
+    /// No answer came in time.
+    TimedOut = "timed_out",
+    /// The node does not answer at all.
+    Hung = "hung",
+    /// The node's answer is not understood.
+    Malformed = "malformed",
+    /// The entry of the node must not be used.
+    EntryRefused = "entry_refused",
+    /// The node's erlrc does not know the question.
+    TooOld = "too_old",
+    /// It is done when the package is configured.
+    Waits = "waits",
+    /// It is done when the node is restarted.
+    RestartNeeded = "restart_needed",
+    /// An error without a word.
+    Error = "error",
+}
+
+impl Outcome {
+    /// Whether a node that says this may mean that all is well. A node that claims a success by any other word
+    /// has not been understood.
+    pub fn is_success(&self) -> bool {
+        self.is_achievement() || self.is_answer()
+    }
+
+    /// Whether an operation has led to what was asked for.
+    pub fn is_achievement(&self) -> bool {
+        self.is_change() || self.is_idle()
+    }
+
+    /// Whether the node was changed.
+    pub fn is_change(&self) -> bool {
+        matches!(
+            self,
+            Self::Started
+                | Self::StartedIncludedStopped
+                | Self::Stopped
+                | Self::StoppedIncludedStarted
+                | Self::Unloaded
+                | Self::Upgraded
+                | Self::Downgraded
+                | Self::Confirmed
+                | Self::Reverted
+        )
+    }
+
+    /// Whether all was as asked for before.
+    fn is_idle(&self) -> bool {
+        matches!(
+            self,
+            Self::AlreadyRunning | Self::Included | Self::NotRunning
+        )
+    }
+
+    fn is_answer(&self) -> bool {
+        matches!(
+            self,
+            Self::Planned
+                | Self::Running
+                | Self::Code
+                | Self::Status
+                | Self::Progress
+                | Self::InProgress
+                | Self::Ended
+                | Self::UnknownOperation
+                | Self::NodeStopping
+        )
+    }
+
+    /// Whether nothing was asked of the node.
+    pub fn is_absent(&self) -> bool {
+        matches!(self, Self::NodeDown | Self::OtherRoot | Self::NotTried)
+    }
+
+    /// Whether nothing happened, and nothing went wrong.
+    pub fn is_quiet(&self) -> bool {
+        self.is_idle() || self.is_absent()
+    }
+
+    /// What it means that a function of `erlrcdynamic` returned this as an error: what a node says that has no
+    /// `erlrc_hook` to say it.
+    pub fn class_of_error(&self) -> Class {
+        match self {
+            Self::NotRolledBack => Class::NotRolledBack,
+            Self::Crashed => Class::Bug,
+            Self::RestartNewEmulator => Class::RestartEmulator,
+            Self::NoUpgradePath
+            | Self::NotUpgradable
+            | Self::VersionNotInAppup
+            | Self::NoAppupFound
+            | Self::StickyDirectory
+            | Self::MaxPause => Class::NoPath,
+            Self::VersionMismatch
+            | Self::VersionLoadMismatch
+            | Self::BadDirectory
+            | Self::OldDirectoryGone
+            | Self::NotHeld => Class::Refused,
+            _ => Class::RolledBack,
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+fn is_word(text: &str) -> bool {
+    let letters = text
+        .bytes()
+        .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    letters && (1..=LONGEST_WORD).contains(&text.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_outcome_is_its_word() {
+        for outcome in Outcome::all() {
+            assert_eq!(Outcome::parse(outcome.as_str()), Some(outcome.clone()));
+            assert!(is_word(outcome.as_str()), "{outcome}");
+        }
+    }
+
+    #[test]
+    fn a_word_of_another_version_is_kept_and_what_is_no_word_is_not() {
+        let word = Outcome::parse("put_to_sleep").expect("a word");
+        assert!(matches!(word, Outcome::Unknown(_)));
+        assert_eq!(word.to_string(), "put_to_sleep");
+        let longest = "a".repeat(LONGEST_WORD);
+        assert!(Outcome::parse(&longest).is_some());
+        let longer = longest + "a";
+        for text in [
+            "",
+            "Up",
+            "up) (n2",
+            "up2",
+            "u p",
+            "\u{1b}[31m",
+            "ü",
+            &longer,
+        ] {
+            assert_eq!(Outcome::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn only_known_words_are_a_success() {
+        let unknown = Outcome::parse("put_to_sleep").expect("a word");
+        assert!(!unknown.is_success() && !unknown.is_absent() && !unknown.is_quiet());
+        for outcome in [Outcome::NodeDown, Outcome::OtherRoot, Outcome::NotTried] {
+            assert!(!outcome.is_success(), "{outcome} is not for a node to say");
+        }
+        assert!(Outcome::Upgraded.is_success() && !Outcome::Upgraded.is_quiet());
+        assert!(Outcome::AlreadyRunning.is_quiet() && Outcome::AlreadyRunning.is_achievement());
+        assert!(!Outcome::Planned.is_achievement());
+    }
+
+    #[test]
+    fn errors_have_a_class_each() {
+        let case = |word: &str, class| {
+            let outcome = Outcome::parse(word).expect("a word");
+            assert_eq!(outcome.class_of_error(), class, "{word}");
+        };
+        case("bad_directory", Class::Refused);
+        case("no_appup_found", Class::NoPath);
+        case("sticky_directory", Class::NoPath);
+        case("not_rolled_back", Class::NotRolledBack);
+        case("oops", Class::RolledBack);
+    }
+
+    #[test]
+    fn a_node_that_is_not_there_is_no_failure() {
+        for class in [Class::Done, Class::Absent, Class::Unreachable] {
+            assert!(!class.is_failure(), "{class:?}");
+        }
+        for class in [
+            Class::Refused,
+            Class::NotCommitted,
+            Class::RolledBack,
+            Class::NotRolledBack,
+            Class::NoPath,
+            Class::RestartEmulator,
+            Class::Unresolved,
+            Class::Bug,
+        ] {
+            assert!(class.is_failure(), "{class:?}");
+        }
+    }
+}
