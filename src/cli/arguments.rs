@@ -1,6 +1,8 @@
 //! Arguments that several commands share, checked before anything is done.
 
+use super::colours::When;
 use super::{Form, Output};
+use crate::identity::NodeName;
 use crate::term::Atom;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,6 +17,17 @@ pub struct Common {
     /// Print JSON, one value a line, instead of text
     #[arg(long, global = true, help_heading = COMMON)]
     pub json: bool,
+    /// Say only what is wrong
+    #[arg(long, short, global = true, help_heading = COMMON, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say all that is known
+    #[arg(long, short, global = true, help_heading = COMMON)]
+    pub verbose: bool,
+    /// When to use colours
+    #[arg(
+        long, global = true, help_heading = COMMON, value_enum, value_name = "WHEN", default_value_t
+    )]
+    pub color: When,
     /// Directory of registrations and node entries
     #[arg(
         long,
@@ -40,7 +53,11 @@ pub struct Common {
 impl Common {
     /// Where and in which form to print.
     pub fn output(&self) -> Output {
-        Output::new(if self.json { Form::Json } else { Form::Text })
+        match (self.json, self.quiet) {
+            (true, _) => Output::new(Form::Json),
+            (false, true) => Output::new(Form::Quiet),
+            (false, false) => Output::new(Form::Text),
+        }
     }
 }
 
@@ -71,6 +88,9 @@ impl Apps {
 /// Where node entries are, and how long to wait for a node.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Connection {
+    /// This node alone, the host may be left out; may be given several times
+    #[arg(long = "node", value_name = "NODE", value_parser = node_name, help_heading = REACH)]
+    pub only: Vec<NodeName>,
     /// Directory of the entries that nodes write themselves
     #[arg(
         long,
@@ -118,6 +138,11 @@ pub fn application(text: &str) -> Result<Atom, String> {
         && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'@');
     let atom = if sound { Atom::new(text) } else { None };
     atom.ok_or_else(|| "an application is named [a-z][0-9A-Za-z_@]*".to_owned())
+}
+
+/// The name of a node, with or without host.
+pub fn node_name(text: &str) -> Result<NodeName, String> {
+    NodeName::parse(text).ok_or_else(|| "not a node's name".to_owned())
 }
 
 /// A version: text that can stand in a directory name.

@@ -1,5 +1,6 @@
 //! `erlrc eval`: evaluates what a person wrote, on one node.
 
+use super::arguments::node_name;
 use super::{Common, Connection, Failure, Status, nodes, output};
 use crate::identity::NodeName;
 use crate::node::{Deadline, Evaluation, NodeError};
@@ -15,20 +16,16 @@ Examples:
   erlrc eval n1 'application:which_applications()'
   erlrc eval n1@host 'X = 6, Y = 7, X * Y.'
   echo 'erlang:memory(total)' | erlrc eval n1 -")]
+#[command(mut_arg("only", |only| only.hide(true)))]
 pub struct Arguments {
     /// The node, as its entry is named; the host may be left out
-    #[arg(value_parser = node_name)]
-    node: NodeName,
+    #[arg(value_parser = node_name, value_name = "NODE")]
+    target: NodeName,
     /// The expressions, or - to read them from standard input
     #[arg(allow_hyphen_values = true)]
     expressions: String,
     #[command(flatten)]
     connection: Connection,
-}
-
-/// The name of a node, with or without host.
-pub fn node_name(text: &str) -> Result<NodeName, String> {
-    NodeName::parse(text).ok_or_else(|| "not a node's name".to_owned())
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -44,15 +41,8 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     let out = common.output();
     let text = text(arguments)?;
     let entries = nodes::entries(common, &arguments.connection)?;
-    let entry = nodes::lookup(&arguments.node, entries).map_err(|error| {
-        let places = (common.root.join("nodes"), arguments.connection.run.clone());
-        let hint = format!(
-            "entries are in {} and {}",
-            places.0.display(),
-            places.1.display()
-        );
-        Failure::new(Status::Failed, error).hint(hint)
-    })?;
+    let entry = nodes::lookup(&arguments.target, entries)
+        .map_err(|error| nodes::not_found(error, common, &arguments.connection))?;
     entry
         .warnings
         .iter()
@@ -62,7 +52,7 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
         Failure::new(
             status,
             EvalError::Node {
-                node: arguments.node.clone(),
+                node: arguments.target.clone(),
                 source,
             },
         )
@@ -100,7 +90,7 @@ fn text(arguments: &Arguments) -> Result<String, Failure> {
 
 fn report(arguments: &Arguments, common: &Common, evaluation: Evaluation, printed: &str) -> Status {
     let out = common.output();
-    let node = arguments.node.to_string();
+    let node = arguments.target.to_string();
     match evaluation {
         Evaluation::Value(text) => {
             out.json(&json!({"node": node, "value": text, "output": printed}));

@@ -6,9 +6,11 @@
 //! help, manual page and completions follow from that.
 
 pub mod arguments;
+mod ask;
 mod boot_order;
 mod colours;
 mod completions;
+mod config;
 mod deb;
 mod debhelper;
 mod doctor;
@@ -28,6 +30,7 @@ mod package;
 mod plan;
 mod quick;
 mod resolution;
+mod settings;
 mod start;
 mod status;
 mod stop;
@@ -79,6 +82,8 @@ pub enum Command {
     History(history::Arguments),
     /// Name what is not as it should be, and mend what is safe to mend
     Doctor(doctor::Arguments),
+    /// Print every setting of this host and its nodes, and where each comes from
+    Config(config::Arguments),
     /// Evaluate Erlang expressions on a node
     Eval(eval::Arguments),
     /// Print what a node would start when it boots, in which order and why
@@ -113,6 +118,7 @@ impl Command {
             Self::Status(arguments) => status::run(&arguments, common),
             Self::History(arguments) => history::run(&arguments, common),
             Self::Doctor(arguments) => doctor::run(&arguments, common),
+            Self::Config(arguments) => config::run(&arguments, common),
             Self::Eval(arguments) => eval::run(&arguments, common),
             Self::BootOrder(arguments) => boot_order::run(&arguments, common),
             Self::MakeBootScript(arguments) => make_boot_script::run(&arguments, common),
@@ -226,6 +232,7 @@ fn dispatch(arguments: Vec<OsString>) -> Status {
 
 fn run(cli: Cli) -> Status {
     let common = cli.common;
+    colours::choose(common.color);
     match cli.command.run(&common) {
         Ok(status) => status,
         Err(failure) => {

@@ -4,11 +4,50 @@ use super::{Common, Connection, Failure, Status};
 use crate::identity::NodeName;
 use crate::node::{self, Node, NodeError, Options, Reach, Target};
 use crate::rendezvous::{self, Entries, Entry, RendezvousError};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 
-/// The entries of this host's nodes, a person's before the nodes' own.
+/// The entries of this host's nodes, a person's before the nodes' own; of those that were named, where some were.
 pub fn entries(common: &Common, connection: &Connection) -> Result<Entries, Failure> {
-    rendezvous::entries(&[common.root.join("nodes"), connection.run.clone()])
-        .map_err(|error| Failure::new(Status::Failed, error))
+    let entries = rendezvous::entries(&directories(common, connection))
+        .map_err(|error| Failure::new(Status::Failed, error))?;
+    if connection.only.is_empty() {
+        return Ok(entries);
+    }
+    selected(&connection.only, entries).map_err(|error| not_found(error, common, connection))
+}
+
+/// Where entries are.
+fn directories(common: &Common, connection: &Connection) -> [PathBuf; 2] {
+    [common.root.join("nodes"), connection.run.clone()]
+}
+
+/// What is said where there is no entry at all.
+pub fn none(common: &Common, connection: &Connection) -> String {
+    let [persons, own] = directories(common, connection);
+    format!(
+        "no nodes: none of {} and {} has an entry",
+        persons.display(),
+        own.display()
+    )
+}
+
+/// A node that was named and cannot be meant.
+pub fn not_found(error: LookupError, common: &Common, connection: &Connection) -> Failure {
+    let [persons, own] = directories(common, connection);
+    let hint = format!("entries are in {} and {}", persons.display(), own.display());
+    Failure::new(Status::Failed, error).hint(hint)
+}
+
+/// Those of `entries` that `wanted` names.
+fn selected(wanted: &[NodeName], entries: Entries) -> Result<Entries, LookupError> {
+    let mut places = BTreeSet::new();
+    for name in wanted {
+        places.insert(place(name, &entries)?);
+    }
+    let numbered = entries.into_iter().enumerate();
+    let chosen = numbered.filter(|(number, _)| places.contains(number));
+    Ok(chosen.map(|(_, entry)| entry).collect())
 }
 
 /// Connects to the node of `entry`.
@@ -64,28 +103,33 @@ pub enum LookupError {
 
 /// The entry of the node that a person calls `name`, with or without host.
 pub fn lookup(name: &NodeName, entries: Entries) -> Result<Entry, LookupError> {
-    let (exact, similar): (Vec<_>, Vec<_>) = entries
-        .into_iter()
-        .filter(|(known, _)| known.local() == name.local())
-        .filter(|(known, _)| {
-            name.host().is_none() || known.host().is_none_or(|h| Some(h) == name.host())
-        })
-        .partition(|(known, _)| known == name);
-    let mut found = if exact.is_empty() { similar } else { exact };
-    match (found.pop(), found.is_empty()) {
-        (None, _) => Err(LookupError::Unknown { name: name.clone() }),
-        (Some((_, entry)), true) => entry.map_err(|source| LookupError::Refused {
+    let place = place(name, &entries)?;
+    match entries.into_iter().nth(place) {
+        Some((_, entry)) => entry.map_err(|source| LookupError::Refused {
             name: name.clone(),
             source,
         }),
-        (Some(last), false) => {
-            let mut candidates: Vec<String> =
-                found.iter().map(|(name, _)| name.to_string()).collect();
-            candidates.push(last.0.to_string());
-            Err(LookupError::Ambiguous {
-                name: name.clone(),
-                candidates,
-            })
-        }
+        None => Err(LookupError::Unknown { name: name.clone() }),
+    }
+}
+
+/// Which of `entries` is that of `name`.
+fn place(name: &NodeName, entries: &Entries) -> Result<usize, LookupError> {
+    let similar = |known: &NodeName| {
+        let hosts = name.host().zip(known.host());
+        known.local() == name.local() && hosts.is_none_or(|(one, other)| one == other)
+    };
+    let numbered = entries.iter().map(|(known, _)| known).enumerate();
+    let (exact, similar): (Vec<_>, Vec<_>) = numbered
+        .filter(|(_, known)| similar(known))
+        .partition(|(_, known)| *known == name);
+    let found = if exact.is_empty() { similar } else { exact };
+    match found.as_slice() {
+        [] => Err(LookupError::Unknown { name: name.clone() }),
+        [(place, _)] => Ok(*place),
+        several => Err(LookupError::Ambiguous {
+            name: name.clone(),
+            candidates: several.iter().map(|(_, name)| name.to_string()).collect(),
+        }),
     }
 }

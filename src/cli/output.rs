@@ -10,6 +10,7 @@ use std::io::Write;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Output {
     json: bool,
+    quiet: bool,
 }
 
 impl Output {
@@ -17,6 +18,7 @@ impl Output {
     pub fn new(form: Form) -> Self {
         Self {
             json: form == Form::Json,
+            quiet: form == Form::Quiet,
         }
     }
 
@@ -27,7 +29,7 @@ impl Output {
 
     /// Writes `text` to standard output at once, as it is, unless machines read.
     pub fn text(self, text: &str) {
-        if !self.json {
+        if !self.json && !self.quiet {
             raw(text.as_bytes());
         }
     }
@@ -41,19 +43,38 @@ impl Output {
         }
     }
 
+    /// The same with what it is and in which form in front: the envelope that every command's JSON has.
+    pub fn envelope(self, kind: &str, version: u32, value: &impl Serialize) {
+        if self.json {
+            self.json(&enveloped(kind, version, value));
+        }
+    }
+
     /// One line to standard error, control characters taken out.
     pub fn warning(self, line: &str) {
         error_text(&format!("erlrc: {}\n", printable(line)));
     }
 }
 
-/// The two forms of output.
+/// `value`, an object, with the keys `kind` and `version`.
+pub fn enveloped(kind: &str, version: u32, value: &impl Serialize) -> serde_json::Value {
+    let mut value = serde_json::to_value(value).expect("maps have text keys");
+    if let Some(object) = value.as_object_mut() {
+        object.insert("kind".to_owned(), kind.into());
+        object.insert("version".to_owned(), version.into());
+    }
+    value
+}
+
+/// The forms of output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// For people.
     Text,
     /// For machines.
     Json,
+    /// For nobody: what is wrong goes to standard error.
+    Quiet,
 }
 
 /// Writes bytes to standard output.

@@ -4,6 +4,7 @@
 //! Must not understand anything otherwise than the whole command line does, which is asked about all
 //! that is not plain and about all that is wrong.
 
+use super::colours::When;
 use super::hook::HookArguments;
 use super::{Cli, Command, Common, Connection, arguments, downgrade, start, stop, upgrade};
 use crate::term::Atom;
@@ -51,6 +52,9 @@ fn parse_in(arguments: &[OsString], environment: Environment<'_>) -> Option<Cli>
     };
     let common = Common {
         json: false,
+        quiet: false,
+        verbose: false,
+        color: When::default(),
         root: ROOT.value(environment)?.into(),
         state: STATE.value(environment)?.into(),
     };
@@ -102,6 +106,7 @@ fn hook(environment: Environment<'_>) -> Option<HookArguments> {
         dry_run: false,
         hook_timeout: seconds(&HOOK)?,
         connection: Connection {
+            only: Vec::new(),
             run: RUN.value(environment)?.into(),
             connect_timeout: seconds(&CONNECT)?,
             node_timeout: seconds(&NODE)?,
@@ -209,6 +214,8 @@ mod tests {
                     || arg.get_action().takes_values() && !arg.get_default_values().is_empty()
             };
             let arguments = whole.get_arguments().chain(hook.get_arguments());
+            // Nothing but a word of the command line sets it.
+            let arguments = arguments.filter(|arg| arg.get_id() != "color");
             let found: Vec<_> = arguments
                 .filter(set)
                 .map(|arg| {

@@ -14,6 +14,41 @@ pub enum Preflight {
     Off,
 }
 
+/// A key of the file.
+#[derive(Clone, Copy, Debug)]
+pub struct FileKey {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is where it is not said; nothing, if empty.
+    pub default: &'static str,
+    /// What it may be, in words.
+    pub values: &'static str,
+}
+
+/// Every key of the file.
+pub const FILE_KEYS: [FileKey; 4] = [
+    FileKey {
+        name: "batch",
+        default: "false",
+        values: "true or false",
+    },
+    FileKey {
+        name: "strict",
+        default: "false",
+        values: "true or false",
+    },
+    FileKey {
+        name: "apt_preflight",
+        default: "warn",
+        values: "strict, warn or off",
+    },
+    FileKey {
+        name: "metrics",
+        default: "",
+        values: "the name of a file, from the root",
+    },
+];
+
 /// What the file says. Terms that are not known are a later version's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Configuration {
@@ -37,6 +72,21 @@ impl Configuration {
             }
         }
         configuration
+    }
+
+    /// What is wrong with a term of the file.
+    pub fn fault(term: &Term) -> Option<String> {
+        let named = |key: &&FileKey| term.as_pair().is_some_and(|(tag, _)| tag.is_atom(key.name));
+        let Some(key) = FILE_KEYS.iter().find(named) else {
+            let known = FILE_KEYS.map(|key| key.name).join(", ");
+            return Some(format!("not known, and passed over; known are {known}"));
+        };
+        let wrong = || format!("{} must be {}; it is passed over", key.name, key.values);
+        let sound = match term.as_pair().filter(|_| key.name == "metrics") {
+            Some((_, file)) => file.as_string().is_some_and(|file| file.starts_with('/')),
+            None => Self::default().take(term).is_some(),
+        };
+        (!sound).then(wrong)
     }
 
     fn take(&mut self, term: &Term) -> Option<()> {
@@ -72,5 +122,24 @@ mod tests {
         assert!(configuration.batch && !configuration.strict);
         assert_eq!(configuration.preflight, Preflight::Strict);
         assert_eq!(configuration.unknown.len(), 2);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_term_is_said() {
+        let case = |source: &str| {
+            let terms = text::parse_all(source.as_bytes(), &Limits::default()).expect("terms");
+            Configuration::fault(&terms[0]).unwrap_or_default()
+        };
+        assert_eq!(case("{batch, true}."), "");
+        assert_eq!(case("{metrics, \"/m\"}."), "");
+        assert!(
+            case("{strikt, true}.").starts_with("not known, and passed over; known are batch,")
+        );
+        assert_eq!(
+            case("{strict, maybe}."),
+            "strict must be true or false; it is passed over"
+        );
+        assert!(case("{metrics, \"m\"}.").starts_with("metrics must be"));
+        assert!(case("strict.").starts_with("not known"));
     }
 }

@@ -22,8 +22,10 @@ mod tests;
 
 pub use action::{Action, Change};
 pub use call::{Call, Format, Moment};
-pub use checkup::{Ailment, Checkup, Content, Directory, Package, Repair, Weight};
-pub use configuration::{Configuration, Preflight};
+pub use checkup::{
+    Ailment, Checkup, Content, Directory, Package, Registered, Repair, Silence, Weight,
+};
+pub use configuration::{Configuration, FILE_KEYS, FileKey, Preflight};
 pub use decide::decide;
 pub use facts::{Facts, NodeFacts, NodeState, Stashed, Version};
 pub use gate::{Minimum, Unmet};

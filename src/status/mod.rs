@@ -19,6 +19,7 @@ use crate::installed::Inventory;
 use crate::record::Time;
 use crate::restart::Reason;
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// The version of the form of a report.
 pub const VERSION: u32 = 1;
@@ -89,6 +90,9 @@ pub struct Report {
     pub pending: Vec<Pending>,
     /// What could not be read.
     pub warnings: Vec<String>,
+    /// What the host has registered or installed, nodes or none.
+    #[serde(skip)]
+    pub registered: BTreeSet<String>,
 }
 
 /// How a node stands.
@@ -117,9 +121,12 @@ pub struct ApplicationStatus {
     pub application: String,
     /// Whether it runs.
     pub state: State,
-    /// The version that is loaded.
+    /// The version that runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub running: Option<String>,
+    /// The version that is loaded and does not run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loaded: Option<String>,
     /// The application in which it runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub includer: Option<String>,
@@ -132,14 +139,14 @@ pub struct ApplicationStatus {
     pub enabled: bool,
     /// Whether an operation stopped it since.
     pub stopped: bool,
-    /// What was done last.
+    /// The last change, or attempt at one: what found nothing to do is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last: Option<Last>,
     /// What somebody should look at.
     pub findings: Vec<Finding>,
 }
 
-/// The last operation on an application on a node.
+/// The last change of an application on a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Last {
     /// When it began.
@@ -148,6 +155,15 @@ pub struct Last {
     pub operation: String,
     /// What came of it.
     pub outcome: String,
+    /// Why, where that was said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The version that was to be left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// The version that was to run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
     /// The same as an exit status.
     pub status: u8,
     /// The longest time for which processes stood still, in microseconds.
@@ -163,7 +179,7 @@ pub enum Finding {
     OtherVersion,
     /// It is to run, and does not.
     NotRunning,
-    /// The last operation failed.
+    /// The last change failed, and nothing since has made up for it.
     Failed,
     /// An operation has been put off.
     Pending,
@@ -175,7 +191,7 @@ impl Finding {
         match self {
             Self::OtherVersion => "not the installed version",
             Self::NotRunning => "does not run",
-            Self::Failed => "last operation failed",
+            Self::Failed => "last change failed",
             Self::Pending => "operation pending",
         }
     }
@@ -185,6 +201,18 @@ impl ApplicationStatus {
     /// Whether erlrc has anything to do with it: registered, installed with metadata, or operated on.
     pub fn is_managed(&self) -> bool {
         self.registered || self.installed.is_some() || self.last.is_some()
+    }
+
+    /// Whether it is anything but a name that somebody once mistyped.
+    pub fn is_known(&self) -> bool {
+        let is_there = self.running.is_some() || self.loaded.is_some();
+        let was_there = self.last.as_ref().is_some_and(|last| last.status == 0);
+        self.registered || self.installed.is_some() || is_there || was_there
+    }
+
+    /// Whether it runs, by itself or inside another.
+    pub fn runs(&self) -> bool {
+        matches!(self.state, State::Running | State::Included)
     }
 }
 

@@ -88,6 +88,7 @@ fn facts() -> Facts {
         loaded("kernel", "8", State::Running),
     ];
     let up = NodeFacts {
+        uptime: 3_600_000,
         otp_release: "25".to_owned(),
         applications,
         old_code: vec![OldCode {
@@ -175,6 +176,100 @@ fn of_a_node_that_is_down_the_history_is_told() {
             .applications
             .iter()
             .all(|app| app.state == State::Unknown)
+    );
+}
+
+fn foo(report: &Report) -> &ApplicationStatus {
+    let apps = &report.nodes[0].applications;
+    let foo = apps.iter().find(|app| app.application == "foo");
+    foo.expect("foo")
+}
+
+#[test]
+fn what_found_nothing_to_do_hides_no_failure() {
+    let mut facts = facts();
+    let mut failed = record("foo", &[("n1@h", "script_failed", 1)]);
+    failed.to = Some("1.2".to_owned());
+    let idle = ["already_running", "included", "not_running"];
+    facts.history.push(failed);
+    facts
+        .history
+        .extend(idle.map(|outcome| record("foo", &[("n1@h", outcome, 0)])));
+    let known = report(facts);
+    let last = foo(&known).last.as_ref().expect("a change");
+    assert_eq!(
+        (last.outcome.as_str(), last.to.as_deref()),
+        ("script_failed", Some("1.2"))
+    );
+    assert_eq!(foo(&known).findings, [Finding::Failed]);
+}
+
+#[test]
+fn a_failure_is_over_when_the_node_has_begun_anew_or_runs_what_was_to_run() {
+    let failed = |vsn: &str| {
+        let mut record = record("foo", &[("n1@h", "script_failed", 1)]);
+        record.to = Some(vsn.to_owned());
+        record
+    };
+    let case = |vsn: &str, uptime: u64| {
+        let mut facts = facts();
+        facts.history.push(failed(vsn));
+        facts.nodes[0].facts.as_mut().expect("facts").uptime = uptime;
+        foo(&report(facts)).findings.clone()
+    };
+    assert_eq!(case("1.2", 3_600_000), [Finding::Failed]);
+    assert_eq!(case("1.2", 1_000), []);
+    assert_eq!(case("1.1", 3_600_000), []);
+}
+
+#[test]
+fn what_waits_for_a_restart_is_over_when_that_has_happened() {
+    let case = |to: &str, since: u64, uptime: u64| {
+        let mut facts = facts();
+        facts.nodes[0].facts.as_mut().expect("facts").uptime = uptime;
+        facts.pending.push(Pending {
+            application: "foo".to_owned(),
+            node: Some("n1@h".to_owned()),
+            state: "pending".to_owned(),
+            from: Some("1.0".to_owned()),
+            to: Some(to.to_owned()),
+            time: Time::from_millis(since).to_string(),
+            reason: None,
+        });
+        let report = report(facts);
+        (report.pending.len(), foo(&report).findings.clone())
+    };
+    let (hour, time) = (3_600_000, 1_700_000_000_000);
+    assert_eq!(case("1.2", time, hour), (1, vec![Finding::Pending]));
+    // It runs what it was to run, or has begun since.
+    assert_eq!(case("1.1", time, hour), (0, vec![]));
+    assert_eq!(case("1.2", time, 1_000), (0, vec![]));
+}
+
+#[test]
+fn what_died_is_found_without_a_package_and_state_and_version_agree() {
+    let mut facts = facts();
+    let died = loaded("orders", "1.0", State::Loaded);
+    facts.nodes[0]
+        .facts
+        .as_mut()
+        .expect("facts")
+        .applications
+        .push(died);
+    facts
+        .inventory
+        .registered
+        .insert("orders".to_owned(), Registration::default());
+    let report = report(facts);
+    let apps = &report.nodes[0].applications;
+    let orders = apps
+        .iter()
+        .find(|app| app.application == "orders")
+        .expect("orders");
+    assert_eq!(orders.findings, [Finding::NotRunning]);
+    assert_eq!(
+        (&orders.running, orders.loaded.as_deref()),
+        (&None, Some("1.0"))
     );
 }
 

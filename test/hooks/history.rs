@@ -29,7 +29,11 @@ fn host_with_history() -> (Host, [String; 2]) {
     assert_eq!(hook("upgrade").status, 0);
     assert_eq!(hook("upgrade").status, 0);
     assert_eq!(hook("downgrade").status, 0);
+    // What no node knows is a slip of whoever asked, and nothing that failed.
     host.erlrc(&["upgrade", "foo", "7", "8", &dirs[0], &dirs[1]]);
+    host.erlrc(&["stop", "foo", "9"]);
+    host.erlrc(&["eval", "n1", "persistent_term:put(foo_broken, true)"]);
+    assert_eq!(hook("upgrade").status, 1);
     drop(node);
     (host, dirs)
 }
@@ -50,7 +54,7 @@ fn every_hook_run_is_written_down_and_told_with_the_node_down() {
         ["upgrade", "upgraded"],
         ["upgrade", "already_running"],
         ["downgrade", "downgraded"],
-        ["upgrade", "version_mismatch"],
+        ["upgrade", "script_failed"],
     ];
     assert_eq!(told, expected);
     let upgrade = &all[1];
@@ -100,7 +104,7 @@ fn history_is_told_as_a_table_and_in_full() {
             && lines[1].contains("downgrade  foo          2.0 -> 1.0"),
         "{run:?}"
     );
-    assert!(lines[2].ends_with("version_mismatch (n1)"), "{run:?}");
+    assert!(lines[2].ends_with("script_failed (n1)"), "{run:?}");
     let run = host.erlrc(&["history", "--long", "--since", "1h"]);
     assert!(
         run.out.contains(", postinst of foo; status 0 after "),
@@ -110,7 +114,13 @@ fn history_is_told_as_a_table_and_in_full() {
         run.out.contains("longest pause") && run.out.contains("commit "),
         "{run:?}"
     );
-    assert!(records(&host, &["bar"]).is_empty());
+    assert!(
+        {
+            host.file("applications/bar", "", 0o644);
+            records(&host, &["bar"])
+        }
+        .is_empty()
+    );
     assert!(records(&host, &["--since", "2100-01-01"]).is_empty());
     host.erlrc(&["history", "--since", "soon"]).is("", 2);
 }
@@ -164,5 +174,9 @@ fn a_host_without_nodes_stays_as_it_is() {
     let host = Host::new();
     host.erlrc(&["start", "foo", "1.0"]).is("", 0);
     assert!(!host.path("state").exists());
-    host.erlrc(&["history"]).is("", 0);
+    let nothing = host.erlrc(&["history"]);
+    assert!(
+        nothing.out.starts_with("nothing has been written down in "),
+        "{nothing:?}"
+    );
 }

@@ -4,6 +4,7 @@
 
 mod boot_script;
 mod call;
+mod config;
 mod eval;
 mod history;
 mod host;

@@ -8,6 +8,12 @@ fn a_plan_asks_the_node_and_changes_nothing() {
     let host = Host::new();
     let _node = host.node("n1");
     host.listed("n2");
+    host.file("applications/foo", "", 0o644);
+    host.file(
+        "apps/foo",
+        &format!("{{foo, \"2.0\", \"{}\"}}.", foo("2.0")),
+        0o644,
+    );
     let (old, new) = (foo("1.0"), foo("2.0"));
     let plan = || host.erlrc(&["plan", "foo"]);
     let down = "foo on n2: node_down\n";

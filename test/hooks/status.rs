@@ -107,15 +107,30 @@ fn failed_operations_and_all_applications_are_shown() {
     let host = host();
     let _node = host.node("n1");
     host.erlrc(&["start", "foo", "1.0"]);
-    host.erlrc(&["upgrade", "foo", "7", "8", &foo("1.0"), &foo("2.0")]);
+    host.erlrc(&["eval", "n1", "persistent_term:put(foo_broken, true)"]);
+    host.erlrc(&["upgrade", "foo", "1.0", "2.0", &foo("1.0"), &foo("2.0")]);
+    // What finds nothing to do hides no failure, and what was mistyped is none.
+    host.erlrc(&["start", "foo", "1.0"]);
+    host.erlrc(&["stop", "foo", "9"]);
     let (json, code) = status(&host, &[]);
     assert_eq!(
         (code, &application(&json, "foo")["findings"]),
         (1, &json!(["failed"]))
     );
+    let last = &application(&json, "foo")["last"];
+    assert_eq!(
+        [&last["operation"], &last["outcome"], &last["to"]],
+        ["upgrade", "script_failed", "2.0"]
+    );
     assert_eq!(
         json["nodes"][0]["applications"].as_array().map(Vec::len),
         Some(1)
+    );
+    let run = host.erlrc(&["status"]);
+    let text = "  foo: last change failed: upgrade 1.0 -> 2.0: script_failed: ";
+    assert!(
+        run.out.contains(text) && run.out.contains("erlrc history foo -l"),
+        "{run:?}"
     );
     let (json, _) = status(&host, &["--all"]);
     assert_eq!(application(&json, "kernel")["state"], "running");
@@ -263,4 +278,59 @@ fn a_node_whose_erlrc_is_too_old_says_no_more_than_that() {
     ]);
     let (json, code) = status(&host, &[]);
     assert_eq!((code, &json["nodes"][0]["state"]), (3, &json!("too_old")));
+}
+
+#[test]
+fn what_died_is_found_and_state_and_version_agree() {
+    let host = Host::new();
+    host.file("applications/foo", "", 0o644);
+    let _node = host.node("n1");
+    host.erlrc(&["start", "foo", "1.0", &foo("1.0")]);
+    let die = "R = monitor(process, foo_sup), exit(whereis(foo_sup), kill), receive {'DOWN', R, _, _, _} -> ok end";
+    host.erlrc(&["eval", "n1", die]).is("ok\n", 0);
+    eventually("it is down", || status(&host, &[]).1 == 1);
+    let (json, _) = status(&host, &[]);
+    let app = application(&json, "foo");
+    assert_eq!(app["findings"], json!(["not_running"]));
+    assert_eq!(
+        [&app["state"], &app["running"], &app["loaded"]],
+        [&json!("loaded"), &Value::Null, &json!("1.0")]
+    );
+}
+
+#[test]
+fn names_that_are_nowhere_are_errors() {
+    let host = host();
+    let _node = host.node("n1");
+    let nowhere = "fooo is nowhere to be found";
+    host.erlrc(&["status", "fooo"]).is("", 1).says(nowhere);
+    assert_eq!(host.erlrc(&["status", "foo"]).status, 1, "it does not run");
+    for command in ["status", "doctor", "plan foo", "start foo 1.0", "config"] {
+        let words: Vec<&str> = command.split(' ').chain(["--node", "nope"]).collect();
+        let run = host.erlrc(&words);
+        run.is("", 1).says("there is no entry for the node nope");
+    }
+    host.erlrc(&["history", "fooo"])
+        .is("", 1)
+        .says("fooo: nothing was done to it");
+    host.erlrc(&["start", "fooo", "1.0"]);
+    host.erlrc(&["status", "fooo"]).is("", 1).says(nowhere);
+}
+
+#[test]
+fn silence_is_put_into_words() {
+    let host = Host::without_epmd();
+    let run = host.path("run/nodes").display().to_string();
+    let nodes = format!(
+        "no nodes: none of {} and {run} has an entry\n",
+        host.path("nodes").display()
+    );
+    host.erlrc(&["status"]).is(&nodes, 0);
+    host.erlrc(&["doctor"]).is(&nodes, 0);
+    host.erlrc(&["--quiet", "status"]).is("", 0);
+    let state = host.path("state").display().to_string();
+    host.erlrc(&["history"])
+        .is(&format!("nothing has been written down in {state}\n"), 0);
+    // A script that calls hooks on such a host hears nothing: it is normal.
+    host.erlrc(&["start", "foo", "1.0"]).is("", 0);
 }

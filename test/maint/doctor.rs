@@ -5,7 +5,9 @@ use crate::package::{Packages, upgrading};
 use std::fs;
 
 fn doctor(packages: &Packages, arguments: &[&str]) -> Run {
-    let mut command = packages.host.command(&[arguments, &["doctor"]].concat());
+    let mut command = packages
+        .host
+        .command(&[arguments, &["doctor", "--yes"]].concat());
     let path = std::env::var("PATH").unwrap_or_default();
     command.env(
         "PATH",
@@ -17,7 +19,7 @@ fn doctor(packages: &Packages, arguments: &[&str]) -> Run {
 
 /// The kinds of what is found.
 fn kinds(packages: &Packages) -> Vec<String> {
-    let mut command = packages.host.command(&["--json", "doctor", "--dry-run"]);
+    let mut command = packages.host.command(&["--json", "doctor"]);
     let path = std::env::var("PATH").unwrap_or_default();
     command.env(
         "PATH",
@@ -40,12 +42,20 @@ fn unowned(packages: &Packages) {
     }
 }
 
+/// They know of the directory of this version, and of nothing else.
+fn owned(packages: &Packages, vsn: &str) {
+    unowned(packages);
+    let dir = packages.dir(vsn).display().to_string();
+    let text = format!("#!/bin/sh\ntest \"$2\" = {dir}\n");
+    packages.host.file("bin/dpkg-query", &text, 0o755);
+}
+
 #[test]
 fn a_sound_host_has_nothing_to_say() {
     let packages = Packages::installed();
     let _node = packages.host.node("n1");
     packages.start("n1", "1.0");
-    doctor(&packages, &[]).is("", 0);
+    doctor(&packages, &[]).is("all well: 1 node, 1 application\n", 0);
 }
 
 #[test]
@@ -62,7 +72,7 @@ fn a_node_left_behind_is_brought_to_what_is_installed() {
     let text = "warning: n1 runs foo 1.0, 2.0 is installed\n  mended\n";
     run.is(&[upgrading("(n1) upgraded"), text.to_owned()].concat(), 0);
     assert_eq!(packages.history("n1"), "[up,\"1.0\"]\n");
-    doctor(&packages, &[]).is("", 0);
+    doctor(&packages, &[]).is("all well: 1 node, 1 application\n", 0);
     assert!(!packages.stash("1.0").exists());
 }
 
@@ -85,8 +95,8 @@ fn a_directory_that_a_killed_dpkg_left_is_removed_if_it_is_ours() {
     assert_eq!(kinds(&packages), ["orphan_directory"]);
     doctor(&packages, &[]).is(
         &format!(
-            "error: {} holds foo, and no package says so; a node that boots may take it for what is \
-             installed\n  mended\n",
+            "error: {} holds foo, and no package says so; a node that boots without erlrc may \
+             take it for what is installed\n  mended\n",
             packages.dir("2.0").display()
         ),
         0,
@@ -97,7 +107,7 @@ fn a_directory_that_a_killed_dpkg_left_is_removed_if_it_is_ours() {
 #[test]
 fn what_a_person_put_there_is_named_and_stays() {
     let packages = Packages::installed();
-    unowned(&packages);
+    owned(&packages, "1.0");
     packages.unpack("2.0");
     packages.metadata("1.0");
     let poison = packages.dir("3.0").join("ebin");
@@ -105,7 +115,11 @@ fn what_a_person_put_there_is_named_and_stays() {
     fs::write(poison.join("foo.appup"), "").expect("a file");
     let run = doctor(&packages, &[]);
     assert_eq!(run.status, 1);
-    assert!(run.out.contains("if nobody needs it: rm -r"), "{}", run.out);
+    assert!(
+        run.out.contains("if nobody needs it, move it away"),
+        "{}",
+        run.out
+    );
     assert!(
         run.out.contains("holds an appup of foo and nothing else"),
         "{}",
@@ -131,4 +145,108 @@ fn everything_else_has_a_name_too() {
         "registration_without_package",
     ];
     assert_eq!(kinds(&packages), expected);
+}
+
+#[test]
+fn the_directories_of_a_developer_are_no_fault() {
+    let packages = Packages::installed();
+    unowned(&packages);
+    let _node = packages.host.node("n1");
+    packages.start("n1", "1.0");
+    packages.unpack("2.0");
+    packages.metadata("1.0");
+    let run = doctor(&packages, &[]);
+    assert_eq!(run.status, 0, "{run:?}");
+    assert!(
+        run.out.starts_with("info: ") && !run.out.contains("rm "),
+        "{run:?}"
+    );
+    assert!(run.out.contains("erlrc upgrade foo=VERSION"), "{run:?}");
+}
+
+#[test]
+fn a_registration_is_no_orphan_where_a_node_has_the_application() {
+    let packages = Packages::installed();
+    let node = packages.host.node("n1");
+    packages.start("n1", "1.0");
+    fs::remove_file(packages.host.path("apps/foo")).expect("removed");
+    assert!(kinds(&packages).is_empty());
+    // It could be the same with a node that is down: the advice is to ask again, and not to remove anything.
+    drop(node);
+    let run = doctor(&packages, &[]);
+    assert_eq!(kinds(&packages), ["registration_without_package"]);
+    assert!(run.out.contains("ask again when its node is up"), "{run:?}");
+    let _node = packages.host.node("n1");
+    let run = doctor(&packages, &[]);
+    assert!(
+        run.out.contains("or remove the registration: rm "),
+        "{run:?}"
+    );
+    let file = packages.host.path("applications/foo");
+    fs::remove_file(file).expect("removed");
+    doctor(&packages, &[]).is("all well: 1 node, 0 applications\n", 0);
+}
+
+#[test]
+fn what_was_mistyped_is_named_with_its_file() {
+    let packages = Packages::installed();
+    let _node = packages.host.node("n1");
+    packages.start("n1", "1.0");
+    let conf = packages
+        .host
+        .file("erlrc.conf", "{batch, true}.\n{strikt, true}.\n", 0o644);
+    let place = conf.display();
+    let run = doctor(&packages, &[]);
+    assert_eq!(
+        (run.status, kinds(&packages)),
+        (1, vec!["mistaken_file".to_owned()])
+    );
+    assert!(
+        run.out
+            .contains(&format!("error: {place}:2: strikt: not known")),
+        "{run:?}"
+    );
+    packages.host.file("erlrc.conf", "{strict true}.\n", 0o644);
+    assert!(doctor(&packages, &[]).out.contains(&format!("{place}:1: ")));
+    packages.host.file("erlrc.conf", "{strict, true}.\n", 0o644);
+    packages
+        .host
+        .file("applications/foo", "{enabled false}.", 0o644);
+    assert_eq!(kinds(&packages), ["mistaken_file"]);
+    packages
+        .host
+        .file("applications/foo", "{enabled, false}.", 0o644);
+    let run = doctor(&packages, &[]);
+    assert_eq!(
+        (run.status, kinds(&packages)),
+        (1, vec!["disabled".to_owned()])
+    );
+    assert!(
+        run.out.contains("the next boot does not start it"),
+        "{run:?}"
+    );
+}
+
+#[test]
+fn nothing_is_mended_that_nobody_agreed_to() {
+    let packages = Packages::installed();
+    let _node = packages.host.node("n1");
+    packages.start("n1", "1.0");
+    packages.begin_upgrade("1.0", "2.0");
+    packages.take_away("1.0");
+    let run = packages.host.erlrc(&["doctor"]);
+    assert_eq!((run.status, packages.runs("n1").as_str()), (1, "1.0"));
+    assert!(run.out.contains("erlrc doctor --yes mends it"), "{run:?}");
+}
+
+#[test]
+fn a_hung_node_is_not_told_to_look_at_its_cookie() {
+    let packages = Packages::installed();
+    let node = packages.host.node("n1");
+    node.signal("STOP");
+    let run = packages.host.erlrc(&["doctor", "--connect-timeout", "0.5"]);
+    assert!(
+        run.out.contains("does not answer: look at its log") && !run.out.contains("cookie"),
+        "{run:?}"
+    );
 }

@@ -305,13 +305,6 @@ impl Run {
         self
     }
 
-    /// Asserts that it printed nothing.
-    #[track_caller]
-    pub fn says_nothing(&self) -> &Self {
-        assert!(self.text.is_empty(), "$ {}\n{}", self.line, self.text);
-        self
-    }
-
     /// Asserts that it did not print this.
     #[track_caller]
     pub fn does_not_say(&self, words: &str) -> &Self {

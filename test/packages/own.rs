@@ -116,7 +116,7 @@ fn new_scripts_survive_an_old_binary() {
     row.when("rm /usr/bin/erlrc && dpkg-divert --quiet --rename --remove /usr/bin/erlrc")
         .succeeds();
     // The next package script, or the doctor, makes up for it.
-    row.when("erlrc doctor")
+    row.when("erlrc doctor --yes")
         .succeeds()
         .says("shop@host runs till 1.0, 1.1 is installed\n  mended\n");
     row.then("till", "ii 1.1-1", "1.1");

@@ -126,7 +126,7 @@ fn in_batch_mode_all_is_done_at_the_end_of_the_transaction() {
     row.then_rpm("bank", "1.1", "1.1");
     row.lost_nothing("till", "1.0 1.1");
     row.lost_nothing("bank", "1.0 1.1");
-    row.when("erlrc doctor").succeeds().says_nothing();
+    row.when("erlrc doctor --yes").succeeds().says("all well: ");
 }
 
 #[test]

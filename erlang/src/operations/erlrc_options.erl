@@ -2,7 +2,7 @@
 %% most of them are used in the midst of an upgrade, and one after the way back was given up.
 -module(erlrc_options).
 
--export([check/0, check_boot/0, expected/1]).
+-export([check/0, check_boot/0, expected/1, settings/0]).
 
 %% @doc The first key of upgrades that has a value which it cannot have.
 -spec check() -> ok | {error, {bad_environment, atom(), term()}}.
@@ -12,13 +12,38 @@ check() ->
 %% @doc The same of what has to be known at boot.
 -spec check_boot() -> ok | {error, {bad_environment, atom(), term()}}.
 check_boot() ->
-    sound([root_dir, apps_dir, run_dir, stash_dir, on_start_failure, register_node, cookie_file]).
+    sound(boot_keys()).
+
+boot_keys() ->
+    [root_dir, apps_dir, run_dir, stash_dir, on_start_failure, register_node, cookie_file].
 
 sound(Keys) ->
     Set = [{Key, Value} || Key <- Keys, {ok, Value} <- [application:get_env(erlrc, Key)]],
     case [{bad_environment, Key, Value} || {Key, Value} <- Set, not is_sound(kind(Key), Value)] of
         [] -> ok;
         [Bad | _] -> {error, Bad}
+    end.
+
+%% @doc Every key of erlrc's environment on this node: its value as text and what is wrong with it, if anything is. For the
+%% command line.
+-spec settings() -> [#{key := binary(), value := binary(), fault => binary()}].
+settings() ->
+    _ = application:load(erlrc),
+    [setting(Key, Value) || {Key, Value} <- lists:sort(application:get_all_env(erlrc)), Key =/= included_applications].
+
+setting(Key, Value) ->
+    Text = unicode:characters_to_binary(io_lib:format("~0tP", [Value, 50])),
+    Setting = #{key => atom_to_binary(Key), value => Text},
+    case {lists:member(Key, keys() ++ boot_keys()), lists:member(Key, [evaluator, upgrade_policy])} of
+        {true, _} ->
+            case is_sound(kind(Key), Value) of
+                true -> Setting;
+                false -> Setting#{fault => unicode:characters_to_binary(["must be ", expected(Key)])}
+            end;
+        {false, true} ->
+            Setting;
+        {false, false} ->
+            Setting#{fault => <<"no key that erlrc knows">>}
     end.
 
 keys() ->

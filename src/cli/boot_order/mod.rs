@@ -208,6 +208,9 @@ mod tests {
         let root = dir.path().join("root");
         let common = Common {
             json: false,
+            quiet: false,
+            verbose: false,
+            color: crate::cli::colours::When::default(),
             state: root.join("state"),
             root,
         };

@@ -1,11 +1,13 @@
 //! What the disk, the nodes and the journal say.
 
-use crate::application::is_application_name;
-use crate::cli::hook::request::what_runs;
+use crate::application::{Registration, is_application_name};
+use crate::cli::hook::request::{versions, what_runs};
 use crate::cli::hook::{Answer, chain};
 use crate::cli::maint::{Session, holds, metadata};
-use crate::cli::nodes;
-use crate::maint::{Checkup, Content, Directory, Package, Stashed, Version};
+use crate::cli::resolution::Known;
+use crate::cli::{nodes, settings};
+use crate::installed;
+use crate::maint::{Checkup, Content, Directory, Package, Registered, Silence, Stashed, Version};
 use crate::outcome::Class;
 use crate::rendezvous::Entry;
 use crate::term::Atom;
@@ -22,7 +24,8 @@ pub fn examine(session: &Session<'_>) -> Checkup {
     let packages = packages(session);
     let directories = directories(&packages);
     let mut checkup = Checkup {
-        orphaned_registrations: orphaned(session, &packages),
+        registered: registered(session, &packages),
+        mistaken: mistaken(session),
         directories,
         packages,
         unfinished: session.stash().leftovers(),
@@ -96,6 +99,7 @@ fn directory(packages: &[Package], dir: PathBuf) -> Option<Directory> {
     Some(Directory {
         application: package.application.clone(),
         owned: owned(&dir),
+        packaged: owned(&package.version.dir) == Some(true),
         content,
         dir,
     })
@@ -116,7 +120,7 @@ fn owned(dir: &Path) -> Option<bool> {
         .reduce(|one, other| one || other)
 }
 
-fn orphaned(session: &Session<'_>, packages: &[Package]) -> Vec<Atom> {
+fn registered(session: &Session<'_>, packages: &[Package]) -> Vec<Registered> {
     let libraries = libraries(packages);
     let on_disk = |name: &Atom| {
         libraries.iter().any(|library| {
@@ -129,11 +133,32 @@ fn orphaned(session: &Session<'_>, packages: &[Package]) -> Vec<Atom> {
         })
     };
     let known = |name: &Atom| packages.iter().any(|package| package.application == *name);
-    let registered = names(&session.common.root.join("applications"));
-    registered
+    let dir = session.common.root.join("applications");
+    let one = |application: Atom| {
+        let file = dir.join(application.as_str());
+        let terms = installed::consult(&file).ok()?;
+        let (registration, _) = Registration::from_terms(terms).ok()?;
+        Some(Registered {
+            file,
+            enabled: registration.enabled,
+            installed: application.as_str() == "erlrc"
+                || known(&application)
+                || on_disk(&application),
+            application,
+        })
+    };
+    names(&dir).into_iter().filter_map(one).collect()
+}
+
+/// What registrations, metadata and `erlrc.conf` say that cannot be meant.
+fn mistaken(session: &Session<'_>) -> Vec<(PathBuf, String)> {
+    let common = session.common;
+    let settings = settings::of_host(common, &session.places.packages.apps);
+    let wrong = settings
         .into_iter()
-        .filter(|name| name.as_str() != "erlrc" && !known(name) && !on_disk(name))
-        .collect()
+        .filter(|setting| setting.fault.is_some());
+    let wrong = wrong.filter_map(|setting| Some((setting.file.clone()?, setting.complaint()?)));
+    wrong.collect()
 }
 
 fn kept(session: &Session<'_>, checkup: &mut Checkup) {
@@ -175,7 +200,9 @@ fn asked(checkup: &Checkup) -> Vec<Atom> {
     let kept = checkup.stash.iter().map(|(name, _)| name.clone());
     let open = checkup.journal.open();
     let open = open.filter_map(|record| Atom::new(&record.application));
-    let all: BTreeSet<Atom> = packaged.chain(kept).chain(open).collect();
+    let registered = checkup.registered.iter();
+    let registered = registered.map(|registered| registered.application.clone());
+    let all: BTreeSet<Atom> = packaged.chain(kept).chain(open).chain(registered).collect();
     all.into_iter().collect()
 }
 
@@ -186,33 +213,60 @@ fn ask_all(session: &Session<'_>, checkup: &mut Checkup) {
         Err(failure) => return crate::cli::output::error_text(&failure.text()),
     };
     for (name, entry) in entries {
-        match entry {
+        let silence = |outcome: &str, reason| Silence {
+            outcome: outcome.to_owned(),
+            reason,
+        };
+        let why = match entry {
+            Err(error) => silence("entry_refused", chain(&error)),
             Ok(entry) => match ask(session, &entry, &applications) {
-                Ok(Some(runs)) => drop(checkup.nodes.insert(name, runs)),
-                Ok(None) => {}
-                Err(why) => drop(checkup.unknown.insert(name, why)),
+                Ok(None) => continue,
+                Ok(Some((runs, found))) => {
+                    checkup.nodes.insert(name.clone(), runs);
+                    checkup.found.insert(name, found);
+                    continue;
+                }
+                Err(answer) => {
+                    let reason = answer.reason.clone();
+                    let reason = reason.unwrap_or_else(|| answer.outcome.to_string());
+                    silence(answer.outcome.as_str(), reason)
+                }
             },
-            Err(error) => drop(checkup.unknown.insert(name, chain(&error))),
-        }
+        };
+        checkup.unknown.insert(name, why);
     }
 }
 
-/// What the node of `entry` runs of them; `None` where it is down or none of ours.
+/// What a node runs, and what it has at all.
+type Said = (BTreeMap<Atom, String>, BTreeSet<Atom>);
+
+/// What the node of `entry` runs and finds of them; `None` where it is down or none of ours.
 fn ask(
     session: &Session<'_>,
     entry: &Entry,
     applications: &[Atom],
-) -> Result<Option<BTreeMap<Atom, String>>, String> {
-    let calls = applications.iter().map(what_runs).collect();
-    let answers = match session.asker().query(entry, calls) {
+) -> Result<Option<Said>, Box<Answer>> {
+    let calls = applications.iter().map(what_runs);
+    let calls = calls.chain(applications.iter().map(versions)).collect();
+    let mut answers = match session.asker().query(entry, calls) {
         Ok(answers) => answers,
         Err(answer) if answer.class == Class::Absent => return Ok(None),
-        Err(answer) => return Err(answer.reason.unwrap_or(answer.outcome.to_string())),
+        Err(answer) => return Err(answer),
     };
+    let found = answers.split_off(applications.len());
     let runs = applications.iter().zip(answers);
-    let runs = runs.filter_map(|(name, answer)| {
-        let vsn = answer.as_ref().and_then(Answer::parse)?.running?;
-        Some((name.clone(), vsn))
+    let runs: BTreeMap<Atom, String> = runs
+        .filter_map(|(name, answer)| {
+            let vsn = answer.as_ref().and_then(Answer::parse)?.running?;
+            Some((name.clone(), vsn))
+        })
+        .collect();
+    let found = applications.iter().zip(found);
+    let found = found.filter_map(|(name, answer)| {
+        Known::of_answer(&answer?)
+            .is_anything()
+            .then(|| name.clone())
     });
-    Ok(Some(runs.collect()))
+    let found = found.chain(runs.keys().cloned()).collect();
+    Ok(Some((runs, found)))
 }

@@ -5,9 +5,11 @@ mod mend;
 
 use super::hook::HookArguments;
 use super::maint::{Places, Session};
-use super::{Common, Failure, Status, output};
-use crate::maint::{Ailment, Call, Format, Moment, Weight};
+use super::{Common, Failure, Output, Status, ask, nodes, output};
+use crate::maint::{Ailment, Call, Checkup, Format, Moment, Weight};
+use crate::term::Atom;
 use mend::{Mended, mend};
+use std::collections::BTreeSet;
 
 /// Arguments of `erlrc doctor`.
 #[derive(clap::Args, Debug)]
@@ -17,17 +19,21 @@ names what is not as it should be, each with what to do about it:
 
   incomplete_package   orphan_directory    version_mismatch   restart_needed   interrupted   waiting
   stale_stash          damaged_stash       unfinished_stash   journal_open     unreachable_node
-  registration_without_package             forged_journal
+  registration_without_package             disabled           mistaken_file    forged_journal
 
-What is safe is mended: nodes are brought to the version that is installed, as the package would have
+With --yes, or where a person says yes on a terminal, what is safe is mended: nodes are brought to the version that is installed, as the package would have
 done it; what is kept and not needed is dropped; a directory is removed where an upgrade by erlrc has
 left it and the package manager says that no package has it. Nothing is restarted, and no package
 changed. The status is 1 where something is left for a person to do.
 
 Examples:
-  erlrc doctor --dry-run
-  erlrc --json doctor -n")]
+  erlrc doctor
+  erlrc doctor --yes
+  erlrc --json doctor")]
 pub struct Arguments {
+    /// Mend what is safe to mend, and do not ask
+    #[arg(long, short, conflicts_with = "dry_run")]
+    yes: bool,
     #[command(flatten)]
     places: Places,
     #[command(flatten)]
@@ -42,30 +48,92 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
         may_fail: true,
     };
     let (hook, places) = (&arguments.hook, &arguments.places);
+    // A node that was named and is not there: nothing is looked at.
+    nodes::entries(common, &hook.connection)?;
     let mut session = Session::new(call, "doctor".to_owned(), hook, places, common);
     session.configuration.batch = false;
     let checkup = examine::examine(&session);
     let ailments = checkup.ailments();
-    let mended = match hook.dry_run {
-        true => vec![None; ailments.len()],
-        false => mend(&session, &checkup, &ailments),
+    let out = common.output();
+    let unmended = vec![None; ailments.len()];
+    let mended = match arguments.yes {
+        true => mend(&session, &checkup, &ailments),
+        false => unmended.clone(),
     };
-    for (ailment, mended) in ailments.iter().zip(&mended) {
-        common
-            .output()
-            .text(&output::printable_lines(&text(ailment, mended.as_ref())));
+    say(&ailments, &mended, out);
+    let mended = match arguments.yes || hook.dry_run || !is_wanted(&ailments, out) {
+        true => mended,
+        false => {
+            let mended = mend(&session, &checkup, &ailments);
+            let (done, how): (Vec<Ailment>, Vec<Option<Mended>>) = ailments
+                .iter()
+                .cloned()
+                .zip(mended.clone())
+                .filter(|(_, mended)| mended.is_some())
+                .unzip();
+            say(&done, &how, out);
+            mended
+        }
+    };
+    if ailments.is_empty() {
+        out.text(&all_well(&checkup, arguments, common));
     }
     let left = ailments.iter().zip(&mended).any(|(ailment, mended)| {
         ailment.weight != Weight::Info && !matches!(mended, Some(Mended::Done))
     });
     let status = if left { Status::Failed } else { Status::Done };
     let findings: Vec<_> = ailments.iter().zip(&mended).map(json).collect();
-    common.output().json(&serde_json::json!({
-        "dry_run": hook.dry_run,
+    let report = serde_json::json!({
+        "dry_run": !arguments.yes,
         "findings": findings,
         "status": status.code(),
-    }));
+    });
+    out.envelope("doctor", 1, &report);
     Ok(status)
+}
+
+fn say(ailments: &[Ailment], mended: &[Option<Mended>], out: Output) {
+    for (ailment, mended) in ailments.iter().zip(mended) {
+        out.text(&output::printable_lines(&text(ailment, mended.as_ref())));
+    }
+}
+
+/// Asks on a terminal whether to mend; anywhere else nobody has said so.
+fn is_wanted(ailments: &[Ailment], out: Output) -> bool {
+    let count = ailments
+        .iter()
+        .filter(|ailment| ailment.repair.is_some())
+        .count();
+    let question = match count {
+        0 => return false,
+        1 => "mend the one that erlrc can mend?".to_owned(),
+        count => format!("mend the {count} that erlrc can mend?"),
+    };
+    !out.is_json() && ask::is_yes(&question)
+}
+
+fn all_well(checkup: &Checkup, arguments: &Arguments, common: &Common) -> String {
+    let count = |count: usize, what: &str| match count {
+        1 => format!("1 {what}"),
+        count => format!("{count} {what}s"),
+    };
+    let packages = checkup.packages.iter().map(|package| &package.application);
+    let registered = checkup
+        .registered
+        .iter()
+        .map(|registered| &registered.application);
+    let applications: BTreeSet<&Atom> = packages.chain(registered).collect();
+    let applications = count(applications.len(), "application");
+    match checkup.nodes.len() {
+        0 => {
+            let entries = nodes::entries(common, &arguments.hook.connection);
+            match entries.is_ok_and(|entries| entries.is_empty()) {
+                true => format!("{}\n", nodes::none(common, &arguments.hook.connection)),
+                false => format!("all well: no node is up, {applications}\n"),
+            }
+        }
+        nodes => format!("all well: {}, {applications}\n", count(nodes, "node")),
+    }
 }
 
 fn weight(ailment: &Ailment) -> &'static str {
@@ -80,7 +148,7 @@ fn text(ailment: &Ailment, mended: Option<&Mended>) -> String {
     let what = match (mended, &ailment.repair) {
         (Some(Mended::Done), _) => "mended".to_owned(),
         (Some(Mended::Failed(why)), _) => format!("not mended: {why}; {}", ailment.advice),
-        (None, Some(_)) => "erlrc doctor mends it".to_owned(),
+        (None, Some(_)) => "erlrc doctor --yes mends it".to_owned(),
         (None, None) => ailment.advice.clone(),
     };
     let text = output::printable(&ailment.text);

@@ -3,9 +3,9 @@
 #[cfg(test)]
 mod tests;
 
-use super::arguments::application;
+use super::arguments::{Apps, application};
 use super::table::{microseconds, table};
-use super::{Common, Failure, Status, output};
+use super::{Common, Failure, Status, output, resolution};
 use crate::history::{self, Cost, NodeRecord, Record};
 use crate::record::{Tail, Time};
 use crate::term::Atom;
@@ -24,7 +24,7 @@ The log: one record a line, 'LEN CRC JSON', the length of the JSON in bytes and 
 has it, in eight hexadecimal digits. A log of a megabyte becomes history.1, that history.2, up to
 history.4.
 
-JSON: {\"version\": 1, \"records\": [...], \"torn\": false, \"corrupt\": [{\"file\", \"line\", \"damage\"}]}. A record
+JSON: {\"kind\": \"history\", \"version\": 1, \"records\": [...], \"torn\": false, \"corrupt\": [{\"file\", \"line\", \"damage\"}]}. A record
 has version (1), time (RFC 3339, UTC), who {uid, user, sudo_user, parent, script {package, name}},
 operation, application, from, from_dir, to, to_dir, nodes [{node, outcome, status, reason, running,
 warnings, report}], undone (as nodes), status, duration; report has evaluator, instructions,
@@ -59,8 +59,12 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     records.retain(|record| arguments.wants(record));
     let surplus = records.len() - arguments.limit.unwrap_or(usize::MAX).min(records.len());
     records.drain(..surplus);
-    out.json(&json(&records, &tail));
-    out.text(&match arguments.long {
+    if records.is_empty() {
+        check_name(arguments, common)?;
+        out.text(&nothing(arguments, common));
+    }
+    out.envelope("history", history::VERSION, &json(&records, &tail));
+    out.text(&match arguments.long || common.verbose {
         true => records.iter().map(long).collect(),
         false => short(&records),
     });
@@ -68,6 +72,31 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
         tell(&tail, |line| out.warning(line));
     }
     Ok(Status::Done)
+}
+
+/// A name that neither the history nor the host knows was mistyped.
+fn check_name(arguments: &Arguments, common: &Common) -> Result<(), Failure> {
+    let apps = Apps::of_environment().apps;
+    match &arguments.app {
+        Some(app) if !resolution::is_known_to_host(app, common, &apps) => {
+            let text = format!(
+                "{app}: nothing was done to it, and it is neither registered nor installed"
+            );
+            Err(Failure::new(Status::Failed, text))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What is said where there is no record.
+fn nothing(arguments: &Arguments, common: &Common) -> String {
+    let app = arguments.app.as_ref();
+    let app = app.map_or_else(String::new, |app| format!(" of {app}"));
+    let since = arguments
+        .since
+        .map_or_else(String::new, |time| format!(" since {}", moment(time)));
+    let state = common.state.display();
+    format!("nothing{app} has been written down in {state}{since}\n")
 }
 
 /// So many lines that are no records are named in text.
@@ -101,7 +130,7 @@ fn json(records: &[Record], tail: &Tail) -> serde_json::Value {
         .iter()
         .map(|line| json!({"file": line.file.display().to_string(), "line": line.line, "damage": line.damage.to_string()}))
         .collect();
-    json!({"version": history::VERSION, "records": records, "torn": tail.torn, "corrupt": corrupt})
+    json!({"records": records, "torn": tail.torn, "corrupt": corrupt})
 }
 
 fn short(records: &[Record]) -> String {

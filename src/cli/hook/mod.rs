@@ -30,6 +30,7 @@ pub use options::Options;
 pub use preflight::Mode;
 use preflight::Preflight;
 pub use report::{Line, Report};
+use std::io::IsTerminal;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -68,6 +69,11 @@ pub fn run(
     }
     let started = Instant::now();
     let entries = nodes::entries(common, &arguments.connection)?;
+    if entries.is_empty() && std::io::stdout().is_terminal() {
+        // A person wants to know; to a script a host without nodes is normal.
+        let text = nodes::none(common, &arguments.connection);
+        common.output().text(&format!("{text}\n"));
+    }
     let round = Round {
         arguments,
         output: common.output(),

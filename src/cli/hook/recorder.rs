@@ -2,7 +2,7 @@
 
 use super::operation::{Operation, Step, Version};
 use crate::cli::Output;
-use crate::history::{self, Record, Script, Who};
+use crate::history::{self, NodeRecord, Record, Script, Who};
 use crate::record::Time;
 use std::path::Path;
 use std::time::Instant;
@@ -33,7 +33,7 @@ pub fn begun(operation: &Operation, started: Instant) -> Record {
 /// for is done.
 pub fn write(state: &Path, record: &Record, output: Output) {
     // Where no node is, there is nothing to tell, and an image that is being built stays as it is.
-    if record.nodes.is_empty() {
+    if record.nodes.is_empty() || is_slip(record) {
         return;
     }
     if let Err(error) = history::record(state, record) {
@@ -42,6 +42,24 @@ pub fn write(state: &Path, record: &Record, output: Output) {
             output.warning(&format!("not written down: {}", super::chain(&error)));
         }
     }
+}
+
+/// Outcomes of what names a version that no node runs or has: nothing was begun.
+const SLIPS: [&str; 3] = ["version_mismatch", "version_load_mismatch", "bad_directory"];
+/// Outcomes of nodes that had nothing to say to it.
+const SILENT: [&str; 3] = ["node_down", "other_root", "not_tried"];
+
+/// Whether a person mistyped something: an operation that no node knew what to do with is none that failed. A package
+/// does not mistype.
+fn is_slip(record: &Record) -> bool {
+    let word = |words: &[&str], node: &NodeRecord| words.contains(&node.outcome.as_str());
+    let nodes = &record.nodes;
+    record.who.script.is_none()
+        && record.undone.is_empty()
+        && nodes.iter().any(|node| word(&SLIPS, node))
+        && nodes
+            .iter()
+            .all(|node| word(&SLIPS, node) || word(&SILENT, node))
 }
 
 fn sides(step: &Step) -> (Option<&Version>, Option<&Version>) {

@@ -128,6 +128,11 @@ pub fn code(application: &Atom) -> Call {
     request(&[("operation", "code")], application, Vec::new())
 }
 
+/// The question which versions of `application` the node finds, and where.
+pub fn versions(application: &Atom) -> Call {
+    request(&[("operation", "versions")], application, Vec::new())
+}
+
 /// A question that is about no application: `status` or `progress`.
 pub fn question(name: &'static str) -> Call {
     let pairs = [

@@ -86,19 +86,14 @@ impl Outcome {
     }
 }
 
-/// Asks every node of the host, or the one that was named.
+/// Asks every node of the host, or those that were named.
 pub fn nodes(
     application: &Atom,
     to: Option<&PathBuf>,
     arguments: &Arguments,
     common: &Common,
 ) -> Result<Vec<Outcome>, Failure> {
-    let mut entries = nodes::entries(common, &arguments.connection)?;
-    if let Some(wanted) = &arguments.node {
-        let entry =
-            nodes::lookup(wanted, entries).map_err(|error| Failure::new(Status::Failed, error))?;
-        entries = vec![(entry.name.clone(), Ok(entry))];
-    }
+    let entries = nodes::entries(common, &arguments.connection)?;
     let asker = Asker {
         application,
         to,

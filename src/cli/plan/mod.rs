@@ -11,7 +11,6 @@ mod text;
 use super::arguments::{Apps, application, directory, vsn};
 use super::resolution::{self, Version};
 use super::{Common, Connection, Failure, Status};
-use crate::identity::NodeName;
 use crate::plan::{Depth, Plan, Question, SCHEMA, Surroundings, Verdict, plan};
 use crate::script::Options;
 use crate::term::Atom;
@@ -41,7 +40,7 @@ pub struct Arguments {
     #[arg(value_parser = vsn)]
     version: Option<String>,
     /// The directory of the version that runs: asks no node
-    #[arg(long, value_name = "DIR", value_parser = directory, requires = "target")]
+    #[arg(long, value_name = "DIR", value_parser = directory, requires = "target", conflicts_with = "only")]
     from: Option<PathBuf>,
     /// The directory of the version that is to run
     #[arg(long, value_name = "DIR", value_parser = directory, group = "target")]
@@ -55,9 +54,6 @@ pub struct Arguments {
     /// The OTP release that the version is to run on
     #[arg(long, value_name = "RELEASE", requires = "from")]
     otp: Option<u32>,
-    /// Ask this node alone
-    #[arg(long, value_name = "NODE", value_parser = node_name, conflicts_with = "from")]
-    node: Option<NodeName>,
     /// Write a page for a change request too, one file that needs nothing else
     #[arg(long, value_name = "FILE", value_parser = directory)]
     html: Option<PathBuf>,
@@ -74,10 +70,6 @@ enum PlanError {
         file: PathBuf,
         source: std::io::Error,
     },
-}
-
-fn node_name(text: &str) -> Result<NodeName, String> {
-    NodeName::parse(text).ok_or_else(|| "not a node's name".to_owned())
 }
 
 /// Makes the plans and prints them.

@@ -45,7 +45,12 @@ pub fn refresh(common: &Common, connection: &Connection) {
     let Some(file) = configured(&common.root) else {
         return;
     };
-    let written = gather::facts(common, connection, &Apps::of_environment())
+    // The metrics are those of the host, whichever nodes the hook was for.
+    let connection = Connection {
+        only: Vec::new(),
+        ..connection.clone()
+    };
+    let written = gather::facts(common, &connection, &Apps::of_environment())
         .and_then(|facts| write(&file, &report(facts)));
     if let Err(failure) = written {
         common.output().warning(&failure.messages().join(": "));

@@ -9,8 +9,7 @@ pub use metrics::refresh;
 
 use super::arguments::{Apps, application, seconds};
 use super::colours::Colours;
-use super::{Common, Connection, Failure, Status, eval::node_name};
-use crate::identity::NodeName;
+use super::{Common, Connection, Failure, Status, nodes, resolution};
 use crate::outcome::Outcome;
 use crate::status::{Report, report};
 use crate::term::Atom;
@@ -25,7 +24,7 @@ a node that is down it tells the latter. Shown are the applications that are reg
 a package with metadata, or that a hook has operated on; --all shows all that are loaded.
 
 The status is 0 where all is as it should be; 1 where an application does not run, another version
-runs than is installed, the last operation failed or one has been put off; 5 where the emulator or a
+runs than is installed, the last change failed or one has been put off; 5 where the emulator or a
 library under it was replaced since the node began; 3 where a node cannot be spoken to. A node that is
 down is no fault. With --prometheus the status is 0 when the file was written.
 
@@ -37,8 +36,9 @@ or an outcome of the hooks), reason, otp_release, erts, erlrc, os_pid, uptime (m
 operation {name, application, since, waiting}, old_code [{module, application, since, count,
 processes [{pid, name, initial_call, current}]}], old_modules, complete (false where there was no time
 to ask all processes), restart_needed [{kind, file | what, time}] and applications; one of these has
-application, state (running, included, loaded, absent, unknown), running and installed (versions),
-includer, registered, enabled, stopped, last {time, operation, outcome, status, pause}, findings
+application, state (running, included, loaded, absent, unknown), running, loaded (not running) and
+installed (versions), includer, registered, enabled, stopped, last {time, operation, outcome, reason, from, to,
+status, pause} (the last change, or attempt at one), findings
 (other_version, not_running, failed, pending). Pending is application, node, state, from, to, time,
 reason. Keys are never renamed, new ones may come.
 
@@ -57,9 +57,6 @@ pub struct Arguments {
     /// This application alone
     #[arg(value_parser = application)]
     app: Option<Atom>,
-    /// This node alone; the host may be left out
-    #[arg(long, value_name = "NODE", value_parser = node_name)]
-    node: Option<NodeName>,
     /// Every application that is loaded, those of OTP too
     #[arg(long, short)]
     all: bool,
@@ -67,7 +64,7 @@ pub struct Arguments {
     #[arg(long, short, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "2", value_parser = seconds)]
     watch: Option<Duration>,
     /// Write metrics into FILE, for node_exporter's textfile collector, and print nothing
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["watch", "app", "node", "all"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["watch", "app", "only", "all"])]
     prometheus: Option<PathBuf>,
     #[command(flatten)]
     packages: Apps,
@@ -87,7 +84,10 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
             let out = common.output();
             let report = wanted(arguments, common)?;
             out.json(&report);
-            out.text(&text::report(&report, Colours::of_terminal()));
+            match report.nodes.is_empty() && report.pending.is_empty() {
+                true => out.text(&format!("{}\n", nodes::none(common, &arguments.connection))),
+                false => out.text(&text::report(&report, Colours::of_terminal())),
+            }
             if !out.is_json() {
                 report
                     .warnings
@@ -106,8 +106,13 @@ fn whole(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
 /// The report without what was not asked for.
 fn wanted(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
     let mut report = whole(arguments, common)?;
-    if let Some(wanted) = &arguments.node {
-        report.nodes.retain(|node| is_node(&node.node, wanted));
+    check_name(arguments.app.as_ref(), &report)?;
+    if !arguments.connection.only.is_empty() {
+        let nodes = &report.nodes;
+        let is_one = |name: &String| nodes.iter().any(|node| node.node == *name);
+        report
+            .pending
+            .retain(|pending| pending.node.as_ref().is_some_and(is_one));
     }
     for node in &mut report.nodes {
         node.applications.retain(|app| match &arguments.app {
@@ -127,11 +132,24 @@ fn wanted(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
     Ok(report)
 }
 
-fn is_node(name: &str, wanted: &NodeName) -> bool {
-    NodeName::parse(name).is_some_and(|name| {
-        let hosts = wanted.host().zip(name.host());
-        name.local() == wanted.local() && hosts.is_none_or(|(a, b)| a == b)
-    })
+/// A name that neither the host nor a node knows was mistyped.
+fn check_name(app: Option<&Atom>, report: &Report) -> Result<(), Failure> {
+    let Some(app) = app else {
+        return Ok(());
+    };
+    let mut all = report.nodes.iter().flat_map(|node| &node.applications);
+    let known = all.any(|known| known.application == app.as_str() && known.is_known());
+    let waits = || {
+        report
+            .pending
+            .iter()
+            .any(|one| one.application == app.as_str())
+    };
+    let on_host = || report.registered.contains(app.as_str());
+    match known || waits() || on_host() {
+        true => Ok(()),
+        false => Err(resolution::nowhere(app)),
+    }
 }
 
 fn status(report: &Report) -> Status {

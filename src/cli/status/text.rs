@@ -6,8 +6,8 @@ use crate::cli::output::printable;
 use crate::cli::table::{duration, table};
 use crate::record::Time;
 use crate::status::{
-    ApplicationStatus, Current, Held, Last, NodeFacts, NodeStatus, OldCode, Pending, Process,
-    Report, State,
+    ApplicationStatus, Current, Finding, Held, Last, NodeFacts, NodeStatus, OldCode, Pending,
+    Process, Report, State,
 };
 
 /// How many processes in old code of one module are named.
@@ -39,7 +39,7 @@ fn block(node: &NodeStatus, report: &Report, colours: Colours) -> String {
             "RUNNING",
             "INSTALLED",
             "STATE",
-            "LAST OPERATION",
+            "LAST CHANGE",
         ];
         text.extend(
             table(&heading, &rows)
@@ -49,11 +49,7 @@ fn block(node: &NodeStatus, report: &Report, colours: Colours) -> String {
     }
     for app in &node.applications {
         for finding in &app.findings {
-            text.push_str(&line(
-                colours,
-                RED,
-                &format!("  {}: {}", app.application, finding.in_words()),
-            ));
+            text.push_str(&line(colours, RED, &format!("  {}", found(app, *finding))));
         }
     }
     for pending in report
@@ -135,24 +131,69 @@ fn last(last: &Last) -> String {
     format!("{time} {} {}", last.operation, last.outcome)
 }
 
-fn in_words(pending: &Pending) -> String {
-    let versions = match (&pending.from, &pending.to) {
+/// What is found, why, and what tells more.
+fn found(app: &ApplicationStatus, finding: Finding) -> String {
+    let name = &app.application;
+    let words = finding.in_words();
+    let Some(last) = app.last.as_ref().filter(|_| finding == Finding::Failed) else {
+        return format!("{name}: {words}");
+    };
+    let versions = versions(last.from.as_deref(), last.to.as_deref());
+    let why = last
+        .reason
+        .as_ref()
+        .map_or_else(String::new, |why| format!(": {}", brief(why)));
+    let (operation, outcome) = (&last.operation, &last.outcome);
+    format!(
+        "{name}: {words}: {operation}{versions}: {outcome}{why}; erlrc history {name} -l tells more"
+    )
+}
+
+/// More of a reason than this is for who asks for it.
+const LONGEST_REASON: usize = 160;
+
+fn brief(reason: &str) -> String {
+    match reason.chars().count() > LONGEST_REASON {
+        true => reason
+            .chars()
+            .take(LONGEST_REASON)
+            .chain("...".chars())
+            .collect(),
+        false => reason.to_owned(),
+    }
+}
+
+fn versions(from: Option<&str>, to: Option<&str>) -> String {
+    match (from, to) {
         (Some(from), Some(to)) => format!(" {from} -> {to}"),
         (None, Some(one)) | (Some(one), None) => format!(" {one}"),
         (None, None) => String::new(),
+    }
+}
+
+/// What has been put off, until when, since when and why.
+fn in_words(pending: &Pending) -> String {
+    let app = format!(
+        "{}{}",
+        pending.application,
+        versions(pending.from.as_deref(), pending.to.as_deref())
+    );
+    let to = pending.to.as_deref().unwrap_or("the other version");
+    let what = match (pending.state.as_str(), &pending.node) {
+        ("pending", Some(node)) => {
+            format!("restart needed: {to} runs when {node} has been restarted")
+        }
+        ("pending", None) => format!("restart needed: {to} runs after that"),
+        ("deferred", _) => "waits until its package is configured".to_owned(),
+        ("queued", _) => "waits for the end of the package manager's run".to_owned(),
+        ("swapping", _) => "was on its way when its hook ended; erlrc doctor finds out".to_owned(),
+        ("prepared", _) => "its package is being replaced".to_owned(),
+        (other, _) => other.replace('_', " "),
     };
-    let why = pending
-        .reason
-        .as_ref()
-        .map_or_else(String::new, |reason| format!(": {reason}"));
-    let state = match pending.state.as_str() {
-        "pending" => "restart needed",
-        other => other,
-    };
-    format!(
-        "{}{versions} {state} since {}{why}",
-        pending.application, pending.time
-    )
+    let time: String = pending.time.replace('T', " ").chars().take(16).collect();
+    let why = pending.reason.as_ref();
+    let why = why.map_or_else(String::new, |why| format!(": {}", brief(why)));
+    format!("{app}: {what} (since {time}){why}")
 }
 
 fn details(facts: &NodeFacts, now: Time) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! The rules: what of all that was looked at is not as it should be.
 
-use super::{Ailment, Checkup, Content, Directory, Repair, Weight};
+use super::{Ailment, Checkup, Content, Directory, Registered, Repair, Silence, Weight};
 use crate::identity::NodeName;
 use crate::maint::facts::Version;
 use crate::maint::journal::State;
@@ -16,6 +16,7 @@ impl Checkup {
         self.mismatches(&mut found);
         self.journal(&mut found);
         self.kept(&mut found);
+        self.registrations(&mut found);
         self.rest(&mut found);
         found.sort_by_key(|ailment| std::cmp::Reverse(ailment.weight));
         found
@@ -48,12 +49,28 @@ impl Checkup {
                 Content::AppupAlone => format!("{dir} holds an appup of {name} and nothing else"),
             };
             let ours = directory.owned == Some(false) && self.journal.names(&directory.dir);
+            // Where a person looks after the directories, several versions are what they want to have.
+            let wanted = !directory.packaged && directory.content == Content::Application;
+            let (weight, text, advice) = match wanted && !ours {
+                true => (
+                    Weight::Info,
+                    format!("{dir} holds another version of {name} than the metadata names"),
+                    format!("nothing, or to go there: erlrc upgrade {name}=VERSION"),
+                ),
+                false => (
+                    Weight::Error,
+                    format!(
+                        "{text}; a node that boots without erlrc may take it for what is installed"
+                    ),
+                    format!("if nobody needs it, move it away: {dir}"),
+                ),
+            };
             found.push(Ailment {
                 kind: "orphan_directory",
-                weight: Weight::Error,
+                weight,
                 subject: name.to_string(),
-                text: format!("{text}; a node that boots may take it for what is installed"),
-                advice: format!("if nobody needs it: rm -r {dir}"),
+                text,
+                advice,
                 repair: (ours && !self.is_used(directory))
                     .then(|| Repair::Remove(directory.dir.clone())),
             });
@@ -97,7 +114,7 @@ impl Checkup {
                     text,
                     advice: match waits {
                         true => format!("restart the node {node}"),
-                        false => "install the package again, or restart the node".to_owned(),
+                        false => format!("erlrc upgrade {name} --node {node}, or restart the node"),
                     },
                     repair: repair.clone().filter(|_| !waits),
                 });
@@ -214,24 +231,89 @@ impl Checkup {
         }
     }
 
-    fn rest(&self, found: &mut Vec<Ailment>) {
-        for name in &self.orphaned_registrations {
+    fn registrations(&self, found: &mut Vec<Ailment>) {
+        for registered in &self.registered {
+            let name = &registered.application;
+            let runs: Vec<String> = self
+                .running(name)
+                .map(|(node, _)| node.to_string())
+                .collect();
+            let (weight, kind, text, advice) = match registered.enabled {
+                false if !runs.is_empty() => (
+                    Weight::Warning,
+                    "disabled",
+                    format!(
+                        "{name} runs on {} and is disabled: the next boot does not start it",
+                        runs.join(", ")
+                    ),
+                    format!("erlrc enable {name}, or erlrc disable --now {name}"),
+                ),
+                false => (
+                    Weight::Info,
+                    "disabled",
+                    format!(
+                        "{name} is registered and disabled: nodes do not start it when they boot"
+                    ),
+                    format!("nothing, if that is meant; else erlrc enable {name}"),
+                ),
+                true if registered.installed || self.is_found(name) => continue,
+                true => self.orphaned(registered),
+            };
             found.push(Ailment {
-                kind: "registration_without_package",
-                weight: Weight::Info,
+                kind,
+                weight,
                 subject: name.to_string(),
-                text: format!("{name} is registered and not installed, it is skipped at boot"),
-                advice: "purge its package, or remove the registration".to_owned(),
+                text,
+                advice,
                 repair: None,
             });
         }
-        for (node, why) in &self.unknown {
+    }
+
+    /// Whether a node has it, from wherever that may be.
+    fn is_found(&self, application: &Atom) -> bool {
+        self.found.values().any(|found| found.contains(application))
+    }
+
+    /// A registration whose application is not seen from here; a node may have a code path of its own.
+    fn orphaned(&self, registered: &Registered) -> (Weight, &'static str, String, String) {
+        let (name, file) = (&registered.application, registered.file.display());
+        let asked = !self.found.is_empty() && self.unknown.is_empty();
+        let (text, advice) = match asked {
+            true => (
+                format!(
+                    "{name} is registered, and neither a package nor a node has it: it is skipped at boot"
+                ),
+                format!("install it, or remove the registration: rm {file}"),
+            ),
+            false => (
+                format!(
+                    "{name} is registered, and no package has it; no node that could have it was asked"
+                ),
+                "ask again when its node is up".to_owned(),
+            ),
+        };
+        (Weight::Info, "registration_without_package", text, advice)
+    }
+
+    fn rest(&self, found: &mut Vec<Ailment>) {
+        for (file, what) in &self.mistaken {
+            found.push(Ailment {
+                kind: "mistaken_file",
+                weight: Weight::Error,
+                subject: file.display().to_string(),
+                text: what.clone(),
+                advice: "correct it: until then what it says does not hold".to_owned(),
+                repair: None,
+            });
+        }
+        for (node, silence) in &self.unknown {
             found.push(Ailment {
                 kind: "unreachable_node",
                 weight: Weight::Warning,
                 subject: node.to_string(),
-                text: format!("{node} does not say what it runs: {why}"),
-                advice: "look at its entry and its cookie".to_owned(),
+                text: format!("{node} does not say what it runs: {}", silence.reason),
+                advice: silence.advice(node),
                 repair: None,
             });
         }
@@ -244,6 +326,25 @@ impl Checkup {
                 advice: "find out who wrote them".to_owned(),
                 repair: None,
             });
+        }
+    }
+}
+
+impl Silence {
+    /// What may help.
+    fn advice(&self, node: &NodeName) -> String {
+        match self.outcome.as_str() {
+            "cookie_refused" => format!(
+                "its entry holds another cookie than the node: compare both, or restart {node}"
+            ),
+            "entry_refused" => "mend its entry as the reason says".to_owned(),
+            "hung" | "timed_out" | "lost" => {
+                format!(
+                    "it takes connections and does not answer: look at its log and load; if it stays so, restart {node}"
+                )
+            }
+            "no_erlrc" => "put erlrc on its code path (ERL_LIBS, -pa)".to_owned(),
+            _ => "look at its log and at its entry".to_owned(),
         }
     }
 }

@@ -8,7 +8,7 @@ use super::facts::{Stashed, Version};
 use super::journal::Journal;
 use crate::identity::NodeName;
 use crate::term::Atom;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// What an application directory beside that of the package holds.
@@ -31,6 +31,21 @@ pub struct Directory {
     pub content: Content,
     /// Whether a package has it; `None` where nobody knows.
     pub owned: Option<bool>,
+    /// Whether a package has the directory of the installed version itself: where none has, a person looks after both.
+    pub packaged: bool,
+}
+
+/// An application that is registered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registered {
+    /// The application.
+    pub application: Atom,
+    /// The file.
+    pub file: PathBuf,
+    /// Whether nodes start it when they boot.
+    pub enabled: bool,
+    /// Whether there is metadata of it, or a directory in a library that is known here.
+    pub installed: bool,
 }
 
 /// What a package says about its application, and whether it is so.
@@ -49,8 +64,12 @@ pub struct Package {
 pub struct Checkup {
     /// What packages say.
     pub packages: Vec<Package>,
-    /// Registrations for which there is neither metadata nor a directory.
-    pub orphaned_registrations: Vec<Atom>,
+    /// What is registered.
+    pub registered: Vec<Registered>,
+    /// Files of this host that say something that cannot be meant: where, and what.
+    pub mistaken: Vec<(PathBuf, String)>,
+    /// Of each node the applications that it has loaded or finds on its own code path.
+    pub found: BTreeMap<NodeName, BTreeSet<Atom>>,
     /// Directories that no metadata names, of applications that have some.
     pub directories: Vec<Directory>,
     /// What is kept, with its application.
@@ -61,10 +80,19 @@ pub struct Checkup {
     pub unfinished: Vec<PathBuf>,
     /// What each node runs.
     pub nodes: BTreeMap<NodeName, BTreeMap<Atom, String>>,
-    /// Nodes that do not say, with the reason.
-    pub unknown: BTreeMap<NodeName, String>,
+    /// Nodes that do not say, with the reason and what may help.
+    pub unknown: BTreeMap<NodeName, Silence>,
     /// The journal.
     pub journal: Journal,
+}
+
+/// Why a node says nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Silence {
+    /// The word that hooks have for it.
+    pub outcome: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// How much something matters.

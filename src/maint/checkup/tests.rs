@@ -64,6 +64,7 @@ fn orphan(mut checkup: Checkup, vsn: &str, owned: Option<bool>) -> Checkup {
         dir: version(vsn).dir,
         content: Content::Application,
         owned,
+        packaged: true,
     });
     checkup
 }
@@ -128,7 +129,11 @@ fn what_nobody_runs_need_not_be_kept() {
     );
     let mut unknown = keeps(host(), "1.0");
     let node = NodeName::parse("n2").expect("a name");
-    unknown.unknown.insert(node, "hung".to_owned());
+    let silence = Silence {
+        outcome: "hung".to_owned(),
+        reason: "hung".to_owned(),
+    };
+    unknown.unknown.insert(node, silence);
     case(&unknown, &[("unreachable_node", None)]);
 }
 
