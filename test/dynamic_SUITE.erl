@@ -38,7 +38,9 @@
     arguments_of_the_wrong_type_are_named/1,
     nonsense_in_the_environment_is_named/1,
     stop_and_unload_of_erlrc_itself/1,
-    override_holds_at_start/1
+    override_holds_at_start/1,
+    another_application_s_directory_is_no_version/1,
+    what_was_compiled_with_another_environment_is_said/1
 ]).
 
 all() ->
@@ -311,6 +313,57 @@ override_holds_at_start(Config) ->
     [{a, 1}, {b, 2}] = lists:sort(call(Config, application, get_all_env, [foo])).
 
 %% An application with a server and a module that nobody calls.
+%% An application is what its .app file says: `foo-plugin' is no version of foo, and a directory of any name that holds foo.app is.
+another_application_s_directory_is_no_version(Config) ->
+    Peer = ?config(peer, Config),
+    Lib = ?config(dir, Config),
+    Ebin = fun(Name, App) ->
+        Dir = filename:join([Lib, Name, "ebin"]),
+        File = filename:join(Dir, App ++ ".app"),
+        ok = filelib:ensure_dir(File),
+        ok = file:write_file(File, ["{application,", App, ",[{vsn,\"0\"}]}.\n"]),
+        true = fixture:call(Peer, code, add_pathz, [Dir]),
+        Dir
+    end,
+    Plugin = Ebin("foo-plugin", "foo_plugin"),
+    Tools = Ebin("foo-0.9-tools", "tools"),
+    Renamed = Ebin("checkout", "foo"),
+    Dir = service(Config, foo, "1", []),
+    started = dynamic(Config, start, [foo, "1", Dir]),
+    Path = fixture:call(Peer, code, get_path, []),
+    ?assertEqual([true, true, false], [lists:member(Each, Path) || Each <- [Plugin, Tools, Renamed]]),
+    Two = service(Config, foo, "2", []),
+    {ok, _} = dynamic(Config, upgrade, [foo, "1", "2", Dir, Two]),
+    Later = fixture:call(Peer, code, get_path, []),
+    ?assertEqual([filename:join(Two, "ebin") || _ <- [one]], [D || D <- Later, lists:prefix(filename:join(Lib, "foo-"), D)] -- [Plugin, Tools]),
+    ?assert(lists:member(Plugin, Later)).
+
+what_was_compiled_with_another_environment_is_said(Config) ->
+    Compiled = [
+        {foo, [same], {ok, 1}}, {foo, [host], {ok, <<"h2">>}}, {foo, [deep, key], {ok, 1}}, {foo, [unset], error},
+        {foo, [gone], {ok, 1}}, {foo, [deep, none, more], error}
+    ],
+    Env = [{same, 1}, {host, <<"h1">>}, {deep, [{other, 0}, {key, 2}]}],
+    Dir = service(Config, foo, "1", [{env, Env}, {compile_env, Compiled}]),
+    started = dynamic(Config, start, [foo, "1", Dir]),
+    {ok, [{application, foo, _} = Spec]} = file:consult(filename:join([Dir, "ebin", "foo.app"])),
+    Found = call(Config, erlrc_compile_env, contradictions, [Spec]),
+    ?assertEqual(
+        [
+            {compile_env, foo, [host], {ok, <<"h2">>}, {ok, <<"h1">>}},
+            {compile_env, foo, [deep, key], {ok, 1}, {ok, 2}},
+            {compile_env, foo, [gone], {ok, 1}, error}
+        ],
+        Found
+    ),
+    Two = service(Config, foo, "2", [{env, Env}, {compile_env, Compiled}]),
+    Request = #{
+        protocol => 1, operation => upgrade, application => foo, from => <<"1">>, to => <<"2">>,
+        from_dir => unicode:characters_to_binary(Dir), to_dir => unicode:characters_to_binary(Two)
+    },
+    #{status := ok, warnings := [First | _]} = call(Config, erlrc_hook, request, [Request]),
+    ?assertMatch({match, _}, re:run(First, "host of foo was <<\"h2\">> .* is <<\"h1\">>")).
+
 service(Config, App, Vsn, Keys) ->
     Name = fun(Suffix) -> list_to_atom(atom_to_list(App) ++ Suffix) end,
     Server = Name("_server"),

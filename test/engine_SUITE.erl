@@ -15,6 +15,7 @@
     every_function_runs_on_a_dirty_scheduler/1,
     schedulers_stay_free/1,
     concurrent_calls_do_not_disturb_each_other/1,
+    modules_are_what_the_generator_takes_them_for/1,
     purge_while_a_call_runs/1,
     missing_library_is_explained/1
 ]).
@@ -28,6 +29,8 @@
     atoms_of_boot/2,
     schedulers/0,
     longest_gap/0,
+    kinds/0,
+    supervisors/0,
     concurrently/2,
     reload_during_call/0,
     atoms_outside_latin1/0
@@ -47,6 +50,7 @@ all() ->
         every_function_runs_on_a_dirty_scheduler,
         schedulers_stay_free,
         concurrent_calls_do_not_disturb_each_other,
+        modules_are_what_the_generator_takes_them_for,
         purge_while_a_call_runs,
         missing_library_is_explained
     ].
@@ -146,6 +150,35 @@ schedulers_stay_free(Config) ->
 
 concurrent_calls_do_not_disturb_each_other(Config) ->
     ?assertEqual([], on_peer(Config, concurrently, [50, 100])).
+
+%% Of loaded code what it calls is not known.
+modules_are_what_the_generator_takes_them_for(Config) ->
+    Kinds = [supervisor, supervisor, supervisor, supervisor, server, server, state_machine, event_handler, special, custom, plain],
+    ?assertEqual(Kinds, on_peer(Config, kinds, [])),
+    ?assertEqual([true, true, false, false, true], on_peer(Config, supervisors, [])).
+
+kinds() ->
+    Modules = [
+        {m, [{init, 1}], [supervisor]},
+        {m, [{init, 1}], ['Elixir.DynamicSupervisor']},
+        {m, [{init, 1}, {start_link, 0}], []},
+        {m, [{init, 1}, {handle_call, 3}], [pool_sup]},
+        {m, [{init, 1}, {handle_call, 3}], []},
+        {m, [{init, 1}], ['Elixir.GenServer']},
+        {m, [{init, 1}, {callback_mode, 0}], []},
+        {m, [{init, 1}], [gen_event]},
+        {m, [{init, 1}, {system_code_change, 4}], []},
+        {m, [{start, 2}], [ranch_transport]},
+        {m, [{start, 2}], [application]}
+    ],
+    [element(2, {ok, _} = erlrc_engine:module_kind(Module, [pool_sup])) || Module <- Modules].
+
+%% The list that the environment has reaches the evaluator.
+supervisors() ->
+    {module, _} = code:ensure_loaded(kernel),
+    Known = [erlrc_segment:is_supervisor(Module) || Module <- [kernel, erlrc_sup, lists, nowhere], _ <- [code:ensure_loaded(Module)]],
+    ok = application:set_env(erlrc, supervisors, [lists]),
+    Known ++ [erlrc_segment:is_supervisor(lists)].
 
 purge_while_a_call_runs(Config) ->
     ?assertEqual(ok, on_peer(Config, reload_during_call, [])).

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use erlrc::appup::SYSTEM_APPLICATIONS;
 use erlrc::script::{self, arguments};
 use erlrc::term::Term;
 use rustler::{Error, NifResult};
@@ -66,4 +67,21 @@ fn module_digests(dir: Path) -> NifResult<Answer> {
         })))
     })?;
     Ok(Answer::new(answer))
+}
+
+/// `module_kind({Module, Exports, Behaviours}, Supervisors) -> {ok, Kind}`.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn module_kind(module: Value, supervisors: Value) -> NifResult<Answer> {
+    let answer = stack::run(move || {
+        let kind = arguments::module_kind(&module.0, &supervisors.0)?;
+        Some(Ok(Term::atom(kind)))
+    })?;
+    answer.map(Answer::new).ok_or(Error::BadArg)
+}
+
+/// `system_applications() -> {ok, [App]}`.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn system_applications() -> Answer {
+    let names = SYSTEM_APPLICATIONS.into_iter().map(Term::atom);
+    Answer::new(Ok(Term::list(names)))
 }

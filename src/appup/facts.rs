@@ -71,7 +71,7 @@ pub struct ChangedModule {
 pub struct Change {
     /// Its code.
     pub code: bool,
-    /// These attributes, `vsn` never among them.
+    /// These attributes, `vsn` and others that tell of the build alone never among them.
     pub attributes: Vec<Atom>,
     /// There is no earlier file to compare with.
     pub old_missing: bool,

@@ -21,7 +21,19 @@ mod warning;
 pub use facts::Facts;
 pub use generate::{Generated, Step, generate};
 pub use instruction::{Direction, Instruction, Mfa, Purge, Timeout};
+pub use kind::{CODE_CHANGES, ModuleKind, Signs, behaviours};
 pub use reason::Reason;
 pub use shipped::{Shipped, ShippedError};
 pub use steering::BadAttribute;
 pub use warning::Warning;
+
+use crate::term::Atom;
+
+/// What everything runs on: where it changes, OTP's own release upgrades start the emulator anew, and so a
+/// node does not replace it while it runs.
+pub const SYSTEM_APPLICATIONS: [&str; 4] = ["erts", "kernel", "stdlib", "sasl"];
+
+/// Whether an application is one of [`SYSTEM_APPLICATIONS`].
+pub fn is_system(application: &Atom) -> bool {
+    SYSTEM_APPLICATIONS.contains(&application.as_str())
+}

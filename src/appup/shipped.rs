@@ -1,16 +1,21 @@
 //! The appup that an application ships.
 //!
-//! What is there is used or refused, never replaced: its author knows more than a generator.
+//! What is there is used or refused, never replaced: its author knows more than a generator. It is read as
+//! OTP's own tools read it (`systools_relup`): of several terms the first counts, and one that names
+//! another version than the `.app` file is used, with a warning.
 
 use pcre2::bytes::RegexBuilder;
 
 use super::check;
 use super::instruction::Direction;
+use super::warning::Warning;
 use crate::term::Term;
 
 /// A shipped appup, `{Vsn, [{From, Instructions}], [{To, Instructions}]}`.
 #[derive(Clone, Debug)]
 pub struct Shipped {
+    /// What a person should know of it.
+    pub warnings: Vec<Warning>,
     up: Vec<(Version, Vec<Term>)>,
     down: Vec<(Version, Vec<Term>)>,
 }
@@ -27,21 +32,12 @@ enum Version {
 /// What is wrong with a shipped appup.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ShippedError {
-    /// Not one term, but this many.
-    #[error("holds {count} terms where one is expected")]
-    TermCount {
-        /// How many there are.
-        count: usize,
-    },
+    /// No term at all.
+    #[error("holds no term")]
+    Empty,
     /// Not `{Vsn, [{From, Instructions}], [{To, Instructions}]}`.
     #[error("not of the form {{Vsn, UpFrom, DownTo}}")]
     NotAnAppup,
-    /// For another version of the application than the one it is in.
-    #[error("is for version {found}")]
-    WrongVsn {
-        /// The version it is for.
-        found: String,
-    },
     /// Not a version and a list of instructions.
     #[error("the script {script} is not of the form {{Vsn, Instructions}}")]
     BadScript {
@@ -67,9 +63,8 @@ impl ShippedError {
     pub fn reason(&self) -> Term {
         let tagged = |tag, value: Term| Term::tuple([Term::atom(tag), value]);
         match self {
-            Self::TermCount { count } => tagged("term_count", Term::from(*count)),
+            Self::Empty => tagged("term_count", Term::Integer(0)),
             Self::NotAnAppup => Term::atom("not_an_appup"),
-            Self::WrongVsn { found } => tagged("wrong_vsn", Term::string(found)),
             Self::BadScript { script } => tagged("bad_script", script.clone()),
             Self::BadInstruction { instruction } => tagged("bad_instruction", instruction.clone()),
             Self::BadPattern { pattern } => tagged("bad_pattern", pattern.clone()),
@@ -81,19 +76,20 @@ impl Shipped {
     /// The appup in the terms of a file, which belongs to version `vsn`.
     pub fn from_terms(terms: Vec<Term>, vsn: &str) -> Result<Self, ShippedError> {
         let count = terms.len();
-        let [term] = <[Term; 1]>::try_from(terms).map_err(|_| ShippedError::TermCount { count })?;
-        let Term::Tuple(fields) = term else {
+        let mut warnings = Vec::new();
+        warnings.extend((count > 1).then_some(Warning::AppupTerms { count }));
+        let Term::Tuple(fields) = terms.into_iter().next().ok_or(ShippedError::Empty)? else {
             return Err(ShippedError::NotAnAppup);
         };
         let [found, up, down] =
             <[Term; 3]>::try_from(fields).map_err(|_| ShippedError::NotAnAppup)?;
         let found = found.as_string().ok_or(ShippedError::NotAnAppup)?;
-        if found != vsn {
-            return Err(ShippedError::WrongVsn {
-                found: found.into_owned(),
-            });
-        }
+        warnings.extend((found != vsn).then(|| Warning::AppupVsn {
+            vsn: vsn.to_owned(),
+            found: found.into_owned(),
+        }));
         Ok(Self {
+            warnings,
             up: scripts(up)?,
             down: scripts(down)?,
         })
@@ -223,11 +219,29 @@ mod tests {
     }
 
     #[test]
+    fn of_several_terms_the_first_counts() {
+        let appup = "{\"2.0\",[{\"1.0\",[{load_module,a}]}],[]}. {\"2.0\",[{\"1.0\",[]}],[]}. x.";
+        assert_eq!(script(appup, "1.0").unwrap().unwrap(), "[{load_module,a}]");
+        let warnings = shipped(appup).unwrap().warnings;
+        assert_eq!(warnings, [Warning::AppupTerms { count: 3 }]);
+    }
+
+    #[test]
+    fn one_for_another_version_is_used_with_a_warning() {
+        let appup = "{\"2.1\",[{\"1.0\",[{load_module,a}]}],[]}.";
+        assert_eq!(script(appup, "1.0").unwrap().unwrap(), "[{load_module,a}]");
+        let (vsn, found) = ("2.0".to_owned(), "2.1".to_owned());
+        let warnings = shipped(appup).unwrap().warnings;
+        assert_eq!(warnings, [Warning::AppupVsn { vsn, found }]);
+        assert_eq!(shipped("{\"2.0\",[],[]}.").unwrap().warnings, []);
+    }
+
+    #[test]
     fn what_is_broken_is_an_error() {
         let error = |appup: &str| script(appup, "1.0").unwrap_err();
-        assert_eq!(error("{\"2.1\",[],[]}."), "{wrong_vsn,\"2.1\"}");
+        assert_eq!(error(""), "{term_count,0}");
         assert_eq!(error("{\"2.0\",[]}."), "not_an_appup");
-        assert_eq!(error("{\"2.0\",[],[]}. {\"2.0\",[],[]}."), "{term_count,2}");
+        assert_eq!(error("x. {\"2.0\",[],[]}."), "not_an_appup");
         assert_eq!(
             error("{\"2.0\",[{\"1.0\",[{load,a}]}],[]}."),
             "{bad_instruction,{load,a}}"

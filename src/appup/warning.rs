@@ -61,6 +61,18 @@ pub enum Warning {
         /// The modules.
         modules: Vec<Atom>,
     },
+    /// The file of the appup holds more terms than the one that counts.
+    AppupTerms {
+        /// How many there are.
+        count: usize,
+    },
+    /// The appup names another version than the `.app` file beside it.
+    AppupVsn {
+        /// The version of the `.app` file.
+        vsn: String,
+        /// The version that the appup names.
+        found: String,
+    },
     /// The appup that the application ships does not know the other version.
     NotCovered {
         /// The other version.
@@ -105,6 +117,14 @@ impl Warning {
                 ])
             }
             Self::Cycle { modules } => Term::tuple([Term::atom("cycle"), atoms(modules)]),
+            Self::AppupTerms { count } => {
+                Term::tuple([Term::atom("appup_terms"), Term::from(*count)])
+            }
+            Self::AppupVsn { vsn, found } => Term::tuple([
+                Term::atom("appup_vsn"),
+                Term::string(vsn),
+                Term::string(found),
+            ]),
             Self::NotCovered { vsn, direction } => Term::tuple([
                 Term::atom("appup_not_covering"),
                 Term::atom(direction.name()),
@@ -162,6 +182,16 @@ impl fmt::Display for Warning {
                 "{} need each other's new functions and are replaced together: none of their processes \
                  runs meanwhile",
                 list(modules)
+            ),
+            Self::AppupTerms { count } => write!(
+                f,
+                "the appup that is shipped holds {count} terms, of which OTP's tools read the first alone: \
+                 take the others out"
+            ),
+            Self::AppupVsn { vsn, found } => write!(
+                f,
+                "the appup that is shipped says that it is for version {found}, and the application is \
+                 version {vsn}: its script is used as OTP uses it, and may not be meant for this version"
             ),
             Self::NotCovered { vsn, direction } => {
                 let way = match direction {

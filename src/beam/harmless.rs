@@ -5,7 +5,7 @@
 //! of what certainly is: what is in neither is unknown.
 
 /// Modules of which every function is harmless, given harmless funs.
-const MODULES: [&str; 26] = [
+const MODULES: [&str; 38] = [
     "array",
     "base64",
     "binary",
@@ -29,13 +29,25 @@ const MODULES: [&str; 26] = [
     "string",
     "unicode",
     "uri_string",
+    "Elixir.Access",
+    "Elixir.Atom",
+    "Elixir.Base",
+    "Elixir.Enum",
+    "Elixir.Float",
+    "Elixir.Integer",
     "Elixir.Keyword",
+    "Elixir.List",
     "Elixir.Map",
     "Elixir.MapSet",
+    "Elixir.Range",
+    "Elixir.Regex",
+    "Elixir.String",
+    "Elixir.String.Chars",
+    "Elixir.Tuple",
 ];
 
 /// Functions of the module `erlang`, of every arity, and its guards and operators.
-const ERLANG: [&str; 96] = [
+const ERLANG: [&str; 97] = [
     "abs",
     "adler32",
     "append_element",
@@ -113,6 +125,7 @@ const ERLANG: [&str; 96] = [
     "setelement",
     "size",
     "split_binary",
+    "system_info",
     "system_time",
     "term_to_binary",
     "throw",
@@ -139,17 +152,56 @@ const OPERATORS: [&str; 22] = [
     "=:=", "=/=", "<", "=<", ">", ">=", "++", "--",
 ];
 
-/// Harmless functions of other modules.
-const OTHERS: [(&str, &str); 8] = [
+/// Harmless functions of other modules: they read, or make the specification of a child.
+const OTHERS: [(&str, &str); 18] = [
+    ("application", "get_all_env"),
     ("application", "get_env"),
+    ("application", "get_key"),
     ("filename", "basename"),
     ("filename", "dirname"),
     ("filename", "join"),
     ("io_lib", "format"),
+    ("os", "getenv"),
     ("os", "system_time"),
     ("os", "timestamp"),
     ("persistent_term", "get"),
+    ("Elixir.Application", "fetch_env"),
+    ("Elixir.Application", "fetch_env!"),
+    ("Elixir.Application", "get_env"),
+    ("Elixir.DynamicSupervisor", "init"),
+    ("Elixir.Supervisor", "child_spec"),
+    ("Elixir.Supervisor", "init"),
+    ("Elixir.System", "get_env"),
 ];
+
+/// What only writes a line into a log: somebody may read it, nothing depends on it.
+const LOGS: [(&str, &[&str]); 2] = [
+    (
+        "logger",
+        &[
+            "alert",
+            "allow",
+            "critical",
+            "debug",
+            "emergency",
+            "error",
+            "info",
+            "log",
+            "macro_log",
+            "notice",
+            "warning",
+        ],
+    ),
+    (
+        "Elixir.Logger",
+        &["__do_log__", "__should_log__", "bare_log"],
+    ),
+];
+
+fn logs(module: &str, function: &str) -> bool {
+    let mut of_module = LOGS.iter().filter(|(name, _)| *name == module);
+    of_module.any(|(_, functions)| functions.contains(&function))
+}
 
 /// Whether nobody notices a call of this function.
 pub(super) fn is_harmless(module: &str, function: &str, arity: usize) -> bool {
@@ -160,6 +212,10 @@ pub(super) fn is_harmless(module: &str, function: &str, arity: usize) -> bool {
             _ if function.starts_with("is_") => true,
             _ => ERLANG.contains(&function) || OPERATORS.contains(&function),
         },
-        _ => MODULES.contains(&module) || OTHERS.contains(&(module, function)),
+        _ => {
+            MODULES.contains(&module)
+                || OTHERS.contains(&(module, function))
+                || logs(module, function)
+        }
     }
 }

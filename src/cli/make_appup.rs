@@ -65,6 +65,7 @@ pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
         supervisors: arguments.supervisor,
         root: Some(common.root.clone()),
         threads: 0,
+        ..Options::default()
     };
     let generated = script::make_appup(&arguments.app, &old, &new, &options)
         .map_err(|error| Failure::new(Status::Failed, error))?;

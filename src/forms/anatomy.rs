@@ -5,6 +5,7 @@ use super::effects::{Effect, effects};
 use super::escapes::escapes;
 use super::shape::{self, Keeper, Record, Shape};
 use super::{Debug, Forms, clause, node, variable, walk, without_places};
+use crate::appup::ModuleKind;
 use crate::term::{Atom, Term};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,6 +33,9 @@ pub struct Anatomy {
     pub parts: BTreeMap<Atom, BTreeSet<Atom>>,
     /// What `code_change` does.
     pub code_change: CodeChange,
+    /// How many elements the states have that `code_change` takes, where each of its clauses takes a record or a tuple
+    /// alone.
+    pub takes: Option<BTreeSet<usize>>,
     /// The children, where it is a supervisor that says them.
     pub children: Option<Children>,
     /// What `init/1` does to others, where it is a supervisor.
@@ -41,27 +45,26 @@ pub struct Anatomy {
 }
 
 impl Anatomy {
-    /// What the chunk `Dbgi` of a module with these behaviours says.
-    pub fn read(chunk: Option<&[u8]>, behaviours: &[Atom]) -> Debug<Self> {
+    /// What the chunk `Dbgi` of a module of this kind says.
+    pub fn read(chunk: Option<&[u8]>, kind: &ModuleKind) -> Debug<Self> {
         match Forms::read(chunk) {
-            Debug::Known(forms) => Debug::Known(Self::of(&forms, behaviours)),
+            Debug::Known(forms) => Debug::Known(Self::of(&forms, kind)),
             Debug::Absent => Debug::Absent,
             Debug::Foreign => Debug::Foreign,
             Debug::Unreadable => Debug::Unreadable,
         }
     }
 
-    fn of(forms: &Forms, behaviours: &[Atom]) -> Self {
-        let behaves = |names: &[&str]| behaviours.iter().any(|b| names.contains(&b.as_str()));
-        let supervises = behaves(&["supervisor", "supervisor_bridge"]);
+    fn of(forms: &Forms, kind: &ModuleKind) -> Self {
+        let supervises = kind.supervises();
         let changes = |arity| !forms.clauses("code_change", arity).is_empty();
         // What others have made of these behaviours has their callbacks.
-        let keeper = if behaves(&["gen_statem", "gen_fsm"]) || changes(4) && !changes(3) {
+        let keeper = if *kind == ModuleKind::StateMachine || changes(4) && !changes(3) {
             Keeper::Machine
         } else {
             Keeper::Server
         };
-        let keeps = !supervises && !forms.clauses("init", 1).is_empty() && !behaviours.is_empty();
+        let keeps = kind.keeps_state() && !forms.clauses("init", 1).is_empty();
         let states = if keeps {
             shape::states(forms, keeper)
         } else {
@@ -77,6 +80,7 @@ impl Anatomy {
             parts: parts.collect(),
             states,
             code_change: code_change(forms, keeper),
+            takes: takes(forms, keeper),
             children: supervises.then(|| children(forms)).flatten(),
             effects: if supervises {
                 effects(forms)
@@ -108,12 +112,38 @@ fn used(forms: &Forms) -> BTreeSet<Atom> {
     found
 }
 
-fn code_change(forms: &Forms, keeper: Keeper) -> CodeChange {
+/// The clauses of `code_change`.
+fn changes(forms: &Forms, keeper: Keeper) -> &[Term] {
     let arity = match keeper {
         Keeper::Server => 3,
         Keeper::Machine => 4,
     };
-    let clauses = forms.clauses("code_change", arity);
+    forms.clauses("code_change", arity)
+}
+
+fn takes(forms: &Forms, keeper: Keeper) -> Option<BTreeSet<usize>> {
+    let at = match keeper {
+        Keeper::Server => 1,
+        Keeper::Machine => 2,
+    };
+    let taken = |whole: &Term| size_of(forms, clause(whole)?.0.get(at)?);
+    let clauses = changes(forms, keeper);
+    let sizes: Option<BTreeSet<usize>> = clauses.iter().map(taken).collect();
+    sizes.filter(|sizes| !sizes.is_empty())
+}
+
+/// How many elements a term has that matches a pattern, where it must be a record or a tuple.
+fn size_of(forms: &Forms, pattern: &Term) -> Option<usize> {
+    match node(pattern)? {
+        ("record", [Term::Atom(name), Term::List(_)]) => Some(forms.records.get(name)?.len() + 1),
+        ("tuple", [Term::List(parts)]) => Some(parts.len()),
+        ("match", [one, other]) => size_of(forms, one).or_else(|| size_of(forms, other)),
+        _ => None,
+    }
+}
+
+fn code_change(forms: &Forms, keeper: Keeper) -> CodeChange {
+    let clauses = changes(forms, keeper);
     if clauses.is_empty() {
         return CodeChange::Absent;
     }

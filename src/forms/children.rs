@@ -1,7 +1,7 @@
 //! The children that a supervisor's `init/1` specifies.
 
 use super::flow::{Outcome, outcomes, returned};
-use super::{Forms, literal_atom, node, without_places};
+use super::{Forms, call, literal_atom, node, without_places};
 use crate::term::Term;
 use std::collections::BTreeMap;
 
@@ -12,22 +12,31 @@ pub type Children = BTreeMap<String, Term>;
 pub fn children(forms: &Forms) -> Option<Children> {
     let mut found = None;
     for (answer, scope) in returned(forms, "init", 1) {
-        let Some(("tuple", [Term::List(parts)])) = node(answer) else {
-            return None;
-        };
-        let [tag, value] = parts.as_slice() else {
-            return None;
-        };
-        if literal_atom(tag).is_none_or(|tag| *tag != *"ok") {
-            return None;
-        }
-        let children = specified(forms, (value, scope))?;
+        let children = children_in(forms, (answer, scope))?;
         // More than one set of children: which it is, is known when it runs.
         if found.replace(children).is_some() {
             return None;
         }
     }
     found
+}
+
+/// The children in `{ok, {Flags, Children}}`, or in `Supervisor.init(Children, Options)` of Elixir.
+fn children_in(forms: &Forms, (answer, scope): Outcome<'_>) -> Option<Children> {
+    if let Some((Some(module), name, [list, _options])) = call(answer)
+        && (module.as_str(), name.as_str()) == ("Elixir.Supervisor", "init")
+    {
+        let mut children = Children::new();
+        list_into(forms, (list, scope), &mut children)?;
+        return Some(children);
+    }
+    let ("tuple", [Term::List(parts)]) = node(answer)? else {
+        return None;
+    };
+    match parts.as_slice() {
+        [tag, value] if *literal_atom(tag)? == *"ok" => specified(forms, (value, scope)),
+        _ => None,
+    }
 }
 
 /// The children in `{Flags, Children}`.
@@ -71,17 +80,49 @@ fn list_into(forms: &Forms, list: Outcome<'_>, children: &mut Children) -> Optio
     }
 }
 
-/// The id of a child, a map or a tuple, and the whole of it.
+/// The id of a child and the whole of it: a map, a tuple, or what Elixir makes one of, which asks the
+/// module and calls it by the module's name unless it is told another one.
 fn child_of(child: &Term) -> Option<(String, Term)> {
-    let id = match node(child)? {
+    Some((text(id_of(child)?), without_places(child)))
+}
+
+fn id_of(child: &Term) -> Option<&Term> {
+    match node(child)? {
         ("map", [Term::List(pairs)]) => pairs.iter().find_map(|pair| match node(pair)? {
             ("map_field_assoc", [key, value]) => (*literal_atom(key)? == *"id").then_some(value),
             _ => None,
-        })?,
-        ("tuple", [Term::List(parts)]) if parts.len() == 6 => parts.first()?,
-        _ => return None,
-    };
-    Some((text(id), without_places(child)))
+        }),
+        ("tuple", [Term::List(parts)]) => match parts.as_slice() {
+            [id, _, _, _, _, _] => Some(id),
+            [module, _argument] => literal_atom(module).map(|_| module),
+            _ => None,
+        },
+        ("atom", [_]) => Some(child),
+        ("call", _) => match call(child)? {
+            (Some(module), name, [child, overrides])
+                if (module.as_str(), name.as_str()) == ("Elixir.Supervisor", "child_spec") =>
+            {
+                value_of("id", overrides).or_else(|| id_of(child))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The value of a key in a list of pairs.
+fn value_of<'t>(key: &str, list: &'t Term) -> Option<&'t Term> {
+    let mut list = list;
+    while let Some(("cons", [head, tail])) = node(list) {
+        if let Some(("tuple", [Term::List(pair)])) = node(head)
+            && let [name, value] = pair.as_slice()
+            && literal_atom(name).is_some_and(|name| *name == *key)
+        {
+            return Some(value);
+        }
+        list = tail;
+    }
+    None
 }
 
 /// An id as a person would write it; of one that is not a plain atom, its abstract form.

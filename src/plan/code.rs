@@ -3,6 +3,7 @@
 use super::Depth;
 use super::release;
 use crate::appup::facts::Function;
+use crate::appup::{ModuleKind, Signs, behaviours};
 use crate::beam::{BeamError, Chunk, Chunks, Module, Reader};
 use crate::forms::{Anatomy, Debug};
 use crate::script::attributes;
@@ -28,8 +29,6 @@ pub struct Code {
     pub exports: BTreeSet<Function>,
     /// What it calls of other modules.
     pub imports: BTreeSet<Call>,
-    /// Its behaviours; none where its attributes are stripped.
-    pub behaviours: Vec<Atom>,
     /// How many local funs it has.
     pub funs: usize,
     /// The first release of OTP that loads it, as far as that can be told; 0 for any.
@@ -43,41 +42,45 @@ pub struct Code {
 impl Code {
     /// The module in the bytes of an uncompressed file. Debug information takes most of the time: where
     /// changes alone are looked at, that of modules that have no processes is left.
-    pub fn parse(bytes: &[u8], depth: Depth) -> Result<Self, BeamError> {
+    pub fn parse(bytes: &[u8], depth: Depth, supervisors: &[Atom]) -> Result<Self, BeamError> {
         let chunks = Chunks::parse(bytes)?;
         let module = Module::new(chunks)?;
-        let behaviours = behaviours(&chunks)?;
-        let exports = exports(&module)?;
+        let name = atom(&module.name()?)?;
+        let (exports, imports) = (exports(&module)?, imports(&module)?);
+        let kind = kind(&name, &chunks, (&exports, &imports), supervisors)?;
         let has_processes = || {
             let changes = |function: &Function| function.name == *"code_change";
-            !behaviours.is_empty() || exports.iter().any(changes)
+            kind != ModuleKind::Plain || exports.iter().any(changes)
         };
         let debug = match depth {
             Depth::Changes if !has_processes() => Debug::Absent,
-            _ => Anatomy::read(chunks.get(Chunk::Dbgi), &behaviours),
+            _ => Anatomy::read(chunks.get(Chunk::Dbgi), &kind),
         };
         Ok(Self {
-            module: atom(&module.name()?)?,
-            exports,
-            imports: imports(&module)?,
+            module: name,
             funs: funs(&chunks),
             release: release::needed(&chunks),
             compiled_by: release::compiled_by(&chunks),
             debug,
-            behaviours,
+            exports,
+            imports,
         })
     }
 
     /// Whether it exports the function.
     pub fn has(&self, name: &str, arity: u32) -> bool {
-        self.exports
-            .iter()
-            .any(|function| function.name == *name && function.arity == arity)
+        has(&self.exports, name, arity)
     }
+}
 
-    /// Whether it names this behaviour.
-    pub fn behaves(&self, behaviour: &str) -> bool {
-        self.behaviours.iter().any(|name| *name == *behaviour)
+impl Code {
+    /// Whether it loads native code.
+    pub fn loads_nif(&self) -> bool {
+        let call = |call: &Call| {
+            let (name, arity) = (&call.function.name, call.function.arity);
+            call.module == *"erlang" && *name == *"load_nif" && arity == 2
+        };
+        self.imports.iter().any(call)
     }
 }
 
@@ -125,13 +128,32 @@ pub fn atom(text: &str) -> Result<Atom, BeamError> {
     })
 }
 
-fn behaviours(chunks: &Chunks<'_>) -> Result<Vec<Atom>, BeamError> {
-    let attributes = attributes(chunks)?.unwrap_or_default();
-    let named = attributes
+/// What a module is, by its attributes, its exports and its calls.
+fn kind(
+    module: &Atom,
+    chunks: &Chunks<'_>,
+    (exports, imports): (&BTreeSet<Function>, &BTreeSet<Call>),
+    supervisors: &[Atom],
+) -> Result<ModuleKind, BeamError> {
+    let starts = |call: &&Call| call.function.name == *"start_link";
+    let starts = imports.iter().filter(starts);
+    let starts: Vec<_> = starts
+        .map(|call| (call.module.clone(), call.function.arity))
+        .filter(|(_, arity)| matches!(arity, 2 | 3))
+        .collect();
+    let signs = Signs {
+        module,
+        behaviours: attributes(chunks)?.as_deref().map(behaviours),
+        exports: &|name, arity| has(exports, name, arity),
+        start_links: Some(&starts),
+    };
+    Ok(ModuleKind::of(&signs, supervisors))
+}
+
+fn has(exports: &BTreeSet<Function>, name: &str, arity: u32) -> bool {
+    exports
         .iter()
-        .filter(|(name, _)| matches!(name.as_str(), "behaviour" | "behavior"));
-    let atoms = named.flat_map(|(_, value)| value.elements().unwrap_or_default().into_owned());
-    Ok(atoms.filter_map(|name| name.as_atom().cloned()).collect())
+        .any(|function| function.name == *name && function.arity == arity)
 }
 
 fn funs(chunks: &Chunks<'_>) -> usize {

@@ -2,12 +2,14 @@
 
 use super::Depth;
 use super::code::Code;
-use crate::application::Application;
-use crate::beam::{BeamError, BeamFileError, Chunks, Reader, compare_code};
+use crate::appup::facts::{Change, ModuleState};
+use crate::appup::{Direction, ModuleKind};
+use crate::beam::{BeamError, BeamFileError, Reader};
 use crate::installed::threads;
+use crate::script::Comparison;
 use crate::term::Atom;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -15,11 +17,11 @@ use std::thread;
 /// Terms of debug information nest as deep as source text does, and what walks them recurses.
 pub const STACK: usize = 256 << 20;
 
-/// Both versions of an application.
+/// Both versions of an application, as the generator compared them.
 #[derive(Debug, Default)]
 pub struct Compared {
-    /// The modules that differ, before and after.
-    pub changed: BTreeMap<Atom, (Code, Code)>,
+    /// The modules that differ, or are to be loaded again all the same.
+    pub changed: BTreeMap<Atom, Changed>,
     /// Modules of the version that is to run alone.
     pub added: BTreeMap<Atom, Code>,
     /// Modules of the version that runs alone.
@@ -28,106 +30,150 @@ pub struct Compared {
     pub unchanged: BTreeSet<Atom>,
 }
 
-enum Pair {
-    Changed(Box<(Code, Code)>),
+/// A module that both versions have and that differs.
+#[derive(Debug)]
+pub struct Changed {
+    /// What differs.
+    pub change: Change,
+    /// What the later version of it is: the instruction for it follows from that.
+    pub kind: ModuleKind,
+    /// What runs.
+    pub old: Code,
+    /// What is to run.
+    pub new: Code,
+}
+
+/// What a module is read for.
+enum Task<'a> {
+    Change(&'a Change, ModuleKind),
+    Add,
+    Remove,
+}
+
+enum Read {
+    Changed(Box<Changed>),
     Added(Box<Code>),
     Removed(Box<Code>),
-    Unchanged,
-    /// Neither has a file.
+    /// There is no file any more.
     Missing,
 }
 
 impl Compared {
-    /// Compares what both specifications list: `from` is what runs, `to` what is to run.
+    /// Reads what differs: `from` is the directory of what runs, `to` of what is to run.
     pub fn read(
-        (from, from_dir): (&Application, &Path),
-        (to, to_dir): (&Application, &Path),
+        comparison: &Comparison,
+        direction: Direction,
+        (from, to): (&Path, &Path),
         depth: Depth,
     ) -> Result<Self, BeamFileError> {
-        let names: BTreeSet<&Atom> = from.modules().iter().chain(to.modules()).collect();
-        let names: Vec<&Atom> = names.into_iter().collect();
-        let (from, to): (BTreeSet<_>, BTreeSet<_>) = (
-            from.modules().iter().collect(),
-            to.modules().iter().collect(),
-        );
-        let pair = |name: &&Atom, readers: &mut (Reader, Reader)| {
-            let before = from.contains(name).then(|| from_dir.join("ebin"));
-            let after = to.contains(name).then(|| to_dir.join("ebin"));
-            compare(name, (before.as_deref(), after.as_deref()), readers, depth)
-        };
         let mut compared = Self::default();
-        for (name, pair) in names.iter().zip(in_parallel(&names, threads(), pair)) {
-            compared.insert((*name).clone(), pair?);
+        let mut tasks = Vec::new();
+        for module in &comparison.facts.modules {
+            let task = match (&module.state, direction) {
+                (ModuleState::Unchanged, _) => {
+                    compared.unchanged.insert(module.name.clone());
+                    continue;
+                }
+                (ModuleState::Missing, _) => continue,
+                (ModuleState::Changed(changed), _) => {
+                    let listed = &comparison.supervisors;
+                    let kind = ModuleKind::of_new(&module.name, &changed.new, listed);
+                    Task::Change(&changed.change, kind)
+                }
+                (ModuleState::Added(_), Direction::Up)
+                | (ModuleState::Removed, Direction::Down) => Task::Add,
+                (ModuleState::Removed, Direction::Up)
+                | (ModuleState::Added(_), Direction::Down) => Task::Remove,
+            };
+            tasks.push((&module.name, task));
+        }
+        let reading = Reading {
+            from: from.join("ebin"),
+            to: to.join("ebin"),
+            supervisors: &comparison.supervisors,
+            depth,
+        };
+        let read = |(name, task): &(&Atom, Task<'_>), reader: &mut Reader| {
+            reading.read(name, task, reader)
+        };
+        let results = in_parallel(&tasks, threads(), read);
+        for ((name, _), read) in tasks.iter().zip(results) {
+            compared.insert((*name).clone(), read?);
         }
         Ok(compared)
     }
 
-    fn insert(&mut self, name: Atom, pair: Pair) {
-        match pair {
-            Pair::Changed(pair) => drop(self.changed.insert(name, *pair)),
-            Pair::Added(code) => drop(self.added.insert(name, *code)),
-            Pair::Removed(code) => drop(self.removed.insert(name, *code)),
-            Pair::Unchanged => drop(self.unchanged.insert(name)),
-            Pair::Missing => {}
+    fn insert(&mut self, name: Atom, read: Read) {
+        match read {
+            Read::Changed(changed) => drop(self.changed.insert(name, *changed)),
+            Read::Added(code) => drop(self.added.insert(name, *code)),
+            Read::Removed(code) => drop(self.removed.insert(name, *code)),
+            Read::Missing => {}
         }
     }
 
     /// The code of the version that is to run, as far as it is new.
     pub fn fresh(&self) -> impl Iterator<Item = (Option<&Code>, &Code)> {
-        let changed = self.changed.values().map(|(old, new)| (Some(old), new));
+        let changed = self.changed.values();
+        let changed = changed.map(|changed| (Some(&changed.old), &changed.new));
         changed.chain(self.added.values().map(|new| (None, new)))
     }
 }
 
-fn compare(
-    name: &Atom,
-    (before, after): (Option<&Path>, Option<&Path>),
-    (old, new): &mut (Reader, Reader),
+struct Reading<'a> {
+    from: PathBuf,
+    to: PathBuf,
+    supervisors: &'a [Atom],
     depth: Depth,
-) -> Result<Pair, BeamFileError> {
-    let there = |dir: Option<&Path>, reader: &mut Reader| match dir {
-        Some(dir) => read(&dir.join(format!("{name}.beam")), reader),
-        None => Ok(false),
-    };
-    let parse = |dir: Option<&Path>, reader: &Reader| {
-        let file = || dir.unwrap_or(Path::new("")).join(format!("{name}.beam"));
-        let code = Code::parse(reader.bytes(), depth);
-        code.map_err(|source| BeamFileError {
-            file: file(),
-            source,
+}
+
+impl Reading<'_> {
+    fn read(
+        &self,
+        name: &Atom,
+        task: &Task<'_>,
+        reader: &mut Reader,
+    ) -> Result<Read, BeamFileError> {
+        let (from, to) = (&self.from, &self.to);
+        Ok(match task {
+            Task::Add => self
+                .code(name, to, reader)?
+                .map_or(Read::Missing, |code| Read::Added(Box::new(code))),
+            Task::Remove => self
+                .code(name, from, reader)?
+                .map_or(Read::Missing, |code| Read::Removed(Box::new(code))),
+            Task::Change(change, kind) => {
+                let old = self.code(name, from, reader)?;
+                match (old, self.code(name, to, reader)?) {
+                    (Some(old), Some(new)) => Read::Changed(Box::new(Changed {
+                        change: (*change).clone(),
+                        kind: kind.clone(),
+                        old,
+                        new,
+                    })),
+                    (None, Some(new)) => Read::Added(Box::new(new)),
+                    (Some(old), None) => Read::Removed(Box::new(old)),
+                    (None, None) => Read::Missing,
+                }
+            }
         })
-    };
-    match (there(before, old)?, there(after, new)?) {
-        (true, true) if same(old, new) => Ok(Pair::Unchanged),
-        (true, true) => {
-            let pair = (parse(before, old)?, parse(after, new)?);
-            Ok(Pair::Changed(Box::new(pair)))
+    }
+
+    fn code(
+        &self,
+        name: &Atom,
+        ebin: &Path,
+        reader: &mut Reader,
+    ) -> Result<Option<Code>, BeamFileError> {
+        let file = ebin.join(format!("{name}.beam"));
+        let read = reader
+            .read(file.as_path())
+            .and_then(|()| Code::parse(reader.bytes(), self.depth, self.supervisors));
+        match read {
+            Ok(code) => Ok(Some(code)),
+            Err(BeamError::Unreadable { posix: "enoent" }) => Ok(None),
+            Err(source) => Err(BeamFileError { file, source }),
         }
-        (false, true) => parse(after, new).map(|code| Pair::Added(Box::new(code))),
-        (true, false) => parse(before, old).map(|code| Pair::Removed(Box::new(code))),
-        (false, false) => Ok(Pair::Missing),
-    }
-}
-
-fn read(file: &Path, reader: &mut Reader) -> Result<bool, BeamFileError> {
-    match reader.read(file) {
-        Ok(()) => Ok(true),
-        Err(BeamError::Unreadable { posix: "enoent" }) => Ok(false),
-        Err(source) => Err(BeamFileError {
-            file: file.to_owned(),
-            source,
-        }),
-    }
-}
-
-/// Whether two files hold the same code: what `beam_lib:md5/1` covers.
-fn same(old: &Reader, new: &Reader) -> bool {
-    if old.raw() == new.raw() {
-        return true;
-    }
-    match (Chunks::parse(old.bytes()), Chunks::parse(new.bytes())) {
-        (Ok(old), Ok(new)) => compare_code(&old, &new).is_empty(),
-        _ => false,
     }
 }
 

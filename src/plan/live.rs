@@ -7,7 +7,7 @@ use serde::Serialize;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Live {
     /// What would run the script there.
-    pub evaluator: String,
+    pub evaluator: &'static str,
     /// The modules that the script would load or delete, as far as it is one of batches.
     pub modules: Vec<String>,
     /// How many processes would stand still, their supervisors with them.
@@ -36,7 +36,7 @@ impl Live {
         let modules = answer.get("modules").and_then(Term::elements);
         let modules = modules.unwrap_or_default();
         Some(Self {
-            evaluator: evaluator.to_owned(),
+            evaluator,
             modules: modules
                 .iter()
                 .filter_map(|name| Some(name.as_text()?.into_owned()))
@@ -69,7 +69,7 @@ mod tests {
             ("later", Term::NIL),
         ]);
         let live = Live {
-            evaluator: "transactional".to_owned(),
+            evaluator: "transactional",
             modules: vec!["a".to_owned()],
             processes: 3,
             pause: 0,

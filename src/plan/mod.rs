@@ -24,7 +24,7 @@ pub use verdict::Verdict;
 
 use crate::application::Application;
 use crate::appup::Direction;
-use crate::script::{self, Age, Options, Script, ScriptError, Side, Version};
+use crate::script::{self, Age, Comparison, Found, Options, Script, ScriptError, Side, Version};
 use crate::term::{Atom, Term};
 use checks::Case;
 use compared::Compared;
@@ -84,23 +84,26 @@ fn answer(question: &Question<'_>) -> Result<Plan, ScriptError> {
     let started = Instant::now();
     let (from, to) = specifications(question)?;
     let mut plan = report::empty(question);
-    let script = script(question);
-    let compared = Compared::read(
-        (&from, question.from.1),
-        (&to, question.to.1),
-        question.depth,
+    let comparison = compare(question);
+    let script = script(question, &comparison);
+    let dirs = (question.from.1.as_path(), question.to.1.as_path());
+    let compared = comparison.and_then(|comparison| {
+        Ok(Compared::read(
+            &comparison,
+            question.direction,
+            dirs,
+            question.depth,
+        )?)
+    });
+    let errors = [script.as_ref().err(), compared.as_ref().err()];
+    plan.add(
+        errors
+            .into_iter()
+            .flatten()
+            .next()
+            .map(|error| no_script(question, error)),
     );
-    let (script, compared) = match (script, compared) {
-        (Ok(script), Ok(compared)) => (Some(script), compared),
-        (Err(error), compared) => {
-            plan.add([no_script(question, &error)]);
-            (None, compared.unwrap_or_default())
-        }
-        (Ok(script), Err(error)) => {
-            plan.add([no_script(question, &error.into())]);
-            (Some(script), Compared::default())
-        }
-    };
+    let (script, compared) = (script.ok(), compared.unwrap_or_default());
     let case = Case {
         from: &from,
         from_dir: question.from.1,
@@ -145,38 +148,48 @@ fn specifications(question: &Question<'_>) -> Result<(Application, Application),
     Ok((read(question.from, old)?, read(question.to, new)?))
 }
 
-fn script(question: &Question<'_>) -> Result<Script, ScriptError> {
-    script_of(question, question.direction)
-}
-
-/// The script of a direction, between the same two versions.
-fn script_of(question: &Question<'_>, direction: Direction) -> Result<Script, ScriptError> {
-    let (earlier, later) = match question.direction {
+/// The earlier and the later version.
+fn by_age(question: &Question<'_>) -> (Version, Version) {
+    match question.direction {
         Direction::Up => (version(question.from), version(question.to)),
         Direction::Down => (version(question.to), version(question.from)),
-    };
-    let (application, options) = (question.application, question.options);
+    }
+}
+
+fn compare(question: &Question<'_>) -> Result<Comparison, ScriptError> {
+    let (earlier, later) = by_age(question);
+    script::compare(question.application, &earlier, &later, question.options)
+}
+
+/// What the later version ships for a direction.
+fn shipped(question: &Question<'_>, direction: Direction) -> Result<Found, ScriptError> {
     if question.from.0 == question.to.0 {
         // A version to itself: what differs is loaded again, whatever its appup says of others.
-        let generated = script::make_appup(application, &earlier, &later, options)?;
-        let steps = generated.script(direction);
-        return Ok(Script {
-            direction,
-            generated: true,
-            instructions: steps.iter().map(|step| step.instruction.term()).collect(),
-            reasons: steps.iter().map(|step| step.reasons.clone()).collect(),
-            warnings: generated.warnings,
-        });
+        return Ok(Found::default());
     }
-    let mut script = script::upgrade_script(application, &earlier, &later, direction, options)?;
-    if !script.generated {
-        // A shipped script says nothing about the files: the generator does.
-        let generated = script::make_appup(application, &earlier, &later, options);
-        script.warnings = generated
-            .map(|generated| generated.warnings)
-            .unwrap_or_default();
-    }
-    Ok(script)
+    let (earlier, later) = by_age(question);
+    let (application, options) = (question.application, question.options);
+    script::shipped_script(application, &earlier, &later, direction, options)
+}
+
+fn script(
+    question: &Question<'_>,
+    comparison: &Result<Comparison, ScriptError>,
+) -> Result<Script, ScriptError> {
+    let direction = question.direction;
+    let found = shipped(question, direction)?;
+    let generated = match comparison {
+        Ok(comparison) => comparison.appup().map_err(ScriptError::from),
+        Err(error) => Err(error.clone()),
+    };
+    let Some(instructions) = found.instructions else {
+        return Ok(Script::generated(direction, &generated?, found.warnings));
+    };
+    // A shipped script says nothing about the files: the generator does.
+    let of_files = generated.map(|generated| generated.warnings);
+    let of_files = of_files.unwrap_or_default();
+    let warnings = found.warnings.into_iter().chain(of_files).collect();
+    Ok(Script::shipped(direction, instructions, warnings))
 }
 
 fn no_script(question: &Question<'_>, error: &ScriptError) -> Finding {
@@ -203,7 +216,7 @@ fn no_script(question: &Question<'_>, error: &ScriptError) -> Finding {
 fn restarts(question: &Question<'_>, script: &Script) -> Vec<Finding> {
     let name = question.application;
     let mut findings = Vec::new();
-    if steps::is_system(name) {
+    if crate::appup::is_system(name) {
         findings.push(
             Finding::warning("system_application", name)
                 .means(Verdict::RestartEmulator)
@@ -238,8 +251,8 @@ fn irreversible(question: &Question<'_>, script: &Script) -> Option<Finding> {
     if script.generated || question.direction == Direction::Down {
         return None;
     }
-    let back = script_of(question, Direction::Down).ok()?;
-    back.generated.then(|| {
+    let back = shipped(question, Direction::Down).ok()?;
+    back.instructions.is_none().then(|| {
         let text = format!(
             "the appup of {} has no way back to version {}",
             question.application, question.from.0

@@ -67,9 +67,21 @@ pub struct Modules {
 }
 
 impl Plan {
+    /// Adds what a node has counted, and what it would run the script with.
+    pub fn counted(&mut self, live: Option<Live>) {
+        if let (Some(steps), Some(live)) = (&mut self.script, &live) {
+            steps.runs_with(live);
+        }
+        self.live = live;
+    }
+
     /// Adds what somebody else has found.
     pub fn add(&mut self, findings: impl IntoIterator<Item = Finding>) {
-        self.findings.extend(findings);
+        for finding in findings {
+            if !self.says(&finding) {
+                self.findings.push(finding);
+            }
+        }
         let order = |finding: &Finding| {
             let (verdict, severity) = (finding.verdict, finding.severity);
             (std::cmp::Reverse((verdict, severity)), finding.kind.clone())
@@ -77,6 +89,25 @@ impl Plan {
         self.findings.sort_by_cached_key(order);
         let verdicts = self.findings.iter().map(|finding| finding.verdict);
         self.verdict = verdicts.max().unwrap_or_default();
+    }
+}
+
+impl Plan {
+    /// Whether it says the same already: word by word, or of the same `init/1`, which the engine reads in the
+    /// source and the node in the code.
+    fn says(&self, finding: &Finding) -> bool {
+        let effects = |finding: &Finding| {
+            let kinds = [
+                "init_repeats",
+                "init_fails_again",
+                "supervisor_init_has_effects",
+            ];
+            kinds.contains(&&*finding.kind)
+        };
+        self.findings.iter().any(|known| {
+            let same = known.kind == finding.kind && known.text == finding.text;
+            known.subject == finding.subject && (same || effects(known) && effects(finding))
+        })
     }
 }
 

@@ -1,6 +1,8 @@
 //! What would run: the instructions of a script, why each is there, how they are cut into segments, and
 //! which evaluator runs them.
 
+use super::live::Live;
+use crate::appup::is_system;
 use crate::script::Script;
 use crate::term::{Atom, Term};
 use serde::Serialize;
@@ -34,6 +36,14 @@ pub struct Step {
 }
 
 impl Steps {
+    /// Takes a node's answer in the place of the default.
+    pub fn runs_with(&mut self, live: &Live) {
+        if self.evaluator != live.evaluator || live.evaluator == DEFAULT {
+            self.evaluator = live.evaluator;
+            self.evaluator_reason = "the node says so".to_owned();
+        }
+    }
+
     /// The steps of `script`, which is one of `application`.
     pub fn new(application: &Atom, script: &Script) -> Self {
         let mut cut = Cut::default();
@@ -120,7 +130,10 @@ pub fn restarts_emulator(instruction: &Term) -> bool {
         .is_some_and(|tag| matches!(tag.as_str(), "restart_new_emulator" | "restart_emulator"))
 }
 
-/// What runs the script: `erlrc_transaction` whatever it can express.
+const DEFAULT: &str = "transactional";
+
+/// What a node that is not told otherwise runs the script with. Where a node was asked, its answer takes the
+/// place of this one.
 fn evaluator(application: &Atom, instructions: &[Term]) -> (&'static str, String) {
     let synchronises =
         |instruction: &&Term| tag(instruction).is_some_and(|tag| *tag == *"sync_nodes");
@@ -135,15 +148,8 @@ fn evaluator(application: &Atom, instructions: &[Term]) -> (&'static str, String
         let reason = "the script waits for other nodes (sync_nodes)".to_owned();
         return ("release_handler", reason);
     }
-    ("transactional", "it expresses every instruction".to_owned())
-}
-
-/// Whether an application cannot be replaced while anything runs.
-pub fn is_system(application: &Atom) -> bool {
-    matches!(
-        application.as_str(),
-        "kernel" | "stdlib" | "sasl" | "erts" | "compiler"
-    )
+    let reason = "the default; no node was asked which one it is set to";
+    (DEFAULT, reason.to_owned())
 }
 
 /// Whether an instruction stops an application and starts it again.

@@ -30,16 +30,21 @@ impl Surroundings {
         let mut found = Self::default();
         for lib in libs {
             for dir in entries(lib) {
-                let name = file_name(&dir);
-                let (name, vsn) = name.split_once('-').unwrap_or((name, ""));
-                if name == application.as_str() {
+                let ebin = dir.join("ebin");
+                let files = entries(&ebin);
+                let names = files
+                    .iter()
+                    .filter_map(|file| file_name(file).strip_suffix(".app"));
+                let names: Vec<Atom> = names.filter_map(Atom::new).collect();
+                if names.contains(application) {
                     continue;
                 }
-                let ebin = dir.join("ebin");
-                found.add_modules(&ebin);
-                if let (Some(name), true) = (Atom::new(name), ebin.is_dir()) {
-                    found.applications.insert(name, (vsn.to_owned(), false));
-                    found.path.push(ebin);
+                found.add_modules(&files);
+                for name in names {
+                    let vsn = file_name(&dir).strip_prefix(&format!("{name}-"));
+                    let state = (vsn.unwrap_or_default().to_owned(), false);
+                    found.applications.insert(name, state);
+                    found.path.push(ebin.clone());
                 }
             }
         }
@@ -51,11 +56,11 @@ impl Surroundings {
         found
     }
 
-    fn add_modules(&mut self, ebin: &Path) {
-        for file in entries(ebin) {
-            let module = file_name(&file).strip_suffix(".beam").and_then(Atom::new);
+    fn add_modules(&mut self, files: &[PathBuf]) {
+        for file in files {
+            let module = file_name(file).strip_suffix(".beam").and_then(Atom::new);
             if let Some(module) = module {
-                self.files.insert(module, file);
+                self.files.insert(module, file.clone());
             }
         }
     }

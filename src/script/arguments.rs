@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::{LoadedModule, Options, Side, Version};
+use super::{Appup, LoadedModule, Options, Side, Version};
 use crate::application::Application;
-use crate::appup::Direction;
 use crate::appup::facts::Function;
+use crate::appup::{Direction, ModuleKind, Signs};
 use crate::term::{Atom, Term};
 
 /// `{Vsn, Dir}` or `{Vsn, {loaded, Spec, [{Module, Md5, Exports, Attributes}]}}`.
@@ -24,6 +24,25 @@ pub fn version(term: &Term) -> Option<Version> {
     Some(Version { vsn, side })
 }
 
+/// The name of the kind of a module, asked with `{Module, Exports, Behaviours}` as loaded code has them and
+/// the modules and behaviours that count as supervisors too.
+pub fn module_kind(module: &Term, supervisors: &Term) -> Option<&'static str> {
+    let [name, exports, behaviours] = module.as_tuple()? else {
+        return None;
+    };
+    let exports = functions(exports)?;
+    let signs = Signs {
+        module: name.as_atom()?,
+        behaviours: Some(atoms(behaviours)?),
+        exports: &|name, arity| {
+            let wanted = |f: &Function| (f.name.as_str(), f.arity).cmp(&(name, arity));
+            exports.binary_search_by(wanted).is_ok()
+        },
+        start_links: None,
+    };
+    Some(ModuleKind::of(&signs, &atoms(supervisors)?).name())
+}
+
 /// `up` or `down`.
 pub fn direction(term: &Term) -> Option<Direction> {
     match term.as_atom()?.as_str() {
@@ -33,8 +52,8 @@ pub fn direction(term: &Term) -> Option<Direction> {
     }
 }
 
-/// `#{unchanged_modules => skip | reload, supervisors => [Module], root => Dir}`; other keys are of
-/// other callers.
+/// `#{unchanged_modules => skip | reload, supervisors => [Module], appup => shipped | generated,
+/// root => Dir}`; other keys are of other callers.
 pub fn options(term: &Term) -> Option<Options> {
     let Term::Map(pairs) = term else { return None };
     let mut options = Options::default();
@@ -48,6 +67,13 @@ pub fn options(term: &Term) -> Option<Options> {
                 }
             }
             Some("supervisors") => options.supervisors = atoms(value)?,
+            Some("appup") => {
+                options.appup = match value.as_atom()?.as_str() {
+                    "shipped" => Appup::Shipped,
+                    "generated" => Appup::Generated,
+                    _ => return None,
+                }
+            }
             Some("root") => options.root = Some(path(value)?),
             _ => {}
         }
@@ -70,22 +96,24 @@ fn loaded(term: &Term) -> Option<LoadedModule> {
     let [name, md5, exports, attributes] = term.as_tuple()? else {
         return None;
     };
-    let mut exports = exports
-        .elements()?
-        .iter()
-        .map(function)
-        .collect::<Option<Vec<_>>>()?;
-    exports.sort_unstable();
     Some(LoadedModule {
         name: name.as_atom()?.clone(),
         md5: md5.as_binary()?.try_into().ok()?,
-        exports: exports.into(),
-        attributes: attributes
-            .elements()?
-            .iter()
-            .map(attribute)
-            .collect::<Option<_>>()?,
+        exports: functions(exports)?.into(),
+        attributes: pairs(attributes)?,
     })
+}
+
+/// Functions, sorted.
+fn functions(term: &Term) -> Option<Vec<Function>> {
+    let functions = term.elements()?;
+    let mut functions = functions.iter().map(function).collect::<Option<Vec<_>>>()?;
+    functions.sort_unstable();
+    Some(functions)
+}
+
+fn pairs(term: &Term) -> Option<Vec<(Atom, Term)>> {
+    term.elements()?.iter().map(attribute).collect()
 }
 
 fn function(term: &Term) -> Option<Function> {

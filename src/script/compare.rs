@@ -354,13 +354,24 @@ fn changed_attributes(old: &Content<'_>, new: &Content<'_>) -> Result<Vec<Atom>,
     let mut names: Vec<_> = old.iter().chain(&new).map(|(name, _)| name).collect();
     names.sort();
     names.dedup();
-    let differs = |name: &&Atom| name.as_str() != "vsn" && of(&old, name) != of(&new, name);
+    let differs =
+        |name: &&Atom| !OF_THE_BUILD.contains(&name.as_str()) && of(&old, name) != of(&new, name);
     Ok(names.into_iter().filter(differs).cloned().collect())
 }
+
+/// Attributes that say when, where and from what a module was built, and nothing of what it does.
+const OF_THE_BUILD: [&str; 6] = [
+    "vsn",
+    "app_vsn",
+    "compile",
+    "compile_info",
+    "dialyzer",
+    "external_resource",
+];
 
 fn attributes(content: &Content<'_>) -> Result<Option<Vec<(Atom, Term)>>, BeamError> {
     match content {
         Content::File(chunks) => interface::attributes(chunks),
-        Content::Loaded(module) => Ok(Some(module.attributes.clone())),
+        Content::Loaded(module) => Ok(module.new_module().attributes),
     }
 }

@@ -30,11 +30,12 @@ impl LoadedModule {
         }
     }
 
-    /// As a module of the later version.
+    /// As a module of the later version. Where it has no attribute at all they have been stripped: the
+    /// compiler always writes `vsn`.
     pub fn new_module(&self) -> NewModule {
         NewModule {
             interface: self.interface(),
-            attributes: Some(self.attributes.clone()),
+            attributes: (!self.attributes.is_empty()).then(|| self.attributes.clone()),
             ..NewModule::default()
         }
     }

@@ -15,7 +15,7 @@ mod survey;
 use std::path::PathBuf;
 
 use crate::application::Application;
-use crate::appup::{self, Direction, Generated, Reason, Warning};
+use crate::appup::{self, BadAttribute, Direction, Facts, Generated, Reason, Warning};
 use crate::term::{Atom, Term};
 
 pub use digests::{ModuleDigest, module_digests};
@@ -42,7 +42,7 @@ pub enum Side {
 }
 
 /// What may be chosen.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// Whether modules are loaded again that do not differ.
     pub reload_unchanged: bool,
@@ -52,6 +52,18 @@ pub struct Options {
     pub root: Option<PathBuf>,
     /// How many threads compare modules; 0 for as many as serve.
     pub threads: usize,
+    /// Which appup counts.
+    pub appup: Appup,
+}
+
+/// Which appup counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Appup {
+    /// That of the later version, where it covers the earlier one.
+    #[default]
+    Shipped,
+    /// One that is generated, whatever the later version ships.
+    Generated,
 }
 
 /// A script of one direction.
@@ -69,6 +81,45 @@ pub struct Script {
     pub warnings: Vec<Warning>,
 }
 
+/// Two versions of an application, module by module: what changed and why. Generation and the checks of a
+/// plan read the same one.
+#[derive(Clone, Debug)]
+pub struct Comparison {
+    /// The modules of both.
+    pub facts: Facts,
+    /// What a person should know of their files.
+    pub warnings: Vec<Warning>,
+    /// Modules and behaviours that count as supervisors besides the known ones.
+    pub supervisors: Vec<Atom>,
+}
+
+/// Compares two versions of an application.
+pub fn compare(
+    application: &Atom,
+    old: &Version,
+    new: &Version,
+    options: &Options,
+) -> Result<Comparison, ScriptError> {
+    let old_spec = files::specification(application, old, Age::Old, options)?;
+    let new_spec = files::specification(application, new, Age::New, options)?;
+    let (facts, warnings) = survey::survey((&old_spec, old), (&new_spec, new), options)?;
+    Ok(Comparison {
+        facts,
+        warnings,
+        supervisors: options.supervisors.clone(),
+    })
+}
+
+impl Comparison {
+    /// The appup between both.
+    pub fn appup(&self) -> Result<Generated, BadAttribute> {
+        let mut generated = appup::generate(&self.facts, &self.supervisors)?;
+        let ours = std::mem::take(&mut generated.warnings);
+        generated.warnings = self.warnings.iter().cloned().chain(ours).collect();
+        Ok(generated)
+    }
+}
+
 /// Generates the appup between two versions of an application.
 pub fn make_appup(
     application: &Atom,
@@ -76,13 +127,52 @@ pub fn make_appup(
     new: &Version,
     options: &Options,
 ) -> Result<Generated, ScriptError> {
-    let old_spec = files::specification(application, old, Age::Old, options)?;
-    let new_spec = files::specification(application, new, Age::New, options)?;
-    let (facts, mut warnings) = survey::survey((&old_spec, old), (&new_spec, new), options)?;
-    let mut generated = appup::generate(&facts, &options.supervisors)?;
-    warnings.append(&mut generated.warnings);
-    generated.warnings = warnings;
-    Ok(generated)
+    Ok(compare(application, old, new, options)?.appup()?)
+}
+
+/// What the later version ships for one direction.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// The instructions, where its appup covers the earlier version.
+    pub instructions: Option<Vec<Term>>,
+    /// What a person should know of the appup.
+    pub warnings: Vec<Warning>,
+}
+
+/// The script of one direction in the appup of the later version; nothing where there is none, or where
+/// the options want none. `old` is the earlier version whatever the direction.
+pub fn shipped_script(
+    application: &Atom,
+    old: &Version,
+    new: &Version,
+    direction: Direction,
+    options: &Options,
+) -> Result<Found, ScriptError> {
+    let shipped = match options.appup {
+        Appup::Shipped => files::shipped(application, new)?,
+        Appup::Generated => None,
+    };
+    let Some((file, shipped)) = shipped else {
+        return Ok(Found::default());
+    };
+    let script = shipped.script(direction, &old.vsn);
+    let instructions = script
+        .map_err(|error| files::bad_appup(&file, error))?
+        .map(<[Term]>::to_vec);
+    let not_covered = instructions.is_none().then(|| Warning::NotCovered {
+        vsn: old.vsn.clone(),
+        direction,
+    });
+    let warnings = shipped
+        .warnings
+        .iter()
+        .cloned()
+        .chain(not_covered)
+        .collect();
+    Ok(Found {
+        instructions,
+        warnings,
+    })
 }
 
 /// The script of one direction: that of the appup in the later version, if that covers the earlier one,
@@ -94,43 +184,40 @@ pub fn upgrade_script(
     direction: Direction,
     options: &Options,
 ) -> Result<Script, ScriptError> {
-    let shipped = files::shipped(application, new)?;
-    let not_covered = match &shipped {
-        Some((file, shipped)) => {
-            let script = shipped.script(direction, &old.vsn);
-            let script = script.map_err(|error| files::bad_appup(file, error))?;
-            if let Some(instructions) = script {
-                return Ok(Script::shipped(direction, instructions));
-            }
-            Some(Warning::NotCovered {
-                vsn: old.vsn.clone(),
-                direction,
-            })
-        }
-        None => None,
-    };
-    let generated = make_appup(application, old, new, options)?;
-    let steps = generated.script(direction);
-    Ok(Script {
-        direction,
-        generated: true,
-        instructions: steps.iter().map(|step| step.instruction.term()).collect(),
-        reasons: steps.iter().map(|step| step.reasons.clone()).collect(),
-        warnings: not_covered
-            .into_iter()
-            .chain(generated.warnings.iter().cloned())
-            .collect(),
-    })
+    let found = shipped_script(application, old, new, direction, options)?;
+    let generated = || make_appup(application, old, new, options);
+    match found.instructions {
+        Some(instructions) => Ok(Script::shipped(direction, instructions, found.warnings)),
+        None => Ok(Script::generated(direction, &generated()?, found.warnings)),
+    }
 }
 
 impl Script {
-    fn shipped(direction: Direction, instructions: &[Term]) -> Self {
+    /// One that was found.
+    pub fn shipped(direction: Direction, instructions: Vec<Term>, warnings: Vec<Warning>) -> Self {
         Self {
             direction,
             generated: false,
-            instructions: instructions.to_vec(),
+            instructions,
             reasons: Vec::new(),
-            warnings: Vec::new(),
+            warnings,
+        }
+    }
+
+    /// One that was generated; `warnings` are those of the appup that does not cover the version.
+    pub fn generated(
+        direction: Direction,
+        generated: &Generated,
+        mut warnings: Vec<Warning>,
+    ) -> Self {
+        let steps = generated.script(direction);
+        warnings.extend(generated.warnings.iter().cloned());
+        Self {
+            direction,
+            generated: true,
+            instructions: steps.iter().map(|step| step.instruction.term()).collect(),
+            reasons: steps.iter().map(|step| step.reasons.clone()).collect(),
+            warnings,
         }
     }
 

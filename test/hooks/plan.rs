@@ -190,3 +190,80 @@ fn a_node_that_is_busy_says_so_at_once() {
     let run = host.erlrc(&["plan", "foo", "--to", &foo("2.0")]);
     assert_eq!(run.status, 0, "{run:?}");
 }
+
+#[test]
+fn the_evaluator_of_a_plan_is_the_one_that_the_node_has() {
+    let host = Host::new();
+    host.listed("n1");
+    let _node = host.start(&["-sname", "n1", "-erlrc", "evaluator", "release_handler"]);
+    let (old, new) = (foo("1.0"), foo("2.0"));
+    host.erlrc(&["start", "foo", "1.0", &old]);
+    let run = host.erlrc(&["plan", "foo", "--to", &new, "--json"]);
+    let whole: serde_json::Value = serde_json::from_str(&run.out).unwrap();
+    let script = &whole["plans"][0]["script"];
+    assert_eq!(script["evaluator"], "release_handler", "{script}");
+    let text = host.erlrc(&["plan", "foo", "--to", &new]).out;
+    assert!(
+        text.contains("release_handler evaluator (the node says so)"),
+        "{text}"
+    );
+    host.erlrc(&["upgrade", "foo", "1.0", "2.0", &old, &new]);
+    let history = host.erlrc(&["history", "--json"]).out;
+    assert!(
+        history.contains("\"evaluator\":\"release_handler\""),
+        "{history}"
+    );
+}
+
+/// An appup for `shop`, as it is.
+fn appup(dir: &str, text: &str) {
+    std::fs::write(format!("{dir}/ebin/shop.appup"), text).unwrap();
+}
+
+#[test]
+fn an_appup_is_read_as_otp_reads_it() {
+    let host = Host::new();
+    let _node = host.node("n1");
+    let (old, new) = (shop(&host, "1.0", "a"), shop(&host, "1.1", "a"));
+    host.erlrc(&["start", "shop", "1.0", &old]);
+    let script = "[{\"1.0\",[{apply,{persistent_term,put,[shop,appup]}}]}],[{\"1.0\",[]}]";
+    appup(
+        &new,
+        &format!("{{\"1.2\",{script}}}.\n{{\"1.1\",[],[]}}.\n"),
+    );
+    let plan = host.erlrc(&["plan", "shop", "--to", &new]);
+    assert_eq!(plan.status, 0, "{plan:?}");
+    assert!(plan.out.contains("it is for version 1.2"), "{plan:?}");
+    assert!(plan.out.contains("holds 2 terms"), "{plan:?}");
+    let versions = ["shop", "1.0", "1.1", &old, &new];
+    let upgraded = host.erlrc(&[&["upgrade"], &versions[..]].concat());
+    assert_eq!(upgraded.status, 0, "{upgraded:?}");
+    let ran = |found: &str| {
+        let text = "persistent_term:get(shop, generated)";
+        host.erlrc(&["eval", "n1", text]).is(found, 0);
+    };
+    ran("appup\n");
+    host.erlrc(&[&["downgrade"], &versions[..]].concat());
+    host.erlrc(&["eval", "n1", "persistent_term:erase(shop)"]);
+    host.erlrc(&[&["upgrade", "--generate"], &versions[..]].concat())
+        .is("erlrc-upgrade: Upgrading 'shop': (n1) upgraded\n", 0);
+    ran("generated\n");
+}
+
+#[test]
+fn what_force_cannot_do_is_not_promised() {
+    let host = Host::new();
+    let _node = host.node("n1");
+    let (old, new) = (shop(&host, "1.0", "a"), shop(&host, "1.1", "a"));
+    host.erlrc(&["start", "shop", "1.0", &old]);
+    appup(&new, "{\"1.1\",[{\"1.0\",[{reload,shop_server}]}],[]}.\n");
+    let upgrade = |more: &[&str]| {
+        let versions = ["upgrade", "shop", "1.0", "1.1", &old, &new];
+        host.erlrc(&[&versions, more].concat())
+    };
+    let refused = upgrade(&[]);
+    refused.says("--generate puts a generated script in its place");
+    assert!(!refused.err.contains("--force"), "{refused:?}");
+    assert_ne!(refused.status, 0);
+    upgrade(&["--generate"]).is("erlrc-upgrade: Upgrading 'shop': (n1) upgraded\n", 0);
+}

@@ -13,7 +13,12 @@ fn versions(dir: &Path, name: &str, old: &str, new: &str) -> [PathBuf; 2] {
         let ebin = top.join("ebin");
         fs::create_dir_all(&ebin).unwrap();
         let source = top.join("server.ex");
-        let text = format!("defmodule Demo.Server do\n  use GenServer\n{body}\nend\n");
+        let using = if body.starts_with("use ") {
+            ""
+        } else {
+            "use GenServer"
+        };
+        let text = format!("defmodule Demo.Server do\n  {using}\n{body}\nend\n");
         fs::write(&source, text).unwrap();
         let mut command = Command::new("elixirc");
         command.arg("-o").arg(&ebin).arg(&source);
@@ -135,4 +140,40 @@ fn a_protocol_that_changes_is_found() {
     let protocol = ("elixir_protocol", "Elixir.Demo.Server.Size");
     let expected = (protocol.0.to_owned(), protocol.1.to_owned());
     assert!(found.contains(&expected), "{found:?}");
+}
+
+#[test]
+fn supervisors_are_known_with_their_children_and_what_init_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let of = |name: &str, old: &str, new: &str| {
+        let plan = planned(&versions(dir.path(), name, old, new));
+        let found = found(&plan).into_iter().map(|(kind, _)| kind);
+        let texts = plan.findings.iter().map(|finding| finding.text.clone());
+        let texts = texts.collect::<Vec<_>>().join("; ");
+        (found.collect::<Vec<_>>().join(" "), texts)
+    };
+    let sup = |first: &str, children: &str| {
+        format!(
+            "use Supervisor\ndef init(_) do\n  {first}\n  children = [{children}]\n\
+             \x20 Supervisor.init(children, strategy: :one_for_one)\nend"
+        )
+    };
+    let (kinds, texts) = of(
+        "gains",
+        &sup(":ok", "Demo.A, {Demo.B, 1}"),
+        &sup(":ok", "Demo.A, Supervisor.child_spec({Demo.B, 1}, id: :b)"),
+    );
+    assert_eq!(kinds, "children_changed", "{texts}");
+    assert!(texts.contains("starts b, stops Elixir.Demo.B"), "{texts}");
+    let table = ":ets.new(:demo, [:named_table])";
+    let (kinds, _) = of("table", &sup(table, ""), &sup(table, "Demo.A"));
+    assert_eq!(kinds, "children_changed init_fails_again");
+    let dynamic = |max: u32| {
+        format!(
+            "use DynamicSupervisor\ndef init(_) do\n  {table}\n\
+             \x20 DynamicSupervisor.init(strategy: :one_for_one, max_children: {max})\nend"
+        )
+    };
+    let (kinds, _) = of("dynamic", &dynamic(1), &dynamic(2));
+    assert_eq!(kinds, "init_fails_again");
 }

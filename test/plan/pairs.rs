@@ -20,6 +20,8 @@ pub struct Side {
     pub applications: Vec<&'static str>,
     pub appup: Option<String>,
     pub vsn: Option<&'static str>,
+    /// Files below `priv` and what is in them.
+    pub files: Vec<(&'static str, &'static str)>,
     /// Options of the compiler, as text.
     pub options: &'static str,
 }
@@ -182,6 +184,11 @@ fn write(dir: &Path, vsn: &str, side: &Side, work: &mut String) {
     let (ebin, src) = (dir.join("ebin"), dir.join("src"));
     fs::create_dir_all(&ebin).unwrap();
     fs::create_dir_all(&src).unwrap();
+    for (name, content) in &side.files {
+        let file = dir.join("priv").join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, content).unwrap();
+    }
     for (name, body) in &side.modules {
         let file = src.join(format!("{name}.erl"));
         fs::write(&file, format!("-module({name}).\n{body}\n")).unwrap();

@@ -142,7 +142,15 @@ fn versions_and_modules_in_the_way_are_found() {
         .comes_to("hot_with_warnings");
     let built = Built::new(std::slice::from_ref(&way));
     let new = built.dir(&way, "new");
-    fs::create_dir_all(new.with_file_name("demo-3.0/ebin")).unwrap();
+    let beside = |name: &str, file: &str| {
+        let ebin = new.with_file_name(name).join("ebin");
+        fs::create_dir_all(&ebin).unwrap();
+        fs::write(ebin.join(file), "").unwrap();
+        ebin
+    };
+    beside("demo-3.0", "demo.app");
+    // The application of another name is no version of this one.
+    let plugin = beside("demo-plugin", "demo_plugin.app");
     let patches = new.with_file_name("patches");
     fs::create_dir_all(&patches).unwrap();
     fs::copy(
@@ -150,7 +158,7 @@ fn versions_and_modules_in_the_way_are_found() {
         patches.join("demo_lib.beam"),
     )
     .unwrap();
-    let path: Vec<PathBuf> = vec![patches, built.dir(&way, "old").join("ebin")];
+    let path: Vec<PathBuf> = vec![patches, built.dir(&way, "old").join("ebin"), plugin];
     check(
         &way,
         &built.plan(

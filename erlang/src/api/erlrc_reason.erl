@@ -33,8 +33,6 @@ parse(bad_metadata) ->
     "not of the form {App, Vsn, Dir}";
 parse(not_an_appup) ->
     "not of the form {Vsn, [{From, Instructions}], [{To, Instructions}]}";
-parse({wrong_vsn, Vsn}) ->
-    text("it is for version ~ts", [Vsn]);
 parse({bad_instruction, Instruction}) ->
     text("~ts is no instruction", [term(Instruction)]);
 parse({bad_pattern, Pattern}) ->

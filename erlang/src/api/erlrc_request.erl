@@ -116,6 +116,7 @@ options(_Request) ->
 %% What the evaluators know themselves is theirs to refuse.
 is_option(Key, Value) when Key =:= max_pause; Key =:= hold -> is_integer(Value) andalso Value >= 0;
 is_option(old_code, Value) -> lists:member(Value, [<<"wait">>, <<"kill">>, wait, kill]);
+is_option(appup, Value) -> Value =:= shipped orelse Value =:= generated;
 is_option(_Key, _Value) -> true.
 
 option(evaluator, <<"transactional">>) -> transactional;

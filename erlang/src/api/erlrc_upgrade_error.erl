@@ -68,6 +68,16 @@ format({dropped_depends, Module, Depends}) ->
     text("~ts depends on ~ts, which is not replaced; its name may be wrong", [Module, Depends]);
 format({cycle, Modules}) ->
     text("~ts need each other's new functions and are replaced together", [names(Modules)]);
+format({compile_env, _, _, _, _} = Contradiction) ->
+    erlrc_compile_env:format(Contradiction);
+format({appup_terms, Count}) ->
+    text("the appup that is shipped holds ~b terms, of which the first alone is read, as by OTP's tools", [Count]);
+format({appup_vsn, Vsn, Found}) ->
+    text(
+        "the appup that is shipped says that it is for version ~ts, and the application is version ~ts; its script is"
+        " used as OTP uses it, and may not be meant for this version",
+        [Found, Vsn]
+    );
 format({appup_not_covering, up, Vsn}) ->
     text(
         "the appup that is shipped has nothing from version ~ts, a generated one takes its place",

@@ -1,4 +1,4 @@
-%% @doc A low-level script, relup(5), cut into segments. Pure.
+%% @doc A low-level script, relup(5), cut into segments. Pure, but for `is_supervisor/1', which looks at what is loaded.
 %%
 %% Between two barriers (`apply', `stop', `start', a hand-written `purge') all suspends, state changes, loads, removals
 %% and resumes become one batch: whatever order the script gave them, the processes concerned stand still from the
@@ -64,12 +64,22 @@ without(Modules, #{suspend := Suspend, before := Before, 'after' := After} = Bat
         'after' := lists:filter(Others, After)
     }.
 
-%% @doc Whether a module is a callback module of `supervisor', told by what it exports, as its attributes may be stripped.
+%% @doc Whether a module that is loaded is a callback module of supervisors, as the generator of appups tells it.
 -spec is_supervisor(module()) -> boolean().
 is_supervisor(Module) ->
-    Others = [{handle_call, 3}, {handle_event, 2}, {callback_mode, 0}, {system_code_change, 4}],
-    erlang:function_exported(Module, init, 1) andalso
-        not lists:any(fun({F, A}) -> erlang:function_exported(Module, F, A) end, Others).
+    erlang:module_loaded(Module) andalso kind(Module) =:= {ok, supervisor}.
+
+kind(Module) ->
+    Behaviours = [
+        Behaviour
+     || {Key, List} <- Module:module_info(attributes),
+        Key =:= behaviour orelse Key =:= behavior,
+        is_list(List),
+        Behaviour <- List,
+        is_atom(Behaviour)
+    ],
+    Supervisors = application:get_env(erlrc, supervisors, []),
+    erlrc_engine:module_kind({Module, Module:module_info(exports), Behaviours}, Supervisors).
 
 restarts_or_synchronises(restart_emulator) -> true;
 restarts_or_synchronises(restart_new_emulator) -> true;

@@ -25,7 +25,7 @@
 -module(erlrc_transaction).
 -behaviour(erlrc_evaluator).
 
--export([evaluate/1, check/1, expressible/1, cancel/0]).
+-export([evaluate/1, check/1, expressible/1, plan/2, cancel/0]).
 
 %% The operation ends with its answer.
 -dialyzer({no_return, run/2}).
@@ -142,8 +142,14 @@ cancel() ->
             end
     end.
 
-plan(App, _Steps) when App =:= kernel; App =:= stdlib; App =:= sasl -> {fallback, {system_application, App}};
-plan(_App, Steps) -> erlrc_segment:segments(Steps).
+%% @doc The segments of the low-level steps of a script, or why this evaluator leaves it to `release_handler'.
+-spec plan(atom(), [term()]) -> {ok, erlrc_segment:plan()} | {fallback, term()}.
+plan(App, Steps) ->
+    {ok, System} = erlrc_engine:system_applications(),
+    case lists:member(App, System) of
+        true -> {fallback, {system_application, App}};
+        false -> erlrc_segment:segments(Steps)
+    end.
 
 run(Plan, #{from := {_, From}, to := {_, To}, application := App, direction := Direction} = Script) ->
     Options = options(Script),

@@ -2,7 +2,7 @@
 -module(erlrc_code_path).
 
 -export([absolute/0, libs/0, use/1, restore/1, member/1, leave/1]).
--export([set/1, replace/4, md5/1, ebin/1]).
+-export([set/1, replace/4, md5/1, ebin/1, stands_for/2]).
 
 %% @doc The code path, every directory absolute.
 -spec absolute() -> [file:filename()].
@@ -23,47 +23,73 @@ use([]) ->
     unchanged;
 use(Wanted) ->
     Path = code:get_path(),
-    %% The first directory of each application on the path.
-    Named = [{application_of(Dir), filename:absname(Dir)} || Dir <- lists:reverse(Path)],
-    First = maps:from_list(Named),
+    Named = by_name(Path),
     Absolute = [{atom_to_list(App), absolute(Ebin)} || {App, Ebin} <- Wanted],
-    case [Change || Change <- Absolute, changes(Change, First, Path)] of
+    case [{Dir, Old} || {Name, Dir} <- Absolute, {change, Old} <- [change(Name, Dir, Named, Path)]] of
         [] ->
             unchanged;
         Changes ->
-            ok = set_path(put(Path, maps:from_list(Changes), Changes)),
+            ok = set_path(changed(Path, Changes)),
             {changed, Path}
     end.
 
-%% A directory that is not named after its application stands for it where no other does.
-changes({Name, Dir}, First, Path) ->
-    case First of
-        #{Name := Dir} -> false;
-        #{Name := _} -> true;
-        #{} -> not lists:member(Dir, Path)
+%% The directories of the path by the name that they have before their first hyphen.
+by_name(Path) ->
+    Add = fun(Dir, Acc) -> maps:update_with(name(Dir), fun(Dirs) -> [Dir | Dirs] end, [Dir], Acc) end,
+    lists:foldl(Add, #{}, lists:reverse(Path)).
+
+%% The directories whose place a directory takes. One that is not called after its application stands for it where no
+%% other does.
+change(Name, Dir, Named, Path) ->
+    case [Each || Each <- maps:get(Name, Named, []), stands_for(Name, Each)] of
+        [First | Old] ->
+            case filename:absname(First) of
+                Dir -> unchanged;
+                _ -> {change, [First | Old]}
+            end;
+        [] ->
+            case lists:member(Dir, Path) of
+                true -> unchanged;
+                false -> {change, [Each || Each <- Path, holds(Name, Each)]}
+            end
     end.
 
 absolute(Ebin) ->
     filename:absname(unicode:characters_to_list(Ebin)).
 
-put([Dir | Path], New, Changes) ->
-    Name = application_of(Dir),
-    case New of
-        #{Name := used} -> put(Path, New, Changes);
-        #{Name := Ebin} -> [Ebin | put(Path, New#{Name := used}, Changes)];
-        #{} -> [Dir | put(Path, New, Changes)]
-    end;
-put([], New, Changes) ->
-    [Dir || {Name, Dir} <- Changes, map_get(Name, New) =/= used].
+changed(Path, Changes) ->
+    Firsts = maps:from_list([{Old, Dir} || {Dir, [Old | _]} <- Changes]),
+    Gone = maps:from_keys(lists:append([[Dir | Old] || {Dir, Old} <- Changes]), gone),
+    Kept = lists:append([
+        case Firsts of
+            #{Dir := New} -> [New];
+            #{} when is_map_key(Dir, Gone) -> [];
+            #{} -> [Dir]
+        end
+     || Dir <- Path
+    ]),
+    Kept ++ [Dir || {Dir, []} <- Changes].
 
-%% As the code server names directories: `foo' of `.../foo-1.0/ebin'.
-application_of(Dir) ->
-    Base =
-        case filename:basename(Dir) of
-            "ebin" -> filename:basename(filename:dirname(filename:absname(Dir)));
-            Other -> Other
-        end,
-    lists:takewhile(fun(Char) -> Char =/= $- end, Base).
+name(Dir) ->
+    lists:takewhile(fun(Char) -> Char =/= $- end, application_directory(Dir)).
+
+%% `foo-1.0' of `.../foo-1.0/ebin'.
+application_directory(Dir) ->
+    case filename:basename(Dir) of
+        "ebin" -> filename:basename(filename:dirname(filename:absname(Dir)));
+        Other -> Other
+    end.
+
+%% @doc Whether a directory of the code path is that of a version of an application: it is called after it, and has its
+%% `.app' file, unless it is gone. `foo-plugin' is no version of foo.
+-spec stands_for(string(), file:filename()) -> boolean().
+stands_for(Name, Dir) ->
+    Directory = application_directory(Dir),
+    (Directory =:= Name orelse lists:prefix(Name ++ "-", Directory)) andalso
+        (holds(Name, Dir) orelse not filelib:is_dir(Dir)).
+
+holds(Name, Dir) ->
+    filelib:is_regular(filename:join(Dir, Name ++ ".app")).
 
 %% @doc Undoes {@link use/1}.
 -spec restore(unchanged | {changed, [file:filename()]}) -> ok.
@@ -117,7 +143,8 @@ by_name(App, New, Path, Without) ->
         true ->
             Path;
         false ->
-            case [Dir || Dir <- Without, names(Dir, App)] of
+            Name = atom_to_list(App),
+            case [Dir || Dir <- Without, filename:basename(Dir) =:= "ebin", stands_for(Name, Dir)] of
                 [Old | _] -> in_place(Old, New, Without);
                 [] -> [New | Without]
             end
@@ -125,12 +152,6 @@ by_name(App, New, Path, Without) ->
 
 in_place(Old, New, Path) ->
     [case Dir of Old -> New; _ -> Dir end || Dir <- Path].
-
-names(Ebin, App) ->
-    Parent = filename:basename(filename:dirname(Ebin)),
-    Name = atom_to_list(App),
-    filename:basename(Ebin) =:= "ebin" andalso
-        (Parent =:= Name orelse lists:prefix(Name ++ "-", Parent)).
 
 %% @doc The `ebin' directory of an application directory.
 -spec ebin(file:filename_all()) -> file:filename_all().

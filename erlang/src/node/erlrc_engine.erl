@@ -16,6 +16,8 @@
     make_appup/4,
     upgrade_script/5,
     module_digests/1,
+    module_kind/2,
+    system_applications/0,
     shadow/3,
     compare_vsn/2,
     vsn/0,
@@ -25,7 +27,7 @@
 -export_type([
     path/0, vsn/0, version/0, options/0, direction/0, instruction/0, reason/0, warning/0, appup/0,
     application_specification/0, facts/0, event/0, action/0, transition/0, script/0,
-    effects/0
+    effects/0, module_kind/0
 ]).
 
 -on_load(load/0).
@@ -37,6 +39,8 @@
     make_appup/4,
     upgrade_script/5,
     module_digests/1,
+    module_kind/2,
+    system_applications/0,
     shadow/3,
     compare_vsn/2,
     vsn/0,
@@ -62,6 +66,7 @@
 -type options() :: #{
     unchanged_modules => skip | reload,
     supervisors => [module()],
+    appup => shipped | generated,
     root => path()
 }.
 -type direction() :: up | down.
@@ -118,6 +123,7 @@
     warnings := [warning()]
 }.
 -type effects() :: #{effects := [send | 'receive' | apply | mfa()], calls_funs := boolean()}.
+-type module_kind() :: supervisor | server | state_machine | event_handler | special | custom | plain.
 -type script() :: #{
     source := shipped | generated,
     instructions := [instruction()],
@@ -163,6 +169,19 @@ upgrade_script(_App, _Old, _New, _Direction, _Options) ->
 -spec module_digests(Dir :: path()) ->
     {ok, [{module(), Md5 :: binary() | {error, reason()}}]} | {error, reason()}.
 module_digests(_Dir) ->
+    erlang:nif_error(not_loaded()).
+
+%% @doc What a module is, told by what it exports and its behaviours, as the generator of appups tells it. `Supervisors'
+%% are modules and behaviours that count as supervisors too.
+-spec module_kind(
+    {module(), Exports :: [{atom(), arity()}], Behaviours :: [module()]}, Supervisors :: [module()]
+) -> {ok, module_kind()}.
+module_kind(_Module, _Supervisors) ->
+    erlang:nif_error(not_loaded()).
+
+%% @doc The applications that are not replaced while the emulator runs.
+-spec system_applications() -> {ok, [App :: atom()]}.
+system_applications() ->
     erlang:nif_error(not_loaded()).
 
 %% @doc The module in `File' as a module of the name `Name', to run functions of it beside the loaded one; and what

@@ -14,7 +14,9 @@
     %% Application, version, whether it runs.
     applications := [{atom(), binary(), boolean()}],
     %% Keys of the application that have another value than its `.app' file gives them.
-    kept := [atom()]
+    kept := [atom()],
+    %% What this node's environment chooses of scripts, for the engine elsewhere.
+    options := map()
 }.
 
 %% @doc What is loaded, and of this application where from.
@@ -28,15 +30,17 @@ code(App) ->
             {Name, text(Vsn), lists:member(Name, Running)}
          || {Name, _, Vsn} <- application:loaded_applications()
         ],
-        kept => []
+        kept => [],
+        options => erlrc_options:scripts()
     },
     case directory(App) of
         {ok, Dir} -> Code#{dir => text(Dir), kept => kept(App, Dir)};
         none -> Code
     end.
 
-%% @doc Where the application is, and what a hook is to do with its plan: the environment key `preflight' of erlrc.
--spec place(atom()) -> #{dir => binary(), preflight := strict | warn | off}.
+%% @doc Where the application is, and what a hook is to do with its plan: the environment key `preflight' of erlrc; and what
+%% the environment chooses of scripts.
+-spec place(atom()) -> #{dir => binary(), preflight := strict | warn | off, options := map()}.
 place(App) ->
     Mode =
         case application:get_env(erlrc, preflight, strict) of
@@ -45,8 +49,8 @@ place(App) ->
             _ -> strict
         end,
     case directory(App) of
-        {ok, Dir} -> #{dir => text(Dir), preflight => Mode};
-        none -> #{preflight => Mode}
+        {ok, Dir} -> #{dir => text(Dir), preflight => Mode, options => erlrc_options:scripts()};
+        none -> #{preflight => Mode, options => erlrc_options:scripts()}
     end.
 
 file([_ | _] = File) -> text(filename:absname(File));

@@ -2,7 +2,7 @@
 %% most of them are used in the midst of an upgrade, and one after the way back was given up.
 -module(erlrc_options).
 
--export([check/0, check_boot/0, expected/1, settings/0]).
+-export([check/0, check_boot/0, expected/1, of_scripts/0, scripts/0, settings/0]).
 
 %% @doc The first key of upgrades that has a value which it cannot have.
 -spec check() -> ok | {error, {bad_environment, atom(), term()}}.
@@ -16,6 +16,19 @@ check_boot() ->
 
 boot_keys() ->
     [root_dir, apps_dir, run_dir, stash_dir, on_start_failure, register_node, cookie_file].
+
+%% @doc What may be chosen of a script: the engine takes it, in the node and in a plan that is made elsewhere.
+-spec of_scripts() -> [atom()].
+of_scripts() ->
+    [unchanged_modules, supervisors, appup].
+
+%% @doc What of that the environment says, where it is sound; what is not is refused by `check/0', in its turn.
+-spec scripts() -> #{atom() => term()}.
+scripts() ->
+    maps:from_list([
+        {Key, Value}
+     || Key <- of_scripts(), {ok, Value} <- [application:get_env(erlrc, Key)], is_sound(kind(Key), Value)
+    ]).
 
 sound(Keys) ->
     Set = [{Key, Value} || Key <- Keys, {ok, Value} <- [application:get_env(erlrc, Key)]],
@@ -49,7 +62,7 @@ setting(Key, Value) ->
 keys() ->
     [
         suspend_timeout, quiesce_longest, code_change_timeout, apply_timeout, purge_after, max_pause, health_check,
-        service_check, suspend, old_code, supervisor_children, unchanged_modules, supervisors, preflight
+        service_check, suspend, old_code, supervisor_children, unchanged_modules, supervisors, appup, preflight
     ].
 
 kind(Key) when Key =:= apply_timeout; Key =:= max_pause -> timeout;
@@ -57,6 +70,7 @@ kind(Key) when Key =:= health_check; Key =:= service_check -> mfa;
 kind(suspend) -> [needed, always];
 kind(old_code) -> [wait, kill];
 kind(unchanged_modules) -> [skip, reload];
+kind(appup) -> [shipped, generated];
 kind(Key) when Key =:= supervisor_children; Key =:= register_node -> [true, false];
 kind(on_start_failure) -> [stop, continue];
 kind(preflight) -> [strict, warn, off];

@@ -49,7 +49,7 @@ steps({error, Why}, Script, _Old, _Deadline) ->
     ),
     empty([Finding], transactional);
 steps({ok, Steps}, Script, Old, Deadline) ->
-    case erlrc_segment:segments(Steps) of
+    case erlrc_transaction:plan(maps:get(application, Script), Steps) of
         {fallback, Why} -> fallback(Why, Script, Old);
         {ok, #{segments := Segments}} -> batches([Batch || {batch, Batch} <- Segments], Script, Old, Deadline)
     end.

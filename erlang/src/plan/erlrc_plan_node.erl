@@ -23,13 +23,24 @@ ports(#{from := {_, Dir}}) ->
 %% @doc Environment, dependencies, code path.
 -spec findings(erlrc_evaluator:script(), erlrc_old_side:old()) -> [erlrc_finding:finding()].
 findings(#{application := App, to_spec := Spec, from := {_, From}, to := {_, To}}, #{env := Env}) ->
-    environment(erlrc_environment:preview(App, Env, Spec), App) ++ dependencies(Spec) ++ code_path(App, From, To).
+    environment(erlrc_environment:preview(App, Env, Spec), App) ++ compile_env(Spec) ++ dependencies(Spec) ++
+        code_path(App, From, To).
+
+compile_env({application, App, _} = Spec) ->
+    [
+        erlrc_finding:new(
+            compile_env, warning, [atom_to_binary(App), $., io_lib:format("~0tp", [hd(Path)])],
+            erlrc_finding:text("~ts.", [erlrc_compile_env:format(Each)]),
+            "A node that boots Elixir's releases with these versions refuses to start.", #{}
+        )
+     || {compile_env, _, Path, _, _} = Each <- erlrc_compile_env:contradictions(Spec)
+    ].
 
 environment({ok, _, Kept}, App) ->
     [
         erlrc_finding:new(
             environment_kept, info, [atom_to_binary(App), $., atom_to_binary(Key)],
-            "Its default changes; the value that was set on this node stays.",
+            erlrc_finding:text("The default of ~0tp changes; the value that was set on this node stays.", [Key]),
             "See whether the value still fits the new version.", #{}
         )
      || Key <- Kept
@@ -68,7 +79,7 @@ dependency(Text) ->
     end.
 
 code_path(App, From, To) ->
-    Prefix = atom_to_list(App) ++ "-",
+    Name = atom_to_list(App),
     Known = [filename:join(Dir, "ebin") || Dir <- [From, To]],
     [
         erlrc_finding:new(
@@ -78,6 +89,6 @@ code_path(App, From, To) ->
         )
      || Ebin <- code:get_path(),
         filename:basename(Ebin) =:= "ebin",
-        lists:prefix(Prefix, filename:basename(filename:dirname(Ebin))),
+        erlrc_code_path:stands_for(Name, Ebin),
         not lists:member(Ebin, Known)
     ].

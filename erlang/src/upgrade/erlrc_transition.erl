@@ -90,7 +90,9 @@ perform({load, App, Spec, _Ebin}) ->
         {ok, _} -> {ok, nothing};
         undefined ->
             Undo = {unload, App, not_loaded(modules(Spec))},
-            answer(erlrc_node:load(Spec), Undo, {load_failed, App})
+            Loaded = erlrc_node:load(Spec),
+            _ = [ok = erlrc_operations:warn(Each) || Loaded =:= ok, Each <- erlrc_compile_env:contradictions(Spec)],
+            answer(Loaded, Undo, {load_failed, App})
     end;
 perform({unload, App}) ->
     Undo =

@@ -150,7 +150,7 @@ new_side(#{application := App, to := Vsn, to_dir := Dir}) ->
 with_script(Change, Old, New) ->
     case script(Change, Old) of
         {ok, #{instructions := Instructions, source := Source, warnings := Warnings}} ->
-            lists:foreach(fun erlrc_operations:warn/1, Warnings),
+            lists:foreach(fun erlrc_operations:warn/1, Warnings ++ erlrc_compile_env:contradictions(New)),
             run(with_option(source, Source, Change), Old, New, Instructions);
         {error, _} = Error ->
             Error
@@ -176,9 +176,7 @@ side(#{vsn := Vsn, side := Side}) ->
     {Vsn, Side}.
 
 engine_options(#{options := Options}) ->
-    Known = [unchanged_modules, supervisors],
-    Set = [{Key, Value} || Key <- Known, {ok, Value} <- [application:get_env(erlrc, Key)]],
-    maps:merge((maps:from_list(Set))#{root => erlrc_node:root()}, maps:with(Known, Options)).
+    maps:merge((erlrc_options:scripts())#{root => erlrc_node:root()}, maps:with(erlrc_options:of_scripts(), Options)).
 
 %% @doc Carries out these instructions with all that belongs to an upgrade.
 -spec run(change(), erlrc_old_side:old(), erlrc_evaluator:specification(), [term()]) ->

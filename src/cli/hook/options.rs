@@ -19,6 +19,9 @@ pub struct Options {
     /// Go on whatever a plan says: the same as --preflight warn
     #[arg(long, conflicts_with = "preflight")]
     pub force: bool,
+    /// Generate the script, whatever appup the later version ships
+    #[arg(long)]
+    pub generate: bool,
     /// For how long the node is to keep the way back open.
     #[arg(skip)]
     pub hold: Option<Duration>,
@@ -43,8 +46,10 @@ impl Options {
         });
         let max_pause = self.max_pause.map(|pause| Term::Integer(pause.into()));
         let hold = self.hold.map(|time| Term::Integer(milliseconds(time)));
+        let appup = self.generate.then(|| Term::atom("generated"));
         let pairs = [
             ("evaluator", evaluator),
+            ("appup", appup),
             ("max_pause", max_pause),
             ("hold", hold),
         ];
@@ -59,6 +64,7 @@ impl Options {
     pub fn of_reverse(&self) -> Self {
         Self {
             evaluator: self.evaluator,
+            generate: self.generate,
             ..Self::default()
         }
     }

@@ -49,6 +49,7 @@ pub struct Preflight<'a> {
 
 struct Made {
     dirs: (PathBuf, PathBuf),
+    scripts: script::Options,
     plan: Option<Plan>,
 }
 
@@ -146,25 +147,51 @@ impl<'a> Preflight<'a> {
         let mode = mode.unwrap_or(Mode::Strict);
         match Sides::of(operation, &facts) {
             _ if mode == Mode::Off => go,
-            Sides::Both(from, to) => Ok(self.judge(operation, from, to, mode)),
+            Sides::Both(from, to) => {
+                let scripts = scripts(operation, &facts);
+                Ok(self.judge(operation, (from, to), &scripts, mode))
+            }
             Sides::OldOneGone(dir) => Ok(blind(operation, &dir, mode)),
             Sides::None => go,
         }
     }
 
-    fn judge(&self, operation: &Operation, from: Version, to: Version, mode: Mode) -> Decision {
+    fn judge(
+        &self,
+        operation: &Operation,
+        (from, to): (Version, Version),
+        scripts: &script::Options,
+        mode: Mode,
+    ) -> Decision {
         let (Some(from_dir), Some(to_dir)) = (&from.dir, &to.dir) else {
             return Decision::Go(Vec::new());
         };
         let dirs = (from_dir.clone(), to_dir.clone());
         let mut made = self.made.borrow_mut();
-        if made.as_ref().is_none_or(|made| made.dirs != dirs) {
-            let plan = make(operation, (&from.vsn, from_dir), (&to.vsn, to_dir));
-            *made = Some(Made { dirs, plan });
+        let same = |made: &Made| made.dirs == dirs && made.scripts == *scripts;
+        if !made.as_ref().is_some_and(same) {
+            let sides = ((&*from.vsn, from_dir), (&*to.vsn, to_dir));
+            let plan = make(operation, sides, scripts);
+            let scripts = scripts.clone();
+            *made = Some(Made {
+                dirs,
+                scripts,
+                plan,
+            });
         }
         let plan = made.as_ref().and_then(|made| made.plan.as_ref());
         plan.map_or(Decision::Go(Vec::new()), |plan| decision(plan, mode))
     }
+}
+
+/// What is chosen of scripts: what the node says, unless the hook was told otherwise.
+fn scripts(operation: &Operation, facts: &Term) -> script::Options {
+    let of_node = facts.get("options").and_then(script::arguments::options);
+    let mut scripts = of_node.unwrap_or_default();
+    if operation.options.generate {
+        scripts.appup = script::Appup::Generated;
+    }
+    scripts
 }
 
 /// A check that lacks its input does not pass: whether states fit the new version shows in the files of the old
@@ -184,7 +211,11 @@ fn blind(operation: &Operation, dir: &Path, mode: Mode) -> Decision {
 }
 
 /// The plan; none where it cannot be made: the node will say why, in its own words.
-fn make(operation: &Operation, from: (&str, &PathBuf), to: (&str, &PathBuf)) -> Option<Plan> {
+fn make(
+    operation: &Operation,
+    (from, to): ((&str, &PathBuf), (&str, &PathBuf)),
+    options: &script::Options,
+) -> Option<Plan> {
     let direction = match operation.step {
         Step::Downgrade { .. } => Direction::Down,
         _ => Direction::Up,
@@ -194,11 +225,24 @@ fn make(operation: &Operation, from: (&str, &PathBuf), to: (&str, &PathBuf)) -> 
         from,
         to,
         direction,
-        options: &script::Options::default(),
+        options,
         around: &Surroundings::default(),
         depth: Depth::Changes,
     })
     .ok()
+}
+
+/// What a person may do who wants to go on all the same.
+fn way_on(errors: &[&Finding]) -> &'static str {
+    let is = |kind: &'static str| errors.iter().any(|finding| finding.kind == kind);
+    if is("appup_rejected") {
+        // What OTP cannot read it cannot run either.
+        "--generate puts a generated script in its place"
+    } else if is("no_script") || is("bad_beam") {
+        "the node could not do it either"
+    } else {
+        "--force goes on all the same"
+    }
 }
 
 fn decision(plan: &Plan, mode: Mode) -> Decision {
@@ -211,7 +255,7 @@ fn decision(plan: &Plan, mode: Mode) -> Decision {
         None => Decision::Go(Vec::new()),
         Some(_) if mode == Mode::Warn => Decision::Go(texts),
         Some(worst) => {
-            let reason = format!("{}; --force goes on all the same", texts.join("; "));
+            let reason = format!("{}; {}", texts.join("; "), way_on(&errors));
             // A way that loses states is none; how else to go on, the policy says.
             let (class, outcome) = match worst {
                 Verdict::RestartApplication => (Class::NoPath, Outcome::RestartApplication),

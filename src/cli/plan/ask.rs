@@ -12,6 +12,7 @@ use crate::node::Node;
 use crate::outcome::{self, Class};
 use crate::plan::{Finding, Live, Plan, Surroundings};
 use crate::rendezvous::Entry;
+use crate::script::arguments;
 use crate::term::{Atom, Term};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -174,7 +175,15 @@ impl Asker<'_> {
             return no_plan("old_directory_gone", reason, Status::NoPath);
         };
         let to = self.target(&known)?;
-        let mut plan = planned(self.application, &from, &to, &around, self.common)?;
+        let scripts = facts.get("code").and_then(|code| code.get("options"));
+        let scripts = scripts.and_then(arguments::options).unwrap_or_default();
+        let mut plan = planned(
+            self.application,
+            (&from, &to),
+            &around,
+            scripts,
+            self.common,
+        )?;
         plan.node = Some(entry.name.to_string());
         let operation = self.operation(&from, &to);
         // First, for it does not wait for an operation that is being carried out.
@@ -187,7 +196,7 @@ impl Asker<'_> {
         let (steps, refusal) = self.dry_run(node, &operation)?;
         plan.node_steps = steps;
         plan.add(refusal);
-        plan.live = Live::parse(&answer);
+        plan.counted(Live::parse(&answer));
         plan.add(found(&answer));
         Ok(Outcome::Plan(Box::new(plan)))
     }

@@ -143,20 +143,22 @@ fn offline(
         Version::in_directory(application, from, common)?,
         Version::in_directory(application, to, common)?,
     );
-    planned(application, &from, &to, &around, common).map(|plan| Outcome::Plan(Box::new(plan)))
+    let scripts = Options::default();
+    planned(application, (&from, &to), &around, scripts, common)
+        .map(|plan| Outcome::Plan(Box::new(plan)))
 }
 
 /// The plan from one version to another.
 fn planned(
     application: &Atom,
-    from: &Version,
-    to: &Version,
+    (from, to): (&Version, &Version),
     around: &Surroundings,
+    scripts: Options,
     common: &Common,
 ) -> Result<Plan, Failure> {
     let options = Options {
         root: Some(common.root.clone()),
-        ..Options::default()
+        ..scripts
     };
     let question = Question {
         application,

@@ -118,6 +118,9 @@ fn script(steps: &Steps, colours: Colours) -> String {
         1 => format!("1 {what}"),
         count => format!("{count} {what}s"),
     };
+    if steps.instructions.is_empty() {
+        return format!("  script: {}, nothing to do\n", steps.source);
+    }
     let mut text = format!(
         "  script: {}, {} in {}, {} evaluator ({})\n",
         steps.source,

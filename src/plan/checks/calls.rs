@@ -5,7 +5,7 @@ use super::{Case, json, listed, lost, own};
 use crate::appup::facts::Function;
 use crate::beam::{BeamError, Module, Reader};
 use crate::plan::code::{Call, Code, exports_of, function};
-use crate::plan::compared::in_parallel;
+use crate::plan::compared::{Changed, in_parallel};
 use crate::plan::finding::Finding;
 use crate::term::Atom;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -62,7 +62,7 @@ fn broken_call(case: &Case<'_>, caller: &Atom, calls: &BTreeSet<String>) -> Find
 
 fn lost_functions<'a>(case: &Case<'a>) -> Lost<'a> {
     let mut found = Lost::new();
-    for (name, (old, new)) in &case.compared.changed {
+    for (name, Changed { old, new, .. }) in &case.compared.changed {
         let functions: BTreeSet<_> = lost(&old.exports, &new.exports).collect();
         if !functions.is_empty() && !new.has("$handle_undefined_function", 2) {
             found.insert(name.as_str(), functions);

@@ -37,6 +37,8 @@ pub fn check(case: &Case<'_>) -> Vec<Finding> {
     if !said.is_empty() {
         findings.push(gone(case, &said));
     }
+    // Of those that were set, the node says itself that they stay.
+    let changed = changed.filter(|(key, _)| !case.around.kept.contains::<Atom>(key));
     let said: Vec<_> = changed.map(|(key, value)| (*key, *value)).collect();
     if !said.is_empty() {
         findings.push(defaults(case, &old, &said));
@@ -68,18 +70,13 @@ fn gone(case: &Case<'_>, keys: &Pairs<'_>) -> Finding {
 
 fn defaults(case: &Case<'_>, old: &BTreeMap<&Atom, &Term>, keys: &Pairs<'_>) -> Finding {
     let application = &case.to.name;
-    let kept = |key: &Atom| case.around.kept.contains(key);
     let before = |key: &&Atom| old.get(*key).map(ToString::to_string).unwrap_or_default();
-    let each = keys.iter().map(|(key, new)| match kept(key) {
-        true => format!("{key} stays what it was set to"),
-        false => format!("{key} from {} to {new}", before(key)),
-    });
+    let each = keys
+        .iter()
+        .map(|(key, new)| format!("{key} from {} to {new}", before(key)));
     let detail = |(key, new): &(&Atom, &Term)| {
         let (before, after) = (before(key), new.to_string());
-        (
-            key.to_string(),
-            json!({"before": before, "after": after, "kept": kept(key)}),
-        )
+        (key.to_string(), json!({"before": before, "after": after}))
     };
     let details: serde_json::Map<_, _> = keys.iter().map(detail).collect();
     Finding::info("environment_default", application)

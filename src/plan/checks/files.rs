@@ -8,7 +8,7 @@ use crate::plan::finding::Finding;
 use crate::plan::surroundings::{entries, file_name};
 use crate::term::Atom;
 use std::cmp::Ordering;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Modules that the new version lists and does not have.
 pub fn missing(case: &Case<'_>) -> Vec<Finding> {
@@ -62,6 +62,8 @@ fn of_warning(case: &Case<'_>, warning: &Warning) -> Option<Finding> {
         Warning::Cycle { modules } => {
             Finding::info("cycle", modules.first().map_or("", Atom::as_str))
         }
+        Warning::AppupTerms { .. } => Finding::warning("appup_terms", &case.to.name),
+        Warning::AppupVsn { .. } => Finding::warning("appup_vsn", &case.to.name),
         Warning::NotCovered { .. } => Finding::warning("appup_not_covering", &case.to.name),
     };
     // A warning says first what is the case, then, behind the last colon, what to do.
@@ -107,12 +109,19 @@ fn release(case: &Case<'_>, fresh: &[&Code]) -> Option<Finding> {
 /// Other versions beside the new one, which OTP takes for the latest and would load instead of it.
 fn versions_in_the_way(case: &Case<'_>) -> Option<Finding> {
     let parent = case.to_dir.parent()?;
+    // Between directories of which no node takes any, none is in the way.
+    let loads_from = |ebin: &PathBuf| ebin.ancestors().nth(2) == Some(parent);
+    if !case.around.path.iter().any(loads_from) {
+        return None;
+    }
     let prefix = format!("{}-", case.to.name);
     let meant: [&Path; 2] = [case.to_dir, case.from_dir];
     let in_the_way = |dir: &Path| {
         let found = file_name(dir).strip_prefix(&prefix)?;
         let later = vsn::compare(found, &case.to.vsn) == Ordering::Greater;
-        let other = later && !meant.contains(&dir) && dir.join("ebin").is_dir();
+        // `foo-plugin` is no version of `foo`.
+        let file = dir.join("ebin").join(format!("{}.app", case.to.name));
+        let other = later && !meant.contains(&dir) && file.is_file();
         other.then(|| dir.display().to_string())
     };
     // Where versions are not side by side by name, none is chosen by name.

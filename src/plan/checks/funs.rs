@@ -5,7 +5,7 @@ use crate::plan::finding::Finding;
 
 /// Funs of the old code that something may keep.
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
-    let changed = case.compared.changed.values().map(|(old, _)| old);
+    let changed = case.compared.changed.values().map(|changed| &changed.old);
     let gone = changed.chain(case.compared.removed.values());
     let kept = gone.filter_map(|old| Some((old, &old.debug.known()?.escapes)));
     let kept = kept.filter(|(old, escapes)| old.funs > 0 && !escapes.is_empty());

@@ -6,6 +6,7 @@ mod dependencies;
 mod environment;
 mod files;
 mod funs;
+mod natives;
 mod records;
 mod shipped;
 mod states;
@@ -48,6 +49,7 @@ pub fn of_changes(case: &Case<'_>) -> Vec<Finding> {
     let restarts = |script: &Script| script.instructions.iter().any(restarts_application);
     let mut findings = shipped::check(case);
     findings.extend(files::missing(case));
+    findings.extend(natives::check(case));
     // Where the application is started anew, no process lives to meet the new code.
     if !case.script.is_some_and(restarts) {
         findings.extend(of_processes.iter().flat_map(|check| check(case)));

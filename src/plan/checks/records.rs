@@ -3,6 +3,7 @@
 use super::states::fields;
 use super::{Case, json, listed};
 use crate::forms::{Record, Shape};
+use crate::plan::compared::Changed;
 use crate::plan::finding::Finding;
 use crate::term::Atom;
 use serde_json::json;
@@ -15,7 +16,7 @@ type Change<'a> = (&'a Atom, &'a Record, &'a Record);
 /// Records that several modules share and that change.
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
     let mut found: BTreeMap<Change<'_>, Vec<&Atom>> = BTreeMap::new();
-    for (module, (old, new)) in &case.compared.changed {
+    for (module, Changed { old, new, .. }) in &case.compared.changed {
         let (Some(old), Some(new)) = (old.debug.known(), new.debug.known()) else {
             continue;
         };

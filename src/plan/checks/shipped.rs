@@ -1,8 +1,8 @@
 //! The appup that the application ships, held against what has changed.
 
 use super::{Case, json, listed, states};
-use crate::appup::Direction;
-use crate::plan::code::Code;
+use crate::appup::{CODE_CHANGES, Direction};
+use crate::plan::compared::Changed;
 use crate::plan::finding::{Finding, Severity};
 use crate::plan::steps::{is_barrier, restarts_emulator, subject, tag};
 use crate::plan::verdict::Verdict;
@@ -120,8 +120,10 @@ fn missed(case: &Case<'_>, modules: &Modules<'_>) -> Option<Finding> {
     if modules.all {
         return None;
     }
-    let changed = case.compared.changed.keys();
+    let changed = case.compared.changed.iter();
+    let changed = changed.filter(|(_, changed)| !changed.change.is_empty());
     let missed: Vec<_> = changed
+        .map(|(name, _)| name)
         .filter(|name| !modules.of.contains_key(name))
         .collect();
     (!missed.is_empty()).then(|| {
@@ -138,11 +140,14 @@ fn missed(case: &Case<'_>, modules: &Modules<'_>) -> Option<Finding> {
 }
 
 /// An instruction that is not right for its module.
-fn wrong(script: &Script, instructions: &[&Term], (old, new): &(Code, Code)) -> Option<Finding> {
+fn wrong(script: &Script, instructions: &[&Term], changed: &Changed) -> Option<Finding> {
+    let Changed { kind, old, new, .. } = changed;
     let is_update = |instruction: &&&Term| tag(instruction).is_some_and(|tag| *tag == *"update");
     let update = instructions.iter().find(is_update);
-    let can = CHANGES.iter().any(|(name, arity)| new.has(name, *arity));
-    let (module, supervises) = (&new.module, new.behaves("supervisor"));
+    let can = CODE_CHANGES
+        .iter()
+        .any(|(name, arity)| new.has(name, *arity));
+    let (module, supervises) = (&new.module, kind.supervises());
     let wrong = |severity| Finding::new("appup_wrong_instruction", severity, module);
     if update.is_some_and(|update| asks_for_change(update)) {
         return (!can && !supervises).then(|| {
@@ -167,12 +172,6 @@ fn wrong(script: &Script, instructions: &[&Term], (old, new): &(Code, Code)) -> 
         finding.text(text).advice(advice)
     })
 }
-
-const CHANGES: [(&str, u32); 3] = [
-    ("code_change", 3),
-    ("code_change", 4),
-    ("system_code_change", 4),
-];
 
 /// Whether an `update` is one with `{advanced, Extra}`.
 fn asks_for_change(update: &Term) -> bool {

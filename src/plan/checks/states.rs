@@ -1,38 +1,31 @@
 //! States of processes: whether what they keep fits the new code.
 
 use super::{Case, listed};
-use crate::appup::Direction;
+use crate::appup::{Direction, ModuleKind};
 use crate::forms::{Anatomy, CodeChange, Debug, Record, Shape};
 use crate::plan::code::Code;
+use crate::plan::compared::Changed;
 use crate::plan::finding::Finding;
 use crate::plan::verdict::Verdict;
 use crate::term::Atom;
 use serde_json::json;
 use std::collections::BTreeSet;
 
-/// The behaviours whose processes keep a state for a callback module.
-const BEHAVIOURS: [&str; 5] = [
-    "gen_server",
-    "gen_statem",
-    "gen_event",
-    "gen_fsm",
-    "Elixir.GenServer",
-];
-
 /// States that do not fit the new code.
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
     let direction = case.script.map_or(Direction::Up, |script| script.direction);
     let changed = case.compared.changed.values();
     changed
-        .filter_map(|(old, new)| module(old, new, direction))
+        .filter_map(|changed| module(changed, direction))
         .collect()
 }
 
-fn module(old: &Code, new: &Code, direction: Direction) -> Option<Finding> {
-    let keeps = BEHAVIOURS.iter().any(|name| new.behaves(name))
+fn module(Changed { kind, old, new, .. }: &Changed, direction: Direction) -> Option<Finding> {
+    use ModuleKind::{EventHandler, Server, StateMachine};
+    let keeps = matches!(kind, Server | StateMachine | EventHandler)
         || new.has("code_change", 3)
         || new.has("code_change", 4);
-    if !keeps || new.behaves("supervisor") {
+    if !keeps || kind.supervises() {
         return None;
     }
     let (before, after) = match (&old.debug, &new.debug) {
@@ -43,12 +36,41 @@ fn module(old: &Code, new: &Code, direction: Direction) -> Option<Finding> {
     if differences.is_empty() {
         return None;
     }
+    if let (Direction::Up, Some(finding)) = (direction, rejected(new, before, after)) {
+        return Some(finding);
+    }
     // Going down, it is the later version that converts its own states, before the earlier one is loaded.
     let (own, other) = match direction {
         Direction::Up => (after, before),
         Direction::Down => (before, after),
     };
     migrated(new, &own.code_change, &other.code_change, &differences)
+}
+
+/// `code_change` of the new version takes its own states alone: with what runs no clause of it matches.
+fn rejected(new: &Code, before: &Anatomy, after: &Anatomy) -> Option<Finding> {
+    let takes = after.takes.as_ref()?;
+    let size = |state: &Shape| match state {
+        Shape::Record(name) => before.records.get(name).map(|fields| fields.len() + 1),
+        Shape::Tuple(size) => Some(*size),
+        Shape::Map(_) => None,
+    };
+    let sizes: Option<BTreeSet<usize>> = before.states.iter().map(size).collect();
+    let sizes = sizes.filter(|sizes| !sizes.is_empty() && sizes.is_disjoint(takes))?;
+    let (module, sizes) = (&new.module, listed(&sizes));
+    let text = format!(
+        "code_change of {module} takes a tuple of {}, and what it is called with is one of {sizes}: no \
+         clause matches",
+        listed(takes)
+    );
+    Some(
+        Finding::error("code_change_rejects", module)
+            .text(text)
+            .advice(format!(
+                "let a clause of code_change of {module} take the state of the earlier version"
+            ))
+            .detail("takes", takes.iter().copied().collect::<Vec<_>>()),
+    )
 }
 
 /// Whether the state of a module's processes is certain to have another shape.

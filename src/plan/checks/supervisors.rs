@@ -3,15 +3,16 @@
 use super::{Case, json, listed};
 use crate::forms::Children;
 use crate::plan::code::Code;
+use crate::plan::compared::Changed;
 use crate::plan::finding::Finding;
 use serde_json::json;
 
 /// What becomes of supervisors.
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
     let changed = case.compared.changed.values();
-    let supervisors = changed.filter(|(_, new)| new.behaves("supervisor"));
+    let supervisors = changed.filter(|changed| changed.kind.supervises());
     supervisors
-        .flat_map(|(old, new)| children(old, new).into_iter().chain(init(new)))
+        .flat_map(|Changed { old, new, .. }| children(old, new).into_iter().chain(init(new)))
         .collect()
 }
 

@@ -6,6 +6,15 @@ pub fn lib(body: &str) -> Side {
     with(&[("demo_lib", body)])
 }
 
+/// A module that loads `priv/n.so`, and this content of that.
+fn native(body: &str, content: &'static str) -> Side {
+    let text = format!("-export([f/0, init/0]).\ninit() -> erlang:load_nif(\"n\", 0).\n{body}");
+    Side {
+        files: vec![("n.so", content)],
+        ..lib(&text)
+    }
+}
+
 pub fn code() -> Vec<Pair> {
     let one = || lib("-export([f/0]).\nf() -> 1.");
     let two = || lib("-export([f/0]).\nf() -> 2.");
@@ -46,6 +55,19 @@ pub fn code() -> Vec<Pair> {
         .finds("loads_nif", "demo_lib")
         .finds("on_load", "demo_lib")
         .comes_to("hot_with_warnings"),
+        pair("library_alone", native("f() -> 1.", "one"), native("f() -> 1.", "two"))
+            .finds("native_library", "demo")
+            .comes_to("hot_with_warnings"),
+        // Nothing of the application loads it: a driver, or a library of another library.
+        pair("library_of_nobody", Side { files: vec![("x86/d.so.1", "a")], ..one() },
+            Side { files: vec![("x86/d.so.1", "b")], ..two() })
+            .finds("native_library", "demo")
+            .comes_to("hot_with_warnings"),
+        pair("library_and_module", native("f() -> 1.", "one"), native("f() -> 2.", "two"))
+            .finds("loads_nif", "demo_lib")
+            .comes_to("hot_with_warnings"),
+        pair("library_added", Side { files: Vec::new(), ..native("f() -> 1.", "") }, native("f() -> 1.", "one")),
+        pair("library_unchanged", native("f() -> 1.", "one"), native("f() -> 1.", "one")),
         pair("nif_unchanged", lib("-export([f/0]).\nf() -> erlang:load_nif(\"x\", 0)."),
             lib("-export([f/0]).\nf() -> erlang:load_nif(\"x\", 0).")),
         pair("funs", lib("-export([f/1]).\nf(X) -> F = fun() -> X end, {kept, F}."), lib("-export([f/1]).\nf(X) -> X."))

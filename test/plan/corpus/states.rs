@@ -57,6 +57,43 @@ pub fn states() -> Vec<Pair> {
         two("unchanged_code_change", (&one, SAME), (&more, SAME))
             .finds("code_change_unchanged", "demo_server")
             .comes_to("hot_with_warnings"),
+        // The head is the new record: with what runs it never matches.
+        two(
+            "new_head",
+            (&one, TRIVIAL),
+            (&more, "code_change(_, #state{} = S, _) -> {ok, S}."),
+        )
+        .finds("code_change_rejects", "demo_server")
+        .comes_to("would_fail"),
+        two(
+            "new_tuple_in_each_head",
+            ("init([]) -> {ok, {state, 1}}.", ""),
+            (
+                "init([]) -> {ok, {state, 1, 2}}.",
+                "code_change({down, _}, {state, A, B}, _) -> {ok, {state, A, B}};\n\
+                 code_change(_, {state, A, B} = S, _) -> io:format(\"~p~p\", [A, B]), {ok, S}.",
+            ),
+        )
+        .finds("code_change_rejects", "demo_server")
+        .comes_to("would_fail"),
+        pair(
+            "new_head_of_a_machine",
+            machine("a", back),
+            machine(
+                "a, b",
+                "code_change(_, N, #data{a = A} = D, _) -> {ok, N, D#data{b = A}}.",
+            ),
+        )
+        .finds("code_change_rejects", "demo_machine")
+        .comes_to("would_fail"),
+        two(
+            "old_and_new_head",
+            (&one, TRIVIAL),
+            (
+                &more,
+                "code_change(_, #state{} = S, _) -> {ok, S};\ncode_change(_, {state, A}, _) -> {ok, #state{a = A}}.",
+            ),
+        ),
         two(
             "other_default",
             (&record("a = 1"), TRIVIAL),

@@ -7,6 +7,18 @@ pub fn supervisor(init: &str) -> Side {
     with(&[("demo_sup", &text)])
 }
 
+fn tabled(attribute: &str) -> Side {
+    supervisor(&format!(
+        "{attribute}\ninit([]) -> ets:new(demo, [named_table]), {{ok, {{#{{}}, []}}}}."
+    ))
+}
+
+fn british(attribute: &str) -> Side {
+    let text = "-behavior(supervisor).\n-export([init/1]).\n\
+                init([]) -> register(demo, self()), {ok, {#{}, []}}.";
+    with(&[("demo_sup", &format!("{attribute}\n{text}"))])
+}
+
 pub fn children(ids: &str) -> Side {
     let ids = ids.split_whitespace();
     let list: Vec<_> = ids
@@ -80,6 +92,31 @@ pub fn supervisors() -> Vec<Pair> {
         )
         .finds("init_repeats", "demo_sup")
         .comes_to("hot_with_warnings"),
+        // What is compared as text of the module is the code; an attribute alone asks for init/1 as well.
+        pair(
+            "attribute_alone",
+            tabled("-team(red)."),
+            tabled("-team(blue)."),
+        )
+        .finds("init_fails_again", "demo_sup")
+        .comes_to("would_fail"),
+        pair(
+            "attribute_of_the_build",
+            tabled("-app_vsn(\"1\")."),
+            tabled("-app_vsn(\"2\")."),
+        ),
+        pair(
+            "attribute_of_the_checks",
+            tabled("-dialyzer([])."),
+            tabled("-dialyzer([no_match])."),
+        ),
+        pair(
+            "british_attribute_alone",
+            british("-team(red)."),
+            british("-team(blue)."),
+        )
+        .finds("init_fails_again", "demo_sup")
+        .comes_to("would_fail"),
         pair(
             "init_is_pure",
             empty(),

@@ -1,0 +1,52 @@
+%% @doc What an application took from the environment when it was compiled, held against what the environment is: the key
+%% `compile_env' of an `.app' file, as mix writes it. Elixir itself does not boot where they differ.
+-module(erlrc_compile_env).
+
+-export([contradictions/1, format/1]).
+-export_type([contradiction/0]).
+
+-type contradiction() ::
+    {compile_env, App :: atom(), Path :: [term(), ...], Compiled :: {ok, term()} | error, Set :: {ok, term()} | error}.
+
+%% @doc The keys that have another value on this node than the application was compiled with.
+-spec contradictions(erlrc_engine:application_specification()) -> [contradiction()].
+contradictions({application, _, Keys}) ->
+    case proplists:get_value(compile_env, Keys, []) of
+        Entries when is_list(Entries) ->
+            [Each || Entry <- Entries, {compile_env, _, _, Compiled, Set} = Each <- compared(Entry), Compiled =/= Set];
+        _ ->
+            []
+    end.
+
+compared({App, [Key | Path], Compiled}) when is_atom(App), is_atom(Key) ->
+    Set = lists:foldl(fun inside/2, application:get_env(App, Key), Path),
+    [{compile_env, App, [Key | Path], Compiled, value(Set)}];
+compared(_Entry) ->
+    [].
+
+value({ok, _} = Found) -> Found;
+value(_None) -> error.
+
+%% A path leads through keyword lists and maps.
+inside(Key, {ok, Map}) when is_map_key(Key, Map) ->
+    {ok, map_get(Key, Map)};
+inside(Key, {ok, [Pair | More]}) ->
+    case Pair of
+        {Key, Value} -> {ok, Value};
+        _ -> inside(Key, {ok, More})
+    end;
+inside(_Key, _None) ->
+    error.
+
+%% @doc A contradiction in words.
+-spec format(contradiction()) -> iodata().
+format({compile_env, App, Path, Compiled, Set}) ->
+    Name = lists:join($., [io_lib:format("~0tp", [Part]) || Part <- Path]),
+    io_lib:format(
+        "~ts of ~ts was ~ts when the code was compiled and is ~ts on this node; compile it with the node's value, or"
+        " set what it was compiled with",
+        [Name, App, worded(Compiled), worded(Set)]
+    ).
+
+worded({ok, Value}) -> io_lib:format("~0tP", [Value, 20]);
+worded(_None) -> "not set".
