@@ -197,7 +197,7 @@ command_makes_a_boot_script(Config) ->
     ?assertNot(lists:any(fun filelib:is_file/1, Files)),
     {0, Planned, []} = run_command(Config, Make ++ ["crypto"], []),
     ?assert(lists:all(fun filelib:is_regular/1, Files)),
-    Path = ["-eval", "io:format(\"~w\", [whereis(foo_sup)]), halt()."],
+    Path = ["-erlrc", "register_node", "false", "-eval", "io:format(\"~w\", [whereis(foo_sup)]), halt()."],
     {0, "<0." ++ _, []} = run(Config, ["-boot", filename:join(Dir, "by_command") | Path]),
     {1, [], Refused} = run_command(Config, Make ++ ["nowhere"], []),
     ?assertMatch("erlrc: nowhere.app is not there" ++ _, Refused),
@@ -226,7 +226,7 @@ node_registers_itself(Config) ->
     {ok, Content} = file:read_file(Entry),
     ?assertEqual(
         ["managed=1", "cookie_file=" ++ cookie_file(Config), "port=" ++ integer_to_list(Port)],
-        string:lexemes(binary_to_list(Content), "\n")
+        of_distribution(Content)
     ),
     {ok, #file_info{mode = Mode, type = regular}} = file:read_file_info(Entry),
     ?assertEqual(8#600, Mode band 8#777),
@@ -273,7 +273,7 @@ cookie_of_unknown_origin_is_not_written(Config) ->
     ?assertEqual(ok, boot(Peer)),
     fixture:wait_until(fun() -> filelib:is_regular(Entry) end),
     {ok, Content} = file:read_file(Entry),
-    ?assertEqual(iolist_to_binary(["managed=1\nport=", integer_to_list(Port), "\n"]), Content),
+    ?assertEqual(["managed=1", "port=" ++ integer_to_list(Port)], of_distribution(Content)),
     ?assertMatch([_], logged(Peer, "no file is known that holds the cookie")),
     ?assertEqual([], logged(Peer, "secretcookie")),
     %% A file that the environment of erlrc names is taken when it holds the cookie.
@@ -294,7 +294,7 @@ node_without_a_place_to_register_lives(Config) ->
     capture_log(Peer),
     ?assertEqual(ok, boot(Peer)),
     _ = call(Peer, sys, get_state, [erlrc_registration]),
-    ?assertEqual([], logged(Peer, "register")),
+    ?assertMatch([_], logged(Peer, "its entry .* cannot be written: file already exists")),
     finish(Config, Peer).
 
 %% A distributed node that needs no epmd, with a cookie file of its own.
@@ -321,6 +321,11 @@ cookie_file(Config) ->
 
 entry(Config, Node) ->
     filename:join([proplists:get_value(dir, Config), "run", atom_to_list(Node)]).
+
+%% The lines of an entry that other nodes need; those of the socket and the process are for hooks.
+of_distribution(Content) ->
+    Lines = string:lexemes(binary_to_list(Content), "\n"),
+    [Line || Line <- Lines, lists:member(hd(string:split(Line, "=")), ["managed", "cookie_file", "port", "host"])].
 
 entries(Config) ->
     case file:list_dir(filename:dirname(entry(Config, x))) of

@@ -1,9 +1,9 @@
 //! From entries on disk to connections: the meeting of `rendezvous` and `node`.
 
 use super::{Common, Connection, Failure, Status};
-use crate::identity::NodeName;
+use crate::identity::{Cookie, NodeName};
 use crate::node::{self, Node, NodeError, Options, Reach, Target};
-use crate::rendezvous::{self, Entries, Entry, RendezvousError};
+use crate::rendezvous::{self, Entries, Entry, Life, RendezvousError};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -50,13 +50,32 @@ fn selected(wanted: &[NodeName], entries: Entries) -> Result<Entries, LookupErro
     Ok(chosen.map(|(_, entry)| entry).collect())
 }
 
-/// Connects to the node of `entry`.
+/// Connects to the node of `entry`: by its socket, else as another node would.
 pub fn connect(entry: &Entry, connection: &Connection) -> Result<Node, NodeError> {
+    let timeout = connection.connect_timeout;
+    let Some(socket) = &entry.socket else {
+        let cookie = entry.cookie().ok().flatten();
+        let cookie = cookie.ok_or(NodeError::NoWay)?;
+        return distributed(entry, cookie, connection);
+    };
+    let error = match node::connect_socket(socket, entry.owner, timeout) {
+        Err(error) if error.is_down() => error,
+        settled => return settled,
+    };
+    match (entry.cookie(), entry.life) {
+        (Ok(Some(cookie)), _) => distributed(entry, cookie, connection),
+        // It is not down: its process runs.
+        (_, Life::Alive) => Err(NodeError::NoWay),
+        _ => Err(error),
+    }
+}
+
+fn distributed(entry: &Entry, cookie: Cookie, connection: &Connection) -> Result<Node, NodeError> {
     let target = Target {
         name: entry.name.clone(),
         port: entry.port,
         host: entry.host.clone(),
-        cookie: entry.cookie.clone(),
+        cookie,
         listener: entry.listener,
         reach: if entry.may_leave_host {
             Reach::Anywhere

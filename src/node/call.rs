@@ -1,6 +1,7 @@
 //! Calls through the node's `rex` server.
 
-use super::{Deadline, Node, NodeError, Stage};
+use super::link::Link;
+use super::{Deadline, NodeError, Stage};
 use crate::term::{Term, print};
 
 /// A function of a module, and what to call it with.
@@ -14,7 +15,7 @@ pub struct Call {
     pub arguments: Vec<Term>,
 }
 
-impl Node {
+impl Link {
     /// Calls a function and returns what it returns, or throws: `rex` does not tell those apart.
     pub fn call(&mut self, call: Call, deadline: Deadline) -> Result<Term, NodeError> {
         let (module, function) = (call.module, call.function);
@@ -94,7 +95,11 @@ fn reply(message: Term) -> Result<Reply, NodeError> {
 }
 
 /// `{badrpc, Reason}` is an error, anything else what the function returned.
-fn result(term: Term, module: &'static str, function: &'static str) -> Result<Term, NodeError> {
+pub(super) fn result(
+    term: Term,
+    module: &'static str,
+    function: &'static str,
+) -> Result<Term, NodeError> {
     match term.as_tagged("badrpc") {
         Some([reason]) if is_undefined(reason, module, function) => {
             Err(NodeError::Undefined { module, function })

@@ -1,6 +1,7 @@
 //! From a rendezvous entry to a connection: where the node may listen, and who answers there.
 
 use super::handshake::{self, Introduction, OwnName};
+use super::link::Link;
 use super::{Absence, Deadline, Node, NodeError, Stage, epmd, listener, lookup, tls};
 use crate::identity::{Cookie, NodeName};
 use std::io::ErrorKind;
@@ -202,7 +203,7 @@ impl<'a> Attempt<'a> {
         let peer = introduction.peer.clone();
         let cookie = &self.target.cookie;
         let own: OwnName = handshake::prove(introduction, &mut stream, cookie, self.deadline)?;
-        Ok(Node::new(stream, own, peer))
+        Ok(Node::of_link(Link::new(stream, own, peer)))
     }
 
     fn introduce(

@@ -3,6 +3,7 @@
 use super::{NodeError, Stage};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 /// A point in time, and how long it was away when it was set.
@@ -45,18 +46,16 @@ impl Deadline {
     }
 
     /// Fills `buffer`.
-    pub fn read(
+    pub fn read<S: Timed>(
         &self,
-        stream: &mut TcpStream,
+        stream: &mut S,
         buffer: &mut [u8],
         stage: Stage,
     ) -> Result<(), NodeError> {
         let mut filled = 0;
         while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
             let left = self.left().ok_or_else(|| self.hung(stage))?;
-            let read = stream
-                .set_read_timeout(Some(left))
-                .and_then(|()| stream.read(rest));
+            let read = stream.read_within(left).and_then(|()| stream.read(rest));
             match read {
                 Ok(0) => {
                     return Err(NodeError::Lost {
@@ -78,18 +77,16 @@ impl Deadline {
     }
 
     /// Writes all of `bytes`.
-    pub fn write(
+    pub fn write<S: Timed>(
         &self,
-        stream: &mut TcpStream,
+        stream: &mut S,
         bytes: &[u8],
         stage: Stage,
     ) -> Result<(), NodeError> {
         let mut rest = bytes;
         while !rest.is_empty() {
             let left = self.left().ok_or_else(|| self.hung(stage))?;
-            let written = stream
-                .set_write_timeout(Some(left))
-                .and_then(|()| stream.write(rest));
+            let written = stream.write_within(left).and_then(|()| stream.write(rest));
             match written {
                 Ok(count) => rest = rest.get(count..).unwrap_or_default(),
                 Err(error) if is_timeout(&error) => {}
@@ -102,6 +99,34 @@ impl Deadline {
             }
         }
         Ok(())
+    }
+}
+
+/// A stream whose reads and writes can be bounded in time.
+pub trait Timed: Read + Write {
+    /// Bounds the next reads.
+    fn read_within(&self, time: Duration) -> std::io::Result<()>;
+    /// Bounds the next writes.
+    fn write_within(&self, time: Duration) -> std::io::Result<()>;
+}
+
+impl Timed for TcpStream {
+    fn read_within(&self, time: Duration) -> std::io::Result<()> {
+        self.set_read_timeout(Some(time))
+    }
+
+    fn write_within(&self, time: Duration) -> std::io::Result<()> {
+        self.set_write_timeout(Some(time))
+    }
+}
+
+impl Timed for UnixStream {
+    fn read_within(&self, time: Duration) -> std::io::Result<()> {
+        self.set_read_timeout(Some(time))
+    }
+
+    fn write_within(&self, time: Duration) -> std::io::Result<()> {
+        self.set_write_timeout(Some(time))
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::term::external::ExternalError;
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// How far the conversation with a node had come.
@@ -44,6 +45,8 @@ pub enum Absence {
     Unknown,
     /// The port that the port mapper or the entry names is closed.
     PortClosed,
+    /// The socket that the entry names is gone, or nobody listens on it.
+    SocketClosed,
 }
 
 impl fmt::Display for Absence {
@@ -52,6 +55,7 @@ impl fmt::Display for Absence {
             Self::NoEpmd => "no port mapper (epmd) runs",
             Self::Unknown => "the port mapper (epmd) does not know it",
             Self::PortClosed => "nothing listens on its port",
+            Self::SocketClosed => "nothing listens on its socket",
         })
     }
 }
@@ -107,6 +111,16 @@ pub enum NodeError {
     Foreign {
         /// The socket.
         address: SocketAddr,
+        /// The owner of the entry.
+        uid: u32,
+    },
+    /// The process that listens on the socket belongs to somebody who has no business with the entry.
+    #[error("the process that listens on {} belongs to uid {found}, the entry to uid {uid}", socket.display())]
+    ForeignSocket {
+        /// The socket.
+        socket: PathBuf,
+        /// Who listens.
+        found: u32,
         /// The owner of the entry.
         uid: u32,
     },
@@ -168,6 +182,9 @@ pub enum NodeError {
         /// The reason, as a term.
         reason: String,
     },
+    /// The node runs, and there is no way to it.
+    #[error("the node runs and does not listen on the socket that its entry names")]
+    NoWay,
     /// This side could not do its part.
     #[error("cannot open a connection")]
     Local {
@@ -189,7 +206,7 @@ impl NodeError {
             Self::NotErlang => "not_erlang",
             Self::TlsRequired => "tls_required",
             Self::WrongNode { .. } => "wrong_node",
-            Self::Foreign { .. } => "foreign",
+            Self::Foreign { .. } | Self::ForeignSocket { .. } => "foreign",
             Self::NotThisHost { .. } => "not_this_host",
             Self::Lost { .. } => "lost",
             Self::Malformed { .. } => "malformed",
@@ -198,7 +215,7 @@ impl NodeError {
             Self::Unresolved { .. } => "unresolved",
             Self::Undefined { .. } => "undefined",
             Self::CallFailed { .. } => "call_failed",
-            Self::Local { .. } => "no_connection",
+            Self::Local { .. } | Self::NoWay => "no_connection",
         }
     }
 

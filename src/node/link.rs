@@ -20,9 +20,9 @@ const PASS_THROUGH: u8 = 112;
 const SEND: i64 = 2;
 const REG_SEND: i64 = 6;
 
-/// A connection to a node.
+/// A connection by the distribution protocol.
 #[derive(Debug)]
-pub struct Node {
+pub struct Link {
     stream: TcpStream,
     own: OwnName,
     peer: String,
@@ -32,7 +32,7 @@ pub struct Node {
     calls: u32,
 }
 
-impl Node {
+impl Link {
     pub(super) fn new(stream: TcpStream, own: OwnName, peer: String) -> Self {
         Self {
             stream,
@@ -45,7 +45,7 @@ impl Node {
     }
 
     /// The node's full name, in its own words.
-    pub fn peer(&self) -> &str {
+    pub(super) fn peer(&self) -> &str {
         &self.peer
     }
 

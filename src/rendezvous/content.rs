@@ -1,5 +1,6 @@
 //! The text of an entry: a cookie on the first line, or lines `key=value`.
 
+use super::process::Process;
 use crate::identity::{Cookie, is_host};
 use std::path::PathBuf;
 
@@ -14,6 +15,10 @@ pub struct Content {
     pub host: Option<String>,
     /// `managed=1`
     pub managed: bool,
+    /// `socket=`
+    pub socket: Option<PathBuf>,
+    /// `os_pid=`, `start_time=` and `pid_namespace=`
+    pub process: Process,
 }
 
 /// A cookie, or where it is.
@@ -40,10 +45,12 @@ impl Content {
             };
             read.map_err(|what| format!("line {number}: {what}"))?;
         }
-        match content.secret {
-            Some(_) => Ok(content),
-            None => Err("has neither a cookie on its first line nor cookie_file=".to_owned()),
+        if content.secret.is_none() && content.socket.is_none() {
+            return Err(
+                "has neither a cookie on its first line nor cookie_file= or socket=".to_owned(),
+            );
         }
+        Ok(content)
     }
 
     fn set_cookie(&mut self, line: &[u8]) -> Result<(), &'static str> {
@@ -56,12 +63,16 @@ impl Content {
     fn set(&mut self, key: &str, value: &str) -> Result<(), &'static str> {
         match key {
             "cookie_file" => {
-                let path = PathBuf::from(value);
-                if !path.is_absolute() {
-                    return Err("cookie_file must be an absolute path");
-                }
+                let path = absolute(value).ok_or("cookie_file must be an absolute path")?;
                 self.secret = Some(Secret::File(path));
             }
+            "socket" => {
+                let path = absolute(value).ok_or("socket must be an absolute path")?;
+                self.socket = Some(path);
+            }
+            "os_pid" => self.process.pid = Some(number(value)?),
+            "start_time" => self.process.start_time = Some(number(value)?),
+            "pid_namespace" => self.process.namespace = Some(number(value)?),
             "port" => {
                 let port = value.parse().ok().filter(|port| *port > 0);
                 self.port = Some(port.ok_or("port must be a number from 1 to 65535")?);
@@ -75,7 +86,18 @@ impl Content {
     }
 }
 
-const KEYS: [&str; 4] = ["cookie_file", "port", "host", "managed"];
+/// What may stand on the first line and is no cookie.
+const KEYS: [&str; 5] = ["cookie_file", "port", "host", "managed", "socket"];
+
+fn absolute(value: &str) -> Option<PathBuf> {
+    Some(PathBuf::from(value)).filter(|path| path.is_absolute())
+}
+
+fn number<N: std::str::FromStr>(value: &str) -> Result<N, &'static str> {
+    value
+        .parse()
+        .map_err(|_| "os_pid, start_time and pid_namespace must be numbers")
+}
 
 fn key_value(line: &[u8]) -> Option<(&str, &str)> {
     let (key, value) = std::str::from_utf8(line).ok()?.split_once('=')?;
@@ -133,6 +155,20 @@ mod tests {
                 port: Some(1),
                 host: Some("::1".to_owned()),
                 managed: true,
+                ..Content::default()
+            },
+        );
+        case(
+            "managed=1\nsocket=/run/erlrc/sockets/7-8\nos_pid=7\npid_namespace=9\nstart_time=8\n",
+            Content {
+                managed: true,
+                socket: Some("/run/erlrc/sockets/7-8".into()),
+                process: Process {
+                    pid: Some(7),
+                    start_time: Some(8),
+                    namespace: Some(9),
+                },
+                ..Content::default()
             },
         );
     }
@@ -144,13 +180,18 @@ mod tests {
         };
         case(
             "",
-            "has neither a cookie on its first line nor cookie_file=",
+            "has neither a cookie on its first line nor cookie_file= or socket=",
         );
         case(
             "port=80\n",
-            "has neither a cookie on its first line nor cookie_file=",
+            "has neither a cookie on its first line nor cookie_file= or socket=",
         );
         case("secret\nsecret2\n", "line 2: is no key=value");
+        case("socket=x\n", "line 1: socket must be an absolute path");
+        case(
+            "secret\nos_pid=x\n",
+            "line 2: os_pid, start_time and pid_namespace must be numbers",
+        );
         case("port=0\n", "line 1: port must be a number from 1 to 65535");
         case(
             "cookie_file=x\n",

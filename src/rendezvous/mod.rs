@@ -8,15 +8,18 @@
 
 mod content;
 mod file;
+mod process;
 
 use crate::identity::{Cookie, NodeName};
 use content::{Content, Secret};
+pub use process::{Life, Process};
 use std::io::ErrorKind;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 /// The largest entry and the largest cookie file that are read.
 const SIZE_LIMIT: u64 = 64 * 1024;
-/// The most entries of a directory that are looked at.
+/// The most entries of nodes that live, or may live.
 const ENTRY_LIMIT: usize = 4096;
 const ROOT: u32 = 0;
 
@@ -27,8 +30,16 @@ pub struct Entry {
     pub name: NodeName,
     /// The file.
     pub file: PathBuf,
-    /// What opens the node.
-    pub cookie: Cookie,
+    /// The socket of the node's erlrc, the way to be tried first.
+    pub socket: Option<PathBuf>,
+    /// What opens the node by the distribution protocol; where there is a socket, [`Entry::cookie`] reads it
+    /// when it is wanted.
+    cookie: Option<Cookie>,
+    cookie_file: Option<PathBuf>,
+    /// The user whom the file belongs to.
+    pub owner: u32,
+    /// Whether the node's process runs.
+    pub life: Life,
     /// Its port, where the port mapper is not to be asked.
     pub port: Option<u16>,
     /// The host it runs on, where that is said.
@@ -93,6 +104,14 @@ pub enum RendezvousError {
         /// The file.
         file: PathBuf,
     },
+    /// So many entries that this one is not looked at, nor those after it.
+    #[error("{} and {more} more entries are passed over: {ENTRY_LIMIT} is the limit", file.display())]
+    TooMany {
+        /// The first of them.
+        file: PathBuf,
+        /// How many there are beside it.
+        more: usize,
+    },
     /// Lines that are not understood; never quotes them, for they may hold the cookie.
     #[error("{}: {reason}", file.display())]
     Malformed {
@@ -107,16 +126,33 @@ pub enum RendezvousError {
 pub type Entries = Vec<(NodeName, Result<Entry, RendezvousError>)>;
 
 /// The entries of `directories`, sorted by name. An entry of an earlier directory hides those of later
-/// ones that are for the same node: a person's word outweighs the node's.
+/// ones that are for the same node: a person's word outweighs the node's. What a dead node left behind is
+/// no entry, and is removed where that is ours to do.
 pub fn entries(directories: &[PathBuf]) -> Result<Entries, RendezvousError> {
     let mut entries: Entries = Vec::new();
+    let mut earlier: Vec<NodeName> = Vec::new();
+    let namespace = process::own_namespace();
     for directory in directories {
-        for name in names(directory)? {
-            if !entries.iter().any(|(known, _)| same_node(known, &name)) {
-                let entry = entry(&directory.join(name.to_string()), name.clone());
-                entries.push((name, entry));
+        let names = names(directory)?;
+        let total = names.len();
+        for (place, name) in names.into_iter().enumerate() {
+            if earlier.iter().any(|known| same_node(known, &name)) {
+                continue;
+            }
+            let file = directory.join(name.to_string());
+            if entries.len() >= ENTRY_LIMIT {
+                let more = total - place - 1;
+                entries.push((name, Err(RendezvousError::TooMany { file, more })));
+                break;
+            }
+            match read(&file, name.clone(), namespace) {
+                Ok(entry) if entry.is_left_behind() => entry.remove(),
+                Err(RendezvousError::Unreadable { source, .. })
+                    if source.kind() == ErrorKind::NotFound => {}
+                entry => entries.push((name, entry)),
             }
         }
+        earlier = entries.iter().map(|(name, _)| name.clone()).collect();
     }
     entries.sort_by(|(a, _), (b, _)| a.cmp(b));
     Ok(entries)
@@ -145,7 +181,7 @@ fn names(directory: &Path) -> Result<Vec<NodeName>, RendezvousError> {
         Err(error) => return Err(failed(error)),
     };
     let mut names = Vec::new();
-    for file in files.take(ENTRY_LIMIT) {
+    for file in files {
         let file = file.map_err(failed)?;
         names.extend(file.file_name().to_str().and_then(NodeName::parse));
     }
@@ -155,6 +191,10 @@ fn names(directory: &Path) -> Result<Vec<NodeName>, RendezvousError> {
 
 /// Reads the entry `file` of the node `name`.
 pub fn entry(file: &Path, name: NodeName) -> Result<Entry, RendezvousError> {
+    read(file, name, process::own_namespace())
+}
+
+fn read(file: &Path, name: NodeName, namespace: Option<u64>) -> Result<Entry, RendezvousError> {
     let caller = rustix::process::geteuid().as_raw();
     let text = file::read(file)?;
     let owner = text.owner;
@@ -164,15 +204,20 @@ pub fn entry(file: &Path, name: NodeName) -> Result<Entry, RendezvousError> {
         reason,
     };
     let content = Content::parse(&text.bytes).map_err(malformed)?;
-    let cookie = match content.secret {
-        Some(Secret::Cookie(cookie)) => cookie,
-        Some(Secret::File(path)) => cookie_of(path, owner, &mut warnings)?,
-        None => return Err(malformed("holds no cookie".to_owned())),
+    let (cookie, cookie_file) = match content.secret {
+        Some(Secret::Cookie(cookie)) => (Some(cookie), None),
+        Some(Secret::File(path)) if content.socket.is_some() => (None, Some(path)),
+        Some(Secret::File(path)) => (Some(cookie_of(&path, owner, &mut warnings)?), None),
+        None => (None, None),
     };
     Ok(Entry {
         name,
         file: file.to_owned(),
+        socket: content.socket,
         cookie,
+        cookie_file,
+        owner,
+        life: content.process.life(namespace),
         port: content.port,
         host: content.host,
         managed: content.managed,
@@ -182,16 +227,50 @@ pub fn entry(file: &Path, name: NodeName) -> Result<Entry, RendezvousError> {
     })
 }
 
+impl Entry {
+    /// What opens the node by the distribution protocol; `None` where the entry knows no such thing.
+    pub fn cookie(&self) -> Result<Option<Cookie>, RendezvousError> {
+        match &self.cookie_file {
+            Some(path) => cookie_of(path, self.owner, &mut Vec::new()).map(Some),
+            None => Ok(self.cookie.clone()),
+        }
+    }
+
+    /// Whether a node wrote it that has ended.
+    fn is_left_behind(&self) -> bool {
+        self.managed && self.life == Life::Dead
+    }
+
+    /// Removes the entry and its socket where both are ours, or we are root; a node that came in between
+    /// writes its entry again. What cannot be removed is passed over the next time, too.
+    fn remove(&self) {
+        let caller = rustix::process::geteuid().as_raw();
+        if caller != ROOT && caller != self.owner {
+            return;
+        }
+        let _ = std::fs::remove_file(&self.file);
+        if let Some(socket) = self.socket.as_ref().filter(|socket| self.owns(socket)) {
+            let _ = std::fs::remove_file(socket);
+        }
+    }
+
+    /// Whether `socket` is a socket of the entry's owner: an entry must not have us remove anything else.
+    fn owns(&self, socket: &Path) -> bool {
+        let found = std::fs::symlink_metadata(socket);
+        found.is_ok_and(|found| found.file_type().is_socket() && found.uid() == self.owner)
+    }
+}
+
 /// The cookie in `path`, which must belong to `owner` as the entry does: otherwise an entry could have
 /// the hook, which may read anything, read other people's cookies.
 fn cookie_of(
-    path: PathBuf,
+    path: &Path,
     owner: u32,
     warnings: &mut Vec<String>,
 ) -> Result<Cookie, RendezvousError> {
-    let text = file::read(&path)?;
+    let text = file::read(path)?;
     if text.owner != owner {
-        let (file, found) = (path, text.owner);
+        let (file, found) = (path.to_owned(), text.owner);
         return Err(RendezvousError::OtherOwner {
             file,
             found,
@@ -200,7 +279,7 @@ fn cookie_of(
     }
     warnings.extend(text.warnings);
     Cookie::parse(&text.bytes).ok_or_else(|| RendezvousError::Malformed {
-        file: path,
+        file: path.to_owned(),
         reason: "the first line holds no cookie".to_owned(),
     })
 }

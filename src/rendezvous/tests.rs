@@ -100,7 +100,10 @@ fn a_cookie_file_is_read_under_the_same_rules() {
     let cookie = place.file("cookie", "secret\n", 0o400);
     place.file("n1", &format!("cookie_file={}\n", cookie.display()), 0o600);
     let entry = place.read("n1").expect("an entry");
-    assert_eq!(Some(entry.cookie), Cookie::parse(b"secret"));
+    assert_eq!(
+        entry.cookie().expect("it is read"),
+        Cookie::parse(b"secret")
+    );
     place.file("cookie", "secret\n", 0o666);
     assert!(matches!(
         place.read("n1"),

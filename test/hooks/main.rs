@@ -18,5 +18,6 @@ mod progress;
 mod reach;
 mod resolution;
 mod secrets;
+mod socket;
 mod status;
 mod undo;

@@ -44,8 +44,12 @@ event(#{what := modules_not_loaded, modules := Failed}) ->
         " ~ts",
         [term(Failed)]
     );
+event(#{what := node_not_registered, file := File, reason := {entry_of_process, Pid}}) ->
+    text("erlrc: hooks do not find this node: ~ts is the entry of a node that runs as process ~ts; give one of them another name", [File, Pid]);
 event(#{what := node_not_registered, file := File, reason := Reason}) ->
-    text("erlrc: the node does not register itself in ~ts: ~ts", [File, why(Reason)]);
+    text("erlrc: hooks do not find this node, for its entry ~ts cannot be written: ~ts; it is tried again", [File, why(Reason)]);
+event(#{what := node_without_socket, reason := {Path, Reason}}) ->
+    text("erlrc: the node does not listen for hooks on ~ts: ~ts; it is tried again", [Path, why(Reason)]);
 event(#{what := cookie_file_unknown, files := Files}) ->
     text(
         "erlrc: no file is known that holds the cookie of this node, hooks cannot speak to it;"

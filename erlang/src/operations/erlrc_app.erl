@@ -3,8 +3,12 @@
 -module(erlrc_app).
 -behaviour(application).
 
--export([ensure_started/0]).
--export([start/2, stop/1]).
+-export([ensure_started/0, revive/0]).
+-export([start/2, prep_stop/1, stop/1]).
+
+%% How often, and after how many milliseconds each, a start is tried that nobody waits for.
+-define(TRIES, 25).
+-define(PAUSE, 200).
 
 %% @doc Starts erlrc and what it depends on. Temporary, like everything that erlrc starts.
 -spec ensure_started() -> ok | {error, {start_failed, atom(), term()}}.
@@ -20,12 +24,36 @@ start_all() ->
         {error, {App, Why}} -> {error, {start_failed, App, Why}}
     end.
 
+%% @private Starts erlrc anew after its supervisor was killed. The application may still be about to end.
+-spec revive() -> ok.
+revive() ->
+    revive(?TRIES).
+
+revive(0) ->
+    ok;
+revive(Tries) ->
+    case {ensure_started(), whereis(erlrc_registration)} of
+        {ok, Server} when is_pid(Server) ->
+            ok;
+        _ ->
+            ok = timer:sleep(?PAUSE),
+            revive(Tries - 1)
+    end.
+
 %% @private
 -spec start(application:start_type(), term()) -> {ok, pid()} | {error, term()}.
 start(_Type, _Arguments) ->
     case erlrc_sup:start_link() of
         {ok, _} = Started -> Started;
         {error, _} = Error -> Error
+    end.
+
+%% @private Called before a clean stop, and after the supervisor was killed, too: then erlrc is started anew.
+-spec prep_stop(term()) -> term().
+prep_stop(State) ->
+    case whereis(erlrc_sup) of
+        undefined -> State;
+        _ -> ok = erlrc_registration:withdraw(), State
     end.
 
 %% @private

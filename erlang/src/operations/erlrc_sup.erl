@@ -15,7 +15,7 @@ start_link() ->
 -spec init([]) -> {ok, {supervisor:sup_flags(), [supervisor:child_spec()]}}.
 init([]) ->
     ok = create_table(),
-    Children = [child(erlrc_watch), child(erlrc_registration)],
+    Children = [child(erlrc_watch), child(erlrc_listener), child(erlrc_registration)],
     {ok, {#{strategy => one_for_one, intensity => 5, period => 10}, Children}}.
 
 child(Module) ->

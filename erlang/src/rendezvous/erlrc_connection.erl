@@ -1,0 +1,145 @@
+%% @doc One connection to the node's socket: a frame with a request, a frame with its answer, and so on until either side
+%% closes. It ends with its connection; what it was asked for goes on.
+%%
+%% The request is carried out in a process of its own without a frame of this module, so that an upgrade of erlrc through
+%% this very connection finds nobody in its old code. For the same reason this server stands outside the supervision tree.
+-module(erlrc_connection).
+-behaviour(gen_server).
+
+-export([start/0, serve/2]).
+-export([init/1, handle_call/3, handle_cast/2, handle_info/2, code_change/3]).
+
+%% Milliseconds for the first request, between two of them, and for the other side to take what is sent.
+-define(FIRST, 10000).
+-define(IDLE, 120000).
+-define(SEND, 30000).
+
+%% @doc Starts a server that waits for its socket.
+-spec start() -> {ok, pid()} | {error, term()}.
+start() ->
+    gen_server:start(?MODULE, [], []).
+
+%% @doc Serves a socket that belongs to the server by now.
+-spec serve(pid(), gen_tcp:socket()) -> ok.
+serve(Server, Socket) ->
+    gen_server:cast(Server, {serve, Socket}).
+
+%% State: the socket, and what is being done for it.
+%% @private
+-spec init([]) -> {ok, map(), timeout()}.
+init([]) ->
+    ok = erlrc_process:leave_group(),
+    {ok, #{leader => group_leader(), request => none}, ?FIRST}.
+
+%% @private
+-spec handle_call(term(), gen_server:from(), map()) -> {reply, term(), map()}.
+handle_call(_Request, _From, State) ->
+    {reply, {error, unknown_request}, State}.
+
+%% @private
+-spec handle_cast(term(), map()) -> {noreply, map(), timeout()} | {stop, normal, map()}.
+handle_cast({serve, Socket}, State) ->
+    ok = inet:setopts(Socket, [{send_timeout, ?SEND}, {send_timeout_close, true}]),
+    await(State#{socket => Socket}, ?FIRST);
+handle_cast(_Request, State) ->
+    {noreply, State, ?IDLE}.
+
+%% @private
+-spec handle_info(term(), map()) -> {noreply, map()} | {noreply, map(), timeout()} | {stop, normal, map()}.
+handle_info({tcp, Socket, Frame}, #{socket := Socket, request := none} = State) ->
+    ok = erlrc_listener:busy(self()),
+    asked(erlrc_frame:decode(Frame), State);
+handle_info({io_request, From, As, Request}, #{request := {_, _}} = State) ->
+    {Text, Reply} = erlrc_output:request(Request),
+    Sent = Text =:= <<>> orelse send(Text, State),
+    _ = From ! {io_reply, As, Reply},
+    case Sent of
+        true -> {noreply, State};
+        false -> {stop, normal, State}
+    end;
+%% Of what a call has left behind.
+handle_info({io_request, From, As, _Request}, State) ->
+    _ = From ! {io_reply, As, {error, terminated}},
+    {noreply, State, ?IDLE};
+handle_info(timeout, #{request := none} = State) ->
+    {stop, normal, State};
+%% Closed, or a second request before the answer to the first.
+handle_info(Message, #{socket := Socket} = State) when
+    element(1, Message) =:= tcp, element(2, Message) =:= Socket;
+    Message =:= {tcp_closed, Socket};
+    element(1, Message) =:= tcp_error, element(2, Message) =:= Socket
+->
+    {stop, normal, State};
+handle_info(Message, #{request := {Id, Kind}} = State) ->
+    try erpc:check_response(Message, Id) of
+        {response, Result} -> answered(done(Kind, Result), State);
+        no_response -> {noreply, State}
+    catch
+        throw:Value -> answered(done(Kind, Value), State);
+        Class:Why -> answered(failed(Class, Why), State)
+    end;
+handle_info(_Message, State) ->
+    {noreply, State, ?IDLE}.
+
+%% @private
+-spec code_change(term(), map(), term()) -> {ok, map()}.
+code_change(_Vsn, State, _Extra) ->
+    {ok, State}.
+
+asked({request, Request}, State) ->
+    begun(request, erpc:send_request(node(), erlrc_hook, request, [Request]), State);
+asked({call, {M, F, A}, user}, State) ->
+    begun(call, erpc:send_request(node(), M, F, A), State);
+asked({call, {M, F, A}, caller}, #{leader := Leader} = State) ->
+    %% What is spawned has the group leader of the one who spawns it.
+    true = group_leader(self(), self()),
+    Id = erpc:send_request(node(), M, F, A),
+    true = group_leader(Leader, self()),
+    begun(call, Id, State);
+asked({undefined, M, F}, State) ->
+    answered(answer(failed, undefined, #{module => M, function => F}), State);
+asked({error, {bad_frame, Why}}, State) ->
+    Reason = <<"the request is not understood: ", (atom_to_binary(Why))/binary>>,
+    answered(answer(refused, bad_request, #{reason => Reason}), State).
+
+%% The socket is listened to meanwhile: whoever closes it does not wait any more.
+begun(Kind, Id, #{socket := Socket} = State) ->
+    case inet:setopts(Socket, [{active, once}]) of
+        ok -> {noreply, State#{request := {Id, Kind}}};
+        {error, _} -> {stop, normal, State}
+    end.
+
+done(request, Answer) -> Answer;
+done(call, Result) -> answer(ok, called, #{result => Result}).
+
+%% As `rpc' has it.
+failed(error, {exception, Why, Stack}) -> called({Why, Stack});
+failed(exit, {exception, Why}) -> called(Why);
+failed(_Class, Why) -> called(Why).
+
+called(Why) ->
+    answer(failed, call_failed, #{error => {'EXIT', Why}}).
+
+answer(Status, Outcome, More) ->
+    More#{protocol => 1, status => Status, outcome => Outcome}.
+
+answered(Answer, #{request := Request} = State) ->
+    case {send(Answer, State), Request} of
+        {true, none} -> await(State, ?IDLE);
+        %% Listened to already.
+        {true, _} -> idle(State#{request := none}, ?IDLE);
+        {false, _} -> {stop, normal, State}
+    end.
+
+await(#{socket := Socket} = State, Patience) ->
+    case inet:setopts(Socket, [{active, once}]) of
+        ok -> idle(State, Patience);
+        {error, _} -> {stop, normal, State}
+    end.
+
+idle(State, Patience) ->
+    ok = erlrc_listener:idle(self()),
+    {noreply, State, Patience}.
+
+send(Term, #{socket := Socket}) ->
+    gen_tcp:send(Socket, erlrc_frame:encode(Term)) =:= ok.
