@@ -14,6 +14,7 @@
     running_application_is_taken_in/1,
     failed_includer_gives_back_what_it_took_in/1,
     stopped_includer_gives_back_what_it_took_in/1,
+    what_an_includer_starts_itself_runs_on/1,
     random_sequences_keep_the_invariants/1
 ]).
 
@@ -73,6 +74,55 @@ stopped_includer_gives_back_what_it_took_in(Config) ->
     ?assertEqual(started_included_stopped, call(Peer, erlrcdynamic, start, [bar, "1.0", Dir])),
     ?assertEqual([bar], started(Peer)),
     finish(Config, Peer).
+
+%% top includes both and starts both itself, as OTP allows.
+-spec what_an_includer_starts_itself_runs_on(list()) -> ok.
+what_an_includer_starts_itself_runs_on(Config) ->
+    Lib = proplists:get_value(dir, Config),
+    Dirs = [
+        {App, [fixture:application(Lib, App, Vsn, Options) || {Vsn, Options} <- versions(App)]}
+     || App <- [top, inc1, inc2]
+    ],
+    Peer = node_of(Config),
+    [true = call(Peer, code, add_pathz, [filename:join(Old, "ebin")]) || {_, [Old, _]} <- Dirs],
+    ok = call(Peer, application, load, [top]),
+    {ok, _} = call(Peer, application, ensure_all_started, [top]),
+    Running = [call(Peer, erlang, whereis, [Name]) || Name <- [top_sup, inc1_sup, inc2_sup]],
+    ?assertNot(lists:member(undefined, Running)),
+    [
+        begin
+            ?assertMatch({App, {ok, #{findings := []}}}, {App, change(Peer, live_plan, upgrade, App, Old, New)}),
+            ?assertMatch({App, {ok, _}}, {App, call(Peer, erlrcdynamic, upgrade, [App, "1.0", "1.1", Old, New])}),
+            ?assertMatch({App, {ok, _}}, {App, call(Peer, erlrcdynamic, downgrade, [App, "1.0", "1.1", Old, New])}),
+            ?assertEqual({App, Running}, {App, [call(Peer, erlang, whereis, [Name]) || Name <- [top_sup, inc1_sup, inc2_sup]]})
+        end
+     || {App, [Old, New]} <- Dirs
+    ],
+    ?assertEqual([inc1, inc2, top], lists:sort(started(Peer))),
+    ok = fixture:stop_node(Peer).
+
+change(Peer, Function, Operation, App, Old, New) ->
+    Request = #{operation => Operation, application => App, from => "1.0", to => "1.1", from_dir => Old, to_dir => New},
+    call(Peer, erlrcdynamic, Function, [Request]).
+
+versions(App) ->
+    Name = fun(Suffix) -> list_to_atom(atom_to_list(App) ++ Suffix) end,
+    Included = case App of top -> [{included_applications, [inc1, inc2]}]; _ -> [] end,
+    Start = case App of top -> "ok = application:start(inc1), ok = application:start(inc2), "; _ -> "" end,
+    Callback = lists:flatten(string:replace(
+        fixture:callback_module(Name("_app"), Name("_sup")), "start(_, _) -> ", "start(_, _) -> " ++ Start
+    )),
+    [
+        {Vsn, #{
+            modules => [
+                Callback,
+                fixture:supervisor_module(Name("_sup"), []),
+                service_fixture:plain(Name("_lib"), Version)
+            ],
+            app => [{mod, {Name("_app"), []}} | Included]
+        }}
+     || {Version, Vsn} <- [{1, "1.0"}, {2, "1.1"}]
+    ].
 
 foo_and_baz(Config) ->
     install(Config, foo, []),

@@ -4,7 +4,9 @@
 //!
 //! 1. Every wanted application runs, is included in one that runs, or is listed as skipped.
 //! 2. When an application runs, all that it includes count as running.
-//! 3. No application both runs itself and is included by a running one.
+//! 3. No application both runs itself and is included by a running one, but for those of which that was so before:
+//!    OTP allows it, and who does it does it on purpose. Such an application is a unit of its own, is left running and
+//!    counts as running.
 //!
 //! An application that runs, with all that it includes, directly or through others, is a *unit*,
 //! named after the one that runs, its *top*. Units are what is started and stopped, and what

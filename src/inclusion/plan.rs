@@ -87,7 +87,8 @@ impl Search<'_> {
                 continue;
             }
             let node = self.world.node(id);
-            open.extend(&node.included);
+            let inside = node.included.iter();
+            open.extend(inside.filter(|included| !self.state.is_apart(id, **included)));
             let missing = |dependency: &Id| {
                 node.is_optional(*dependency)
                     && (self.world.node(*dependency).source == Source::Gone
@@ -109,13 +110,19 @@ impl Search<'_> {
     fn includers(&self, visited: &[bool]) -> Result<Vec<Option<Id>>, Error> {
         let mut includers = vec![Vec::new(); self.world.len()];
         for by in self.world.ids().filter(|id| visited[id.index()]) {
-            for included in &self.world.node(by).included {
-                includers[included.index()].push(by);
+            for &included in &self.world.node(by).included {
+                if !self.state.is_apart(by, included) {
+                    includers[included.index()].push(by);
+                }
             }
         }
         let mut includer = vec![None; self.world.len()];
         for id in self.world.ids() {
             let mut all = std::mem::take(&mut includers[id.index()]);
+            if !all.is_empty() {
+                let aside = self.state.includers_set_aside(id).iter();
+                all.extend(aside.filter(|by| self.world.node(**by).included.contains(&id)));
+            }
             all.extend(self.state.includer(id));
             all.sort_unstable();
             if let [by1, by2, ..] = all[..] {
@@ -171,6 +178,10 @@ impl Search<'_> {
         let mut graph = Graph::new(self.world.len());
         for id in self.world.ids().rev() {
             let Some(own) = top[id.index()] else { continue };
+            // What was started on purpose runs on, and waits for nobody.
+            if !visited[id.index()] && !self.state.includers_set_aside(id).is_empty() {
+                continue;
+            }
             let node = self.world.node(id);
             for &dependency in &node.applications {
                 if dependency == id && visited[id.index()] {

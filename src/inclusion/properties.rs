@@ -256,6 +256,7 @@ enum Step {
     Start(String),
     Stop(String),
     Upgrade(String, App, bool),
+    ByHand(String),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -263,13 +264,21 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Boot),
         4 => name().prop_map(Step::Start),
         4 => name().prop_map(Step::Stop),
+        2 => name().prop_map(Step::ByHand),
         4 => (name(), app(), any::<bool>()).prop_map(|(name, app, free)| Step::Upgrade(name, app, free)),
     ]
 }
 
-/// Lets the event of `step` happen. Nothing may change where it is refused.
+/// Lets the event of `step` happen. Nothing may change where it is refused. What is started by hand runs on, unless it
+/// is stopped itself or becomes included by this very event.
 fn take(model: &mut Model, step: &Step) {
     let event = match step {
+        Step::ByHand(name) => {
+            if model.loaded.contains_key(name) && model.top(name).is_some() {
+                model.start_by_hand(name);
+            }
+            return;
+        }
         Step::Boot => Event::Boot,
         Step::Start(name) => Event::Start(atom(name)),
         Step::Stop(name) => Event::Stop(atom(name)),
@@ -282,12 +291,42 @@ fn take(model: &mut Model, step: &Step) {
             Event::Upgrade(Box::new(app.specification(name)))
         }
     };
-    if model.event(&event).is_ok()
+    let before = model.clone();
+    let result = model.event(&event);
+    for name in before
+        .by_hand
+        .iter()
+        .filter(|name| !is_stopped_by(&before, &event, name))
+    {
+        assert!(
+            model.running.contains(name),
+            "{name} does not run on: {before:#?}"
+        );
+    }
+    if result.is_ok()
         && let Event::Upgrade(application) = event
     {
         model
             .disk
             .insert(application.name.to_string(), App::of(&application));
+    }
+}
+
+/// Whether `event` is the stop of `name`, or may make somebody else include it.
+fn is_stopped_by(before: &Model, event: &Event, name: &String) -> bool {
+    let includes = |app: &App| app.included.contains(name);
+    let others = before
+        .disk
+        .iter()
+        .filter(|(by, _)| before.top(by).is_none());
+    match event {
+        Event::Boot => false,
+        Event::Stop(stopped) => stopped.as_str() == name,
+        Event::Start(_) => others.into_iter().any(|(_, app)| includes(app)),
+        Event::Upgrade(new) => {
+            let had = before.loaded.get(new.name.as_str()).is_some_and(includes);
+            (includes(&App::of(new)) && !had) || others.into_iter().any(|(_, app)| includes(app))
+        }
     }
 }
 

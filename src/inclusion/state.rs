@@ -7,6 +7,9 @@ use std::borrow::Cow;
 #[derive(Clone)]
 pub struct State {
     running: Vec<bool>,
+    /// Of each application that runs although running ones include it, those that include it directly: somebody has
+    /// started it on purpose, and it is a unit of its own.
+    apart: Vec<Vec<Id>>,
     top: Vec<Option<Id>>,
     includer: Vec<Option<Id>>,
 }
@@ -18,11 +21,43 @@ impl State {
         running.into_iter().for_each(|id| flags[id.index()] = true);
         let mut state = Self {
             running: flags,
+            apart: vec![Vec::new(); world.len()],
             top: Vec::new(),
             includer: Vec::new(),
         };
         state.update(world);
+        state.set_apart(world);
+        state.update(world);
         state
+    }
+
+    /// Finds what runs although running applications include it.
+    fn set_apart(&mut self, world: &World) {
+        for by in world.ids() {
+            if !self.is_active(by) {
+                continue;
+            }
+            for &included in &world.node(by).included {
+                if self.runs(included) && included != by {
+                    self.apart[included.index()].push(by);
+                }
+            }
+        }
+    }
+
+    /// Those that include `id` directly where it was started on purpose all the same.
+    pub fn includers_set_aside(&self, id: Id) -> &[Id] {
+        &self.apart[id.index()]
+    }
+
+    /// Whether `included` is started and stopped by itself although `by` includes it.
+    pub fn is_apart(&self, by: Id, included: Id) -> bool {
+        self.apart[included.index()].contains(&by)
+    }
+
+    /// Lets `id` be what its includers make of it, once it does not run by itself.
+    pub fn join(&mut self, id: Id) {
+        self.apart[id.index()].clear();
     }
 
     /// Whether `id` runs itself.
@@ -68,7 +103,7 @@ impl State {
             let mut open = vec![top];
             while let Some(id) = open.pop() {
                 for &included in &world.node(id).included {
-                    if self.top[included.index()].is_none() {
+                    if self.top[included.index()].is_none() && !self.is_apart(id, included) {
                         self.top[included.index()] = Some(top);
                         self.includer[included.index()] = Some(id);
                         open.push(included);

@@ -353,6 +353,57 @@ fn an_upgrade_of_what_does_not_run_starts_the_new_version() {
 }
 
 #[test]
+fn what_was_started_by_hand_inside_another_runs_on() {
+    let installed = "top: +inc1 +inc2 +inc3\n inc1:\n inc2: inc1\n inc3:\n user: inc2 inc3";
+    let model = || {
+        let model = Model::new(installed).running("top user");
+        model.started_by_hand("inc1 inc2")
+    };
+    let expected = "upgraded, respecify inc2 [inc1], respecify user [inc2 top], script";
+    let once = case(model(), &upgrade("inc1:"), expected);
+    case(once, &upgrade("inc1:"), "upgraded, script");
+    case(model(), &upgrade("top: +inc1 +inc2 +inc3"), expected);
+    case(model(), &upgrade("user: inc2"), expected);
+    case(model(), &upgrade("inc3:"), expected);
+    case(
+        model(),
+        &Event::Boot,
+        "booted, respecify inc2 [inc1], respecify user [inc2 top]",
+    );
+}
+
+#[test]
+fn only_what_becomes_included_is_stopped() {
+    let model = Model::new("top: +inc1\n inc1:\n other:")
+        .running("top other")
+        .started_by_hand("inc1");
+    let expected = "upgraded, stop other, script";
+    case(model, &upgrade("top: +inc1 +other"), expected);
+}
+
+#[test]
+fn what_was_started_by_hand_can_be_stopped_and_outlives_its_includer() {
+    let model = || {
+        let model = Model::new("top: +inc1\n inc1: +deep\n deep:").running("top");
+        model.started_by_hand("inc1")
+    };
+    case(model(), &start("inc1"), "already_running");
+    case(model(), &stop("top"), "stopped, stop top");
+    let alone = case(model(), &upgrade("top:"), "upgraded, script");
+    case(alone, &upgrade("top: +inc1"), "upgraded, stop inc1, script");
+    let inside = case(model(), &stop("inc1"), "stopped, stop inc1");
+    case(inside, &stop("inc1"), "included");
+}
+
+#[test]
+fn what_runs_inside_one_is_not_taken_by_another() {
+    let model = Model::new("top: +inc1\n inc1:\n z: +inc1")
+        .running("top")
+        .started_by_hand("inc1");
+    refused(model, &start("z"), "{duplicate_included, inc1, top, z}");
+}
+
+#[test]
 fn an_unsound_upgrade_is_refused() {
     let model = Model::new("bar:\n new: baz\n baz: bar\n other: +foo\n foo:").running("baz other");
     refused(

@@ -91,6 +91,7 @@ impl Node<'_> {
             return Ok(self.answer(Outcome::Included));
         }
         let before = self.state.clone();
+        self.state.join(id);
         self.state.change(self.world, &[id], &[]);
         let plan = self.after_stop(&before, id)?;
         self.script.actions.push(Action::Stop(name.clone()));
