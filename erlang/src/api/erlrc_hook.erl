@@ -262,7 +262,7 @@ failure_of(Tag) ->
         bad_evaluator,
         not_held
     ],
-    NoPath = [no_upgrade_path, sticky_directory, max_pause],
+    NoPath = [no_upgrade_path, sticky_directory, max_pause, removed_module_in_use, supervisor_strategy],
     case {lists:member(Tag, Refusals), lists:member(Tag, NoPath)} of
         {true, _} -> refused;
         {_, true} -> no_path;

@@ -17,6 +17,13 @@ format(bad_new_appvsn) ->
     "the .app file of the later version says another version";
 format(no_appup_found) ->
     "no appup covers this pair of versions";
+format({removed_module_in_use, Module, Pids}) ->
+    text("the new version has no module ~ts, and ~ts; restart the application", [Module, live_in(Pids)]);
+format({supervisor_strategy, Module, Pid, From, To}) ->
+    text(
+        "the supervisor ~ts (~ts) goes from ~ts to ~ts, which a running supervisor cannot; restart the application",
+        [erlrc_finding:name(Pid), Module, From, To]
+    );
 format({bad_beam, File, Why}) ->
     text("~ts cannot be used: ~ts; install the package again", [File, why(Why)]);
 format({bad_appup, File, Why}) ->
@@ -102,29 +109,6 @@ format({old_processes, Module, Who}) ->
         " or have them killed ({old_code, kill})",
         [lists:join(", ", [who(Process) || Process <- Who]), Module]
     );
-format({old_funs, Module, Holders}) ->
-    text(
-        "~ts hold functions of the code of ~ts before the one that is loaded, which has to go first; restart them or the"
-        " node, or have these functions fail ({old_code, kill})",
-        [lists:join(", ", Holders), Module]
-    );
-format({old_natives, Module}) ->
-    text(
-        "the native library of ~ts before the one that is loaded may be in use, which nobody can tell, and would have to go"
-        " first; restart the node",
-        [Module]
-    );
-format({natives_not_loaded, Module}) ->
-    text(
-        "~ts loads a native library, but not by an -on_load function: it would have no native functions after the change;"
-        " restart the node",
-        [Module]
-    );
-format({script_failed, App, {natives_gone, Module}}) ->
-    text(
-        "~ts: the new version of ~ts came up without its native functions; its library has no upgrade callback, or failed",
-        [App, Module]
-    );
 format({script_failed, App, out_of_time}) ->
     text("the upgrade of ~ts was called off: the time that was given for it is over", [App]);
 format({script_failed, App, {apply_failed, {Module, Function, Arguments}, timeout}}) ->
@@ -199,3 +183,6 @@ is_full({erlang, spawn_opt, Arguments, _}) when is_list(Arguments) -> true;
 is_full(Reason) when is_tuple(Reason) -> is_full(tuple_to_list(Reason));
 is_full([First | Rest]) -> is_full(First) orelse is_full(Rest);
 is_full(_) -> false.
+
+live_in([Pid]) -> text("the process ~ts lives in it", [erlrc_finding:name(Pid)]);
+live_in(Pids) -> text("~w processes live in it: ~ts", [length(Pids), erlrc_finding:names(Pids)]).

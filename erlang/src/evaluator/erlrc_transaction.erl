@@ -54,13 +54,12 @@
     erlrc_discover,
     erlrc_events,
     erlrc_execution,
-    erlrc_funs,
     erlrc_guardian,
+    erlrc_hindrance,
     erlrc_journal,
     erlrc_links,
     erlrc_losses,
     erlrc_migrate,
-    erlrc_natives,
     erlrc_old_code,
     erlrc_pause,
     erlrc_prepare,
@@ -84,13 +83,19 @@ evaluate(#{application := App} = Script) ->
         {ok, Steps} ->
             case plan(App, Steps) of
                 {ok, Plan} ->
-                    run(Plan, Script);
+                    unhindered(Plan, Script);
                 {fallback, Why} ->
                     erlrc_journal:log(notice, #{event => fallback, application => App, reason => Why}),
                     erlrc_release_handler:evaluate(Script)
             end;
         {error, _} = Error ->
             Error
+    end.
+
+unhindered(#{segments := Segments} = Plan, Script) ->
+    case erlrc_hindrance:find(Segments, Script) of
+        [] -> run(Plan, Script);
+        [Hindrance | _] -> {error, Hindrance}
     end.
 
 %% @doc Whether the script can be translated and its code prepared; nothing is purged or loaded.
@@ -115,7 +120,10 @@ check({ok, #{segments := Segments}}, #{from := {_, From}, to := {_, To}} = Scrip
             own => [],
             purge => false
         }),
-        ok
+        case erlrc_hindrance:find(Segments, Script) of
+            [] -> ok;
+            [Hindrance | _] -> {error, Hindrance}
+        end
     catch
         throw:{refused, Why} -> {error, Why}
     end.

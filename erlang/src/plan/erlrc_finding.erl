@@ -1,7 +1,7 @@
 %% @doc What a plan has to say: findings, in the shape in which they go to the binary.
 -module(erlrc_finding).
 
--export([new/6, name/1, named/1, names/1, text/2]).
+-export([new/6, means/2, name/1, named/1, names/1, text/2]).
 -export_type([finding/0, severity/0]).
 
 -type severity() :: info | warning | error.
@@ -13,7 +13,9 @@
     %% One sentence: what and where. And what to do.
     text := binary(),
     advice := binary(),
-    details := #{atom() => term()}
+    details := #{atom() => term()},
+    %% What the upgrade comes to, where that is not what the severity says.
+    verdict => restart_application
 }.
 
 %% Of many processes, so many are named.
@@ -30,6 +32,11 @@ new(Kind, Severity, Subject, Text, Advice, Details) ->
         advice => binary(Advice),
         details => Details
     }.
+
+%% @doc The finding with a verdict of its own.
+-spec means(restart_application, finding()) -> finding().
+means(Verdict, Finding) ->
+    Finding#{verdict => Verdict}.
 
 %% @doc A process for a person: its registered name where it has one.
 -spec name(pid()) -> binary().

@@ -32,8 +32,9 @@ plan(Direction, Operation) ->
     case erlrc_upgrade:preview(Direction, Operation) of
         {ok, Script, Old} ->
             Deadline = Started + option(deadline, Operation, ?DEADLINE),
-            Plan = steps(erlrc_release_handler:translate(Script), Script, Old, Deadline),
-            {ok, Plan#{milliseconds => erlang:monotonic_time(millisecond) - Started}};
+            #{findings := Findings} = Plan = steps(erlrc_release_handler:translate(Script), Script, Old, Deadline),
+            Around = erlrc_plan_applications:findings(Script),
+            {ok, Plan#{findings := Around ++ Findings, milliseconds => erlang:monotonic_time(millisecond) - Started}};
         Answer ->
             Answer
     end.
@@ -51,7 +52,10 @@ steps({error, Why}, Script, _Old, _Deadline) ->
 steps({ok, Steps}, Script, Old, Deadline) ->
     case erlrc_transaction:plan(maps:get(application, Script), Steps) of
         {fallback, Why} -> fallback(Why, Script, Old);
-        {ok, #{segments := Segments}} -> batches([Batch || {batch, Batch} <- Segments], Script, Old, Deadline)
+        {ok, #{segments := Segments}} ->
+            #{findings := Findings} = Plan = batches([Batch || {batch, Batch} <- Segments], Script, Old, Deadline),
+            Hindrances = erlrc_hindrance:find(Segments, Script),
+            Plan#{findings := erlrc_plan_supervisors:hindrances(Hindrances) ++ Findings}
     end.
 
 empty(Findings, Evaluator) ->
@@ -290,8 +294,11 @@ running(Modules, Targets, #{application := App, instructions := Instructions}) -
     ].
 
 %% Those that run: one that stands suspended does not say its arguments.
-supervisors(Suspended, Targets, #{to := {_, ToDir}}) ->
+supervisors(Suspended, Targets, #{from := {_, FromDir}, to := {_, ToDir}}) ->
     Modules = [Module || Module <- Suspended, erlrc_segment:is_supervisor(Module)],
     Pids = [Pid || {Pid, #{kind := supervisor, suspended := false}} <- maps:to_list(Targets)],
     Known = [Each || {_, Module, _} = Each <- erlrc_children:arguments(Pids), lists:member(Module, Modules)],
-    erlrc_plan_supervisors:findings([{Each, file(element(2, Each), ToDir)} || Each <- Known]).
+    erlrc_plan_supervisors:findings([
+        {Each, file(Module, FromDir), file(Module, ToDir)}
+     || {_, Module, _} = Each <- Known
+    ]).

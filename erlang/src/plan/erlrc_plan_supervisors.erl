@@ -1,22 +1,17 @@
 %% @doc What changed supervisors would say of their children, for a live plan.
 -module(erlrc_plan_supervisors).
 
--export([findings/1]).
+-export([findings/1, hindrances/1]).
 
-%% @doc Of supervisors that run: process, module, file of the new code.
--spec findings([{{pid(), module(), Arguments :: term()}, file:filename()}]) -> [erlrc_finding:finding()].
+%% @doc Of supervisors that run: process, module, files of the code that runs and of the new code.
+-spec findings([{{pid(), module(), Arguments :: term()}, Old :: file:filename(), New :: file:filename()}]) ->
+    [erlrc_finding:finding()].
 findings(Supervisors) ->
-    lists:append([supervisor(Each, File) || {Each, File} <- Supervisors]).
+    lists:append([supervisor(Each, Old, New) || {Each, Old, New} <- Supervisors]).
 
-supervisor({Pid, Module, Arguments}, File) ->
-    Shadow = erlrc_trial:shadow(Module),
-    case erlrc_engine:shadow(File, Shadow, [{init, 1}]) of
-        {ok, {Beam, [#{effects := [], calls_funs := false}]}} ->
-            {module, Shadow} = code:load_binary(Shadow, File, Beam),
-            Answer = erlrc_check:call({Shadow, init, [Arguments]}, 1000),
-            ok = erlrc_trial:forget(Shadow),
-            compare(Pid, Module, Answer);
-        {ok, {_, [#{effects := [_ | _] = Effects}]}} ->
+supervisor({Pid, Module, Arguments}, Old, New) ->
+    case erlrc_hindrance:init({Module, Arguments}, New) of
+        {effects, Effects} ->
             [
                 erlrc_finding:new(
                     supervisor_init_has_effects, warning, atom_to_binary(Module),
@@ -24,16 +19,23 @@ supervisor({Pid, Module, Arguments}, File) ->
                     "Move what must happen once out of init/1, to the function that starts the supervisor.", #{}
                 )
             ];
-        _ ->
-            []
+        unknown ->
+            [];
+        Answer ->
+            compare(Pid, Module, Answer, fun() -> erlrc_hindrance:init({Module, Arguments}, Old) end)
     end.
 
-compare(Pid, Module, {ok, Answer}) ->
+%% What is started and stopped is what comes and goes between the two specifications; what somebody has started or
+%% deleted beside them stays so. Where the earlier one cannot be asked, the children that are there stand for it.
+compare(Pid, Module, {ok, Answer}, Earlier) ->
     case {erlrc_children:child_ids(Answer), children(Pid)} of
-        {{ok, New}, {ok, Old}} -> children_changed(Module, New -- Old, Old -- New);
-        _ -> []
+        {{ok, New}, {ok, Now}} ->
+            Old = specified(Earlier(), Now),
+            children_changed(Module, (New -- Old) -- Now, [Id || Id <- Old -- New, lists:member(Id, Now)]);
+        _ ->
+            []
     end;
-compare(_Pid, Module, {error, Why}) ->
+compare(_Pid, Module, {error, Why}, _Earlier) ->
     [
         erlrc_finding:new(
             supervisor_init_fails, error, atom_to_binary(Module),
@@ -41,6 +43,14 @@ compare(_Pid, Module, {error, Why}) ->
             "Let init/1 accept the arguments of the earlier version.", #{}
         )
     ].
+
+specified({ok, Answer}, Now) ->
+    case erlrc_children:child_ids(Answer) of
+        {ok, Ids} -> Ids;
+        unknown -> Now
+    end;
+specified(_, Now) ->
+    Now.
 
 children_changed(_Module, [], []) ->
     [];
@@ -59,3 +69,21 @@ children(Pid) ->
     catch
         exit:_ -> unknown
     end.
+
+%% @doc What keeps the script from being run at all.
+-spec hindrances([erlrc_hindrance:hindrance()]) -> [erlrc_finding:finding()].
+hindrances(Hindrances) ->
+    [erlrc_finding:means(restart_application, hindrance(Each)) || Each <- Hindrances].
+
+hindrance({removed_module_in_use, Module, Pids} = Why) ->
+    erlrc_finding:new(
+        removed_module_in_use, error, atom_to_binary(Module), [erlrc_error:format_error(Why), "."],
+        "Keep the module in the new version, or let the policy restart the application.",
+        #{processes => erlrc_finding:named(Pids), count => length(Pids)}
+    );
+hindrance({supervisor_strategy, Module, Pid, From, To} = Why) ->
+    erlrc_finding:new(
+        supervisor_strategy_changed, error, atom_to_binary(Module), [erlrc_error:format_error(Why), "."],
+        "Put children of another kind below a new supervisor, or let the policy restart the application.",
+        #{processes => erlrc_finding:named([Pid]), before => From, 'after' => To}
+    ).
