@@ -4,8 +4,10 @@
 //! metadata. What else a package may hold (links, devices, programs of another user) never comes into being,
 //! and no more is read than a limit: the package may be anybody's.
 
+use super::scratch;
+use std::collections::HashSet;
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder, File, Permissions};
+use std::fs::{DirBuilder, File, Permissions};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -17,6 +19,10 @@ use tempfile::TempDir;
 /// So many bytes of a package's content are read, and so many files are taken out of it.
 const MOST_BYTES: u64 = 4 << 30;
 const MOST_FILES: usize = 100_000;
+/// So many members may a package have, so many of their directories are made, and so deep.
+const MOST_MEMBERS: usize = 1_000_000;
+const MOST_DIRECTORIES: usize = 10_000;
+const MOST_COMPONENTS: usize = 16;
 /// The largest file that is taken, and what all of them may come to.
 const MOST_OF_A_FILE: u64 = 64 << 20;
 const MOST_TAKEN: u64 = 1 << 30;
@@ -57,8 +63,7 @@ pub enum DebError {
 /// Nodes of other users read them too.
 pub fn unpack(file: &Path, metadata: Option<&Path>) -> Result<TempDir, DebError> {
     let directory = |source| DebError::Directory { source };
-    let dir = tempfile::tempdir().map_err(directory)?;
-    fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).map_err(directory)?;
+    let dir = scratch::directory().map_err(directory)?;
     let mut child = Command::new("dpkg-deb")
         .arg("--fsys-tarfile")
         .arg(file)
@@ -87,8 +92,12 @@ pub fn unpack(file: &Path, metadata: Option<&Path>) -> Result<TempDir, DebError>
 fn take_all(content: ChildStdout, dir: &Path, metadata: Option<&Path>) -> io::Result<()> {
     let mut archive = Archive::new(content.take(MOST_BYTES));
     let (mut files, mut bytes, mut name) = (0, 0_u64, None);
-    for entry in archive.entries()?.raw(true) {
+    let mut directories = HashSet::new();
+    for (number, entry) in archive.entries()?.raw(true).enumerate() {
         let mut entry = entry?;
+        if number > MOST_MEMBERS {
+            return Err(invalid("it has more members than a package may have"));
+        }
         match entry.header().entry_type() {
             EntryType::GNULongName => name = Some(long_name(&mut entry)?),
             EntryType::GNULongLink => {}
@@ -102,6 +111,9 @@ fn take_all(content: ChildStdout, dir: &Path, metadata: Option<&Path>) -> io::Re
                 (files, bytes) = (files + 1, bytes.saturating_add(entry.size()));
                 if files > MOST_FILES || entry.size() > MOST_OF_A_FILE || bytes > MOST_TAKEN {
                     return Err(invalid("it is larger than an application may be"));
+                }
+                if let Some(parent) = path.parent() {
+                    make(dir, parent, &mut directories)?;
                 }
                 take(&mut entry, &dir.join(path))?;
             }
@@ -149,14 +161,30 @@ fn wanted(path: &Path, kind: EntryType, metadata: Option<&Path>) -> io::Result<O
             _ => return Err(invalid("a file of it would lie outside of it")),
         }
     }
+    if inside.components().nth(MOST_COMPONENTS).is_some() {
+        return Err(invalid(
+            "a file of it lies deeper than one of an application would",
+        ));
+    }
     Ok(Some(inside))
 }
 
-fn take(entry: &mut impl Read, file: &Path) -> io::Result<()> {
-    if let Some(parent) = file.parent() {
-        let mut builder = DirBuilder::new();
-        builder.recursive(true).mode(0o755).create(parent)?;
+/// Makes the directory of a file, unless that was made before.
+fn make(dir: &Path, parent: &Path, made: &mut HashSet<PathBuf>) -> io::Result<()> {
+    if made.contains(parent) {
+        return Ok(());
     }
+    made.insert(parent.to_owned());
+    if made.len() > MOST_DIRECTORIES {
+        return Err(invalid(
+            "it has more directories than applications may have",
+        ));
+    }
+    let mut builder = DirBuilder::new();
+    builder.recursive(true).mode(0o755).create(dir.join(parent))
+}
+
+fn take(entry: &mut impl Read, file: &Path) -> io::Result<()> {
     let mut target = File::create(file)?;
     target.set_permissions(Permissions::from_mode(0o644))?;
     io::copy(entry, &mut target).map(drop)

@@ -30,6 +30,7 @@ mod package;
 mod plan;
 mod quick;
 mod resolution;
+mod scratch;
 mod settings;
 mod start;
 mod status;

@@ -149,6 +149,69 @@ fn what_is_no_file_of_an_application_never_comes_into_being() {
     assert!(!format!("{run:?}").contains("cookie"), "{run:?}");
 }
 
+/// A package with a file of an application in each of these directories.
+fn with_directories(host: &Host, directories: impl Iterator<Item = String>) -> String {
+    let mut content = Builder::new(Vec::new());
+    for directory in directories {
+        let mut header = Header::new_gnu();
+        header.set_size(0);
+        header.set_mode(0o644);
+        let name = format!("./{directory}/ebin/foo.app");
+        content.append_data(&mut header, name, &[][..]).unwrap();
+    }
+    let control = Builder::new(Vec::new()).into_inner().unwrap();
+    let content = content.into_inner().unwrap();
+    write(host, &[("control.tar", &control), ("data.tar", &content)])
+}
+
+#[test]
+fn directories_are_bounded_in_depth_and_number() {
+    let host = host();
+    let refused = |deb: &str, why: &str| {
+        plan(&host, &["--from", &foo("1.0"), "--from-deb", deb])
+            .is("", 1)
+            .says(why);
+    };
+    let deep = |count: usize| std::iter::once(vec!["d"; count].join("/"));
+    let why = "a file of it lies deeper than one of an application would";
+    refused(&with_directories(&host, deep(15)), why);
+    refused(&with_directories(&host, deep(1500)), why);
+    let none = "the package holds no application";
+    refused(&with_directories(&host, deep(14)), none);
+    let many = with_directories(&host, (0..10_001).map(|number| format!("d{number}")));
+    refused(&many, "it has more directories than applications may have");
+}
+
+#[test]
+fn what_a_killed_command_unpacked_goes_with_the_next() {
+    let host = host();
+    let deb = package(&host, &foo("2.0"));
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    host.entry("n1", &format!("{}\nport={port}\n", crate::host::COOKIE));
+    let unpacked = || {
+        let names = fs::read_dir(host.path("tmp")).unwrap();
+        names.flatten().map(|entry| entry.path()).next()
+    };
+    let kill = || {
+        let mut command = host.command(&["plan", "--from-deb", &deb, "--connect-timeout", "100"]);
+        let mut process = command.env("TMPDIR", host.path("tmp")).spawn().unwrap();
+        // It waits for a node that does not speak, and has unpacked before that.
+        let connection = silent.accept().unwrap();
+        process.kill().unwrap();
+        process.wait().unwrap();
+        drop(connection);
+        assert!(unpacked().is_some());
+    };
+    kill();
+    plan(&host, &["--from", &foo("1.0"), "--from-deb", &deb]);
+    kill();
+    let mut doctor = host.command(&["doctor", "--yes", "--connect-timeout", "1"]);
+    fs::remove_file(host.path("nodes/n1")).unwrap();
+    doctor.env("TMPDIR", host.path("tmp")).output().unwrap();
+    assert_eq!(unpacked(), None);
+}
+
 #[test]
 fn a_package_that_is_none_is_refused_in_words() {
     let host = host();

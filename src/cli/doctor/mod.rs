@@ -5,7 +5,7 @@ mod mend;
 
 use super::hook::HookArguments;
 use super::maint::{Places, Session};
-use super::{Common, Failure, Output, Status, ask, nodes, output};
+use super::{Common, Failure, Output, Status, ask, nodes, output, scratch};
 use crate::maint::{Ailment, Call, Checkup, Format, Moment, Weight};
 use crate::term::Atom;
 use mend::{Mended, mend};
@@ -23,7 +23,8 @@ names what is not as it should be, each with what to do about it:
 
 With --yes, or where a person says yes on a terminal, what is safe is mended: nodes are brought to the version that is installed, as the package would have
 done it; what is kept and not needed is dropped; a directory is removed where an upgrade by erlrc has
-left it and the package manager says that no package has it. Nothing is restarted, and no package
+left it and the package manager says that no package has it; temporary files of commands that were killed
+go without a word. Nothing is restarted, and no package
 changed. The status is 1 where something is left for a person to do.
 
 Examples:
@@ -52,6 +53,9 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     nodes::entries(common, &hook.connection)?;
     let mut session = Session::new(call, "doctor".to_owned(), hook, places, common);
     session.configuration.batch = false;
+    if arguments.yes {
+        scratch::sweep();
+    }
     let checkup = examine::examine(&session);
     let ailments = checkup.ailments();
     let out = common.output();
