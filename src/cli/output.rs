@@ -112,6 +112,17 @@ pub fn printable_lines(text: &str) -> String {
         .collect()
 }
 
+/// How much of one text of a node is shown and written down.
+const TEXT_LIMIT: usize = 16 * 1024;
+
+/// Text of a node, fit for one line: without control characters, and no longer than a person would read.
+pub fn of_node(text: &str) -> String {
+    let end = text.floor_char_boundary(TEXT_LIMIT);
+    let (shown, more) = text.split_at(end);
+    let cut = if more.is_empty() { "" } else { "…" };
+    printable(shown) + cut
+}
+
 /// C0, C1, and the bidirectional controls that make a line read as what it is not.
 fn is_control(c: char) -> bool {
     c.is_control()
@@ -121,6 +132,13 @@ fn is_control(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn text_of_a_node_is_cut_between_characters() {
+        assert_eq!(of_node("a\u{1b}b"), "ab");
+        let long = of_node(&("x".to_owned() + &"ä".repeat(100_000)));
+        assert!(long.ends_with("ä…") && long.len() <= TEXT_LIMIT + 3);
+    }
 
     #[test]
     fn escapes_and_bidirectional_controls_are_taken_out() {

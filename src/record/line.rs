@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::fmt;
 
 /// The most bytes that a line may have; a longer one is passed over without keeping it.
@@ -44,11 +45,50 @@ impl fmt::Display for Damage {
     }
 }
 
-/// The line of `record`, with its line end; `None` where it would be longer than a reader takes.
+/// How long texts and lists may be where a record would be longer than a reader takes: the first that suffices.
+const CUTS: [(usize, usize); 4] = [(65_536, 1000), (8192, 200), (1024, 50), (256, 20)];
+
+/// The line of `record`, with its line end. Texts and lists are cut where it would be longer than a reader takes: that
+/// something happened is worth more than all that was said of it. `None` where that does not suffice.
 pub fn encode(record: &impl Serialize) -> Result<Option<Vec<u8>>, serde_json::Error> {
+    let whole = line(record)?;
+    if whole.len() <= LONGEST_LINE {
+        return Ok(Some(whole));
+    }
+    let value = serde_json::to_value(record)?;
+    for (text, list) in CUTS {
+        let mut value = value.clone();
+        cut(&mut value, text, list);
+        let line = line(&value)?;
+        if line.len() <= LONGEST_LINE {
+            return Ok(Some(line));
+        }
+    }
+    Ok(None)
+}
+
+fn line(record: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
     let json = serde_json::to_string(record)?;
     let line = format!("{} {:08x} {json}\n", json.len(), checksum(json.as_bytes()));
-    Ok((line.len() <= LONGEST_LINE).then(|| line.into_bytes()))
+    Ok(line.into_bytes())
+}
+
+/// Cuts texts to so many bytes and lists to so many elements. What has a name each stays.
+fn cut(value: &mut Value, text: usize, list: usize) {
+    match value {
+        Value::String(whole) if whole.len() > text => {
+            whole.truncate(whole.floor_char_boundary(text));
+            whole.push('…');
+        }
+        Value::Array(elements) => {
+            elements.truncate(list);
+            elements.iter_mut().for_each(|each| cut(each, text, list));
+        }
+        Value::Object(fields) => {
+            fields.values_mut().for_each(|each| cut(each, text, list));
+        }
+        _ => {}
+    }
 }
 
 /// Reads a line without its line end.
@@ -155,8 +195,33 @@ mod tests {
         ));
     }
 
+    #[track_caller]
+    fn written(record: &Value) -> Value {
+        let line = encode(record).expect("JSON").expect("a line");
+        assert!(line.len() <= LONGEST_LINE);
+        decode(line.trim_ascii_end()).expect("a record")
+    }
+
+    #[test]
+    fn texts_and_lists_are_cut_and_nothing_else() {
+        let small = serde_json::json!({"reason": "x".repeat(100_000), "status": 6});
+        assert_eq!(written(&small), small);
+        let long = written(&serde_json::json!({"reason": "ä".repeat(2_000_000), "status": 6}));
+        assert_eq!(long["reason"], "ä".repeat(32_768) + "…");
+        assert_eq!(long["status"], 6);
+        let many = written(&serde_json::json!({"warnings": vec!["warning"; 300_000], "to": "1"}));
+        assert_eq!(many["warnings"].as_array().map(Vec::len), Some(1000));
+        assert_eq!(many["to"], "1");
+        let node = serde_json::json!({"node": "n", "warnings": vec!["w".repeat(2000); 100]});
+        let both = written(&serde_json::json!({"nodes": vec![node; 100], "status": 1}));
+        assert_eq!(both["status"], 1);
+        assert_eq!(both["nodes"][0]["node"], "n");
+    }
+
     #[test]
     fn what_no_reader_takes_is_not_written() {
-        assert_eq!(encode(&"x".repeat(LONGEST_LINE)).expect("JSON"), None);
+        let names = (0..100_000).map(|number| (number.to_string(), "1.0"));
+        let named: std::collections::BTreeMap<String, &str> = names.collect();
+        assert_eq!(encode(&named).expect("JSON"), None);
     }
 }

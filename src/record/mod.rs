@@ -3,7 +3,8 @@
 //! A log is a text file that only grows. Each record is one line, `LEN CRC JSON`: the number of bytes
 //! of the JSON in decimal, their CRC-32 (that of gzip) in eight hexadecimal digits, the JSON itself
 //! without line ends. A line that was cut short, or damaged since, is told by its length or its
-//! checksum; it costs no other record. A line without an end is ended before the next is written.
+//! checksum; it costs no other record. Texts and lists are cut where a line would be longer than a
+//! reader takes. A line without an end is ended before the next is written.
 //!
 //! A log that has grown over a limit becomes `NAME.1`, the one before it `NAME.2`, and so on; only so
 //! many are kept. Reading begins with the oldest.

@@ -6,6 +6,9 @@ use crate::cli::output;
 use crate::outcome::{Class, Outcome};
 use crate::term::{Atom, Term, print};
 
+/// So many warnings, or steps of a plan, are taken from a node.
+const MOST_TEXTS: usize = 10_000;
+
 /// A node's answer to an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
@@ -35,7 +38,7 @@ impl Answer {
         Self {
             class,
             outcome,
-            reason,
+            reason: reason.map(|reason| output::of_node(&reason)),
             cause: None,
             running: None,
             warnings: Vec::new(),
@@ -61,14 +64,14 @@ impl Answer {
         };
         let texts = |key| {
             let list = term.get(key).and_then(Term::elements).unwrap_or_default();
-            list.iter().filter_map(text).collect()
+            list.iter().filter_map(text).take(MOST_TEXTS).collect()
         };
         Some(Self {
             reason: term.get("reason").and_then(text),
             cause: term
                 .get("cause")
                 .and_then(Term::as_atom)
-                .map(|cause| output::printable(cause.as_str())),
+                .map(|cause| output::of_node(cause.as_str())),
             running: term.get("running").and_then(text),
             warnings: texts("warnings"),
             plan: texts("plan"),
@@ -137,7 +140,7 @@ fn of_error(reason: &Term) -> Answer {
 /// Text of a node: a binary of UTF-8, fit for one line of a terminal.
 fn text(term: &Term) -> Option<String> {
     let bytes = term.as_binary()?;
-    Some(output::printable(&String::from_utf8_lossy(bytes)))
+    Some(output::of_node(&String::from_utf8_lossy(bytes)))
 }
 
 #[cfg(test)]
@@ -232,6 +235,25 @@ mod tests {
         assert_eq!(case("refused", "put_to_sleep"), refused);
         let done = Some((Class::Done, "upgraded".to_owned()));
         assert_eq!(case("ok", "upgraded"), done);
+    }
+
+    #[test]
+    fn what_a_node_says_without_end_is_cut() {
+        let text = Term::binary("x".repeat(1 << 20));
+        let pairs = [
+            ("status", Term::atom("failed")),
+            ("outcome", Term::atom("x")),
+            ("reason", text.clone()),
+            ("running", text),
+            ("warnings", Term::list(vec![Term::binary("w"); 100_000])),
+        ];
+        let pairs = pairs.map(|(key, value)| (Term::atom(key), value));
+        let answer = Answer::parse(&Term::map(pairs.into_iter().collect())).expect("an answer");
+        assert!(answer.reason.expect("a reason").len() < 20_000);
+        assert!(answer.running.expect("a version").len() < 20_000);
+        assert_eq!(answer.warnings.len(), MOST_TEXTS);
+        let answer = of_error(&Term::binary("x".repeat(1 << 20)));
+        assert!(answer.reason.expect("a reason").len() < 20_000);
     }
 
     #[test]
