@@ -15,7 +15,7 @@ pub fn decide(call: Call, facts: &Facts) -> Vec<Action> {
         Moment::Nothing => Vec::new(),
         Moment::Prepare => prepare(facts),
         Moment::Swap if facts.batch => queue(facts),
-        Moment::Configure if facts.batch => [queue(facts), start_idle(facts)].concat(),
+        Moment::Configure if facts.batch => configure_in_batch(facts),
         Moment::Swap => swap(facts),
         Moment::Unswap => unswap(facts),
         Moment::Configure => configure(facts),
@@ -128,9 +128,20 @@ fn waits(facts: &Facts, node: &NodeFacts, to: &Version) -> bool {
     facts.pending.get(&node.name) == Some(&to.vsn)
 }
 
-fn start_idle(facts: &Facts) -> Vec<Action> {
-    let idle = |node: &&NodeFacts| node.state == NodeState::Idle;
-    start(facts, facts.nodes.iter().filter(idle).collect())
+/// What is new is started at once, unless it needs something that waits for the end of the run as well.
+fn configure_in_batch(facts: &Facts) -> Vec<Action> {
+    let idle = facts
+        .nodes
+        .iter()
+        .filter(|node| node.state == NodeState::Idle);
+    let (early, ready): (Vec<_>, Vec<_>) = idle.partition(|node| unmet(facts, node).is_some());
+    let mut actions = queue(facts);
+    let to = facts.installed_version();
+    if actions.is_empty() && !early.is_empty() && facts.registered && facts.is_present(&to.dir) {
+        actions.push(Action::Queue(to.clone()));
+    }
+    actions.extend(start(facts, ready));
+    actions
 }
 
 fn start(facts: &Facts, nodes: Vec<&NodeFacts>) -> Vec<Action> {

@@ -1,7 +1,7 @@
 //! All upgrades of one run at its end.
 
 use crate::host::{Node, Run};
-use crate::package::{Packages, starting, upgrading};
+use crate::package::{Packages, starting, stopping, upgrading};
 use std::fs;
 
 /// `foo` and `bar`, which needs it, run in 1.0; 2.0 of both is installed and waits for the end.
@@ -48,7 +48,10 @@ fn bar(command: &str, gerund: &str, outcome: &str) -> String {
 }
 
 fn trigger(packages: &Packages) -> Run {
-    packages.host.erlrc(&["maint", "deb", "trigger"])
+    let mut command = packages.host.command(&["maint", "deb", "trigger"]);
+    // The machine that runs the tests may have a policy of its own.
+    command.env("ERLRC_POLICY_RC", packages.host.path("policy-rc.d"));
+    Run::of(command.output().expect("erlrc runs"))
 }
 
 #[test]
@@ -124,4 +127,108 @@ fn what_is_new_is_started_when_it_is_configured() {
     packages
         .deb("1.0", "postinst configure")
         .is(&starting("(n1) started"), 0);
+}
+
+/// `foo` runs, and `bar` 1.0 with these keys; 2.0 of `bar` waits, which has nothing to do with `foo`.
+fn bar_waits(packages: &Packages, keys: &str) -> Node {
+    packages.host.file("erlrc.conf", "{batch, true}.\n", 0o644);
+    packages.host.file("applications/bar", "", 0o644);
+    fs::create_dir_all(packages.host.path("bin")).expect("a directory");
+    packages.host.file("bin/dpkg-trigger", "#!/bin/sh\n", 0o755);
+    let node = packages.host.node("n1");
+    packages.start("n1", "1.0");
+    packages.unpack_bar_with("1.0", keys);
+    packages.deb_bar("1.0", "postinst configure");
+    assert_eq!(packages.runs_of("bar", "n1"), "1.0");
+    packages
+        .deb_bar("2.0", "preinst upgrade 1.0-1 2.0-1")
+        .is("", 0);
+    packages.unpack_bar_with("2.0", "{applications, [kernel, stdlib]}");
+    packages.deb_bar("1.0", "postrm upgrade 2.0-1").is("", 0);
+    fs::remove_dir_all(packages.host.path("lib/bar-1.0")).expect("it was there");
+    assert_eq!(packages.runs_of("bar", "n1"), "1.0");
+    node
+}
+
+/// What no longer needs `foo` in its new version is brought there before `foo` is stopped.
+#[track_caller]
+fn removed_under_what_waits(keys: &str) {
+    let packages = Packages::installed();
+    let _node = bar_waits(&packages, keys);
+    let run = packages.deb("1.0", "prerm remove");
+    assert_eq!(run.status, 0, "{run:?}");
+    let upgraded = bar("upgrade", "Upgrading", "(n1) upgraded");
+    assert!(run.out.starts_with(&upgraded), "{run:?}");
+    assert_eq!(
+        [packages.runs("n1"), packages.runs_of("bar", "n1")],
+        ["none", "2.0"]
+    );
+    packages.remove("1.0");
+    packages.deb("1.0", "postrm remove").is("", 0);
+    packages
+        .deb_bar("2.0", "postinst configure 1.0-1")
+        .is("", 0);
+    trigger(&packages);
+    assert_eq!(packages.runs_of("bar", "n1"), "2.0");
+    assert!(!packages.host.path("stash/bar-1.0").exists());
+}
+
+#[test]
+fn what_is_removed_waits_for_those_who_need_it_no_more() {
+    removed_under_what_waits("{applications, [kernel, stdlib, foo]}");
+}
+
+#[test]
+fn what_is_removed_waits_for_those_who_include_it_no_more() {
+    removed_under_what_waits("{applications, [kernel, stdlib]}, {included_applications, [foo]}");
+}
+
+#[test]
+fn others_wait_on_when_something_is_removed_that_they_do_not_need() {
+    let packages = Packages::installed();
+    let _node = bar_waits(&packages, "{applications, [kernel, stdlib]}");
+    packages
+        .deb("1.0", "prerm remove")
+        .is(&stopping("(n1) stopped"), 0);
+    assert_eq!(packages.runs_of("bar", "n1"), "1.0");
+}
+
+#[test]
+fn what_waits_and_is_removed_waits_no_more() {
+    let packages = Packages::installed();
+    let _node = bar_waits(&packages, "{applications, [kernel, stdlib, foo]}");
+    packages
+        .deb_bar("2.0", "prerm remove")
+        .is(&bar("stop", "Stopping", "(n1) stopped"), 0);
+    fs::remove_dir_all(packages.host.path("lib/bar-2.0")).expect("it was there");
+    fs::remove_file(packages.host.path("apps/bar")).expect("it was there");
+    packages.deb_bar("2.0", "postrm remove").is("", 0);
+    trigger(&packages).is("", 0);
+    assert_eq!(packages.runs_of("bar", "n1"), "none");
+    assert!(!packages.host.path("stash/bar-1.0").exists());
+    packages
+        .deb("1.0", "prerm remove")
+        .is(&stopping("(n1) stopped"), 0);
+}
+
+#[test]
+fn what_is_new_waits_for_what_it_needs_and_waits_itself() {
+    let packages = Packages::installed();
+    packages.host.file("erlrc.conf", "{batch, true}.\n", 0o644);
+    packages.host.file("applications/bar", "", 0o644);
+    let node = packages.host.node("n1");
+    packages.start("n1", "1.0");
+    packages.begin_upgrade("1.0", "2.0");
+    packages.deb("1.0", "postrm upgrade 2.0-1");
+    packages.take_away("1.0");
+    packages.deb("2.0", "postinst configure 1.0-1");
+    packages.unpack_bar("1.0");
+    let configure = packages.deb_bar_with("1.0", "postinst configure", &["--min", "foo>=2.0"]);
+    assert_eq!((configure.out.as_str(), configure.status), ("", 0));
+    let lines = [
+        upgrading("(n1) upgraded"),
+        bar("start", "Starting", "(n1) started"),
+    ];
+    trigger(&packages).is(&lines.concat(), 0);
+    drop(node);
 }

@@ -62,11 +62,16 @@ impl Packages {
 
     /// Installs `bar`, which has no modules and needs `foo`, and says so.
     pub fn unpack_bar(&self, vsn: &str) {
+        self.unpack_bar_with(vsn, "{applications, [kernel, stdlib, foo]}");
+    }
+
+    /// The same with these keys.
+    pub fn unpack_bar_with(&self, vsn: &str, keys: &str) {
         let dir = self.host.path(&format!("lib/bar-{vsn}"));
         fs::create_dir_all(dir.join("ebin")).expect("a directory");
         let specification = format!(
             "{{application, bar, [{{description, \"bar\"}}, {{vsn, \"{vsn}\"}}, {{modules, []}}, \
-             {{registered, []}}, {{applications, [kernel, stdlib, foo]}}]}}.\n"
+             {{registered, []}}, {keys}]}}.\n"
         );
         fs::write(dir.join("ebin/bar.app"), specification).expect("the .app");
         let text = format!("{{bar, \"{vsn}\", \"{}\"}}.\n", dir.display());
@@ -103,10 +108,15 @@ impl Packages {
 
     /// The same for `bar`.
     pub fn deb_bar(&self, own: &str, call: &str) -> Run {
+        self.deb_bar_with(own, call, &[])
+    }
+
+    /// The same with more arguments.
+    pub fn deb_bar_with(&self, own: &str, call: &str, more: &[&str]) -> Run {
         let dir = self.host.path(&format!("lib/bar-{own}"));
         let app = format!("bar={own}={}", dir.display());
         Run::of(
-            self.script("deb", &app, call, &[])
+            self.script("deb", &app, call, more)
                 .output()
                 .expect("erlrc runs"),
         )

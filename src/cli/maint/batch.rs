@@ -23,7 +23,8 @@ struct Waiting<'a> {
     rest: Vec<Action>,
 }
 
-/// Does what waits. Called by erlrc's own package, triggered or configured, and by hand.
+/// Does what waits. Called by erlrc's own package, triggered or configured, by hand, and before an application is
+/// stopped that what waits still needs.
 pub fn run(format: Format, arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     // What the packages could not wait for any longer.
     let call = Call {
@@ -53,6 +54,39 @@ pub fn run(format: Format, arguments: &Arguments, common: &Common) -> Result<Sta
     Ok(match status {
         Status::Unreachable if !session.configuration.strict => Status::Done,
         status => status,
+    })
+}
+
+/// Whether something waits that runs in a version which needs one of these applications, or includes it. That is so
+/// until it has been taken to its new version, and they cannot be stopped before.
+pub fn is_in_the_way(session: &Session<'_>, subjects: &[Subject]) -> bool {
+    let journal = session.log.journal();
+    let waits = |record: &Record| {
+        let application = Atom::new(&record.application);
+        application.is_some_and(|application| {
+            subjects
+                .iter()
+                .all(|subject| subject.application != application)
+                && needs(session, &application, subjects)
+        })
+    };
+    journal.queued().any(waits)
+}
+
+/// Whether a version of `application` that is kept for the nodes that run it needs one of the others.
+fn needs(session: &Session<'_>, application: &Atom, subjects: &[Subject]) -> bool {
+    let kept = session.stash().of(application.as_str()).into_iter();
+    let mut versions = kept.filter_map(|kept| installed::shipped(application, &kept.dir).ok());
+    versions.any(|version| {
+        let mut needed = version
+            .applications
+            .iter()
+            .chain(&version.included_applications);
+        needed.any(|needed| {
+            subjects
+                .iter()
+                .any(|subject| subject.application == *needed)
+        })
     })
 }
 

@@ -22,7 +22,7 @@ pub use survey::{holds, metadata};
 
 use super::hook::{self, HookArguments};
 use super::{Common, Failure, Status, output};
-use crate::maint::{Call, Format, NodeState, Version, decide};
+use crate::maint::{Call, Format, Moment, NodeState, Version, decide};
 use crate::term::Atom;
 use carry::Carrier;
 use std::panic::{self, AssertUnwindSafe};
@@ -147,12 +147,19 @@ fn perform(call: Call, arguments: &Arguments, common: &Common) -> Result<Status,
         call.format.name(),
         script.collect::<Vec<_>>().join(" ")
     );
-    let session = Session::new(call, script, &arguments.hook, &arguments.places, common);
+    let subjects = arguments.subjects.iter().map(|text| Subject::parse(text));
+    let subjects: Vec<Subject> = subjects.collect::<Result<_, _>>()?;
+    let open = |script| Session::new(call, script, &arguments.hook, &arguments.places, common);
+    let mut session = open(script.clone());
+    if call.moment == Moment::Stop && batch::is_in_the_way(&session, &subjects) {
+        // Where that fails, the nodes say who still needs what is to be stopped.
+        batch::run(call.format, arguments, common)?;
+        session = open(script);
+    }
     let minimums = subject::minimums(&arguments.minimums)?;
     let mut status = Status::Done;
-    for text in &arguments.subjects {
-        let subject = Subject::parse(text)?;
-        status = status.worse(one(&session, &subject, &minimums)?);
+    for subject in &subjects {
+        status = status.worse(one(&session, subject, &minimums)?);
         if status != Status::Done && call.may_fail {
             break;
         }
