@@ -9,6 +9,7 @@ use crate::application::{Application, is_application_name};
 use crate::beam::{Chunk, Chunks};
 use crate::installed;
 use crate::term::{Atom, Limits, external};
+use rustix::fs::OFlags;
 use std::fs::{self, Metadata};
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -176,7 +177,8 @@ impl Walk<'_> {
 pub fn file(path: &Path) -> Result<Entry, Error> {
     let mut options = fs::OpenOptions::new();
     // Opening a pipe would wait for its writer.
-    let opened = options.read(true).custom_flags(libc::O_NONBLOCK).open(path);
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let opened = options.read(true).custom_flags(flags).open(path);
     let opened = opened.map_err(|source| unreadable(path, source))?;
     let metadata = opened
         .metadata()

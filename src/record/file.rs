@@ -125,7 +125,7 @@ fn is_at(file: &File, path: &Path) -> bool {
 fn options() -> OpenOptions {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
     let mut options = OpenOptions::new();
-    options.custom_flags(i32::try_from(flags.bits()).unwrap_or_default());
+    options.custom_flags(flags.bits().cast_signed());
     options
 }
 

@@ -1,6 +1,7 @@
 //! Trees of files: copied by links, and compared with what they were.
 
 use super::{FileRecord, MANIFEST, StashError, unusable};
+use rustix::fs::OFlags;
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read};
@@ -145,6 +146,6 @@ fn digest(mut file: File) -> io::Result<String> {
 }
 
 fn open(file: &Path) -> io::Result<File> {
-    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
     OpenOptions::new().read(true).custom_flags(flags).open(file)
 }

@@ -1,6 +1,7 @@
 //! What a kept version consists of, as a file.
 
 use super::{StashError, unusable};
+use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
@@ -51,7 +52,7 @@ impl Manifest {
         let mut options = OpenOptions::new();
         options
             .read(true)
-            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+            .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
         let opened = options.open(file).ok()?;
         if !opened.metadata().ok()?.is_file() {
             return None;

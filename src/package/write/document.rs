@@ -2,6 +2,7 @@
 
 use crate::package::assemble::Package;
 use crate::package::version::PackageVersion;
+use jiff::Timestamp;
 
 /// Licences whose text every Debian system has, by their SPDX identifiers.
 const COMMON: [(&str, &str); 8] = [
@@ -38,7 +39,7 @@ pub fn entry(name: &str, version: &PackageVersion, maintainer: &str, time: i64) 
 /// Copyright and licence: `text` where one is given, else what the application says.
 pub fn copyright(package: &Package, application: &str, text: Option<&str>) -> String {
     let (license, homepage) = (package.license.as_str(), package.homepage.as_deref());
-    let (year, ..) = civil(package.time.div_euclid(86_400));
+    let year = moment(package.time).strftime("%Y");
     let source = homepage.map_or_else(String::new, |page| format!("Source: {page}\n"));
     let body = licence(license, text);
     format!(
@@ -79,50 +80,45 @@ pub fn folded(text: &str) -> String {
     folded
 }
 
-/// Seconds since 1970 as a date of RFC 5322, in UTC.
-fn date(time: i64) -> String {
-    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
-    let (days, seconds) = (time.div_euclid(86_400), time.rem_euclid(86_400));
-    let (year, month, day) = civil(days);
-    let name = |names: &[&'static str], number: i64| {
-        usize::try_from(number)
-            .ok()
-            .and_then(|number| names.get(number).copied())
-    };
-    format!(
-        "{}, {day:02} {} {year:04} {:02}:{:02}:{:02} +0000",
-        name(&DAYS, days.rem_euclid(7)).unwrap_or_default(),
-        name(&MONTHS, month - 1).unwrap_or_default(),
-        seconds / 3600,
-        seconds / 60 % 60,
-        seconds % 60
-    )
+/// The longest line of a description, after the blank that it begins with.
+const LONGEST: usize = 79;
+
+/// A description's lines, broken between words; what begins with a blank stays as it is.
+pub fn description(text: &str) -> String {
+    let mut lines = Vec::new();
+    for line in text.trim_end().lines() {
+        match line.starts_with(' ') {
+            true => lines.push(line.to_owned()),
+            false => lines.extend(broken(line)),
+        }
+    }
+    folded(&lines.join("\n"))
 }
 
-/// Year, month and day of a number of days since 1970: the proleptic Gregorian calendar, whose cycle
-/// of 400 years has 146,097 days; years are counted from March, so that the leap day comes last.
-fn civil(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let (cycle, day_of_cycle) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let leaps = day_of_cycle / 1_460 - day_of_cycle / 36_524 + day_of_cycle / 146_096;
-    let year_of_cycle = (day_of_cycle - leaps) / 365;
-    let day_of_year =
-        day_of_cycle - (365 * year_of_cycle + year_of_cycle / 4 - year_of_cycle / 100);
-    let from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 {
-        from_march + 3
-    } else {
-        from_march - 9
-    };
-    (
-        cycle * 400 + year_of_cycle + i64::from(month <= 2),
-        month,
-        day,
-    )
+fn broken(line: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in line.split_whitespace() {
+        match lines.last_mut() {
+            Some(last) if last.is_empty() => last.push_str(word),
+            Some(last) if last.chars().count() + 1 + word.chars().count() <= LONGEST => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+/// Seconds since 1970 as a date of RFC 5322, in UTC.
+fn date(time: i64) -> String {
+    moment(time)
+        .strftime("%a, %d %b %Y %H:%M:%S +0000")
+        .to_string()
+}
+
+fn moment(time: i64) -> Timestamp {
+    Timestamp::from_second(time).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]
@@ -140,6 +136,19 @@ mod tests {
         ] {
             assert_eq!(date(time), expected);
         }
+    }
+
+    #[test]
+    fn descriptions_are_broken_between_words() {
+        let long = "word ".repeat(40);
+        let text = description(&format!("short\n\n{long}\n  as it is {long}\n"));
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[..2], [" short", " ."]);
+        assert!(lines[2..5].iter().all(|line| line.len() <= 80), "{text}");
+        assert_eq!(text.matches("word").count(), 80);
+        assert!(lines[5].starts_with("   as it is word word"));
+        let unbreakable = "x".repeat(100);
+        assert_eq!(description(&unbreakable), format!(" {unbreakable}\n"));
     }
 
     #[test]
