@@ -30,6 +30,7 @@
     unreadable_directory_is_reported/1,
     nonsense_in_the_environment_is_reported/1,
     missing_dependency_is_reported/1,
+    applications_of_another_language_are_found/1,
     broken_specification_is_reported/1,
     package_that_is_gone_is_skipped/1,
     installed_package_without_specification_is_an_error/1,
@@ -332,6 +333,25 @@ missing_dependency_is_reported(Config) ->
     {error, {appspec_file_not_found, File}} = boot(Peer),
     ?assertEqual("nowhere.app", filename:basename(text(File))),
     ?assertEqual([], started(Peer)),
+    finish(Config, Peer).
+
+%% As Elixir's package has them, in a directory of its own.
+-spec applications_of_another_language_are_found(list()) -> ok.
+applications_of_another_language_are_found(Config) ->
+    install(Config, foo, [{applications, [kernel, stdlib, tongue, other]}]),
+    install(Config, other, "1.0", []),
+    Elsewhere = filename:join(proplists:get_value(priv_dir, Config), "elsewhere"),
+    Word = "-module(tongue).\n-export([word/0]).\nword() -> said.\n",
+    _ = fixture:application(Elsewhere, tongue, "1.14", #{modules => [Word]}),
+    ok = file:rename(filename:join(Elsewhere, "tongue-1.14"), filename:join(Elsewhere, "tongue")),
+    %% What is on the path is not looked for there.
+    _ = fixture:application(Elsewhere, other, "9", #{}),
+    enlist(Config, [foo]),
+    Peer = node_of(Config, #{args => ["-erlrc", "library_dirs", lists:flatten(io_lib:format("[~p]", [Elsewhere]))]}),
+    ?assertEqual(ok, boot(Peer)),
+    ?assertEqual([foo, other, tongue], lists:sort(started(Peer))),
+    ?assertEqual(said, call(Peer, tongue, word, [])),
+    ?assertEqual({ok, "1.0"}, call(Peer, application, get_key, [other, vsn])),
     finish(Config, Peer).
 
 -spec broken_specification_is_reported(list()) -> ok.

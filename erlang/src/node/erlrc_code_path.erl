@@ -1,13 +1,31 @@
 %% @doc The code path as a list whose order matters, and what is loaded against what lies in files.
 -module(erlrc_code_path).
 
--export([absolute/0, libs/0, use/1, restore/1, member/1, leave/1]).
+-export([absolute/0, reachable/0, libs/0, use/1, restore/1, member/1, leave/1]).
 -export([set/1, replace/4, md5/1, ebin/1, stands_for/2]).
 
 %% @doc The code path, every directory absolute.
 -spec absolute() -> [file:filename()].
 absolute() ->
     [filename:absname(Dir) || Dir <- code:get_path()].
+
+%% Where Debian and Fedora have the applications of Elixir, which `erl' does not look for there.
+-define(LIBRARIES, ["/usr/lib/elixir/lib", "/usr/share/elixir/lib"]).
+
+%% @doc The code path, then the directories of applications that packages of other languages have brought along: an
+%% application that needs one of those puts it on the code path when it is loaded.
+-spec reachable() -> [file:filename()].
+reachable() ->
+    Path = absolute(),
+    Known = [filename:basename(filename:dirname(Ebin)) || Ebin <- Path],
+    Libraries = application:get_env(erlrc, library_dirs, ?LIBRARIES),
+    Path ++ [
+        Ebin
+     || Library <- Libraries,
+        Ebin <- filelib:wildcard(filename:join([Library, "*", "ebin"])),
+        %% With `erl -pa' or ERL_LIBS it is somebody's own choice which.
+        not lists:member(filename:basename(filename:dirname(Ebin)), Known)
+    ].
 
 %% @doc Where OTP has chosen among the versions of an application itself.
 -spec libs() -> [file:filename()].

@@ -38,7 +38,7 @@ facts() ->
     #{
         root => root(),
         apps => apps_dir(),
-        path => erlrc_code_path:absolute(),
+        path => erlrc_code_path:reachable(),
         libs => erlrc_code_path:libs(),
         loaded => [loaded(App, Vsn) || {App, _, Vsn} <- application:loaded_applications()],
         original => [{App, Apps} || {{original, App}, Apps} <- ets:tab2list(erlrc_table)],

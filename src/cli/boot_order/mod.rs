@@ -27,7 +27,7 @@ Examples:
   erlrc boot-order --dot | dot -Tsvg > boot.svg")]
 pub struct Arguments {
     /// Directory of applications, each in APP or APP-VSN below it; the first one that has an
-    /// application counts. By default those of ERL_LIBS and then OTP's own, /usr/lib/erlang/lib
+    /// application counts. By default those of ERL_LIBS, then OTP's own, /usr/lib/erlang/lib, then Elixir's
     #[arg(long, value_name = "DIR", value_parser = directory)]
     lib: Vec<PathBuf>,
     #[command(flatten)]
@@ -42,6 +42,8 @@ pub struct Arguments {
 
 /// OTP's own.
 const LIBRARY: &str = "/usr/lib/erlang/lib";
+/// Those of Elixir, which nodes find there as well.
+const ELIXIR: [&str; 2] = ["/usr/lib/elixir/lib", "/usr/share/elixir/lib"];
 
 #[derive(Debug, thiserror::Error)]
 enum BootOrderError {
@@ -111,7 +113,12 @@ fn libraries(named: &[PathBuf], variable: Option<OsString>) -> Vec<PathBuf> {
     }
     let variable = variable.unwrap_or_default();
     let added = std::env::split_paths(&variable).filter(|dir| dir.is_dir());
-    added.chain([PathBuf::from(LIBRARY)]).collect()
+    let elixir = ELIXIR.map(PathBuf::from).into_iter();
+    let elixir = elixir.filter(|dir| dir.is_dir());
+    added
+        .chain([PathBuf::from(LIBRARY)])
+        .chain(elixir)
+        .collect()
 }
 
 /// The directories of modules below `dir`, as a node has them on its code path.
@@ -280,9 +287,12 @@ mod tests {
         let variable = format!("{}:/nowhere:", there.display());
         let otp = PathBuf::from(LIBRARY);
         let libraries = |named: &[PathBuf]| libraries(named, Some(variable.clone().into()));
-        assert_eq!(libraries(&[]), [there.clone(), otp.clone()]);
+        assert_eq!(libraries(&[])[..2], [there.clone(), otp.clone()]);
         assert_eq!(libraries(&["/x".into()]), [PathBuf::from("/x")]);
-        assert_eq!(super::libraries(&[], None), [otp]);
+        let without = super::libraries(&[], None);
+        assert_eq!(without[0], otp);
+        let elixir = Path::new(ELIXIR[0]);
+        assert_eq!(without[1..].contains(&elixir.into()), elixir.is_dir());
     }
 
     #[test]
