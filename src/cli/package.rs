@@ -1,7 +1,7 @@
 //! `erlrc package`: makes OS packages of a built application.
 
 use super::arguments::directory;
-use super::{Common, Failure, Status};
+use super::{Common, Failure, Status, output};
 use crate::package::Format;
 use crate::package::make::{Request, emit, make};
 use serde_json::json;
@@ -100,12 +100,19 @@ pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
         search_path: std::env::var_os("PATH").unwrap_or_default(),
     };
     if let Some(project) = arguments.emit {
-        for file in emit(&request, &project).map_err(failed)? {
+        let emitted = emit(&request, &project).map_err(failed)?;
+        for file in emitted.files {
             let file = file.display().to_string();
             out.json(&json!({"file": file}));
             out.text(&format!("{file}\n"));
         }
-        return Ok(Status::Done);
+        let Some(stanza) = emitted.missing else {
+            return Ok(Status::Done);
+        };
+        let control = project.join("debian/control");
+        let text = "has nothing of this package and is left as it is; add to it:";
+        output::error_text(&format!("erlrc: {} {text}\n\n{stanza}", control.display()));
+        return Ok(Status::Failed);
     }
     for format in arguments.format.each() {
         let made = make(&request, *format).map_err(failed)?;
@@ -130,6 +137,10 @@ fn maintainer() -> Option<String> {
     if address.contains('<') {
         return Some(address);
     }
-    let name = set("DEBFULLNAME").or_else(|| set("NAME"))?;
+    let name = set("DEBFULLNAME").or_else(|| set("NAME"));
+    let name = name.or_else(crate::history::full_name).or_else(|| {
+        // Better than nobody.
+        Some(address.split_once('@')?.0.to_owned())
+    })?;
     Some(format!("{name} <{address}>"))
 }

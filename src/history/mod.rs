@@ -9,7 +9,7 @@
 
 mod who;
 
-pub use who::{Script, Who};
+pub use who::{Script, Who, full_name};
 
 use crate::outcome::Outcome;
 use crate::record::{RecordError, RecordLog, Tail, Time};

@@ -61,15 +61,30 @@ impl Who {
     }
 }
 
-/// From the file alone: to ask a directory service takes longer than the hook, and may hang.
+/// The name of the person that this process belongs to, where the system knows one.
+pub fn full_name() -> Option<String> {
+    let uid = rustix::process::getuid().as_raw();
+    full_name_in(Path::new("/etc/passwd"), uid)
+}
+
+fn full_name_in(passwd: &Path, uid: u32) -> Option<String> {
+    let line = line_of(passwd, uid)?;
+    // Room and telephone follow after commas.
+    let name = line.split(':').nth(4)?.split(',').next()?.trim();
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
 fn user_name(passwd: &Path, uid: u32) -> Option<String> {
+    let line = line_of(passwd, uid)?;
+    line.split(':').next().map(str::to_owned)
+}
+
+/// From the file alone: to ask a directory service takes longer than the hook, and may hang.
+fn line_of(passwd: &Path, uid: u32) -> Option<String> {
     let text = std::fs::read_to_string(passwd).ok()?;
     let uid = uid.to_string();
-    text.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)? == uid).then(|| name.to_owned())
-    })
+    let of_uid = |line: &&str| line.split(':').nth(2) == Some(&uid);
+    text.lines().find(of_uid).map(str::to_owned)
 }
 
 fn command(pid: i32) -> Option<String> {
@@ -95,6 +110,17 @@ mod tests {
         case(10, Some("erl"));
         case(1, None);
         assert_eq!(user_name(&directory.path().join("none"), 0), None);
+    }
+
+    #[test]
+    fn people_are_named_without_room_and_telephone() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("passwd");
+        let text = "jane:x:7:7:Jane Doe,12,555:/:/bin/sh\nerl:x:10:1:,,,:/:/bin/sh\n";
+        std::fs::write(&file, text).expect("a file");
+        assert_eq!(full_name_in(&file, 7).as_deref(), Some("Jane Doe"));
+        assert_eq!(full_name_in(&file, 10), None);
+        assert_eq!(full_name_in(&file, 11), None);
     }
 
     #[test]

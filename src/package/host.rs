@@ -34,20 +34,25 @@ pub fn siblings(
     found
 }
 
-/// The version beside the application: `_build/default/lib/*`, `deps/*`.
+/// The version beside the application: `_build/default/lib/*`, `deps/*`; in releases the version is part of the name.
 fn built_with(name: &Atom, dir: &Path) -> Option<String> {
     let real = dir.canonicalize().ok()?;
     let parent = real.parent()?;
-    let places = [
-        parent.join(name.as_str()),
-        real.join("deps").join(name.as_str()),
-    ];
+    let deps = real.join("deps");
+    let places = [parent.join(name.as_str()), deps.join(name.as_str())];
     let mut found = places.iter().filter_map(|dir| vsn_in(name, dir));
-    found.next()
+    found
+        .next()
+        .or_else(|| latest(name, parent))
+        .or_else(|| latest(name, &deps))
 }
 
 /// The latest version that is installed.
 fn installed_here(name: &Atom, lib_dir: &str) -> Option<String> {
+    latest(name, Path::new(lib_dir))
+}
+
+fn latest(name: &Atom, lib_dir: &Path) -> Option<String> {
     let dirs = directories(name, lib_dir);
     let vsns = dirs.iter().filter_map(|dir| vsn_in(name, dir));
     vsns.max_by(|a, b| vsn::compare(a, b))
@@ -58,7 +63,7 @@ fn vsn_in(name: &Atom, dir: &Path) -> Option<String> {
     (!vsn.is_empty()).then_some(vsn)
 }
 
-fn directories(name: &Atom, lib_dir: &str) -> Vec<PathBuf> {
+fn directories(name: &Atom, lib_dir: &Path) -> Vec<PathBuf> {
     let listed = std::fs::read_dir(lib_dir).into_iter().flatten().flatten();
     let mut dirs: Vec<_> = listed
         .filter(|entry| {
@@ -91,7 +96,7 @@ fn owners(names: &[Atom], lib_dir: &str, format: Format) -> BTreeMap<String, (St
         }
         Format::Rpm => {
             let owned = names.iter().filter_map(|name| {
-                let dir = directories(name, lib_dir).pop()?;
+                let dir = directories(name, Path::new(lib_dir)).pop()?;
                 let file = dir.join("ebin").join(format!("{name}.app"));
                 Some((name.as_str().to_owned(), rpm_owner(&file)?))
             });

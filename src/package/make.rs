@@ -1,7 +1,7 @@
 //! From a directory to a package file: reads, asks the host, assembles, writes.
 
 use super::assemble::{Package, Surroundings, assemble};
-use super::debhelper::source::{self, Source};
+use super::debhelper::source::{self, Emitted, Source};
 use super::entry::Entry;
 use super::error::Error;
 use super::spec::{ExtraFile, Format, PackageSpec, SpecFile};
@@ -72,7 +72,7 @@ pub fn make(request: &Request, format: Format) -> Result<Made, Error> {
 }
 
 /// Writes the `debian` directory of a source package into the directory of a project.
-pub fn emit(request: &Request, project: &Path) -> Result<Vec<PathBuf>, Error> {
+pub fn emit(request: &Request, project: &Path) -> Result<Emitted, Error> {
     let prepared = prepare(request, Format::Deb)?;
     let mut files = Vec::new();
     for extra in &prepared.spec.files {

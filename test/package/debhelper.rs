@@ -96,11 +96,31 @@ fn the_skeleton_builds_the_same_package() {
 #[test]
 fn what_a_person_wrote_is_left_alone() {
     let project = source_package();
-    project.file("debian/control", "Source: mine\n");
+    let mine = "Source: mine\n\nPackage: erlang-foo\n";
+    project.file("debian/control", mine);
     let run = project.package(&["--emit", ".", "foo"]);
     assert_eq!((run.status, run.out.as_str()), (Some(0), ""));
     let control = std::fs::read_to_string(project.path("debian/control")).expect("the file");
-    assert_eq!(control, "Source: mine\n");
+    assert_eq!(control, mine);
+}
+
+#[test]
+fn a_second_package_of_a_source_is_asked_for_in_words() {
+    let project = source_package();
+    let before = std::fs::read_to_string(project.path("debian/control")).expect("the file");
+    let run = project.package(&["--emit", ".", "bar"]);
+    assert_eq!(run.status, Some(1));
+    assert!(
+        run.err.contains("add to it:\n\nPackage: erlang-bar\n"),
+        "{}",
+        run.err
+    );
+    let after = std::fs::read_to_string(project.path("debian/control")).expect("the file");
+    assert_eq!(before, after);
+    let stanza = run.err.split_once("\n\n").expect("a stanza").1;
+    project.file("debian/control", &format!("{before}\n{stanza}"));
+    let again = project.package(&["--emit", ".", "bar"]);
+    assert_eq!((again.status, again.out.as_str()), (Some(0), ""));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Versions keep their order on the way into packages, as dpkg sees it.
 
+use crate::project::{MAINTAINER, Project, member, run};
 use erlrc::application::vsn;
 use erlrc::package::version::{PackageVersion, vsn_of};
 use proptest::prelude::*;
@@ -78,4 +79,43 @@ fn a_revision_counts_within_a_version_alone() {
     assert_eq!(dpkg(&of("1.0", "1"), &of("1.0", "2")), Ordering::Less);
     assert_eq!(dpkg(&of("1.0-rc1", "9"), &of("1.0", "1")), Ordering::Less);
     assert_eq!(dpkg(&of("1.0", "9"), &of("1.0.1", "1")), Ordering::Less);
+}
+
+/// In a release the version is part of the directory's name; several may lie there.
+#[test]
+fn siblings_are_found_under_names_with_versions() {
+    let project = Project::new(MAINTAINER);
+    let rename = |from: &str, to: &str| {
+        std::fs::rename(project.path(from), project.path(to)).expect("a directory");
+    };
+    rename("bar", "bar-2.1");
+    project.application("bar", "2.9", "");
+    rename("bar", "bar-2.9");
+    project.application("bar", "2.10", "");
+    rename("bar", "bar-2.10");
+    project.application("bar_none", "7", "");
+    rename("bar_none", "bar-none-7");
+    let control = member(&project.made("deb"), "control");
+    assert!(control.contains("erlang-bar (>= 2.10)"), "{control}");
+    let postinst = member(&project.made("deb"), "postinst");
+    assert!(postinst.contains("bar>=2.10"), "{postinst}");
+}
+
+#[test]
+fn whoever_has_an_address_has_a_name() {
+    let project = Project::new("");
+    let mut command = project.command(env!("CARGO_BIN_EXE_erlrc"));
+    command.args(["package", "--output", "out", "foo"]);
+    let made = run(command.env("DEBEMAIL", "jane@example.org"));
+    assert_eq!((made.status, made.err.as_str()), (Some(0), ""));
+    let control = member(
+        std::path::Path::new(&project.path(made.out.trim_end())),
+        "control",
+    );
+    let maintainer = control
+        .lines()
+        .find(|line| line.starts_with("Maintainer: "));
+    let maintainer = maintainer.expect("a maintainer");
+    assert!(maintainer.ends_with(" <jane@example.org>"), "{maintainer}");
+    assert!(!maintainer.contains("Unknown"), "{maintainer}");
 }

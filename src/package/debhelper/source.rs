@@ -71,8 +71,17 @@ pub struct Source<'a> {
     pub files: Vec<(String, String, u32)>,
 }
 
-/// Writes `debian/` below the project and returns the files; one that is there is left alone.
-pub fn write(source: &Source<'_>) -> Result<Vec<PathBuf>, Error> {
+/// What came of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Emitted {
+    /// The files that were written.
+    pub files: Vec<PathBuf>,
+    /// What a person has to add to a `debian/control` that was there before: it knows nothing of the package.
+    pub missing: Option<String>,
+}
+
+/// Writes `debian/` below the project; a file that is there is left alone.
+pub fn write(source: &Source<'_>) -> Result<Emitted, Error> {
     let package = source.package;
     let name = &package.name;
     let build = Build::of(source.project);
@@ -130,6 +139,10 @@ pub fn write(source: &Source<'_>) -> Result<Vec<PathBuf>, Error> {
         ));
     }
     let mut written = Vec::new();
+    let before = std::fs::read_to_string(source.project.join("debian/control"));
+    let missing = before
+        .is_ok_and(|control| !has_stanza(&control, name))
+        .then(|| stanza(source));
     for (file, text, mode) in files {
         let path = source.project.join("debian").join(file);
         if !path.exists() {
@@ -145,7 +158,20 @@ pub fn write(source: &Source<'_>) -> Result<Vec<PathBuf>, Error> {
             written.push(path);
         }
     }
-    Ok(written)
+    Ok(Emitted {
+        files: written,
+        missing,
+    })
+}
+
+/// Whether a control file has a stanza of this package.
+fn has_stanza(control: &str, name: &str) -> bool {
+    control.lines().any(|line| {
+        let package = line.split_once(':');
+        package.is_some_and(|(field, value)| {
+            field.eq_ignore_ascii_case("package") && value.trim() == name
+        })
+    })
 }
 
 fn application(package: &Package) -> &str {
@@ -157,6 +183,22 @@ fn control(source: &Source<'_>, build: Build) -> String {
     let package = source.package;
     let homepage = package.homepage.as_ref();
     let homepage = homepage.map_or_else(String::new, |page| format!("Homepage: {page}\n"));
+    format!(
+        "Source: {name}\nSection: {section}\nPriority: {priority}\nMaintainer: {maintainer}\n\
+         Build-Depends:\n debhelper-compat (= 13),\n dh-sequence-erlrc{depends}\n\
+         Standards-Version: 4.6.2\nRules-Requires-Root: no\n{homepage}\n{stanza}",
+        name = package.name,
+        section = package.section,
+        priority = package.priority,
+        maintainer = package.maintainer,
+        depends = build.depends(),
+        stanza = stanza(source),
+    )
+}
+
+/// Of the binary package.
+fn stanza(source: &Source<'_>) -> String {
+    let package = source.package;
     let multi_arch = package.multi_arch.as_ref();
     let multi_arch = multi_arch.map_or_else(String::new, |value| format!("Multi-Arch: {value}\n"));
     let architecture = if package.architecture.deb == "all" {
@@ -174,18 +216,11 @@ fn control(source: &Source<'_>, build: Build) -> String {
         }
     }
     format!(
-        "Source: {name}\nSection: {section}\nPriority: {priority}\nMaintainer: {maintainer}\n\
-         Build-Depends:\n debhelper-compat (= 13),\n dh-sequence-erlrc{depends}\n\
-         Standards-Version: 4.6.2\nRules-Requires-Root: no\n{homepage}\n\
-         Package: {name}\nArchitecture: {architecture}\n{multi_arch}{relations}\
+        "Package: {name}\nArchitecture: {architecture}\n{multi_arch}{relations}\
          Description: {summary}\n{description}",
         name = package.name,
-        section = package.section,
-        priority = package.priority,
-        maintainer = package.maintainer,
-        depends = build.depends(),
         summary = package.summary,
-        description = document::folded(&package.description),
+        description = document::description(&package.description),
     )
 }
 

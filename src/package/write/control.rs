@@ -1,6 +1,6 @@
 //! The control file of a `.deb`: deb-control(5).
 
-use super::document::folded;
+use super::document::description;
 use crate::package::assemble::Package;
 use crate::package::relation::Relation;
 
@@ -30,5 +30,5 @@ pub fn control(package: &Package) -> String {
     );
     field("Homepage", package.homepage.as_deref().unwrap_or_default());
     field("Description", &package.summary);
-    text + &folded(&package.description)
+    text + &description(&package.description)
 }
