@@ -20,6 +20,8 @@ all() ->
         entered_loop_of_another_server,
         special_process_of_another_module,
         wrapper_changes_once,
+        wrapper_is_tried_by_its_own_module,
+        nobody_is_found,
         plain_process_is_not_asked
     ].
 
@@ -57,7 +59,7 @@ downgrade(Config, {Old, New}) -> call(Config, erlrcdynamic, downgrade, [service,
 taken_over(Config, Dirs, Name, Ask, [First, Second]) ->
     Pid = call(Config, erlang, whereis, [Name]),
     ?assertEqual(First, Ask()),
-    ?assertMatch({[], {ok, #{tried := 1}}}, {errors(plan(Config, Dirs)), plan(Config, Dirs)}),
+    ?assertMatch({[], {ok, #{tried := 1}}}, {kinds(plan(Config, Dirs)), plan(Config, Dirs)}),
     ?assertMatch({ok, []}, upgrade(Config, Dirs)),
     ?assertEqual(Second, Ask()),
     ?assertMatch({ok, []}, downgrade(Config, Dirs)),
@@ -159,6 +161,49 @@ wrapper_changes_once(Config) ->
     ?assertEqual({2}, Ask()),
     ?assertMatch({ok, []}, downgrade(Config, Dirs)),
     ?assertEqual({1}, Ask()).
+
+%% The instruction is of the callback module, what is called is the wrapper's: so the plan tries that, and finds what the
+%% upgrade would meet.
+wrapper_is_tried_by_its_own_module(Config) ->
+    Wrapper = fun(Body) ->
+        "-module(wrapper).\n-behaviour(gen_server).\n"
+        "-export([start_link/0, init/1, handle_call/3, handle_cast/2, code_change/3]).\n"
+        "start_link() -> gen_server:start_link({local, wrapper}, ?MODULE, [], []).\n"
+        "init([]) -> {ok, {wrapped, {w, 1}}}.\nhandle_call(state, _, W) -> {reply, W, W}.\nhandle_cast(_, W) -> {noreply, W}.\n"
+        "code_change(_, {wrapped, S}, _) -> " ++ Body ++ ".\n"
+    end,
+    Wrapped = fun(Version) ->
+        format(
+            "-module(wrapped).~n-behaviour(gen_server).~n-export([version/0, init/1, handle_call/3, handle_cast/2, code_change/3]).~n"
+            "version() -> ~p.~ninit(S) -> {ok, S}.~nhandle_call(_, _, S) -> {reply, ok, S}.~nhandle_cast(_, S) -> {noreply, S}.~n"
+            "code_change(_, {w, N}, _) -> {ok, {w, N}}.~n",
+            [Version]
+        )
+    end,
+    Child = child(wrapper, #{modules => [wrapper, wrapped]}),
+    Good = Wrapper("{ok, {wrapped, S}}"),
+    Dirs = {Old, _} = versions(Config, [Good, Wrapped(1)], [Good, Wrapped(2)], [Child]),
+    ?assertMatch({[], {ok, #{tried := 1}}}, {kinds(plan(Config, Dirs)), plan(Config, Dirs)}),
+    ?assertMatch({ok, []}, upgrade(Config, Dirs)),
+    ?assertEqual({wrapped, {w, 1}}, call(Config, gen_server, call, [wrapper, state])),
+    ?assertMatch({ok, []}, downgrade(Config, Dirs)),
+    %% A version in which the wrapper's own fails.
+    Fails = fixture:application(filename:dirname(Old), service, "4", #{
+        modules => [
+            fixture:callback_module(service_app, service_sup), fixture:supervisor_module(service_sup, [Child]),
+            fixture:server_module(service_server, 1), Wrapper("error({not_mine, S})"), Wrapped(2)
+        ],
+        app => [{mod, {service_app, []}}]
+    }),
+    Plan = plan(Config, {Old, Fails}),
+    ?assertEqual([{code_change_would_fail, error}], [Kind || {_, error} = Kind <- kinds(Plan)]),
+    ?assertMatch({error, _}, call(Config, erlrcdynamic, upgrade, [service, "1", "4", Old, Fails])).
+
+%% A module with a code_change that nobody runs is said to be one.
+nobody_is_found(Config) ->
+    Dirs = versions(Config, [talker(1)], [talker(2)], []),
+    ok = call(Config, erlrc_node, load_modules, [service]),
+    ?assertEqual([{code_change_without_process, info}], kinds(plan(Config, Dirs))).
 
 %% One that proc_lib started and that knows no system messages gets none.
 plain_process_is_not_asked(Config) ->

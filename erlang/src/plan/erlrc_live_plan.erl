@@ -83,6 +83,7 @@ batches(Batches, Script, Old, Deadline) ->
         loadable([Module || {Module, _, _} <- Loads], Script),
         [hung(Warning) || Warning <- lists:usort(maps:get(warnings, Standing) ++ maps:get(warnings, Others))],
         queues(maps:get(targets, Standing)),
+        erlrc_plan_states:nobody(without_process(Batches, Targets, Options), maps:get(unknown, Standing)),
         unsupervised(Targets, Options),
         old_code(Loads, maps:get(options, Script)),
         running(Modules, Targets, Script),
@@ -124,9 +125,9 @@ steady(Batches, #{options := Options, direction := Direction, from := {_, From},
             ]
     end.
 
+%% Who stands for a module is told that one alone.
 merged(#{targets := Standing}, #{targets := Others}) ->
-    Both = fun(_, #{modules := Modules} = Target, #{modules := More}) -> Target#{modules := lists:usort(Modules ++ More)} end,
-    maps:merge_with(Both, Standing, Others).
+    maps:merge(Others, Standing).
 
 stand(#{targets := Targets, parents := Parents}, Modules) ->
     Processes = map_size(Targets) + length(Parents),
@@ -216,6 +217,17 @@ hung(Warning) ->
         erlrc_finding:text("A supervision tree does not answer: ~0tp.", [Warning]),
         "Its processes are found by their initial call only.", #{}
     ).
+
+%% Of modules that change states, those that nobody runs and no child specification names.
+without_process(Batches, Targets, Options) ->
+    Change = lists:usort([M || #{before := Before, 'after' := After} <- Batches, {M, _, _} <- Before ++ After]),
+    Exports = [{code_change, 3}, {code_change, 4}, {system_code_change, 4}],
+    Changing = [M || M <- Change, lists:any(fun({F, A}) -> erlang:function_exported(M, F, A) end, Exports)],
+    Run = lists:append([Modules || #{modules := Modules} <- maps:values(Targets)]),
+    case Changing -- lists:usort(Run) of
+        [] -> [];
+        Left -> Left -- lists:append([Named || {_, _, _, Named} <- erlrc_discover:children(Options)])
+    end.
 
 queues(Targets) ->
     Long = [

@@ -1,7 +1,7 @@
 %% @doc What has been found in states and tables, for a live plan.
 -module(erlrc_plan_states).
 
--export([trial/1, tables/1, effects/1]).
+-export([trial/1, nobody/2, tables/1, effects/1]).
 
 -define(NAMED, 10).
 
@@ -41,7 +41,7 @@ reason(funs_in_state) -> "calls funs, and the states hold some";
 reason({state_too_large, Words}) -> io_lib:format("would have to copy ~w words", [Words]);
 reason(not_answering) -> "would wait for processes that do not answer";
 reason(out_of_time) -> "would take more time than there is";
-reason(no_process) -> "has no process";
+reason(no_file) -> "is that of a module without a file";
 reason(Why) -> io_lib:format("cannot be: ~0tp", [Why]).
 
 fun_finding(Funs) ->
@@ -52,6 +52,27 @@ fun_finding(Funs) ->
         erlrc_finding:text("States hold funs of modules that change: ~0tp.", [Modules]),
         "They work until the old code is purged, then fail with badfun; hold fun M:F/A or data instead.",
         #{funs => [erlrc_finding:text("~ts ~ts", [M, Name]) || {_, M, Name} <- Funs]}
+    ).
+
+%% @doc Of modules with a `code_change' that no process was found to run, where of some processes it cannot be told what
+%% they run.
+-spec nobody([module()], Unknown :: [pid()]) -> [erlrc_finding:finding()].
+nobody(Modules, Unknown) ->
+    [nobody_runs(Module, Unknown) || Module <- Modules].
+
+nobody_runs(Module, []) ->
+    erlrc_finding:new(
+        code_change_without_process, info, atom_to_binary(Module),
+        erlrc_finding:text("No process runs ~ts, so its code_change is not called.", [Module]), "", #{}
+    );
+nobody_runs(Module, Unknown) ->
+    erlrc_finding:new(
+        code_change_without_process, warning, atom_to_binary(Module),
+        erlrc_finding:text("No process was found that runs ~ts; of ~w it cannot be told what they run, as they sleep, are busy or are large.", [
+            Module, length(Unknown)
+        ]),
+        "Name the module in the child specification of its processes.",
+        #{processes => erlrc_finding:named(Unknown), count => length(Unknown)}
     ).
 
 %% @doc Of tables.

@@ -25,7 +25,9 @@
 }.
 
 -record(trial, {
-    modules :: #{module() => {callback(), term(), term()} | {skip, term()}},
+    %% What is told to those that run a module: version and extra; and who is called.
+    modules :: #{module() => {Vsn :: term(), Extra :: term()}},
+    callbacks :: #{module() => callback() | {skip, term()}},
     %% Funs of modules that change, files of the old directory.
     wanted :: erlrc_look:wanted(),
     nobody :: pid(),
@@ -46,13 +48,13 @@
 %% @doc Tries `Changes' on the states of `Targets'. Options: `changed' modules, `directory' that is to go, `deadline'.
 -spec run([change()], #{pid() => erlrc_discover:target()}, map()) -> result().
 run(Changes, Targets, #{changed := Changed, directory := Directory} = Options) ->
-    All = [{Pid, Kind, Mods} || {Pid, #{kind := Kind, modules := Mods}} <- maps:to_list(Targets)],
+    All = [{Pid, Kind, called(Target)} || {Pid, #{kind := Kind} = Target} <- maps:to_list(Targets)],
     {Todo, Others} = lists:partition(fun({_, Kind, Mods}) -> is_tried(Kind, Mods) end, All),
-    Special = [{Module, special_process} || {_, special, Mods} <- Others, Module <- Mods],
-    Tried = maps:from_keys(lists:append([Mods || {_, _, Mods} <- Todo]), []),
-    Modules = maps:from_list([prepare(Change, Tried) || Change <- Changes]),
+    Special = [{Module, special_process} || {_, special, Mods} <- Others, {Module, _} <- Mods],
+    Callbacks = callbacks([Each || {_, _, Mods} <- Todo, Each <- Mods], Changes),
     Trial = #trial{
-        modules = Modules,
+        modules = maps:from_list([{Module, {Vsn, Extra}} || {Module, Vsn, Extra, _} <- Changes]),
+        callbacks = Callbacks,
         wanted = erlrc_look:wanted(Changed, Directory),
         nobody = erlrc_system:nobody(),
         max_words = maps:get(max_state_words, Options, ?MAX_WORDS),
@@ -62,11 +64,16 @@ run(Changes, Targets, #{changed := Changed, directory := Directory} = Options) -
         Found = coordinate(chunks(Todo), Trial, maps:get(deadline, Options)),
         summary(Found ++ [{skipped, Module, Why} || {Module, Why} <- Special])
     after
-        [forget(Shadow) || {{Shadow, _}, _, _} <- maps:values(Modules)]
+        [forget(Shadow) || {Shadow, _} <- maps:values(Callbacks), Shadow =/= skip]
     end.
 
+%% The modules of a process with the callback module that is called for each: a server's own, whatever module is said to
+%% change.
+called(#{modules := Modules, own := Own}) -> [{Module, Own} || Module <- Modules];
+called(#{modules := Modules}) -> [{Module, Module} || Module <- Modules].
+
 %% A special process gives its state away unless it says itself what that is; another's module is not asked.
-is_tried(special, [Module]) -> is_special(Module) andalso not erlang:function_exported(Module, system_replace_state, 2);
+is_tried(special, [{Module, _}]) -> is_special(Module) andalso not erlang:function_exported(Module, system_replace_state, 2);
 is_tried(Kind, _Modules) -> Kind =:= server orelse Kind =:= event_manager.
 
 %% @doc The name that a module has while it is tried: its own with a mark, so that no second trial makes another atom.
@@ -74,22 +81,25 @@ is_tried(Kind, _Modules) -> Kind =:= server orelse Kind =:= event_manager.
 shadow(Module) ->
     list_to_atom(atom_to_list(Module) ++ "$trial").
 
-prepare({Module, Vsn, Extra, File}, Tried) when is_map_key(Module, Tried) ->
-    {Module, load(Module, Vsn, Extra, File)};
-prepare({Module, _Vsn, _Extra, _File}, _Tried) ->
-    {Module, {skip, no_process}}.
+%% Of a callback module that does not change itself the code that runs is called.
+callbacks(Called, Changes) ->
+    Changed = maps:from_list([{Module, File} || {Module, _, _, File} <- Changes]),
+    Own = lists:usort([Own || {Module, Own} <- Called, is_map_key(Module, Changed)]),
+    maps:from_list([{Module, load(Module, maps:get(Module, Changed, code:which(Module)))} || Module <- Own]).
 
-load(Module, Vsn, Extra, File) ->
+load(Module, File) when is_list(File) ->
     Shadow = shadow(Module),
     case erlrc_engine:shadow(File, Shadow, [{code_change, 3}, {code_change, 4}, {system_code_change, 4}]) of
         {ok, {Beam, Functions}} ->
             case effects([Each || Each <- Functions, Each =/= not_exported]) of
-                {harmless, CallsFuns} -> loaded(Shadow, File, Beam, CallsFuns, Vsn, Extra);
+                {harmless, CallsFuns} -> loaded(Shadow, File, Beam, CallsFuns);
                 {effects, Effects} -> {skip, {has_effects, Effects}}
             end;
         {error, Why} ->
             {skip, Why}
-    end.
+    end;
+load(_Module, _From) ->
+    {skip, no_file}.
 
 effects(Functions) ->
     case lists:usort(lists:append([Effects || #{effects := Effects} <- Functions])) of
@@ -97,9 +107,9 @@ effects(Functions) ->
         Effects -> {effects, Effects}
     end.
 
-loaded(Shadow, File, Beam, CallsFuns, Vsn, Extra) ->
+loaded(Shadow, File, Beam, CallsFuns) ->
     case code:load_binary(Shadow, File, Beam) of
-        {module, Shadow} -> {{Shadow, CallsFuns}, Vsn, Extra};
+        {module, Shadow} -> {Shadow, CallsFuns};
         {error, Why} -> {skip, Why}
     end.
 
@@ -140,11 +150,13 @@ collect(Workers, Later, Trial, Deadline, Found) ->
         {'DOWN', Ref, process, _, Why} when is_map_key(Ref, Workers) ->
             {{_, Chunk}, Rest} = maps:take(Ref, Workers),
             {Culprits, Left} = split(Chunk),
-            Failed = [{failed, Pid, hd(Mods), died(Why)} || {Pid, _, Mods} <- Culprits],
+            Failed = [{failed, Pid, first(Mods), died(Why)} || {Pid, _, Mods} <- Culprits],
             next(Rest, [Left || Left =/= []] ++ Later, Trial, Deadline, Failed ++ Found)
     after ?STEP ->
         stalled(Workers, Later, Trial, Deadline, Found)
     end.
+
+first([{Module, _} | _]) -> Module.
 
 died(killed) -> out_of_time_or_memory;
 died(Why) -> Why.
@@ -163,7 +175,7 @@ next(Workers, Later, Trial, Deadline, Found) ->
     end.
 
 late(Chunks) ->
-    [{skipped, hd(Mods), out_of_time} || Chunk <- Chunks, {_, _, Mods} <- Chunk].
+    [{skipped, first(Mods), out_of_time} || Chunk <- Chunks, {_, _, Mods} <- Chunk].
 
 %% A worker answers in the order of its chunk: what it has not answered is what it is at.
 progress(Worker, Workers) ->
@@ -207,18 +219,18 @@ one({Pid, event_manager, Modules}, _Ref, _Until, #trial{wait = Wait} = Trial) ->
     try sys:get_state(Pid, Wait) of
         Handlers ->
             worst([
-                try_state(Pid, Module, State, Trial)
-             || {Module, _Id, State} <- Handlers, lists:member(Module, Modules)
+                try_state(Pid, {Module, Module}, State, Trial)
+             || {Module, _Id, State} <- Handlers, lists:keymember(Module, 1, Modules)
             ])
     catch
-        exit:_ -> not_answering(Pid, hd(Modules))
+        exit:_ -> not_answering(Pid, first(Modules))
     end;
 one({Pid, _Kind, Modules}, Ref, Until, Trial) ->
     receive
         {Ref, Pid, {state, State}} -> worst([try_state(Pid, Module, State, Trial) || Module <- Modules]);
-        {Ref, Pid, {too_large, Size}} -> {skipped, hd(Modules), {state_too_large, Size}}
+        {Ref, Pid, {too_large, Size}} -> {skipped, first(Modules), {state_too_large, Size}}
     after max(0, Until - erlang:monotonic_time(millisecond)) ->
-        not_answering(Pid, hd(Modules))
+        not_answering(Pid, first(Modules))
     end.
 
 %% A process that has ended meanwhile is no concern of ours.
@@ -234,17 +246,17 @@ worst(Results) ->
         [] -> nothing
     end.
 
-try_state(Pid, Module, State, #trial{modules = Modules, wanted = Wanted}) ->
+try_state(Pid, {Module, Own}, State, #trial{modules = Modules, callbacks = Callbacks, wanted = Wanted}) ->
     Seen = erlrc_look:at(State, Wanted, erlrc_look:new(?LOOKS)),
-    case Modules of
-        #{Module := {{_, CallsFuns} = Callback, Vsn, Extra}} ->
+    case {Modules, Callbacks} of
+        {#{Module := _}, #{Own := {skip, Why}}} ->
+            {skipped, Module, Why, Pid, Seen};
+        {#{Module := {Vsn, Extra}}, #{Own := {_, CallsFuns} = Callback}} ->
             case CallsFuns andalso erlrc_look:may_hold_funs(Seen) of
                 true -> {skipped, Module, funs_in_state, Pid, Seen};
                 false -> outcome(change(Callback, Module, Vsn, State, Extra), Pid, Module, Seen)
             end;
-        #{Module := {skip, Why}} ->
-            {skipped, Module, Why, Pid, Seen};
-        #{} ->
+        _ ->
             {seen, Pid, Seen}
     end.
 
