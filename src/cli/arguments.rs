@@ -53,11 +53,12 @@ pub struct Common {
 impl Common {
     /// Where and in which form to print.
     pub fn output(&self) -> Output {
-        match (self.json, self.quiet) {
-            (true, _) => Output::new(Form::Json),
-            (false, true) => Output::new(Form::Quiet),
-            (false, false) => Output::new(Form::Text),
-        }
+        Output::new(match self {
+            Self { json: true, .. } => Form::Json,
+            Self { quiet: true, .. } => Form::Quiet,
+            Self { verbose: true, .. } => Form::Verbose,
+            _ => Form::Text,
+        })
     }
 }
 

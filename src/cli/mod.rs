@@ -8,11 +8,14 @@
 pub mod arguments;
 mod ask;
 mod boot_order;
+mod change;
+mod check;
 mod colours;
 mod completions;
 mod config;
 mod deb;
 mod debhelper;
+mod describe;
 mod doctor;
 mod downgrade;
 mod eval;
@@ -20,6 +23,8 @@ mod exit_status;
 mod failure;
 mod history;
 mod hook;
+mod list;
+mod logs;
 mod maint;
 mod make_appup;
 mod make_boot_script;
@@ -29,6 +34,7 @@ pub mod output;
 mod package;
 mod plan;
 mod quick;
+mod registration;
 mod resolution;
 mod scratch;
 mod settings;
@@ -36,6 +42,7 @@ mod start;
 mod status;
 mod stop;
 mod table;
+mod undo;
 mod upgrade;
 mod words;
 
@@ -77,6 +84,39 @@ pub enum Command {
     Upgrade(upgrade::Arguments),
     /// Go to an earlier version of an application, without a restart
     Downgrade(downgrade::Arguments),
+    /// Go back to the version before the last change
+    Undo(undo::Arguments),
+    /// Stop an application on every node that runs it, and start it again
+    Restart(registration::RestartArguments),
+    /// Let nodes start an application when they boot
+    #[command(after_help = "\
+Registers the application, or puts its registration in force; what else the file says stays. With --now it
+is started on every node where it does not run.
+
+JSON: {\"kind\": \"registration\", \"version\": 1, \"application\", \"enabled\", \"changed\", \"file\"}; with --now as erlrc start after it.
+
+Examples:
+  erlrc enable egerl
+  erlrc enable --now egerl")]
+    Enable(registration::Arguments),
+    /// Keep nodes from starting an application when they boot
+    #[command(after_help = "\
+The registration stays and says {enabled, false}. With --now the application is stopped on every node.
+
+JSON: as erlrc enable; with --now as erlrc stop after it.
+
+Examples:
+  erlrc disable egerl
+  erlrc disable --now egerl")]
+    Disable(registration::Arguments),
+    /// List the applications of this host by nodes, one line each
+    List(list::Arguments),
+    /// Tell everything about one application
+    Describe(describe::Arguments),
+    /// Say whether all is well, now or before long
+    Check(check::Arguments),
+    /// Print what hooks and nodes said, oldest first
+    Logs(logs::Arguments),
     /// Print how the nodes and applications of this host stand
     Status(status::Arguments),
     /// Print what the hooks did, when and how long it took
@@ -116,6 +156,14 @@ impl Command {
             Self::Stop(arguments) => stop::run(arguments, common),
             Self::Upgrade(arguments) => upgrade::run(arguments, common),
             Self::Downgrade(arguments) => downgrade::run(arguments, common),
+            Self::Undo(arguments) => undo::run(&arguments, common),
+            Self::Restart(arguments) => registration::restart(&arguments, common),
+            Self::Enable(arguments) => registration::enable(&arguments, common),
+            Self::Disable(arguments) => registration::disable(&arguments, common),
+            Self::List(arguments) => list::run(&arguments, common),
+            Self::Describe(arguments) => describe::run(&arguments, common),
+            Self::Check(arguments) => check::run(&arguments, common),
+            Self::Logs(arguments) => logs::run(&arguments, common),
             Self::Status(arguments) => status::run(&arguments, common),
             Self::History(arguments) => history::run(&arguments, common),
             Self::Doctor(arguments) => doctor::run(&arguments, common),

@@ -11,6 +11,7 @@ use std::io::Write;
 pub struct Output {
     json: bool,
     quiet: bool,
+    verbose: bool,
 }
 
 impl Output {
@@ -19,12 +20,18 @@ impl Output {
         Self {
             json: form == Form::Json,
             quiet: form == Form::Quiet,
+            verbose: form == Form::Verbose,
         }
     }
 
     /// Whether machines read.
     pub fn is_json(self) -> bool {
         self.json
+    }
+
+    /// Whether somebody wants to know all.
+    pub fn is_verbose(self) -> bool {
+        self.verbose
     }
 
     /// Writes `text` to standard output at once, as it is, unless machines read.
@@ -73,6 +80,8 @@ pub enum Form {
     Text,
     /// For machines.
     Json,
+    /// For people who want to know all.
+    Verbose,
     /// For nobody: what is wrong goes to standard error.
     Quiet,
 }
@@ -95,6 +104,29 @@ pub fn is_read(bytes: &[u8]) -> bool {
 /// Writes text to standard error.
 pub fn error_text(text: &str) {
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// `text` without the stack that an error of Erlang brings along: what failed stands before it.
+pub fn without_stack(text: &str) -> String {
+    let begin = |at: &usize| text.get(*at..).is_some_and(|rest| rest.contains("{file,"));
+    match text.find(",[{").filter(begin) {
+        Some(at) => format!("{},...", text.get(..at).unwrap_or(text)),
+        None => text.to_owned(),
+    }
+}
+
+/// `text` with the files of stacks by their names alone: where a module was built is nobody's business.
+pub fn without_directories(text: &str) -> String {
+    const BEGIN: &str = "{file,\"";
+    let mut parts = text.split(BEGIN);
+    let mut found = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (path, rest) = part.split_once('"').unwrap_or((part, ""));
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let quote = if part.contains('"') { "\"" } else { "" };
+        found.push_str(&format!("{BEGIN}{name}{quote}{rest}"));
+    }
+    found
 }
 
 /// `text` without control characters, line ends as spaces: fit for one line on any terminal.
@@ -138,6 +170,18 @@ mod tests {
         assert_eq!(of_node("a\u{1b}b"), "ab");
         let long = of_node(&("x".to_owned() + &"ä".repeat(100_000)));
         assert!(long.ends_with("ä…") && long.len() <= TEXT_LIMIT + 3);
+    }
+
+    #[test]
+    fn stacks_and_places_of_builds_are_left_out() {
+        let text = "foo: failed: {{badmatch,true},[{m,f,3,[{file,\"/home/x/m.erl\"},{line,1}]}]}";
+        assert_eq!(without_stack(text), "foo: failed: {{badmatch,true},...");
+        let short = "foo: failed: {{badmatch,true},[{m,f,3,[{file,\"m.erl\"},{line,1}]}]}";
+        assert_eq!(without_directories(text), short);
+        for plain in ["{update,[{a,b}]}", "no stack", "{file,\"cut"] {
+            assert_eq!(without_stack(plain), plain);
+            assert_eq!(without_directories(plain), plain);
+        }
     }
 
     #[test]

@@ -1,44 +1,44 @@
-//! `erlrc upgrade`: the hook that takes an application to a later version.
+//! `erlrc upgrade`: takes applications to what is installed, or from one version to another.
 
-use super::arguments::{application, check_order, directory, vsn};
+use super::arguments::check_order;
+use super::change::{self, Change};
 use super::hook::operation::{Operation, Step, Version};
 use super::hook::{self, HookArguments, Options};
 use super::words::two_versions;
 use super::{Common, Failure, Status};
-use crate::term::Atom;
-use std::path::PathBuf;
 
 /// Arguments of `erlrc upgrade`.
 #[derive(clap::Args, Debug)]
-#[command(after_help = "\
+#[command(
+    override_usage = "erlrc upgrade [OPTIONS] [APP[=VSN]]...\n       erlrc upgrade [OPTIONS] APP OLD NEW [OLDDIR NEWDIR]",
+    after_help = "\
 Replaces the running version in every node that has an entry and runs, without a restart and without
-loss of state. When a node fails, those before it are taken back to OLD. Outcomes: upgraded, started
-(it did not run), already_running (runs NEW), included, node_down, other_root; anything else is a
-failure.
+loss of state. By names alone: from what each node runs to what is installed, or to VSN; nodes that run
+different versions are brought together, each from where it is. Without names: every application of which
+a node runs another version than is installed.
 
-JSON: {\"operation\", \"application\", \"dry_run\", \"nodes\": [...], \"undone\": [...], \"status\"}, where
-nodes and undone are as `erlrc history` has them. ERLRC_SKIP=1 in the environment: nothing is done.
+With OLD and NEW, for scripts: from the one to the other. When a node fails, those before it are taken
+back to OLD. Outcomes: upgraded, started (it did not run), already_running (runs NEW), included,
+node_down, other_root; anything else is a failure.
+
+JSON: {\"kind\": \"operation\", \"version\": 1, \"operation\", \"application\", \"dry_run\", \"nodes\": [...], \"undone\": [...],
+\"status\"}, where nodes and undone are as `erlrc history` has them. ERLRC_SKIP=1 in the environment: nothing is
+done.
 
 Examples:
+  erlrc upgrade
+  erlrc upgrade egerl --node shop
+  erlrc upgrade --dry-run egerl=4.1.0
   erlrc-upgrade egerl 4.0.1 4.1.0
-  erlrc upgrade egerl 4.0.1 4.1.0 /usr/lib/erlang/lib/egerl-4.0.1 /usr/lib/erlang/lib/egerl-4.1.0
-  erlrc upgrade --dry-run egerl 4.0.1 4.1.0")]
+  erlrc upgrade egerl 4.0.1 4.1.0 /usr/lib/erlang/lib/egerl-4.0.1 /usr/lib/erlang/lib/egerl-4.1.0"
+)]
 pub struct Arguments {
-    /// The application
-    #[arg(value_parser = application)]
-    app: Atom,
-    /// The version that runs
-    #[arg(value_parser = vsn)]
-    old: String,
-    /// The version that is to run
-    #[arg(value_parser = vsn)]
-    new: String,
-    /// The directory of OLD
-    #[arg(value_parser = directory, requires = "newdir", value_name = "OLDDIR")]
-    olddir: Option<PathBuf>,
-    /// The directory of NEW
-    #[arg(value_parser = directory, value_name = "NEWDIR")]
-    newdir: Option<PathBuf>,
+    /// Applications, each with the version that is to run if it is another than is installed; or APP OLD NEW [OLDDIR NEWDIR]
+    #[arg(value_name = "APP[=VSN]")]
+    words: Vec<String>,
+    /// Every application of which a node runs another version than is installed
+    #[arg(long, conflicts_with = "words")]
+    all: bool,
     #[command(flatten)]
     options: Options,
     #[command(flatten)]
@@ -48,32 +48,55 @@ pub struct Arguments {
 impl Arguments {
     /// The arguments that plain words are.
     pub fn of_words(words: &[&str], hook: HookArguments) -> Option<Self> {
-        let (app, [old, new], [olddir, newdir]) = two_versions(words)?;
+        two_versions(words)?;
         Some(Self {
-            app,
-            old,
-            new,
-            olddir,
-            newdir,
+            words: words.iter().map(|word| (*word).to_owned()).collect(),
+            all: false,
             options: Options::default(),
             hook,
         })
     }
 }
 
-/// Upgrades it.
+/// Upgrades them.
 pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
-    check_order("upgrade", &arguments.old, &arguments.new);
+    if change::is_long(&arguments.words, common) {
+        return between(arguments, common);
+    }
+    let change = Change {
+        hook: &arguments.hook,
+        options: &arguments.options,
+        common,
+    };
+    let wanted = match arguments.words.as_slice() {
+        [] => change.pending()?,
+        words => words
+            .iter()
+            .map(|word| change::wanted(word))
+            .collect::<Result<_, _>>()?,
+    };
+    if wanted.is_empty() {
+        common
+            .output()
+            .text("nothing to do: every node runs what is installed\n");
+    }
+    change.to(&wanted)
+}
+
+/// From one version to another, both named.
+fn between(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
+    let (application, [old, new], [olddir, newdir]) = change::long(&arguments.words)?;
+    check_order("upgrade", &old, &new);
     let from = Version {
-        vsn: arguments.old,
-        dir: arguments.olddir,
+        vsn: old,
+        dir: olddir,
     };
     let to = Version {
-        vsn: arguments.new,
-        dir: arguments.newdir,
+        vsn: new,
+        dir: newdir,
     };
     let operation = Operation {
-        application: arguments.app,
+        application,
         step: Step::Upgrade { from, to },
         options: arguments.options,
     };

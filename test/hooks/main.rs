@@ -6,6 +6,7 @@ mod boot_script;
 mod call;
 mod config;
 mod eval;
+mod everyday;
 mod history;
 mod host;
 mod hostile;

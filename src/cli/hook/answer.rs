@@ -140,7 +140,8 @@ fn of_error(reason: &Term) -> Answer {
 /// Text of a node: a binary of UTF-8, fit for one line of a terminal.
 fn text(term: &Term) -> Option<String> {
     let bytes = term.as_binary()?;
-    Some(output::of_node(&String::from_utf8_lossy(bytes)))
+    let text = output::of_node(&String::from_utf8_lossy(bytes));
+    Some(output::without_directories(&text))
 }
 
 #[cfg(test)]

@@ -16,6 +16,8 @@ const LONGEST_DETAIL: usize = 1000;
 pub struct Report {
     command: &'static str,
     gerund: &'static str,
+    /// Whether it replaces what runs.
+    replaces: bool,
     application: String,
     /// The version that the operation leaves running.
     result: Option<String>,
@@ -25,6 +27,8 @@ pub struct Report {
     /// What a dry run found, for the end of the line.
     steps: Vec<String>,
     details: Vec<String>,
+    /// Whether something failed that is written down in full.
+    tells_more: bool,
     nodes: Vec<NodeReport>,
     undone: Vec<NodeReport>,
     status: Status,
@@ -55,6 +59,7 @@ impl Report {
         Self {
             command: operation.name(),
             gerund: operation.gerund(),
+            replaces: operation.replaces(),
             application: operation.application.to_string(),
             result: operation.result().map(str::to_owned),
             output,
@@ -62,6 +67,7 @@ impl Report {
             begun: false,
             steps: Vec::new(),
             details: Vec::new(),
+            tells_more: false,
             nodes: Vec::new(),
             undone: Vec::new(),
             status: Status::Done,
@@ -100,10 +106,13 @@ impl Report {
                 .iter()
                 .map(|step| format!("  ({name}) {step}\n")),
         );
-        for detail in answer.reason.iter().chain(&answer.warnings) {
-            self.details
-                .push(format!("erlrc-{}: {name}: {detail}", self.command));
-        }
+        let stands = self.stands(&answer);
+        let details = stands.iter().chain(&answer.reason).chain(&answer.warnings);
+        let details: Vec<String> = details
+            .map(|detail| format!("erlrc-{}: {name}: {}", self.command, self.fit(detail)))
+            .collect();
+        self.details.extend(details);
+        self.tells_more |= stands.is_some();
         if self.line == Line::Undoing && answer.class != Class::Done {
             self.details.push(format!(
                 "erlrc-{}: {name}: {}",
@@ -126,6 +135,38 @@ impl Report {
             Line::Undoing => self.undone.push(node),
             Line::Doing | Line::Planning => self.nodes.push(node),
         }
+    }
+
+    /// Stacks are for who asks for them.
+    fn fit(&self, detail: &str) -> String {
+        match self.output.is_verbose() {
+            true => detail.to_owned(),
+            false => output::without_stack(detail),
+        }
+    }
+
+    /// How a node stands whose version was to be replaced and was not: the first that a person wants to know.
+    fn stands(&self, answer: &Answer) -> Option<String> {
+        if !self.replaces || self.line != Line::Doing || answer.reason.is_none() {
+            return None;
+        }
+        let outcome = match answer.class {
+            Class::RolledBack => "rolled back",
+            Class::Refused | Class::NotCommitted | Class::NoPath | Class::RestartEmulator => {
+                "nothing was changed"
+            }
+            Class::NotRolledBack => "not rolled back",
+            _ => return None,
+        };
+        let application = &self.application;
+        Some(match (&answer.running, answer.class) {
+            (Some(vsn), Class::NotRolledBack) => format!("{outcome}: {application} {vsn} runs"),
+            (Some(vsn), Class::RolledBack) => {
+                format!("{outcome}: {application} {vsn} runs on, nothing is lost")
+            }
+            (Some(vsn), _) => format!("{outcome}: {application} {vsn} runs on"),
+            (None, _) => outcome.to_owned(),
+        })
     }
 
     /// How a node stands that was to go back and did not.
@@ -157,6 +198,11 @@ impl Report {
         for step in self.steps.drain(..) {
             self.output.text(&step);
         }
+        if std::mem::take(&mut self.tells_more) && !self.output.is_verbose() {
+            let (command, application) = (self.command, &self.application);
+            let more = format!("erlrc-{command}: erlrc history {application} -l tells more");
+            self.details.push(more);
+        }
         for detail in self.details.drain(..) {
             let line: String = output::printable(&detail)
                 .chars()
@@ -179,14 +225,15 @@ impl Report {
 
     /// The exit status, after JSON for machines.
     pub fn finish(self) -> Status {
-        self.output.json(&serde_json::json!({
+        let report = serde_json::json!({
             "operation": self.command,
             "application": self.application,
             "dry_run": self.line == Line::Planning,
             "nodes": self.nodes,
             "undone": self.undone,
             "status": self.status.code(),
-        }));
+        });
+        self.output.envelope("operation", 1, &report);
         self.status
     }
 }

@@ -6,6 +6,7 @@ mod text;
 mod watch;
 
 pub use metrics::refresh;
+pub use text::{changed, found, in_words, state};
 
 use super::arguments::{Apps, application, seconds};
 use super::colours::Colours;
@@ -100,7 +101,16 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
 }
 
 fn whole(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
-    gather::facts(common, &arguments.connection, &arguments.packages).map(report)
+    gathered(common, &arguments.connection, &arguments.packages)
+}
+
+/// How everything stands.
+pub fn gathered(
+    common: &Common,
+    connection: &Connection,
+    packages: &Apps,
+) -> Result<Report, Failure> {
+    gather::facts(common, connection, packages).map(report)
 }
 
 /// The report without what was not asked for.
@@ -133,7 +143,7 @@ fn wanted(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
 }
 
 /// A name that neither the host nor a node knows was mistyped.
-fn check_name(app: Option<&Atom>, report: &Report) -> Result<(), Failure> {
+pub fn check_name(app: Option<&Atom>, report: &Report) -> Result<(), Failure> {
     let Some(app) = app else {
         return Ok(());
     };
@@ -152,7 +162,8 @@ fn check_name(app: Option<&Atom>, report: &Report) -> Result<(), Failure> {
     }
 }
 
-fn status(report: &Report) -> Status {
+/// What a report comes to.
+pub fn status(report: &Report) -> Status {
     let of_node = report.nodes.iter().map(|node| {
         let absent = Outcome::parse(&node.state).is_some_and(|word| word.is_absent());
         match () {

@@ -2,7 +2,7 @@
 
 use crate::cli::colours::{BOLD, Colours, RED, YELLOW};
 use crate::cli::history::moment;
-use crate::cli::output::printable;
+use crate::cli::output::{self, printable};
 use crate::cli::table::{duration, table};
 use crate::record::Time;
 use crate::status::{
@@ -113,7 +113,8 @@ fn row(app: &ApplicationStatus) -> Vec<String> {
     cells.iter().map(|cell| printable(cell)).collect()
 }
 
-fn state(app: &ApplicationStatus) -> String {
+/// How an application stands, in a word or two.
+pub fn state(app: &ApplicationStatus) -> String {
     match (app.state, &app.includer) {
         (State::Included, Some(includer)) => format!("in {includer}"),
         (State::Running | State::Included, _) => "running".to_owned(),
@@ -132,7 +133,7 @@ fn last(last: &Last) -> String {
 }
 
 /// What is found, why, and what tells more.
-fn found(app: &ApplicationStatus, finding: Finding) -> String {
+pub fn found(app: &ApplicationStatus, finding: Finding) -> String {
     let name = &app.application;
     let words = finding.in_words();
     let Some(last) = app.last.as_ref().filter(|_| finding == Finding::Failed) else {
@@ -149,10 +150,20 @@ fn found(app: &ApplicationStatus, finding: Finding) -> String {
     )
 }
 
+/// The last change with its outcome and reason.
+pub fn changed(last: &Last) -> String {
+    let time: String = moment(last.time).chars().take(16).collect();
+    let versions = versions(last.from.as_deref(), last.to.as_deref());
+    let why = last.reason.as_ref();
+    let why = why.map_or_else(String::new, |why| format!(": {}", brief(why)));
+    format!("{time} {}{versions}: {}{why}", last.operation, last.outcome)
+}
+
 /// More of a reason than this is for who asks for it.
 const LONGEST_REASON: usize = 160;
 
 fn brief(reason: &str) -> String {
+    let reason = &output::without_stack(reason);
     match reason.chars().count() > LONGEST_REASON {
         true => reason
             .chars()
@@ -172,7 +183,7 @@ fn versions(from: Option<&str>, to: Option<&str>) -> String {
 }
 
 /// What has been put off, until when, since when and why.
-fn in_words(pending: &Pending) -> String {
+pub fn in_words(pending: &Pending) -> String {
     let app = format!(
         "{}{}",
         pending.application,

@@ -1,0 +1,280 @@
+//! The short forms of upgrade, downgrade and undo: from what each node runs to what is installed, or was named.
+//!
+//! Nodes that run the same version from the same directory are changed together, all or none; nodes on different
+//! versions one group after the other, each from where it is.
+
+use super::arguments::{Apps, application, directory, vsn};
+use super::hook::operation::{self, Operation, Step};
+use super::hook::request::versions;
+use super::hook::{self, Answer, Asker, HookArguments, Options, Round};
+use super::resolution::{self, Known, Version};
+use super::{Common, Failure, Status, nodes, status};
+use crate::appup::Direction;
+use crate::identity::NodeName;
+use crate::rendezvous::{Entries, Entry};
+use crate::term::{Atom, Term};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// An application, and the version that is to run; what is installed, where none is named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The application.
+    pub application: Atom,
+    /// The version.
+    pub vsn: Option<String>,
+}
+
+/// Reads `APP` or `APP=VSN`.
+pub fn wanted(text: &str) -> Result<Wanted, Failure> {
+    let wrong = |why: String| Failure::new(Status::Usage, format!("{text}: {why}"));
+    let (name, version) = match text.split_once('=') {
+        Some((name, version)) => (name, Some(vsn(version).map_err(wrong)?)),
+        None => (text, None),
+    };
+    Ok(Wanted {
+        application: application(name).map_err(wrong)?,
+        vsn: version,
+    })
+}
+
+/// Whether `words` are the long form, `APP VSN VSN [DIR DIR]`, and not several applications: a version is no name of an
+/// application, or at least none that this host knows.
+pub fn is_long(words: &[String], common: &Common) -> bool {
+    let [_, second, ..] = words else {
+        return false;
+    };
+    let apps = Apps::of_environment().apps;
+    let known = |name: Atom| resolution::is_known_to_host(&name, common, &apps);
+    let names = words.iter().any(|word| word.contains('='));
+    !names && matches!(words.len(), 3 | 5) && !application(second).is_ok_and(known)
+}
+
+/// The long form.
+type Long = (Atom, [String; 2], [Option<PathBuf>; 2]);
+
+/// Reads it; says which of the words is none.
+pub fn long(words: &[String]) -> Result<Long, Failure> {
+    let wrong = |why: String| Failure::new(Status::Usage, why);
+    let name = |word: &String| application(word).map_err(|why| wrong(format!("{word}: {why}")));
+    let version = |word: &String| vsn(word).map_err(|why| wrong(format!("{word}: {why}")));
+    let dir = |word: &String| directory(word).map_err(|why| wrong(format!("{word}: {why}")));
+    match words {
+        [app, one, other] => Ok((name(app)?, [version(one)?, version(other)?], [None, None])),
+        [app, one, other, dir_of_one, dir_of_other] => Ok((
+            name(app)?,
+            [version(one)?, version(other)?],
+            [Some(dir(dir_of_one)?), Some(dir(dir_of_other)?)],
+        )),
+        _ => Err(wrong(
+            "two versions, with both directories or none".to_owned(),
+        )),
+    }
+}
+
+/// How it is to be done.
+pub struct Change<'a> {
+    /// What the command line says of nodes and time.
+    pub hook: &'a HookArguments,
+    /// How upgrades are carried out.
+    pub options: &'a Options,
+    /// What holds for every command.
+    pub common: &'a Common,
+}
+
+/// Nodes that go the same way.
+struct Group {
+    from: Version,
+    to: Version,
+    entries: Entries,
+}
+
+/// What a node has of an application, or why it does not say.
+type Said = Result<Known, Box<Answer>>;
+
+impl Change<'_> {
+    /// Takes every node to what is wanted.
+    pub fn to(&self, wanted: &[Wanted]) -> Result<Status, Failure> {
+        if hook::skipped() {
+            return Ok(Status::Done);
+        }
+        let entries = nodes::entries(self.common, &self.hook.connection)?;
+        if entries.is_empty() {
+            let text = nodes::none(self.common, &self.hook.connection);
+            self.common.output().text(&format!("{text}\n"));
+        }
+        let mut status = Status::Done;
+        for one in wanted {
+            status = status.worse(self.one(one, &entries)?);
+            if !matches!(status, Status::Done | Status::Unreachable) {
+                break;
+            }
+        }
+        if !self.hook.dry_run {
+            status::refresh(self.common, &self.hook.connection);
+        }
+        Ok(status)
+    }
+
+    /// The applications of which a node runs another version than is installed.
+    pub fn pending(&self) -> Result<Vec<Wanted>, Failure> {
+        let apps = Apps::of_environment().apps;
+        let inventory = crate::installed::inventory(&self.common.root, &apps);
+        let entries = nodes::entries(self.common, &self.hook.connection)?;
+        let differs = |name: &Atom, installed: &str| {
+            let said = entries.iter().filter_map(|(_, entry)| entry.as_ref().ok());
+            let mut running = said.filter_map(|entry| self.ask(entry, name).ok()?.running);
+            running.any(|running| running != installed)
+        };
+        let installed = inventory.installed.into_values();
+        let pending = installed.filter(|found| differs(&found.application, &found.vsn));
+        Ok(pending
+            .map(|found| Wanted {
+                application: found.application,
+                vsn: None,
+            })
+            .collect())
+    }
+
+    fn ask(&self, entry: &Entry, application: &Atom) -> Said {
+        let asker = Asker {
+            connection: &self.hook.connection,
+        };
+        let answers = asker.query(entry, vec![versions(application)])?;
+        let answer = answers.into_iter().next().flatten();
+        Ok(Known::of_answer(&answer.unwrap_or(Term::NIL)))
+    }
+
+    fn one(&self, wanted: &Wanted, entries: &Entries) -> Result<Status, Failure> {
+        let name = &wanted.application;
+        let apps = Apps::of_environment().apps;
+        let said: Vec<(&NodeName, Said)> = entries
+            .iter()
+            .map(|(node, entry)| match entry {
+                Ok(entry) => (node, self.ask(entry, name)),
+                Err(error) => (node, Err(Box::new(hook::refused(error)))),
+            })
+            .collect();
+        let has = |(_, said): &(_, Said)| said.as_ref().is_ok_and(Known::is_anything);
+        if !resolution::is_known_to_host(name, self.common, &apps) && !said.iter().any(has) {
+            return Err(resolution::nowhere(name));
+        }
+        let mut groups: Vec<Group> = Vec::new();
+        let (mut status, mut well) = (Status::Done, Vec::new());
+        for (node, said) in said {
+            match said {
+                Err(answer) => {
+                    self.say(
+                        name,
+                        node,
+                        &answer.outcome.to_string(),
+                        answer.reason.as_deref(),
+                    );
+                    status = status.worse(answer.class.into());
+                }
+                Ok(known) => match self.way(wanted, &known, &apps)? {
+                    None if known.running.is_none() => {
+                        self.say(name, node, "not_running", Some("erlrc start starts it"));
+                    }
+                    None => well.push((node, known.running.unwrap_or_default())),
+                    Some((from, to)) => add(&mut groups, (from, to), node, entries),
+                },
+            }
+        }
+        for (node, vsn) in &well {
+            self.say(name, node, &format!("{vsn} runs, nothing to do"), None);
+        }
+        for group in &groups {
+            status = status.worse(self.group(name, group));
+            if !matches!(status, Status::Done | Status::Unreachable) {
+                break;
+            }
+        }
+        Ok(status)
+    }
+
+    /// From where to where a node goes; none where it has nothing to do.
+    fn way(
+        &self,
+        wanted: &Wanted,
+        known: &Known,
+        apps: &Path,
+    ) -> Result<Option<(Version, Version)>, Failure> {
+        let name = &wanted.application;
+        let Some(running) = &known.running else {
+            return Ok(None);
+        };
+        if wanted.vsn.as_ref() == Some(running) {
+            return Ok(None);
+        }
+        let to = known.target(name, wanted.vsn.as_deref(), apps);
+        let hint = "its package has to be installed, or the long form names both directories";
+        let to = match (to, &wanted.vsn) {
+            (Ok(to), _) => to,
+            (Err(failure), Some(_)) => return Err(failure.hint(hint)),
+            // Nothing else is installed: what runs is all there is.
+            (Err(_), None) => return Ok(None),
+        };
+        if to.vsn == *running {
+            return Ok(None);
+        }
+        let gone = || Version {
+            vsn: running.clone(),
+            dir: known.origin.clone().unwrap_or_default(),
+        };
+        let from = known.old_side(name).unwrap_or_else(gone);
+        Ok(Some((from, to)))
+    }
+
+    /// One line in the manner of the hooks about a node that is not changed.
+    fn say(&self, name: &Atom, node: &NodeName, word: &str, reason: Option<&str>) {
+        let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
+        let line = super::output::printable(&format!("{name} on {node}: {word}{reason}"));
+        self.common.output().text(&format!("{line}\n"));
+    }
+
+    fn group(&self, name: &Atom, group: &Group) -> Status {
+        let side = |version: &Version| operation::Version {
+            vsn: version.vsn.clone(),
+            dir: (!version.dir.as_os_str().is_empty()).then(|| version.dir.clone()),
+        };
+        let (from, to) = (side(&group.from), side(&group.to));
+        let operation = Operation {
+            application: name.clone(),
+            step: match group.from.way_to(&group.to) {
+                Direction::Up => Step::Upgrade { from, to },
+                Direction::Down => Step::Downgrade { from, to },
+            },
+            options: self.options.clone(),
+        };
+        let round = Round {
+            arguments: self.hook,
+            output: self.common.output(),
+            state: &self.common.state,
+            started: Instant::now(),
+            tolerates: &|_, _| false,
+        };
+        let outcome = round.over(&group.entries, &[operation]);
+        outcome.map_or(Status::Done, |outcome| outcome.status)
+    }
+}
+
+fn add(groups: &mut Vec<Group>, way: (Version, Version), node: &NodeName, entries: &Entries) {
+    let found = entries.iter().find(|(name, _)| name == node);
+    let Some((name, Ok(entry))) = found else {
+        return;
+    };
+    let entry = (name.clone(), Ok(entry.clone()));
+    let (from, to) = way;
+    match groups
+        .iter_mut()
+        .find(|group| group.from == from && group.to == to)
+    {
+        Some(group) => group.entries.push(entry),
+        None => groups.push(Group {
+            from,
+            to,
+            entries: vec![entry],
+        }),
+    }
+}
