@@ -17,7 +17,16 @@ all() ->
         connection_that_loops_in_another_module,
         killed_where_it_is_asked_for,
         killed_by_a_purge_of_the_script,
-        killed_processes_stand_in_the_answer
+        killed_processes_stand_in_the_answer,
+        fun_in_a_state,
+        fun_in_a_dictionary,
+        fun_in_a_message_queue,
+        fun_in_a_table,
+        fun_of_the_current_code,
+        natives_are_not_purged,
+        natives_that_are_gone_are_taken_back,
+        natives_that_are_loaded_later_are_refused,
+        natives_that_are_given_up
     ].
 
 init_per_testcase(Case, Config) ->
@@ -96,6 +105,116 @@ killed_processes_stand_in_the_answer(Config) ->
     [Warning] = [Text || Text <- maps:get(warnings, Answer), string:find(Text, "killed") =/= nomatch],
     ?assertMatch({_, <<_/binary>>}, {Warning, string:find(Warning, "looper")}).
 
+fun_in_a_state(Config) ->
+    held(Config, fun(Fun) -> ok = call(Config, gen_server, call, [keeper, {keep, Fun}]) end,
+        fun() -> ok = call(Config, gen_server, call, [keeper, {keep, none}]) end).
+
+fun_in_a_dictionary(Config) ->
+    Put = fun(Fun) -> call(Config, gen_server, call, [keeper, {apply, fun() -> put(kept, Fun), ok end}]) end,
+    held(Config, Put, fun() -> Put(none) end).
+
+fun_in_a_message_queue(Config) ->
+    Pid = call(Config, ?MODULE, start_deaf, []),
+    held(Config, fun(Fun) -> call(Config, erlang, send, [Pid, Fun]) end,
+        fun() -> call(Config, ?MODULE, end_process, [Pid]) end).
+
+fun_in_a_table(Config) ->
+    Pid = call(Config, ?MODULE, start_table, []),
+    held(Config, fun(Fun) -> true = call(Config, ets, insert, [table, {kept, Fun}]) end,
+        fun() -> call(Config, ?MODULE, end_process, [Pid]) end).
+
+%% Whoever holds a fun keeps its code from every purge, until it is gone or somebody asks for it.
+held(Config, Hold, Drop) ->
+    Dirs = versions(Config, [server(maker, 1), server(keeper, 1)], [server(maker, 2), server(keeper, 1)]),
+    _ = [{ok, _} = start_child(Config, child(Name)) || Name <- [maker, keeper]],
+    Hold(call(Config, gen_server, call, [maker, fun_of_mine])),
+    {ok, _} = up(Config, Dirs, [advanced(maker)], #{purge_after => infinity}),
+    ?assertEqual([], call(Config, erlrc_old_code, may_go, [[maker]])),
+    {error, {old_funs, maker, [_]} = Why} = down(Config, Dirs, [advanced(maker)]),
+    ?assertMatch([_ | _], call(Config, erlrc_error, format_error, [Why])),
+    ?assert(call(Config, erlang, check_old_code, [maker])),
+    _ = Drop(),
+    fixture:wait_until(fun() -> [maker] =:= call(Config, erlrc_old_code, may_go, [[maker]]) end),
+    {ok, _} = down(Config, Dirs, [advanced(maker)]),
+    ?assertEqual({1, 0, none}, call(Config, gen_server, call, [maker, state])).
+
+%% A fun of what is loaded stands in nobody's way, and where it is asked for, no other does.
+fun_of_the_current_code(Config) ->
+    Dirs = versions(Config, [server(maker, 1)], [server(maker, 2)]),
+    {ok, _} = start_child(Config, child(maker)),
+    {ok, _} = up(Config, Dirs, [advanced(maker)], #{purge_after => infinity}),
+    Fun = call(Config, gen_server, call, [maker, fun_of_mine]),
+    ok = call(Config, gen_server, call, [maker, {keep, Fun}]),
+    {ok, _} = down(Config, Dirs, [advanced(maker)], #{purge_after => infinity}),
+    {error, {old_funs, maker, [_]}} = up(Config, Dirs, [advanced(maker)]),
+    {ok, _} = up(Config, Dirs, [advanced(maker)], #{old_code => kill}).
+
+natives_are_not_purged(Config) ->
+    Dirs = native_versions(Config, [{1, "load_it"}, {2, "load_it"}], upgradable),
+    ?assertEqual(1, call(Config, native, number, [])),
+    {ok, _} = up(Config, Dirs, [{load_module, native}], #{purge_after => 0}),
+    ?assertEqual(2, call(Config, native, number, [])),
+    fixture:wait_until(fun() -> undefined =:= pid(Config, erlrc_purge) end),
+    ?assert(call(Config, erlang, check_old_code, [native])),
+    {error, {old_natives, native}} = down(Config, Dirs, [{load_module, native}]),
+    ?assertEqual(2, call(Config, native, number, [])),
+    {ok, _} = down(Config, Dirs, [{load_module, native}], #{old_code => kill}),
+    ?assertEqual(1, call(Config, native, number, [])).
+
+%% The on_load function hides that the library could not be loaded.
+natives_that_are_gone_are_taken_back(Config) ->
+    Dirs = native_versions(Config, [{1, "load_it"}, {2, "load_it"}], not_upgradable),
+    Before = photograph(Config),
+    {error, {script_failed, service, {natives_gone, native}}} = up(Config, Dirs, [{load_module, native}, update()]),
+    still(Config, Before),
+    ?assertEqual(1, call(Config, native, number, [])).
+
+natives_that_are_loaded_later_are_refused(Config) ->
+    Dirs = native_versions(Config, [{1, "load_it"}, {2, none}], upgradable),
+    {error, {natives_not_loaded, native}} = up(Config, Dirs, [{load_module, native}]),
+    ?assertEqual(1, call(Config, native, number, [])).
+
+natives_that_are_given_up(Config) ->
+    Dirs = versions(Config, [native(1, "load_it", ?config(dir, Config))], [
+        "-module(native).\n-export([number/0]).\nnumber() -> 2.\n"
+    ]),
+    ok = library(?config(dir, Config), 1, upgradable),
+    ?assertEqual(1, call(Config, native, number, [])),
+    {ok, _} = up(Config, Dirs, [{load_module, native}]),
+    ?assertEqual(2, call(Config, native, number, [])).
+
+native_versions(Config, [{One, Load1}, {Two, Load2}], Kind) ->
+    Dir = ?config(dir, Config),
+    Dirs = versions(Config, [native(One, Load1, Dir)], [native(Two, Load2, Dir)]),
+    _ = [ok = library(Dir, Version, Kind) || Version <- [One, Two]],
+    ?assertEqual(1, call(Config, native, number, [])),
+    Dirs.
+
+native(Version, OnLoad, Dir) ->
+    Attribute = case OnLoad of none -> ""; _ -> "-on_load(" ++ OnLoad ++ "/0).\n" end,
+    lists:flatten(io_lib:format(
+        "-module(native).~n-export([number/0, load_it/0]).~n~s"
+        "load_it() -> _ = erlang:load_nif(~p, 0), ok.~nnumber() -> {not_loaded, ~p}.~n",
+        [Attribute, filename:join(Dir, "native" ++ integer_to_list(Version)), Version]
+    )).
+
+library(Dir, Version, Kind) ->
+    Source = filename:join(Dir, "native.c"),
+    Upgrade = case Kind of upgradable -> "upgrade"; not_upgradable -> "NULL" end,
+    ok = filelib:ensure_dir(Source),
+    ok = file:write_file(Source, io_lib:format(
+        "#include <erl_nif.h>~n"
+        "static ERL_NIF_TERM number(ErlNifEnv *e, int c, const ERL_NIF_TERM v[]) { return enif_make_int(e, ~p); }~n"
+        "static int upgrade(ErlNifEnv *e, void **p, void **o, ERL_NIF_TERM i) { return 0; }~n"
+        "static ErlNifFunc functions[] = {{\"number\", 0, number}};~n"
+        "ERL_NIF_INIT(native, functions, NULL, NULL, ~s, NULL)~n",
+        [Version, Upgrade]
+    )),
+    Include = filename:join([code:root_dir(), "usr", "include"]),
+    Object = filename:join(Dir, "native" ++ integer_to_list(Version) ++ ".so"),
+    "" = os:cmd("cc -w -shared -fPIC -I " ++ Include ++ " -o " ++ Object ++ " " ++ Source),
+    ok.
+
 %% A process that runs the old code of `loop' from here on.
 lingering(Config) ->
     Dirs = versions(Config, [loop(1)], [loop(2)]),
@@ -122,6 +241,27 @@ local(Script) ->
     Result = erlrc_transaction:evaluate(Script),
     {Result, get(erlrc_report)}.
 
+start_deaf() ->
+    spawn(fun() -> receive over -> ok end end).
+
+start_table() ->
+    Self = self(),
+    Pid = spawn(fun() ->
+        table = ets:new(table, [named_table, public]),
+        Self ! made,
+        receive over -> ok end
+    end),
+    receive
+        made -> Pid
+    end.
+
+end_process(Pid) ->
+    Ref = monitor(process, Pid),
+    Pid ! over,
+    receive
+        {'DOWN', Ref, process, Pid, _} -> ok
+    end.
+
 who(Pid) ->
     Pid ! {self(), who},
     receive
@@ -129,6 +269,12 @@ who(Pid) ->
     end.
 
 %% Helpers.
+
+update() -> advanced(service_server).
+
+advanced(Module) -> {update, Module, {advanced, []}}.
+
+start_child(Config, Spec) -> call(Config, supervisor, start_child, [service_sup, Spec]).
 
 %% Whether an operation waits in `erlrc_old_code'.
 prepares(Config) ->

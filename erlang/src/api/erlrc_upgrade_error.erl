@@ -109,6 +109,29 @@ format({old_processes, Module, Who}) ->
         " or have them killed ({old_code, kill})",
         [lists:join(", ", [who(Process) || Process <- Who]), Module]
     );
+format({old_funs, Module, Holders}) ->
+    text(
+        "~ts hold functions of the code of ~ts before the one that is loaded, which has to go first; restart them or the"
+        " node, or have these functions fail ({old_code, kill})",
+        [lists:join(", ", Holders), Module]
+    );
+format({old_natives, Module}) ->
+    text(
+        "the native library of ~ts before the one that is loaded may be in use, which nobody can tell, and would have to go"
+        " first; restart the node",
+        [Module]
+    );
+format({natives_not_loaded, Module}) ->
+    text(
+        "~ts loads a native library, but not by an -on_load function: it would have no native functions after the change;"
+        " restart the node",
+        [Module]
+    );
+format({script_failed, App, {natives_gone, Module}}) ->
+    text(
+        "~ts: the new version of ~ts came up without its native functions; its library has no upgrade callback, or failed",
+        [App, Module]
+    );
 format({script_failed, App, out_of_time}) ->
     text("the upgrade of ~ts was called off: the time that was given for it is over", [App]);
 format({script_failed, App, {apply_failed, {Module, Function, Arguments}, timeout}}) ->

@@ -12,7 +12,7 @@ operate(#{first := First, segments := Segments0}, #{application := App} = Contex
         {Segments, Own} = erlrc_batches:prepare(Segments0, Context0),
         Supervisors = supervisors(Segments, Context0),
         Unpurged = erlrc_batches:unpurged(Segments, Own),
-        Rest = #{own => Own, remove => [], unpurged => Unpurged},
+        Rest = #{own => Own, remove => [], unpurged => Unpurged, natives => erlrc_natives:of_modules(Unpurged)},
         Context = with_hold(First, Segments, Own, Context0#{rest => Rest}),
         _ = [carry_out({apply, MFA}, Context) || MFA <- First],
         Windows = segments(Segments, Supervisors, Context),
@@ -184,8 +184,15 @@ finish(Rest, #{options := Options} = Context) ->
     ok = erlrc_children:remove(maps:get(remove, Rest, [])),
     ok = load_own(maps:get(own, Rest, none), Context),
     Unpurged = maps:get(unpurged, Rest, []),
+    ok = keep_natives(maps:get(natives, Rest, [])),
     ok = erlrc_purge:schedule(Unpurged, maps:get(purge_after, Options, ?PURGE_AFTER)),
     erlrc_purge:lingering(Unpurged -- maps:get(own, Context, [])).
+
+keep_natives(Modules) ->
+    case erlrc_natives:keep(Modules) of
+        [] -> ok;
+        New -> erlrc_journal:log(notice, #{event => natives_kept, modules => New})
+    end.
 
 load_own(none, _Context) ->
     ok;

@@ -51,6 +51,7 @@ prepare_all(#{load := Loads, remove := Removes} = Batch, #{to := To, from := Fro
     {Old, Missing} = read_old(Replaced, From),
     Absent = [element(1, Item) || Item <- New, not is_loaded(element(1, Item))],
     NewSide = side(New, [Module || {Module, _, _} <- Removes]),
+    ok = with_natives(New, NewSide),
     OldSide = side(Old, Absent),
     ok = purge([Entry || {Module, _, _} = Entry <- Loads ++ Removes, lists:member(Module, Replaced)], Options),
     %% To read debug information makes atoms.
@@ -86,6 +87,12 @@ room(Items) ->
     case erlrc_room:check([Beam || {_, _, Beam, _} <- Items]) of
         ok -> ok;
         {error, _} = Error -> throw(Error)
+    end.
+
+with_natives(Items, #{on_load := OnLoad}) ->
+    case erlrc_natives:without(Items -- OnLoad) of
+        none -> ok;
+        Module -> throw({error, {natives_not_loaded, Module}})
     end.
 
 not_sticky(Modules) ->

@@ -1,5 +1,5 @@
 %% @doc Purges old code at leisure: after a time of grace, one module after the other, only where no process runs it
-%% any more. Until then functions made by the old code go on working. What is left is tried again, and named by
+%% any more, nobody holds a fun of it and it has no native functions. Until then functions made by the old code go on working. What is left is tried again, and named by
 %% `erlrc_status'.
 %%
 %% One process does it, however many operations follow each other: the one that the latest operation starts takes over
@@ -119,9 +119,11 @@ round_of(Pending) ->
     Due = [Module || {Module, At} <- maps:to_list(Pending), At =< Now],
     case whereis(erlrc_guardian) of
         undefined ->
-            Purged = [Module || Module <- Due, purge(Module)],
+            Purged = [Module || Module <- erlrc_old_code:may_go(Due), purge(Module)],
             ok = tell(Purged),
-            maps:merge(maps:without(Due, Pending), maps:from_keys(Due -- Purged, milliseconds() + ?RETRY));
+            %% Nobody ever knows of native functions that they are not in use.
+            Left = (Due -- Purged) -- erlrc_natives:old(Due),
+            maps:merge(maps:without(Due, Pending), maps:from_keys(Left, milliseconds() + ?RETRY));
         _ ->
             maps:merge(Pending, maps:from_keys(Due, Now + ?BUSY))
     end.

@@ -4,7 +4,7 @@
 %% so that a state, which some requests answer with, is never copied.
 -module(erlrc_system).
 
--export([nobody/0, tell/3, ask/4, ask_sign_of_life/2, answers/1, collect/3, settle/3, culprit/1, is_suspended/1]).
+-export([nobody/0, tell/3, ask/4, ask_sign_of_life/2, answers/1, collect/3, settle/3, culprit/1, is_suspended/1, is_server/1]).
 -export_type([answers/0]).
 
 -type answers() :: #{left := non_neg_integer(), answered := [term()], errors := [{term(), term()}]}.
@@ -89,3 +89,18 @@ is_suspended(Pid) ->
         {_, {sys, Function, _}} -> Function =:= suspend_loop orelse Function =:= suspend_loop_hib;
         _ -> false
     end.
+
+%% @doc Whether a process is one of a behaviour with callbacks, told by what proc_lib keeps.
+-spec is_server(pid()) -> boolean().
+is_server(Pid) ->
+    case process_info(Pid, dictionary) of
+        {_, Dictionary} -> is_behaviour(proplists:get_value('$initial_call', Dictionary));
+        undefined -> false
+    end.
+
+is_behaviour({supervisor, _, _}) ->
+    true;
+is_behaviour({Module, init, 1}) ->
+    lists:any(fun({F, A}) -> erlang:function_exported(Module, F, A) end, [{handle_call, 3}, {callback_mode, 0}]);
+is_behaviour(_Other) ->
+    false.

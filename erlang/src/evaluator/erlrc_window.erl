@@ -200,9 +200,10 @@ argument(down, Module, Window) -> {down, element(2, erlrc_scope:sides(Module, Wi
 
 code_change_timeout(Context) -> maps:get(code_change_timeout, options(Context), ?CODE_CHANGE).
 
-commit(#{id := Id, code := #{new := New} = Code, path_change := Change}, Context) ->
+commit(#{id := Id, code := #{new := #{on_load := OnLoad} = New} = Code, path_change := Change}, Context) ->
     note(Context, {committing, Id}),
     ok = erlrc_commit:path(Change),
+    Natives = erlrc_natives:of_modules([element(1, Item) || Item <- OnLoad]),
     Options = #{
         protected => maps:get(protected, Context),
         force => true,
@@ -210,8 +211,11 @@ commit(#{id := Id, code := #{new := New} = Code, path_change := Change}, Context
         old_code => policy(Context)
     },
     case erlrc_commit:switch(New, Options) of
-        {ok, Killed} -> erlrc_journal:killed(Killed);
-        {error, _} = Error -> Error
+        {ok, Killed} ->
+            ok = erlrc_journal:killed(Killed),
+            erlrc_natives:check(Natives, OnLoad);
+        {error, _} = Error ->
+            Error
     end.
 
 %% There is no other way back than through the code that is old by then.

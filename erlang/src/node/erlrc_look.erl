@@ -2,10 +2,10 @@
 %% Bounded: so many terms are looked at, and no more.
 -module(erlrc_look).
 
--export([wanted/2, new/1, at/3, found/1, may_hold_funs/1, is_complete/1]).
+-export([wanted/2, outdated/1, new/1, at/3, found/1, may_hold_funs/1, is_complete/1]).
 -export_type([wanted/0, seen/0]).
 
--record(wanted, {modules :: #{module() => []}, directory :: binary()}).
+-record(wanted, {modules :: #{module() => any | {but, Md5 :: binary()}}, directory = none :: none | binary()}).
 -record(seen, {
     left :: integer(),
     any_fun = false :: boolean(),
@@ -18,7 +18,18 @@
 %% @doc Funs of these modules, names of files that begin with this.
 -spec wanted([module()], file:filename()) -> wanted().
 wanted(Modules, Directory) ->
-    #wanted{modules = maps:from_keys(Modules, []), directory = unicode:characters_to_binary(Directory)}.
+    #wanted{modules = maps:from_keys(Modules, any), directory = unicode:characters_to_binary(Directory)}.
+
+%% @doc Funs of these modules that are not of the code that is current.
+-spec outdated([module()]) -> wanted().
+outdated(Modules) ->
+    #wanted{modules = maps:from_list([{Module, current(Module)} || Module <- Modules])}.
+
+current(Module) ->
+    case erlang:module_loaded(Module) of
+        true -> {but, erlang:get_module_info(Module, md5)};
+        false -> any
+    end.
 
 %% @doc Nothing seen, so many terms to look at.
 -spec new(pos_integer()) -> seen().
@@ -47,11 +58,11 @@ at(_Term, _Wanted, #seen{left = Left} = Seen) when Left =< 0 ->
 at(Fun, #wanted{modules = Modules}, #seen{funs = Funs} = Seen) when is_function(Fun) ->
     {module, Module} = erlang:fun_info(Fun, module),
     Local = erlang:fun_info(Fun, type) =:= {type, local},
-    Names = [{Module, element(2, erlang:fun_info(Fun, name))} || Local, is_map_key(Module, Modules)],
+    Names = [{Module, element(2, erlang:fun_info(Fun, name))} || Local, is_wanted(Fun, maps:get(Module, Modules, none))],
     step(Seen#seen{any_fun = true, funs = Names ++ Funs});
 at(Binary, #wanted{directory = Directory}, #seen{path = Path} = Seen) when is_binary(Binary) ->
     step(Seen#seen{path = Path orelse erlrc_bytes:starts_with(Binary, Directory)});
-at([Head | _] = List, Wanted, Seen) when is_integer(Head) ->
+at([Head | _] = List, #wanted{directory = Directory} = Wanted, Seen) when is_integer(Head), Directory =/= none ->
     string(List, Wanted, Seen);
 at([Head | Tail], Wanted, Seen) ->
     at(Tail, Wanted, at(Head, Wanted, step(Seen)));
@@ -63,6 +74,10 @@ at(Map, _Wanted, Seen) when is_map(Map) ->
     Seen#seen{left = 0};
 at(_Term, _Wanted, Seen) ->
     step(Seen).
+
+is_wanted(_Fun, none) -> false;
+is_wanted(_Fun, any) -> true;
+is_wanted(Fun, {but, Md5}) -> erlang:fun_info(Fun, new_uniq) =/= {new_uniq, Md5}.
 
 all(Terms, Wanted, Seen) ->
     lists:foldl(fun(Term, Acc) -> at(Term, Wanted, Acc) end, Seen, Terms).

@@ -4,7 +4,7 @@
 %% private cannot be read but by its owner, and is left out.
 -module(erlrc_tables).
 
--export([funs/3]).
+-export([funs/2, funs/3]).
 -export_type([result/0]).
 
 -type table() :: atom() | ets:tid() | persistent_term.
@@ -29,12 +29,17 @@
 funs([], _Directory, _Patience) ->
     #{funs => [], cut => []};
 funs(Modules, Directory, Patience) ->
-    Wanted = erlrc_look:wanted(Modules, Directory),
+    #{funs := Funs} = Result = funs(erlrc_look:wanted(Modules, Directory), Patience),
+    Result#{funs := lists:sublist(Funs, ?NAMED)}.
+
+%% @doc The same for what {@link erlrc_look} calls wanted; all that is found.
+-spec funs(erlrc_look:wanted(), non_neg_integer()) -> result().
+funs(Wanted, Patience) ->
     Deadline = erlang:monotonic_time(millisecond) + Patience,
     Persistent = look(persistent_term, persistent_term:get(), ?PERSISTENT_LOOKS, Wanted),
     Found = tables(ets:all(), Wanted, Deadline),
     #{
-        funs => lists:sublist([{Table, M, Name} || {Table, Funs, _} <- [Persistent | Found], {M, Name} <- Funs], ?NAMED),
+        funs => [{Table, M, Name} || {Table, Funs, _} <- [Persistent | Found], {M, Name} <- Funs],
         cut => [Table || {Table, _, false} <- [Persistent | Found]]
     }.
 
