@@ -1,7 +1,7 @@
 %% @doc The batches of a script with the code that they load, read and checked while everything runs.
 -module(erlrc_batches).
 
--export([prepare/2, unpurged/2]).
+-export([prepare/2, unpurged/2, deleted/1]).
 
 %% @doc The segments, each batch with its code and the operation's own modules taken out of it; the code of these is apart,
 %% `none' where it has none. Throws `{refused, Why}'.
@@ -66,6 +66,13 @@ prepare_batch(Batch, Options) ->
 
 loads(#{new := #{handle := Handle, on_load := OnLoad}}) ->
     length(erlrc_commit:modules(Handle)) + length(OnLoad).
+
+%% @doc The modules that are to be deleted at the end, when nothing runs them any more.
+-spec deleted([erlrc_segment:segment()]) -> [module()].
+deleted(Segments) ->
+    Batches = [Batch || {batch, Batch} <- Segments],
+    Loaded = [Module || #{load := Loads} <- Batches, {Module, _, _} <- Loads],
+    lists:usort([Module || #{remove := Removes} <- Batches, {Module, _, _} <- Removes] -- Loaded).
 
 %% @doc The modules that will have old code.
 -spec unpurged([term()], none | erlrc_prepare:code()) -> [module()].

@@ -1,16 +1,18 @@
 %% @doc The children of supervisors whose specification changed.
 %%
 %% OTP's supervisor takes the new specifications over and leaves it there: a child that is new is not started, one that
-%% is gone from them stays. To tell which are which, `init/1' of the old and of the new module are asked, each in a
-%% process of its own. An `init/1' that cannot be called twice just means that nothing is known and nothing done.
+%% is gone from them stays. To tell which are which, `init/1' of the old module is asked, in a process of its own, where the
+%% supervisor has any children; an `init/1' that cannot be called twice just means that nothing is known and nothing done.
+%% `init/1' of the new module is called once, by the supervisor itself as OTP has it: what it answers is noted.
 -module(erlrc_children).
 
 -export([arguments/1, child_ids/1]).
--export([before/1, added/1, removed/1, remove/1, stop/2, start/1, restart/1]).
+-export([before/1, specify/4, specified/0, added/2, removed/2, take_down/1, remove/1, stop/2, start/1, restart/1]).
+-export([init/1]).
 -export_type([known/0]).
 
-%% Supervisor, callback module, its arguments, ids in specification order.
--type known() :: {pid(), module(), term(), [term()]}.
+%% Supervisor, ids in specification order.
+-type known() :: {pid(), [term()]}.
 
 -define(INIT_TIMEOUT, 2000).
 
@@ -21,10 +23,7 @@ before([]) ->
 before(Modules) ->
     #{targets := Targets} = erlrc_discover:processes(Modules, #{}),
     Pids = [Pid || {Pid, #{kind := supervisor, suspended := false}} <- maps:to_list(Targets)],
-    [
-        {Pid, Module, Arguments, Ids}
-     || {Pid, Module, Arguments} <- arguments(Pids), {ok, Ids} <- [ids(Module, Arguments)]
-    ].
+    [{Pid, Ids} || {Pid, Module, Arguments} <- arguments(Pids), {ok, Ids} <- [ids(children(Pid), Module, Arguments)]].
 
 %% @doc The callback module of supervisors, and its arguments: the last two fields of a supervisor's state.
 -spec arguments([pid()]) -> [{pid(), module(), term()}].
@@ -42,7 +41,10 @@ arguments(Pids) ->
     #{answered := Found} = erlrc_system:collect(Ref, Answers, ?INIT_TIMEOUT),
     Found.
 
-ids(Module, Arguments) ->
+%% What has no children loses none.
+ids([], _Module, _Arguments) ->
+    {ok, []};
+ids(_Children, Module, Arguments) ->
     case erlrc_check:call({Module, init, [Arguments]}, ?INIT_TIMEOUT) of
         {ok, Answer} -> child_ids(Answer);
         {error, _} -> unknown
@@ -65,27 +67,75 @@ is_simple(_) -> false.
 id(#{id := Id}) -> Id;
 id(Spec) -> element(1, Spec).
 
-%% @doc Children that came with the new specifications and do not run, in specification order.
--spec added([known()]) -> [{pid(), term()}].
-added(Known) ->
+%% @doc The request by which a supervisor takes the new specifications over: as `code_change' would, and beside the answer
+%% that is collected under `Ref' and `Key' the ids are told.
+-spec specify(reference(), term(), term(), term()) -> {replace_state, fun()}.
+specify(Ref, Key, Vsn, Extra) ->
+    Self = self(),
+    {replace_state, fun(State) ->
+        {Result, Changed} = take_over(State, Vsn, Extra, Self),
+        Self ! {{Ref, Key}, Result},
+        Changed
+    end}.
+
+%% `supervisor' asks the module in its state, this one for once, which answers what the supervisor's own has said.
+take_over(State, Vsn, Extra, Self) ->
+    Size = tuple_size(State),
+    {Module, Arguments} = {element(Size - 1, State), element(Size, State)},
+    try
+        Answer = Module:init(Arguments),
+        Given = setelement(Size, setelement(Size - 1, State, ?MODULE), Answer),
+        case supervisor:code_change(Vsn, Given, Extra) of
+            {ok, Changed} ->
+                Self ! {?MODULE, self(), child_ids(Answer)},
+                {ok, setelement(Size, setelement(Size - 1, Changed, Module), Arguments)};
+            Error ->
+                {Error, State}
+        end
+    catch
+        Class:Reason:Stack -> {{error, {'EXIT', {{Class, Reason}, Stack}}}, State}
+    end.
+
+%% @private
+-spec init(term()) -> term().
+init(Answer) -> Answer.
+
+%% @doc Notes what supervisors have said since.
+-spec specified() -> ok.
+specified() ->
+    receive
+        {?MODULE, Pid, Ids} ->
+            ok = erlrc_journal:note({specified, Pid, Ids}),
+            specified()
+    after 0 -> ok
+    end.
+
+%% The latest word of each supervisor.
+now(Entries) ->
+    maps:from_list(lists:reverse([{Pid, Ids} || {specified, Pid, {ok, Ids}} <- Entries])).
+
+%% @doc Children that came with the new specifications, as the journal has them, and do not run; in specification order.
+-spec added([known()], [term()]) -> [{pid(), term()}].
+added(Known, Entries) ->
+    New = now(Entries),
     [
         {Pid, Id}
-     || {Pid, Module, Arguments, Old} <- Known,
-        {ok, New} <- [ids(Module, Arguments)],
+     || {Pid, Old} <- Known,
         Children <- [children(Pid)],
-        Id <- New -- Old,
+        Id <- maps:get(Pid, New, []) -- Old,
         {_, undefined, _, _} <- [lists:keyfind(Id, 1, Children)]
     ].
 
 %% @doc Children that are in the specifications no longer, in reverse order of the old ones.
--spec removed([known()]) -> [{pid(), term()}].
-removed(Known) ->
+-spec removed([known()], [term()]) -> [{pid(), term()}].
+removed(Known, Entries) ->
+    New = now(Entries),
     [
         {Pid, Id}
-     || {Pid, Module, Arguments, Old} <- Known,
-        {ok, New} <- [ids(Module, Arguments)],
+     || {Pid, Old} <- Known,
+        is_map_key(Pid, New),
         Children <- [children(Pid)],
-        Id <- lists:reverse(Old -- New),
+        Id <- lists:reverse(Old -- maps:get(Pid, New)),
         lists:keymember(Id, 1, Children)
     ].
 
@@ -95,6 +145,11 @@ children(Pid) ->
     catch
         exit:_ -> []
     end.
+
+%% @doc Stops children; they can be started again.
+-spec take_down([{pid(), term()}]) -> ok.
+take_down(Children) ->
+    lists:foreach(fun(Child) -> attempt(terminate_child, Child) end, Children).
 
 %% @doc Stops and forgets children.
 -spec remove([{pid(), term()}]) -> ok.

@@ -12,8 +12,15 @@ operate(#{first := First, segments := Segments0}, #{application := App} = Contex
         {Segments, Own} = erlrc_batches:prepare(Segments0, Context0),
         Supervisors = supervisors(Segments, Context0),
         Unpurged = erlrc_batches:unpurged(Segments, Own),
-        Rest = #{own => Own, remove => [], unpurged => Unpurged, natives => erlrc_natives:of_modules(Unpurged)},
-        Context = with_hold(First, Segments, Own, Context0#{rest => Rest}),
+        Rest = #{
+            own => Own,
+            remove => [],
+            delete => erlrc_batches:deleted(Segments0),
+            unpurged => Unpurged,
+            natives => erlrc_natives:of_modules(Unpurged)
+        },
+        Context1 = Context0#{rest => Rest, supervisors => maps:from_list(Supervisors)},
+        Context = with_hold(First, Segments, Own, Context1),
         _ = [carry_out({apply, MFA}, Context) || MFA <- First],
         Windows = segments(Segments, Supervisors, Context),
         ok = path(Segments, Context),
@@ -149,13 +156,27 @@ path(Segments, #{application := App, from := From, to := To}) ->
     end.
 
 start_children(Supervisors) ->
-    lists:foreach(fun start_child/1, erlrc_children:added(Supervisors)).
+    Removed = erlrc_children:removed(Supervisors, erlrc_journal:entries()),
+    _ = lists:foldl(fun start_child/2, Removed, erlrc_children:added(Supervisors, erlrc_journal:entries())),
+    ok.
 
-start_child({Supervisor, Id} = Child) ->
+start_child({Supervisor, Id} = Child, Removed) ->
     erlrc_journal:note({child, Supervisor, Id}),
-    case erlrc_children:restart(Child) of
-        ok -> ok;
-        {error, Why} -> fail({child_not_started, Id, Why}, [])
+    {Beside, Others} = lists:partition(fun({Above, _}) -> Above =:= Supervisor end, Removed),
+    start_beside(Child, [Stop || Stop <- [Beside, Others], Stop =/= []]).
+
+%% A name, a port or a table may be had once: a child that cannot start beside those that are removed takes their place,
+%% first that of its brothers.
+start_beside({_, Id} = Child, Removed) ->
+    case {erlrc_children:restart(Child), Removed} of
+        {ok, _} ->
+            lists:append(Removed);
+        {{error, Why}, []} ->
+            fail({child_not_started, Id, Why}, []);
+        {{error, _}, [Next | More]} ->
+            erlrc_journal:note({taken_down, Next}),
+            ok = erlrc_children:take_down(Next),
+            start_beside(Child, More)
     end.
 
 service_check(#{options := #{service_check := MFA} = Options}) ->
@@ -169,7 +190,7 @@ service_check(_Context) ->
 
 %% What is left to do when there is no way back any more.
 final(Supervisors, #{rest := Rest}) ->
-    Rest#{remove := erlrc_children:removed(Supervisors)}.
+    Rest#{remove := erlrc_children:removed(Supervisors, erlrc_journal:entries())}.
 
 %% The last window may have done it.
 confirm(Final) ->
@@ -183,10 +204,20 @@ finish(Rest, #{options := Options} = Context) ->
     ok = erlrc_deadline:extend(finish),
     ok = erlrc_children:remove(maps:get(remove, Rest, [])),
     ok = load_own(maps:get(own, Rest, none), Context),
-    Unpurged = maps:get(unpurged, Rest, []),
+    Deleted = delete(maps:get(delete, Rest, [])),
+    Unpurged = Deleted ++ maps:get(unpurged, Rest, []),
     ok = keep_natives(maps:get(natives, Rest, [])),
     ok = erlrc_purge:schedule(Unpurged, maps:get(purge_after, Options, ?PURGE_AFTER)),
     erlrc_purge:lingering(Unpurged -- maps:get(own, Context, [])).
+
+%% A module goes when nothing runs it any more.
+delete([]) ->
+    [];
+delete(Modules) ->
+    #{targets := Targets} = erlrc_discover:processes(Modules, #{}),
+    Used = lists:usort(lists:append([Mods || {_, #{modules := Mods}} <- maps:to_list(Targets)])),
+    _ = [erlrc_journal:log(warning, #{event => not_deleted, module => Module}) || Module <- Used],
+    [Module || Module <- Modules -- Used, erlang:module_loaded(Module), code:soft_purge(Module), code:delete(Module)].
 
 keep_natives(Modules) ->
     case erlrc_natives:keep(Modules) of

@@ -6,13 +6,16 @@
 -module(erlrc_migrate).
 
 -export([keep/1, keep_if_missing/1, put_back/1, take_back/1, drop/1, forget/2, record/1, record_if_missing/1, exact/3, unchanged/3]).
--export([change/4, restore/3, restoring/2, restored/2, refresh/4]).
--export_type([id/0, argument/0]).
+-export([change/3, restore/3, restoring/2, restored/2, refresh/4]).
+-export_type([id/0, argument/0, how/0]).
 
 %% What a window keeps; `other' and `refresh' are what it keeps beside for a gen_statem's callback mode.
 -type id() :: reference() | {other | refresh, reference()}.
 %% What `code_change' is told: version and extra.
 -type argument() :: {term(), term()}.
+%% `keep': a request that each is sent before, `timeout': the longest time in which no process finishes, `supervisors':
+%% those that take new specifications over.
+-type how() :: #{keep := none | term(), timeout := timeout(), supervisors => #{pid() => _}}.
 
 -define(OLD(Id), {'$erlrc_snapshot', Id}).
 -define(NEW(Id), {'$erlrc_migrated', Id}).
@@ -176,35 +179,39 @@ flush(Ref) ->
         []
     end.
 
-%% @doc Changes the state of processes that stand, all at once; each is sent `Keep' before, if that is a request.
-%% `Timeout' is the longest time in which no process finishes. A process that is dead is its supervisor's affair, and
+%% @doc Changes the state of processes that stand, all at once. A process that is dead is its supervisor's affair, and
 %% named in the answer.
--spec change([{pid(), [module()]}], #{module() => argument()}, none | term(), timeout()) ->
+-spec change([{pid(), [module()]}], #{module() => argument()}, how()) ->
     {ok, Gone :: [{pid(), module()}]} | {error, term()}.
-change(Changed, Arguments, none, _Timeout) when Changed =:= []; map_size(Arguments) =:= 0 ->
+change(Changed, Arguments, #{keep := none}) when Changed =:= []; map_size(Arguments) =:= 0 ->
     {ok, []};
-change(Changed, Arguments, Keep, Timeout) ->
+change(Changed, Arguments, #{timeout := Timeout} = How) ->
     Ref = make_ref(),
-    Sent = send(Changed, Arguments, Keep, Ref, erlrc_system:nobody(), 0),
+    Sent = send(Changed, Arguments, How#{nobody => erlrc_system:nobody()}, Ref, 0),
     Keys = fun() -> [{Pid, Module} || {Pid, Modules} <- Changed, Module <- Modules, is_map_key(Module, Arguments)] end,
     changed(Ref, Keys, erlrc_system:answers(Sent), Timeout, Timeout).
 
-send([], _Arguments, _Keep, _Ref, _Nobody, Sent) ->
+send([], _Arguments, _How, _Ref, Sent) ->
     Sent;
-send([{Pid, Modules} | Changed], Arguments, Keep, Ref, Nobody, Sent) ->
+send([{Pid, Modules} | Changed], Arguments, #{keep := Keep, nobody := Nobody} = How, Ref, Sent) ->
     _ = Keep =:= none orelse erlrc_system:tell(Pid, Nobody, Keep),
-    send(Changed, Arguments, Keep, Ref, Nobody, send_one(Pid, Modules, Arguments, Ref, Sent)).
+    send(Changed, Arguments, How, Ref, send_one(Pid, Modules, Arguments, How, Ref, Sent)).
 
-send_one(_Pid, [], _Arguments, _Ref, Sent) ->
+send_one(_Pid, [], _Arguments, _How, _Ref, Sent) ->
     Sent;
-send_one(Pid, [Module | Modules], Arguments, Ref, Sent) ->
+send_one(Pid, [Module | Modules], Arguments, How, Ref, Sent) ->
     case Arguments of
-        #{Module := {Vsn, Extra}} ->
-            ok = erlrc_system:ask(Pid, Ref, {Pid, Module}, {change_code, Module, Vsn, Extra}),
-            send_one(Pid, Modules, Arguments, Ref, Sent + 1);
+        #{Module := Argument} ->
+            ok = request(Pid, Module, Argument, How, Ref),
+            send_one(Pid, Modules, Arguments, How, Ref, Sent + 1);
         #{} ->
-            send_one(Pid, Modules, Arguments, Ref, Sent)
+            send_one(Pid, Modules, Arguments, How, Ref, Sent)
     end.
+
+request(Pid, Module, {Vsn, Extra}, #{supervisors := Supervisors, nobody := Nobody}, Ref) when is_map_key(Pid, Supervisors) ->
+    erlrc_system:tell(Pid, Nobody, erlrc_children:specify(Ref, {Pid, Module}, Vsn, Extra));
+request(Pid, Module, {Vsn, Extra}, _How, Ref) ->
+    erlrc_system:ask(Pid, Ref, {Pid, Module}, {change_code, Module, Vsn, Extra}).
 
 %% Errors end the wait at once.
 changed(_Ref, _Keys, #{errors := [{{Pid, Module}, {error, Why}} | _]}, _Left, _Timeout) ->
@@ -281,7 +288,7 @@ refresh([], _Module, _Id, _Timeout) ->
 refresh(Pids, Module, Id, Timeout) ->
     _ = restore(Pids, keep(Id), Timeout),
     Vsn = proplists:get_value(vsn, erlang:get_module_info(Module, attributes)),
-    Result = change([{Pid, [Module]} || Pid <- Pids], #{Module => {Vsn, []}}, none, Timeout),
+    Result = change([{Pid, [Module]} || Pid <- Pids], #{Module => {Vsn, []}}, #{keep => none, timeout => Timeout}),
     _ = restore(Pids, put_back(Id), Timeout),
     case Result of
         {ok, _Gone} -> ok;

@@ -46,14 +46,15 @@ prepare_all(#{load := Loads, remove := Removes} = Batch, #{to := To, from := Fro
     ok = not_sticky(Modules ++ [Module || {Module, _, _} <- Removes]),
     Read = [read_new(Module, To) || Module <- Modules],
     {Skipped, New} = skip(Read, Options),
-    Replaced = [element(1, Item) || Item <- New] ++ [Module || {Module, _, _} <- Removes],
+    Replaced = [element(1, Item) || Item <- New],
     ok = room(New),
     {Old, Missing} = read_old(Replaced, From),
     Absent = [element(1, Item) || Item <- New, not is_loaded(element(1, Item))],
-    NewSide = side(New, [Module || {Module, _, _} <- Removes]),
+    %% What is removed is deleted at the end of the operation.
+    NewSide = side(New, []),
     ok = with_natives(New, NewSide),
     OldSide = side(Old, Absent),
-    ok = purge([Entry || {Module, _, _} = Entry <- Loads ++ Removes, lists:member(Module, Replaced)], Options),
+    ok = purge([Entry || {Module, _, _} = Entry <- Loads, lists:member(Module, Replaced)] ++ Removes, Options),
     %% To read debug information makes atoms.
     Shapes = case erlrc_room:is_short() of true -> #{}; false -> shapes(Batch, New, Old, Options) end,
     {ok, #{

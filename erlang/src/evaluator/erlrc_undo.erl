@@ -20,7 +20,8 @@ run(Entries, Context) ->
             lists:foreach(fun({Window, _}) -> erlrc_way_back:release(Window, []) end, maps:values(Windows)),
             {finished, erlrc_execution:finish(Rest, Context)};
         false ->
-            {undone, undo(Entries, Windows, Context, [])}
+            Left = undo(Entries, Windows, Context, []),
+            {undone, Left ++ restarted([Child || {taken_down, Children} <- Entries, Child <- Children])}
     end.
 
 window({open, #{id := Id} = Window}, Windows) ->
@@ -66,6 +67,16 @@ undo([{path, Path} | Entries], Windows, Context, Left) ->
     undo(Entries, Windows, Context, Left);
 undo([_ | Entries], Windows, Context, Left) ->
     undo(Entries, Windows, Context, Left).
+
+%% Children that were stopped for others start again when their supervisors know them again.
+restarted(Children) ->
+    [
+        case erlrc_children:restart(Child) of
+            ok -> {restarted, Id};
+            {error, Why} -> {child_not_started, Id, Why}
+        end
+     || {_, Id} = Child <- Children
+    ].
 
 %% Not everything stands, but nothing has changed yet.
 undo_window(open, Window, _Context) ->

@@ -130,4 +130,6 @@ change_over(Module, Other, Pids, #{batch := #{before := Before, 'after' := After
     _ = erlrc_migrate:restore(Pids, erlrc_migrate:put_back(Other), ?RESTORE),
     {_, _, Extra} = lists:keyfind(Module, 1, Before ++ After),
     {_, To} = erlrc_scope:sides(Module, Window),
-    erlrc_migrate:change([{Pid, [Module]} || Pid <- Pids], #{Module => {To, Extra}}, none, ?CODE_CHANGE).
+    erlrc_migrate:change([{Pid, [Module]} || Pid <- Pids], #{Module => {To, Extra}}, #{
+        keep => none, timeout => ?CODE_CHANGE
+    }).

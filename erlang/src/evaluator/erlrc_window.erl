@@ -176,8 +176,11 @@ change(When, #{id := Id, batch := Batch, changed := Changed, exact := Exact} = W
      || {Module, Mode, Extra} <- maps:get(When, Batch)
     ]),
     Keep = case keeps(When, Batch, Context) of true -> erlrc_migrate:keep(Id); false -> none end,
-    case erlrc_migrate:change(without(Exact, Changed), Arguments, Keep, code_change_timeout(Context)) of
-        {ok, Gone} -> lost(Gone, Window);
+    How = #{keep => Keep, timeout => code_change_timeout(Context), supervisors => maps:get(supervisors, Context, #{})},
+    case erlrc_migrate:change(without(Exact, Changed), Arguments, How) of
+        {ok, Gone} ->
+            ok = erlrc_children:specified(),
+            lost(Gone, Window);
         Error -> Error
     end.
 
