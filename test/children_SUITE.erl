@@ -6,7 +6,7 @@
 -compile(export_all).
 -compile(nowarn_export_all).
 
--import(service_fixture, [versions/3, versions/4, child/1, child/2, up/3, up/4, down/3, call/4, photograph/1, server/2, pid/2]).
+-import(service_fixture, [versions/3, child/1, child/2, up/3, up/4, down/3, call/4, photograph/1, server/2, pid/2]).
 
 all() ->
     [
@@ -81,15 +81,14 @@ way_back_starts_the_removed_again(Config) ->
     ?assertEqual({1, 0, none}, call(Config, gen_server, call, [one, state])),
     #{suspended := [], kept := []} = photograph(Config).
 
-%% Its supervisor would not survive a crash. Asked all the time, it answers or is gone.
+%% Its supervisor would not survive a crash. It answers until it is stopped.
 removed_child_never_runs_without_its_module(Config) ->
     One = child(one, #{restart => permanent}),
     Sup = fun(Children) -> strict(Children) end,
     {Old, _} = Dirs = versions(Config, [server(one, 1), Sup([One])], [Sup([])]),
-    Asker = call(Config, ?MODULE, ask_all_the_time, [one]),
     Pid = pid(Config, service_sup),
-    {ok, _} = up(Config, Dirs, [{update, service_sup, supervisor}, {delete_module, one}]),
-    ?assertEqual([noproc], call(Config, ?MODULE, answers, [Asker])),
+    Call = {apply, {gen_server, call, [one, next]}},
+    {ok, _} = up(Config, Dirs, [{update, service_sup, supervisor}, {delete_module, one}, Call]),
     ?assertEqual(Pid, pid(Config, service_sup)),
     ?assertEqual([service_server], ids(Config)),
     ?assertEqual(false, call(Config, code, is_loaded, [one])),
@@ -149,30 +148,3 @@ free_port() ->
 
 ids(Config) ->
     lists:sort([Id || {Id, Pid, _, _} <- call(Config, supervisor, which_children, [service_sup]), is_pid(Pid)]).
-
-%% On the node.
-
-%% Sends requests without a pause until the server is gone; keeps what other than answers came of it.
-ask_all_the_time(Name) ->
-    spawn(fun() -> ask(Name) end).
-
-ask(Name) ->
-    try gen_server:call(Name, state, infinity) of
-        _ -> ask(Name)
-    catch
-        exit:{Reason, _} ->
-            receive
-                {From, answers} -> From ! {answers, [plain(Reason)]}
-            end
-    end.
-
-%% A call that is under way when its server is stopped ends with the reason of the stop.
-plain(shutdown) -> noproc;
-plain(Reason) -> Reason.
-
-answers(Asker) ->
-    Asker ! {self(), answers},
-    receive
-        {answers, Answers} -> Answers
-    after 5000 -> none
-    end.

@@ -14,14 +14,15 @@
 %% What `code_change' is told: version and extra.
 -type argument() :: {term(), term()}.
 %% `keep': a request that each is sent before, `timeout': the longest time in which no process finishes, `supervisors':
-%% those that take new specifications over.
--type how() :: #{keep := none | term(), timeout := timeout(), supervisors => #{pid() => _}}.
+%% those that take new specifications over, `standing': those that answer what these call.
+-type how() :: #{keep := none | term(), timeout := timeout(), supervisors => #{pid() => _}, standing => [pid()]}.
 
 -define(OLD(Id), {'$erlrc_snapshot', Id}).
 -define(NEW(Id), {'$erlrc_migrated', Id}).
 -define(NEXT(Id), {'$erlrc_restoring', Id}).
 -define(SOME, 256).
 -define(TICK, 10).
+-define(LONGEST_TICK, 100).
 
 %% @doc The request that keeps the state. An event manager calls the function once per handler; the attempt tells one
 %% request from the next.
@@ -189,7 +190,14 @@ change(Changed, Arguments, #{timeout := Timeout} = How) ->
     Ref = make_ref(),
     Sent = send(Changed, Arguments, How#{nobody => erlrc_system:nobody()}, Ref, 0),
     Keys = fun() -> [{Pid, Module} || {Pid, Modules} <- Changed, Module <- Modules, is_map_key(Module, Arguments)] end,
-    changed(Ref, Keys, erlrc_system:answers(Sent), Timeout, Timeout).
+    changed(Ref, erlrc_system:answers(Sent), #{
+        keys => Keys,
+        timeout => Timeout,
+        left => Timeout,
+        tick => ?TICK,
+        standing => maps:get(standing, How, []),
+        calls => []
+    }).
 
 send([], _Arguments, _How, _Ref, Sent) ->
     Sent;
@@ -214,23 +222,30 @@ request(Pid, Module, {Vsn, Extra}, _How, Ref) ->
     erlrc_system:ask(Pid, Ref, {Pid, Module}, {change_code, Module, Vsn, Extra}).
 
 %% Errors end the wait at once.
-changed(_Ref, _Keys, #{errors := [{{Pid, Module}, {error, Why}} | _]}, _Left, _Timeout) ->
+changed(_Ref, #{errors := [{{Pid, Module}, {error, Why}} | _]}, #{calls := Calls}) ->
+    ok = erlrc_inner_calls:discard(Calls),
     {error, {code_change_failed, Pid, Module, reason(Why)}};
-changed(_Ref, _Keys, #{left := 0}, _Left, _Timeout) ->
+changed(_Ref, #{left := 0}, _Wait) ->
     {ok, []};
-changed(Ref, Keys, #{left := Before} = Answers0, Left, Timeout) ->
-    Wait = min(Left, 100),
-    case erlrc_system:collect(Ref, Answers0, Wait) of
-        #{left := Before, errors := [], answered := Answered} = Answers ->
-            Missing = missing(Keys(), Answered),
-            Alive = [Pid || {Pid, _} <- Missing, is_process_alive(Pid)],
-            case {Alive, Left - Wait} of
-                {[], _} -> {ok, Missing};
-                {_, Rest} when Rest > 0 -> changed(Ref, Keys, Answers, Rest, Timeout);
-                _ -> {error, {code_change_timeout, [erlrc_system:culprit(Pid) || Pid <- lists:usort(Alive)]}}
-            end;
-        Answers ->
-            changed(Ref, Keys, Answers, Timeout, Timeout)
+changed(Ref, #{left := Before} = Answers0, #{left := Left, tick := Tick, timeout := Timeout} = Wait) ->
+    case erlrc_system:collect(Ref, Answers0, min(Left, Tick)) of
+        #{left := Before, errors := []} = Answers -> no_progress(Ref, Answers, Wait#{left := max(0, Left - Tick)});
+        Answers -> changed(Ref, Answers, Wait#{left := Timeout, tick := ?TICK})
+    end.
+
+%% Whoever waits for one that stands has its call answered; else it just takes its time.
+no_progress(Ref, #{answered := Answered} = Answers, #{keys := Keys, left := Left, tick := Tick} = Wait) ->
+    #{calls := Calls, standing := Standing} = Wait,
+    Missing = missing(Keys(), Answered),
+    case {lists:usort([Pid || {Pid, _} <- Missing, is_process_alive(Pid)]), Left} of
+        {[], _} ->
+            {ok, Missing};
+        {Alive, Left} when Left > 0 ->
+            Served = erlrc_inner_calls:serve(Alive, Standing),
+            changed(Ref, Answers, Wait#{tick := min(2 * Tick, ?LONGEST_TICK), calls := lists:usort(Served ++ Calls)});
+        {Alive, _} ->
+            ok = erlrc_inner_calls:discard(Calls),
+            {error, {code_change_timeout, [erlrc_system:culprit(Pid) || Pid <- Alive]}}
     end.
 
 missing(Keys, Answered) ->

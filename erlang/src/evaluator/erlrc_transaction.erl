@@ -57,6 +57,7 @@
     erlrc_funs,
     erlrc_guardian,
     erlrc_hindrance,
+    erlrc_inner_calls,
     erlrc_journal,
     erlrc_links,
     erlrc_losses,

@@ -176,7 +176,12 @@ change(When, #{id := Id, batch := Batch, changed := Changed, exact := Exact} = W
      || {Module, Mode, Extra} <- maps:get(When, Batch)
     ]),
     Keep = case keeps(When, Batch, Context) of true -> erlrc_migrate:keep(Id); false -> none end,
-    How = #{keep => Keep, timeout => code_change_timeout(Context), supervisors => maps:get(supervisors, Context, #{})},
+    How = #{
+        keep => Keep,
+        timeout => code_change_timeout(Context),
+        supervisors => maps:get(supervisors, Context, #{}),
+        standing => maps:get(standing, Window)
+    },
     case erlrc_migrate:change(without(Exact, Changed), Arguments, How) of
         {ok, Gone} ->
             ok = erlrc_children:specified(),
