@@ -99,8 +99,8 @@ removed_child_never_runs_without_its_module(Config) ->
 
 module_that_is_still_used_stays(Config) ->
     {_, New} = Dirs = versions(Config, [server(one, 1)], []),
-    {ok, _} = call(Config, one, start, []),
-    {ok, _} = up(Config, Dirs, [{delete_module, one}]),
+    _ = call(Config, one, version, []),
+    {ok, _} = up(Config, Dirs, [{delete_module, one}, {apply, {one, start, []}}]),
     ?assertEqual(1, call(Config, gen_server, call, [one, next])),
     ?assert(lists:member(service_fixture:ebin(New), call(Config, code, get_path, []))).
 
