@@ -218,9 +218,11 @@ format_operation({config_change_failed, App, Why}) ->
 format_operation({not_rolled_back, Why, Left}) ->
     Restarted = [App || {restarted, App} <- Left],
     Called = [MFA || {applied, {_, _, _} = MFA} <- Left],
-    case length(Restarted) + length(Called) =:= length(Left) of
+    Gone = [What || {gone, What} <- Left],
+    case length(Restarted) + length(Called) + length(Gone) =:= length(Left) of
         true ->
-            Parts = [restarted(Restarted) || Restarted =/= []] ++ [called(Called) || Called =/= []],
+            Parts = [restarted(Restarted) || Restarted =/= []] ++ [called(Called) || Called =/= []] ++
+                [gone(Gone) || Gone =/= []],
             text("~ts; everything runs as before, but ~ts", [format(Why), lists:join(", and ", Parts)]);
         false ->
             text(
@@ -238,6 +240,16 @@ format_operation(Reason) ->
 
 restarted(Apps) ->
     text("these were restarted and have lost their states: ~ts", [names(Apps)]).
+
+%% With those that had to be killed for it.
+gone(Gone) ->
+    text("these ended on the way back and nobody has started them again: ~ts", [lists:join(", ", [lost(What) || What <- Gone])]).
+
+lost({name, Name}) -> text("~ts", [Name]);
+lost({supervisor, Module}) -> text("a supervisor of ~ts", [Module]);
+lost({process, {Module, Function, Arity}}) -> text("a process of ~ts:~ts/~b", [Module, Function, Arity]);
+lost({listener, Address, Port}) -> text("the listener at ~ts:~b", [inet:ntoa(Address), Port]);
+lost(Other) -> term(Other).
 
 called(Calls) ->
     Names = [text("~ts:~ts/~b", [Module, Function, length(Arguments)]) || {Module, Function, Arguments} <- Calls],

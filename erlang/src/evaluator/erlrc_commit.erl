@@ -22,7 +22,7 @@
     way := replace | add
 }.
 
--type options() :: #{force => boolean(), old_code => erlrc_old_code:policy(), protected => [pid()], patience => timeout()}.
+-type options() :: #{force => boolean(), old_code => erlrc_old_code:policy(), protected => [pid()], patience => timeout(), wait_for => everybody}.
 
 %% @doc A handle over modules prepared one by one.
 -spec handle([{erlrc_prepare:item(), code:prepared_code() | none}]) -> handle().

@@ -123,11 +123,12 @@ hold(Runner, {Caller, Token}, Result, #{entries := Entries} = Held) ->
     Answer = fun(Hold) -> Caller ! {Token, held, Hold, Result, Cost} end,
     erlrc_hold:guard(Held#{runner => Runner, caller => Caller, answer => Answer}).
 
-%% An operation that was killed has not said what its stages took.
+%% An operation that was killed has not said what its stages took; and who was killed on the way back only we know.
 cost(Entries) ->
+    All = erlrc_journal:summary(erlrc_journal:entries() ++ Entries, #{}),
     case lists:keyfind(cost, 1, Entries) of
-        {cost, Cost} -> Cost;
-        false -> erlrc_journal:summary(Entries, #{})
+        {cost, Cost} -> maps:merge(Cost, maps:with([killed], All));
+        false -> All
     end.
 
 %% @doc Brings the node to the old or the new, as the journal has it, and says how the operation ended.
@@ -138,7 +139,7 @@ settle(Reason, Entries, #{application := App} = Context) ->
     ok = erlrc_journal:about(maps:get(about, Context, #{})),
     try erlrc_undo:run(Entries, Context) of
         {finished, Unpurged} -> {ok, Unpurged};
-        {undone, Left} -> rolled_back(Why, Left0 ++ Left)
+        {undone, Left} -> rolled_back(Why, Left0 ++ Left ++ erlrc_inventory:gone())
     catch
         Class:Crash:Stack -> result(Why, Left0 ++ [{undo_crashed, {Class, Crash, lists:sublist(Stack, 5)}}])
     end.

@@ -17,8 +17,10 @@
 
 -type policy() :: wait | kill.
 %% `protected': processes that are never killed. `patience': how long a server that is in a callback of the old code is
-%% waited for where others are not.
--type options() :: #{old_code => policy(), protected => [pid()], patience => non_neg_integer(), _ => _}.
+%% waited for; `wait_for': others, too.
+-type options() :: #{
+    old_code => policy(), protected => [pid()], patience => non_neg_integer(), wait_for => everybody, _ => _
+}.
 %% Who was killed, as a person knows it, and for which module.
 -type killed() :: {Name :: binary(), pid(), module()}.
 -type reason() ::
@@ -105,7 +107,12 @@ check(Entries, Options) ->
 -spec purge(module(), options()) -> {ok, [killed()]} | {error, reason()}.
 purge(Module, Options) ->
     Deadline = erlang:monotonic_time(millisecond) + maps:get(patience, Options, 0),
-    case softly(Module, fun(Pid) -> is_server(Pid, Module) end, Deadline) of
+    Whom =
+        case Options of
+            #{wait_for := everybody} -> fun(_Pid) -> true end;
+            _ -> fun(Pid) -> is_server(Pid, Module) end
+        end,
+    case softly(Module, Whom, Deadline) of
         true -> {ok, []};
         false -> by_force(Module, Options)
     end.
@@ -147,6 +154,7 @@ by_force(Module, Options) ->
     case {policy(Options), Protected} of
         {kill, []} ->
             Killed = [{name(Pid), Pid, Module} || Pid <- Pids],
+            ok = erlrc_inventory:take(Pids),
             _ = code:purge(Module),
             ok = erlrc_natives:forget(Module),
             {ok, Killed};

@@ -58,6 +58,7 @@
     erlrc_guardian,
     erlrc_hindrance,
     erlrc_inner_calls,
+    erlrc_inventory,
     erlrc_journal,
     erlrc_links,
     erlrc_losses,

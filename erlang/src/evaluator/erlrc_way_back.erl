@@ -5,6 +5,9 @@
 
 -define(RESTORE, 5000).
 -define(CODE_CHANGE, 5000).
+%% How long whoever is in the code that has to go is waited for while others stand, and when they run.
+-define(STANDING, 100).
+-define(RUNNING, 2000).
 
 -type window() :: erlrc_scope:window().
 
@@ -31,7 +34,9 @@ forget(_Window) -> ok.
 %% @doc Puts states, code, path and processes of a window back that are all still standing. Answers what is left.
 %%
 %% Old code has to be purged before it can be current again, module by module over all processes. So what has nothing to
-%% do with those that stand goes back after they went on; and what has is purged while the states are put back.
+%% do with those that stand goes back after they went on; and what has is purged while the states are put back. Whoever
+%% is in that code is waited for, a moment, and killed then: there is no other way back. What its supervisor does not
+%% start again is left.
 -spec revert(window(), #{protected := [pid()], _ => _}) -> Left :: [term()].
 revert(#{id := Id, code := Code, path := Path, path_change := Change} = Window, Context) ->
     #{stale := Known, resume := Resume} = Window,
@@ -40,15 +45,15 @@ revert(#{id := Id, code := Code, path := Path, path_change := Change} = Window, 
     Other = keep_other(Stale, Window),
     Restoring = erlrc_migrate:restoring(erlrc_scope:pids(Window), put_back(Stale, Id)),
     {Now, Later} = halves(Code),
-    Killed = make_room(Now, Context),
+    ok = make_room(Now, Context),
     Hung = erlrc_migrate:restored(Restoring, ?RESTORE),
-    Left = uncommit(Now, Context),
+    Left = uncommit(Now, ?STANDING, Context),
     ok = erlrc_commit:path_back(Change, Path),
     Modeless = lists:append([refresh_back(Module, Other, Window, Hung) || Module <- Stale]),
     ok = go_on(Stale, Window),
-    Rest = uncommit(Later, Context),
+    Rest = uncommit(Later, ?RUNNING, Context),
     ok = erlrc_quiesce:resume(Resume),
-    [{hung, erlrc_system:culprit(Pid)} || Pid <- Hung] ++ Killed ++ Left ++ Modeless ++ Rest.
+    [{hung, erlrc_system:culprit(Pid)} || Pid <- Hung] ++ Left ++ Modeless ++ Rest ++ erlrc_inventory:gone().
 
 %% Where nothing follows, what was kept is dropped in the same breath. All are let go at once and waited for at the end.
 put_back([], Id) -> erlrc_migrate:take_back(Id);
@@ -71,30 +76,34 @@ halves(Code) ->
 
 make_room(#{old := Old} = Code, Context) ->
     case is_back(Code) of
-        true -> [];
-        false -> killed(erlrc_commit:make_room(Old, options(Code, Context)))
+        true -> ok;
+        false -> erlrc_journal:killed(erlrc_commit:make_room(Old, options(Code, ?STANDING, Context)))
     end.
 
-options(Code, Context) ->
-    #{protected => maps:get(protected, Context), patience => erlrc_scope:patience(Code), old_code => kill}.
-
-killed(Killed) ->
-    ok = erlrc_journal:killed(Killed),
-    [{killed, Pid, Module} || {_, Pid, Module} <- Killed].
+options(Code, Patience, Context) ->
+    #{
+        protected => maps:get(protected, Context),
+        patience => max(Patience, erlrc_scope:patience(Code)),
+        wait_for => everybody,
+        old_code => kill
+    }.
 
 is_back(#{old := Old, new := New, no_way_back := Missing}) ->
     erlrc_commit:is_switched(Old) andalso (Missing =:= [] orelse not erlrc_commit:is_switched(New)).
 
-uncommit(none, _Context) ->
+uncommit(none, _Patience, _Context) ->
     [];
-uncommit(#{old := Old, no_way_back := Missing} = Code, Context) ->
+uncommit(#{old := Old, no_way_back := Missing} = Code, Patience, Context) ->
     case is_back(Code) of
         true ->
             [];
         false ->
-            case erlrc_commit:switch(Old, options(Code, Context)) of
-                {ok, Killed} -> killed(Killed) ++ [{code, Module} || Module <- Missing];
-                {error, Why} -> [{code, Why}]
+            case erlrc_commit:switch(Old, options(Code, Patience, Context)) of
+                {ok, Killed} ->
+                    ok = erlrc_journal:killed(Killed),
+                    [{code, Module} || Module <- Missing];
+                {error, Why} ->
+                    [{code, Why}]
             end
     end.
 
