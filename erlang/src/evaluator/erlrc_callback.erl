@@ -74,8 +74,8 @@ lines(Text) ->
 names(<<"y(", Line/binary>>, Module) ->
     case binary:split(Line, <<")     ">>) of
         [_, Module] -> true;
-        [_, <<"{callback_cache,", _/binary>> = Tuple] -> has_callback(Tuple, Module);
-        [_, <<"{server_data,", _/binary>> = Tuple] -> has_callback(Tuple, Module);
+        [_, <<"{callback_cache,", _/bits>> = Tuple] -> has_callback(Tuple, Module);
+        [_, <<"{server_data,", _/bits>> = Tuple] -> has_callback(Tuple, Module);
         _ -> false
     end;
 names(_Line, _Module) ->

@@ -16,7 +16,7 @@
 
 %% @doc What a frame asks for. `call' is any function: who may speak to the socket may do all that the node may.
 -spec decode(binary()) -> request().
-decode(<<131, 80, _/binary>>) ->
+decode(<<131, 80, _/bits>>) ->
     %% A compressed term is as large as it likes.
     {error, {bad_frame, compressed}};
 decode(Frame) ->
