@@ -314,7 +314,8 @@ nonsense_in_the_environment_is_reported(Config) ->
             ok = fixture:call(Peer, application, unset_env, [erlrc, Key, [{persistent, true}]])
         end
      || {Key, Bad} <- [
-            {root_dir, {no, directory}}, {on_start_failure, carry_on}, {register_node, no}, {cookie_file, ""}
+            {root_dir, {no, directory}}, {on_start_failure, carry_on}, {register_node, no}, {cookie_file, ""},
+            {library_dirs, "/usr/lib/elixir/lib"}, {library_dirs, [there]}
         ]
     ],
     ?assertEqual([], started(Peer)),

@@ -18,7 +18,8 @@ absolute() ->
 reachable() ->
     Path = absolute(),
     Known = [filename:basename(filename:dirname(Ebin)) || Ebin <- Path],
-    Libraries = application:get_env(erlrc, library_dirs, ?LIBRARIES),
+    %% What else the value may be is said at boot.
+    Libraries = [Dir || Dir <- application:get_env(erlrc, library_dirs, ?LIBRARIES), is_list(Dir) orelse is_binary(Dir)],
     Path ++ [
         Ebin
      || Library <- Libraries,

@@ -15,7 +15,7 @@ check_boot() ->
     sound(boot_keys()).
 
 boot_keys() ->
-    [root_dir, apps_dir, run_dir, stash_dir, on_start_failure, register_node, cookie_file].
+    [root_dir, apps_dir, run_dir, stash_dir, on_start_failure, register_node, cookie_file, library_dirs].
 
 %% @doc What may be chosen of a script: the engine takes it, in the node and in a plan that is made elsewhere.
 -spec of_scripts() -> [atom()].
@@ -76,6 +76,7 @@ kind(on_start_failure) -> [stop, continue];
 kind(preflight) -> [strict, warn, off];
 kind(cookie_file) -> file;
 kind(supervisors) -> modules;
+kind(library_dirs) -> directories;
 kind(Key) when Key =:= root_dir; Key =:= apps_dir; Key =:= run_dir; Key =:= stash_dir -> directory;
 kind(_Key) -> milliseconds.
 
@@ -84,6 +85,7 @@ is_sound(Kind, Time) when Kind =:= timeout; Kind =:= milliseconds -> is_integer(
 is_sound(mfa, {M, F, A}) -> is_atom(M) andalso is_atom(F) andalso is_proper(A);
 is_sound(file, File) -> is_binary(File) orelse (File =/= [] andalso io_lib:printable_unicode_list(File));
 is_sound(directory, Dir) -> is_atom(Dir) orelse is_binary(Dir) orelse io_lib:printable_unicode_list(Dir);
+is_sound(directories, Dirs) -> is_proper(Dirs) andalso lists:all(fun(Dir) -> is_sound(file, Dir) end, Dirs);
 is_sound(modules, [Module | Modules]) -> is_atom(Module) andalso is_sound(modules, Modules);
 is_sound(modules, Modules) -> Modules =:= [];
 is_sound(Values, Value) when is_list(Values) -> lists:member(Value, Values);
@@ -101,6 +103,7 @@ expected(Key) ->
         mfa -> "{Module, Function, Arguments}";
         modules -> "a list of modules";
         directory -> "a directory";
+        directories -> "a list of directories";
         file -> "a file";
         Values -> lists:flatten(lists:join(" or ", [atom_to_list(Value) || Value <- Values]))
     end.
