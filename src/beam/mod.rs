@@ -6,6 +6,7 @@
 //! The format is described in OTP's "BEAM file format" chapter of the internal documentation of ERTS;
 //! what counts as the code of a module is `beam_lib:md5/1`'s own list.
 
+mod age;
 mod atoms;
 mod chunks;
 mod digest;
@@ -17,6 +18,7 @@ mod module;
 mod opcodes;
 mod shadow;
 
+pub use age::last_release;
 pub use atoms::AtomTable;
 pub use chunks::{Chunk, Chunks};
 pub use digest::{Difference, compare_code, module_md5};

@@ -1,6 +1,6 @@
 //! The package as data: what the application, its specification and the host come to.
 
-use super::dependency::{self, Sibling};
+use super::dependency::{self, Releases, Sibling};
 use super::entry::{Entries, Entry};
 use super::error::Error;
 use super::machine::{self, Architecture};
@@ -99,8 +99,11 @@ pub fn assemble(
     );
     let name = spec.name.clone();
     let name = name.unwrap_or_else(|| dependency::package_name(&spec.prefix, own_name, format));
-    let otp = otp(&built, spec, around)?;
-    let mapped = dependency::map(application, spec, &around.siblings, otp, format)?;
+    let releases = Releases {
+        first: otp(&built, spec, around)?,
+        last: built.last_otp,
+    };
+    let mapped = dependency::map(application, spec, &around.siblings, releases, format)?;
     let mut relations = mapped.relations;
     let vsn = PackageVersion::of_vsn(&application.vsn, "0")?;
     add_own(&mut relations, own_name, &vsn, format);

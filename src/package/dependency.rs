@@ -93,23 +93,36 @@ pub fn is_otp(name: &str) -> bool {
     BASE.contains(&name) || OTP.contains(&name)
 }
 
-/// The relations of the package of `application`; `otp` is the oldest release that can run it.
+/// The releases of OTP that can run an application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Releases {
+    /// The oldest.
+    pub first: u32,
+    /// The last, where there is a later one that cannot.
+    pub last: Option<u32>,
+}
+
+/// The relations of the package of `application`, which runs on these releases.
 pub fn map(
     application: &Application,
     spec: &PackageSpec,
     siblings: &BTreeMap<Atom, Sibling>,
-    otp: u32,
+    releases: Releases,
     format: Format,
 ) -> Result<Dependencies, VersionError> {
     let mapping = Mapping {
         spec,
         siblings,
-        otp,
+        otp: releases.first,
         format,
     };
     let mut found = Dependencies::default();
     let base = mapping.of(&Atom::of("erts"))?;
     found.add(RelationKind::Depends, base);
+    if let Some(last) = releases.last {
+        let bound = mapping.not_after(last).into_iter().collect();
+        found.add(RelationKind::Depends, bound);
+    }
     for name in named(application) {
         let optional = application.optional_applications.contains(&name);
         let kind = match (optional, is_otp(name.as_str()), spec.pre_depends) {
@@ -161,32 +174,50 @@ impl Mapping<'_> {
         )])
     }
 
-    /// OTP's applications come in packages of OTP's version, which has the epoch 1 in Debian.
+    /// Candidates of the release that comes next load no more than that does.
+    fn not_after(&self, last: u32) -> Option<Relation> {
+        let erts = Atom::of("erts");
+        if self.spec.dependencies.contains_key(&erts) {
+            return None;
+        }
+        let owner = self.siblings.get(&erts);
+        let owner = owner.and_then(|sibling| sibling.owner.clone());
+        let (package, epoch) = self.otp_package(&erts, owner);
+        let next = format!("{}~", last + 1);
+        Some(Relation::earlier(package, with_epoch(epoch, &next)))
+    }
+
     fn otp(&self, name: &Atom, owner: Option<(String, u32)>) -> Relation {
+        let (package, epoch) = self.otp_package(name, owner);
+        Relation::at_least(package, with_epoch(epoch, &self.otp.to_string()))
+    }
+
+    /// OTP's applications come in packages of OTP's version, which has the epoch 1 in Debian.
+    fn otp_package(&self, name: &Atom, owner: Option<(String, u32)>) -> (String, u32) {
         let default = match self.format {
             Format::Deb => 1,
             Format::Rpm => 0,
         };
-        let (package, epoch) = owner.unwrap_or_else(|| {
+        owner.unwrap_or_else(|| {
             let package = match self.format {
                 Format::Deb if BASE.contains(&name.as_str()) => "erlang-base".to_owned(),
                 Format::Deb if name.as_str() == "erl_interface" => "erlang-dev".to_owned(),
                 _ => package_name("erlang-", name.as_str(), self.format),
             };
             (package, default)
-        });
-        Relation::at_least(
-            package,
-            match epoch {
-                0 => self.otp.to_string(),
-                epoch => format!("{epoch}:{}", self.otp),
-            },
-        )
+        })
     }
 
     fn vsn(&self, name: &Atom) -> Option<String> {
         let minimum = self.spec.minimum.get(name).cloned();
         minimum.or_else(|| self.siblings.get(name)?.vsn.clone())
+    }
+}
+
+fn with_epoch(epoch: u32, version: &str) -> String {
+    match epoch {
+        0 => version.to_owned(),
+        epoch => format!("{epoch}:{version}"),
     }
 }
 
@@ -246,7 +277,30 @@ mod tests {
 
     #[track_caller]
     fn case(keys: &str, terms: &str, format: Format, expected: &[(RelationKind, &str)]) {
-        let found = map(&application(keys), &spec(terms), &siblings(), 25, format).unwrap();
+        releases_case(keys, terms, format, SINCE_25, expected);
+    }
+
+    const SINCE_25: Releases = Releases {
+        first: 25,
+        last: None,
+    };
+
+    #[track_caller]
+    fn releases_case(
+        keys: &str,
+        terms: &str,
+        format: Format,
+        releases: Releases,
+        expected: &[(RelationKind, &str)],
+    ) {
+        let found = map(
+            &application(keys),
+            &spec(terms),
+            &siblings(),
+            releases,
+            format,
+        )
+        .unwrap();
         let text = |relations: &Vec<Relation>| {
             let texts: Vec<_> = relations.iter().map(ToString::to_string).collect();
             texts.join(", ")
@@ -281,6 +335,25 @@ mod tests {
                 (RelationKind::Suggests, "erlang-opt"),
             ],
         );
+    }
+
+    #[test]
+    fn what_a_later_release_does_not_load_is_not_installed_with_it() {
+        let until_28 = Releases {
+            first: 25,
+            last: Some(28),
+        };
+        let none = "{applications, [kernel, stdlib]}";
+        let case = |terms, format, expected| {
+            let depends = &[(RelationKind::Depends, expected)];
+            releases_case(none, terms, format, until_28, depends);
+        };
+        let deb = "erlang-base (>= 1:25), erlang-base (<< 1:29~)";
+        case("[]", Format::Deb, deb);
+        let rpm = "erlang-erts (>= 25), erlang-erts (<< 29~), erlang-kernel (>= 25), erlang-stdlib (>= 25)";
+        case("[]", Format::Rpm, rpm);
+        let own = "[{dependencies, [{erts, \"esl-erlang\"}, {kernel, []}, {stdlib, []}]}]";
+        case(own, Format::Deb, "esl-erlang");
     }
 
     #[test]
@@ -322,7 +395,7 @@ mod tests {
             &application(KEYS),
             &spec("[{minimum, [{owned, \"3.0\"}, {opt, \"1.0\"}]}]"),
             &siblings(),
-            25,
+            SINCE_25,
             Format::Deb,
         );
         let minimum = found.unwrap().minimum;

@@ -93,6 +93,11 @@ impl Relation {
         Self::one(package, Some((Comparison::AtLeast, version.into())))
     }
 
+    /// `package` in an earlier version.
+    pub fn earlier(package: impl Into<String>, version: impl Into<String>) -> Self {
+        Self::one(package, Some((Comparison::Earlier, version.into())))
+    }
+
     /// `package` in this version.
     pub fn equal(package: impl Into<String>, version: impl Into<String>) -> Self {
         Self::one(package, Some((Comparison::Equal, version.into())))

@@ -6,7 +6,7 @@
 use super::entry::Entry;
 use super::error::Error;
 use crate::application::{Application, is_application_name};
-use crate::beam::{Chunk, Chunks};
+use crate::beam::{Chunk, Chunks, last_release};
 use crate::installed;
 use crate::term::{Atom, Limits, external};
 use rustix::fs::OFlags;
@@ -31,6 +31,8 @@ pub struct Built {
     pub entries: Vec<(String, Entry)>,
     /// The oldest OTP release that its modules load on, where they say which compiler made them.
     pub otp: Option<u32>,
+    /// The last OTP release that loads all of its modules, where there is a later one that does not.
+    pub last_otp: Option<u32>,
     /// When the newest of its files changed, in seconds.
     pub newest: i64,
 }
@@ -50,12 +52,13 @@ pub fn read(dir: &Path, sources: bool, exclude: &[String]) -> Result<Built, Erro
             _ => {}
         }
     }
-    let otp = walk.otp;
+    let (otp, last_otp) = (walk.otp, walk.last_otp);
     let (entries, newest) = (walk.entries, walk.newest);
     Ok(Built {
         application,
         entries,
         otp,
+        last_otp,
         newest,
     })
 }
@@ -114,6 +117,7 @@ struct Walk<'a> {
     total: u64,
     newest: i64,
     otp: Option<u32>,
+    last_otp: Option<u32>,
 }
 
 impl Walk<'_> {
@@ -168,6 +172,10 @@ impl Walk<'_> {
             && path.extension().is_some_and(|ending| ending == "beam")
         {
             self.otp = self.otp.max(compiled_by(content));
+            let last = Chunks::parse(content)
+                .ok()
+                .and_then(|chunks| last_release(&chunks));
+            self.last_otp = [self.last_otp, last].into_iter().flatten().min();
         }
         Ok(entry)
     }

@@ -6,7 +6,7 @@
 //! is replaced.
 
 use crate::package::assemble::add_own;
-use crate::package::dependency::{self, Sibling};
+use crate::package::dependency::{self, Releases, Sibling};
 use crate::package::entry::Entry;
 use crate::package::error::Error;
 use crate::package::fill::metadata;
@@ -216,7 +216,7 @@ fn mapped(
         };
         siblings.insert(other.built.application.name.clone(), sibling);
     }
-    let otp = one
+    let first = one
         .spec
         .otp
         .or(one.built.otp)
@@ -228,7 +228,10 @@ fn mapped(
         application,
         &one.spec,
         &siblings,
-        otp,
+        Releases {
+            first,
+            last: one.built.last_otp,
+        },
         Format::Deb,
     )?)
 }
