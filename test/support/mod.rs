@@ -3,6 +3,7 @@
 #![allow(dead_code)] // Each test uses a part of it.
 
 pub mod application;
+pub mod impostor;
 pub mod mutate;
 pub mod terms;
 
