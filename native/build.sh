@@ -32,10 +32,43 @@ case $target in
     *) target=$target/erlrc-$(pwd -P | digest) ;;
 esac
 
-[ -e priv/erlrc ] || echo "erlrc: building the engine, this takes a minute"
+# No debug information and no incremental state: what is kept for the next build is large enough.
+export CARGO_PROFILE_RELEASE_DEBUG=0 CARGO_INCREMENTAL=0
+log=$(mktemp) || fail "no temporary file can be made."
+cargo=
+trap 'rm -f "$log"' EXIT
+stop() {
+    [ -z "$cargo" ] || kill "$cargo" 2>/dev/null || true
+    fail "the build was interrupted."
+}
+trap stop INT TERM HUP
+crates=$(grep -c '^name = ' Cargo.lock)
+
+# Runs cargo and says now and then how far it is. It ends with whoever called this: a rebar3 that is interrupted takes
+# none of the programs along that it has started.
+build() {
+    cargo build --color never --locked --release --target-dir "$target" -p "$1" >"$log" 2>&1 &
+    cargo=$! said=0
+    while kill -0 "$cargo" 2>/dev/null; do
+        kill -0 "$PPID" 2>/dev/null || stop
+        sleep 0.5
+        compiled=$(grep -c '^ *Compiling ' "$log") || true
+        [ "$compiled" -lt $((said + 10)) ] || {
+            said=$compiled
+            echo "erlrc: building the engine, $said of at most $crates crates are compiled or begun"
+        }
+    done
+    wait "$cargo" || {
+        grep -v '^ *\(Compiling\|Downloading\|Downloaded\|Updating\|Locking\) ' "$log" >&2 || true
+        fail "cargo could not build $1."
+    }
+    cargo=
+}
+
+[ -e priv/erlrc ] || echo "erlrc: building the engine, this takes minutes"
 # Apart, or cargo would give the library the features of the command line.
 for package in erlrc_nif erlrc; do
-    cargo build --quiet --locked --release --target-dir "$target" -p $package || fail "cargo could not build $package."
+    build $package
 done
 built=$target${CARGO_BUILD_TARGET:+/$CARGO_BUILD_TARGET}/release
 

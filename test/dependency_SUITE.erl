@@ -14,6 +14,7 @@
     release_of_the_project_carries_it/1,
     rebar3_builds_a_checkout/1,
     missing_cargo_is_said_in_a_sentence/1,
+    build_says_how_far_it_is_and_ends_with_its_caller/1,
     old_rust_is_said_in_a_sentence/1,
     mix_builds_a_git_dependency/1,
     mix_builds_a_path_dependency/1
@@ -38,6 +39,7 @@ groups() ->
             release_of_the_project_carries_it,
             rebar3_builds_a_checkout,
             missing_cargo_is_said_in_a_sentence,
+            build_says_how_far_it_is_and_ends_with_its_caller,
             old_rust_is_said_in_a_sentence
         ]},
         {mix, [sequence], [mix_builds_a_git_dependency, mix_builds_a_path_dependency]}
@@ -134,7 +136,11 @@ common_test_of_the_project_upgrades_an_application(Config) ->
 release_of_the_project_carries_it(Config) ->
     Dir = proplists:get_value(dir, Config),
     rebar3(Dir, "release"),
-    ?assertEqual(project:vsn(), engine(Dir, "_build/default/rel/shop/lib/erlrc-*/ebin")).
+    ?assertEqual(project:vsn(), engine(Dir, "_build/default/rel/shop/lib/erlrc-*/ebin")),
+    %% What runs, and nothing that it was built from.
+    [Erlrc] = filelib:wildcard(filename:join(Dir, "_build/default/rel/shop/lib/erlrc-*")),
+    Files = [File || File <- filelib:wildcard(filename:join(Erlrc, "**/*.*"))],
+    ?assertEqual([], [File || File <- Files, lists:member(filename:extension(File), [".rs", ".toml", ".erl"])]).
 
 rebar3_builds_a_checkout(Config) ->
     Source = proplists:get_value(source, Config),
@@ -185,6 +191,44 @@ old_rust_is_said_in_a_sentence(Config) ->
             "erlrc: this is Rust 1.90: Rust 1.91 or newer is needed to build it (https://rustup.rs).\n"},
         project:run(proplists:get_value(source, Config), "sh native/build.sh", [{"PATH", Path}])
     ).
+
+%% As rebar3 does: it starts a shell, and is killed in the midst of the build.
+build_says_how_far_it_is_and_ends_with_its_caller(Config) ->
+    Source = proplists:get_value(source, Config),
+    Bin = filename:join(proplists:get_value(priv_dir, Config), "cargo_that_waits"),
+    PidFile = filename:join(Bin, "pid"),
+    Cargo = filename:join(Bin, "cargo"),
+    ok = filelib:ensure_dir(Cargo),
+    Script = [
+        "#!/bin/sh\n[ \"$1\" = build ] || exec '", os:find_executable("cargo"), "' \"$@\"\n",
+        "for crate in 1 2 3 4 5 6 7 8 9 10 11 12; do echo \"   Compiling crate$crate v1.0\" >&2; done\n",
+        "echo $$ >'", PidFile, "'\nexec sleep 600\n"
+    ],
+    ok = file:write_file(Cargo, Script),
+    ok = file:change_mode(Cargo, 8#755),
+    Port = open_port({spawn, "sh -c 'sh native/build.sh; true'"}, [
+        {cd, Source}, {env, [{"PATH", Bin ++ ":" ++ os:getenv("PATH")}]}, stderr_to_stdout, binary
+    ]),
+    {os_pid, Caller} = erlang:port_info(Port, os_pid),
+    ok = said(Port, <<"erlrc: building the engine, 12 of at most ">>, <<>>),
+    {ok, Text} = file:read_file(PidFile),
+    Pid = string:trim(Text),
+    true = is_alive(Pid),
+    [] = os:cmd("kill -KILL " ++ integer_to_list(Caller)),
+    fixture:wait_until(fun() -> not is_alive(Pid) end).
+
+said(Port, Expected, Text) ->
+    case binary:match(Text, Expected) of
+        nomatch -> receive {Port, {data, More}} -> said(Port, Expected, <<Text/binary, More/binary>>) end;
+        _ -> ok
+    end.
+
+%% A process that nobody has waited for yet does nothing any more.
+is_alive(Pid) ->
+    case file:read_file(["/proc/", Pid, "/stat"]) of
+        {ok, Line} -> binary:match(Line, <<") Z ">>) =:= nomatch;
+        {error, _} -> false
+    end.
 
 mix_builds_a_git_dependency(Config) ->
     Url = "file://" ++ proplists:get_value(source, Config),

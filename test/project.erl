@@ -19,8 +19,7 @@ root(Dir) ->
 %% @doc The version of erlrc in the source tree.
 -spec vsn() -> string().
 vsn() ->
-    {ok, [{application, erlrc, Keys}]} = file:consult(filename:join(root(), "erlang/erlrc.app.src")),
-    proplists:get_value(vsn, Keys).
+    proplists:get_value(vsn, keys()).
 
 %% @doc The version after that.
 -spec next_vsn() -> string().
@@ -43,8 +42,13 @@ copy(Name, Vsn) ->
     sh("find . -name '*.old' -delete", [], Copy),
     Copy.
 
+%% What is published is what can be built.
 sources() ->
-    ["Cargo.toml", "Cargo.lock", ".cargo", "src", "native", "erlang", "rebar.config", "rebar.lock", ".gitignore"].
+    [".gitignore" | proplists:get_value(files, keys())].
+
+keys() ->
+    {ok, [{application, erlrc, Keys}]} = file:consult(filename:join(root(), "erlang/erlrc.app.src")),
+    Keys.
 
 %% @doc Builds library and command line of a copy, with as little work for the compiler as may be.
 -spec build(file:filename()) -> string().
