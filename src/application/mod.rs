@@ -89,6 +89,8 @@ impl Application {
         let outline = text::outline(&text, &Limits::default(), written::keep)?;
         let outline = Self::from_term(only(outline)?)?;
         Ok(Self {
+            // The outline may lack the first of several entries: plain ones are left out.
+            modules: OnceLock::new(),
             written: Written::text(text),
             ..outline
         })
@@ -312,6 +314,29 @@ mod tests {
         assert_eq!(names(&foo.registered().unwrap()), ["foo_sup"]);
         assert_eq!(foo.keys().len(), 11);
         assert!(foo.key("links").is_some());
+    }
+
+    #[test]
+    fn of_a_key_that_is_there_twice_the_first_counts_in_a_text_too() {
+        for keys in [
+            "{modules, [a]}, {modules, [{b, 1}]}",
+            "{modules, [{b, 1}]}, {modules, [a]}",
+            "{vsn, \"1\"}, {vsn, \"2\"}",
+            "{applications, [a]}, {applications, ['B']}",
+            "{mod, {a, []}}, {mod, []}",
+        ] {
+            let text = format!("{{application, foo, [{keys}]}}.");
+            let term =
+                only(crate::term::text::parse_all(text.as_bytes(), &Limits::default()).unwrap());
+            let (read, made) = (
+                Application::from_text(text.into_bytes()).unwrap(),
+                Application::from_term(term.unwrap()).unwrap(),
+            );
+            assert_eq!(read.modules(), made.modules(), "{keys}");
+            assert_eq!((read.vsn, read.applications), (made.vsn, made.applications));
+            let start = |found: Option<Start>| found.map(|start| start.module);
+            assert_eq!(start(read.start), start(made.start));
+        }
     }
 
     #[test]

@@ -24,11 +24,25 @@ pub fn merge(specification: Application, overrides: Term) -> Result<Application,
     for entry in overrides {
         let (key, value) = pair(entry)?;
         if let Some(key) = REFUSED.into_iter().find(|refused| key.as_str() == *refused) {
+            if is_same(&keys, key, &value) {
+                continue;
+            }
             return Err(Error::OverrideRefused { key });
         }
         put(&mut keys, key, value)?;
     }
     Application::from_keys(name, keys)
+}
+
+/// Whether a key has this value already: to say it again changes nothing.
+fn is_same(keys: &[Term], key: &str, value: &Term) -> bool {
+    let value = match value.as_tagged("override") {
+        Some([value]) => value,
+        _ => value,
+    };
+    let mut pairs = keys.iter().filter_map(Term::as_pair);
+    let current = pairs.find(|(name, _)| name.is_atom(key));
+    current.is_some_and(|(_, current)| current == value)
 }
 
 fn pair(entry: Term) -> Result<(Atom, Term), Error> {
@@ -133,6 +147,16 @@ mod tests {
             specification,
             parse(&format!("{{application, foo, {overrides}}}")).unwrap(),
         )
+    }
+
+    #[test]
+    fn what_the_package_alone_may_say_may_be_said_again() {
+        case("[{vsn, \"1\"}, {modules, {override, [m]}}]", "vsn", "\"1\"");
+        case("[{vsn, \"1\"}, {modules, [m]}, {x, 1}]", "x", "1");
+        for refused in ["{vsn, \"1.0\"}", "{modules, []}", "{modules, [m, n]}"] {
+            let error = overridden(&format!("[{refused}]")).unwrap_err();
+            assert!(matches!(error, Error::OverrideRefused { .. }), "{refused}");
+        }
     }
 
     #[track_caller]

@@ -232,16 +232,23 @@ impl<'a> Modules<'a> {
         );
         steps.extend(self.removed.iter().rev().map(|module| Step {
             instruction: Instruction::AddModule((*module).clone()),
-            reasons: vec![Reason::Removed],
+            reasons: vec![Reason::Added],
         }));
         for replacement in backwards() {
-            steps.push(replacement.step());
+            let Step {
+                instruction,
+                reasons,
+            } = replacement.step();
+            steps.push(Step {
+                instruction,
+                reasons: reasons.into_iter().map(Reason::of_down).collect(),
+            });
             steps.extend(replacement.module.loaded.immediate(Direction::Down));
         }
         for module in self.added.iter().rev() {
             steps.push(Step {
                 instruction: Instruction::DeleteModule(module.name.clone()),
-                reasons: vec![Reason::Added],
+                reasons: vec![Reason::Removed],
             });
             steps.extend(module.immediate(Direction::Down));
         }

@@ -8,9 +8,9 @@ use crate::term::{Atom, Term};
 /// Why an instruction is there, or stands where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// The module is in the later version only.
+    /// The module is in the version that is to run only.
     Added,
-    /// The module is in the earlier version only.
+    /// The module is in the version that runs only.
     Removed,
     /// Its code differs.
     Code,
@@ -20,7 +20,7 @@ pub enum Reason {
     NoEarlierFile,
     /// It does not differ: every module is asked for.
     AllModules,
-    /// It exports a function that the earlier one did not.
+    /// It exports a function that the one which runs does not.
     ExportAdded(Function),
     /// It no longer exports a function.
     ExportRemoved(Function),
@@ -42,6 +42,10 @@ pub enum Reason {
     NamedBy(Atom),
     /// It goes before another module, which names it in `knit_depends`.
     DependedOnBy(Atom),
+    /// It goes after another module, which names it.
+    NamedByBefore(Atom),
+    /// It goes after another module, which names it in `knit_depends`.
+    DependedOnByBefore(Atom),
     /// It and these need each other.
     Cycle(Vec<Atom>),
     /// Its `knit_depends` names a module that is not replaced and is left out.
@@ -60,6 +64,21 @@ fn atoms(atoms: &[Atom]) -> Term {
 }
 
 impl Reason {
+    /// The reason as it is for the same module going down, where all is the other way round.
+    pub fn of_down(self) -> Self {
+        match self {
+            Self::Added => Self::Removed,
+            Self::Removed => Self::Added,
+            Self::ExportAdded(function) => Self::ExportRemoved(function),
+            Self::ExportRemoved(function) => Self::ExportAdded(function),
+            Self::AddsFor(module, function) => Self::RemovesFrom(module, function),
+            Self::RemovesFrom(module, function) => Self::AddsFor(module, function),
+            Self::NamedBy(module) => Self::NamedByBefore(module),
+            Self::DependedOnBy(module) => Self::DependedOnByBefore(module),
+            other => other,
+        }
+    }
+
     /// The reason as a term, an atom or a tuple with the reason's name in front.
     pub fn term(&self) -> Term {
         let with_atom =
@@ -98,6 +117,8 @@ impl Reason {
             Self::RemovesFrom(module, f) => for_module("removes_from", module, f),
             Self::NamedBy(module) => with_atom("named_by", module),
             Self::DependedOnBy(module) => with_atom("depended_on_by", module),
+            Self::NamedByBefore(module) => with_atom("named_by_before", module),
+            Self::DependedOnByBefore(module) => with_atom("depended_on_by_before", module),
             Self::Cycle(modules) => Term::tuple([Term::atom("cycle"), atoms(modules)]),
             Self::DroppedDepends(module) => with_atom("dropped_depends", module),
         }
@@ -134,6 +155,10 @@ impl fmt::Display for Reason {
             }
             Self::NamedBy(module) => write!(f, "before {module}, which names it"),
             Self::DependedOnBy(module) => write!(f, "before {module}, which depends on it"),
+            Self::NamedByBefore(module) => write!(f, "after {module}, which names it"),
+            Self::DependedOnByBefore(module) => {
+                write!(f, "after {module}, which depends on it")
+            }
             Self::Cycle(modules) => {
                 f.write_str("needs and is needed by")?;
                 modules.iter().enumerate().try_for_each(|(index, module)| {

@@ -198,3 +198,52 @@ fn down_is_the_inverse_in_reverse() {
     let backwards: Vec<_> = text(&generated.up).into_iter().rev().map(inverse).collect();
     assert_eq!(text(&generated.down), backwards);
 }
+
+#[test]
+fn a_script_that_goes_down_says_why_it_goes_down() {
+    let new = |exports: &[&str], calls| NewModule {
+        interface: interface(exports, calls),
+        ..NewModule::default()
+    };
+    let caller = changed(interface(&[], Vec::new()), new(&[], vec![call(1, "b")]));
+    let callee = changed(interface(&["a"], Vec::new()), new(&["b"], Vec::new()));
+    let states = vec![
+        caller,
+        callee,
+        ModuleState::Added(Box::default()),
+        ModuleState::Removed,
+    ];
+    let generated = generate(&facts(states), &[]).unwrap();
+    let why = |steps: &[super::Step], of: &str| -> Vec<String> {
+        let is = |step: &&super::Step| step.instruction.term().to_string().contains(of);
+        let reasons = steps.iter().find(is).unwrap().reasons.iter();
+        reasons.map(ToString::to_string).collect()
+    };
+    let (up, down) = (&generated.up, &generated.down);
+    assert_eq!(
+        why(up, "m1"),
+        [
+            "changed: code",
+            "exports +b/0",
+            "exports -a/0",
+            "before m0, which calls b/0, added here"
+        ]
+    );
+    assert_eq!(
+        why(down, "m1"),
+        [
+            "changed: code",
+            "exports -b/0",
+            "exports +a/0",
+            "after m0, which called b/0, removed here"
+        ]
+    );
+    assert_eq!(
+        (why(up, "m2"), why(down, "m2")),
+        (vec!["added".to_owned()], vec!["removed".to_owned()])
+    );
+    assert_eq!(
+        (why(up, "m3"), why(down, "m3")),
+        (vec!["removed".to_owned()], vec!["added".to_owned()])
+    );
+}

@@ -4,14 +4,12 @@
 //! Conservative: a call that is not known to be harmless is an effect.
 
 use std::collections::{BTreeSet, HashMap};
-use std::io::Read as _;
-
-use flate2::read::ZlibDecoder;
 
 use super::chunks::number;
 use super::harmless::is_harmless;
 use super::instructions::{Instruction, Operand, body, walk};
-use super::{BeamError, Chunk, MAX_BYTES, Module};
+use super::literals::literals;
+use super::{BeamError, Chunk, Module};
 use crate::term::{Atom, Term};
 
 /// Something that others may see.
@@ -207,21 +205,9 @@ impl<'m, 'a> Graph<'m, 'a> {
 
     /// Whether a literal may be an external fun. Its tag may be part of something else as well.
     fn has_literal_funs(&self) -> bool {
-        let Some(literals) = self.module.chunks().get(Chunk::LitT) else {
-            return false;
-        };
-        let Some(size) = number(literals) else {
-            return true;
-        };
-        let packed = &literals[4..];
-        if size == 0 {
-            return has_export(packed);
-        }
-        let mut unpacked = Vec::new();
-        let read = ZlibDecoder::new(packed)
-            .take(MAX_BYTES)
-            .read_to_end(&mut unpacked);
-        read.is_err() || has_export(&unpacked)
+        let chunks = self.module.chunks();
+        chunks.get(Chunk::LitT).is_some()
+            && literals(chunks).is_none_or(|unpacked| has_export(&unpacked))
     }
 }
 

@@ -14,6 +14,7 @@ mod effects;
 mod file;
 mod harmless;
 mod instructions;
+mod literals;
 mod module;
 mod opcodes;
 mod shadow;
@@ -24,6 +25,7 @@ pub use chunks::{Chunk, Chunks};
 pub use digest::{Difference, compare_code, module_md5};
 pub use effects::{Effect, Effects, effects};
 pub use file::{MAX_BYTES, Reader, read};
+pub use literals::{literals, terms as literal_terms};
 pub use module::{Function, Import, Module};
 pub use shadow::shadow;
 

@@ -4,7 +4,7 @@ use super::file::terms;
 use super::{Error, Warning, text};
 use crate::application::{FileError, FileKind, Registration, is_application_name};
 use crate::file::{Buffer, list, open_directory, posix};
-use crate::term::Atom;
+use crate::term::{Atom, Term};
 use foldhash::HashSet;
 use rustix::fs::{AtFlags, FileType, statat};
 use std::os::fd::AsFd;
@@ -80,13 +80,29 @@ fn length(dir: impl AsFd, name: &str) -> Option<u64> {
     is_file.then(|| u64::try_from(status.st_size).unwrap_or(u64::MAX))
 }
 
+/// The restart type of an application, where that is all that a file holds.
+fn word(file: &Path) -> Option<Atom> {
+    const WORDS: [&str; 3] = ["permanent", "temporary", "transient"];
+    const LONGEST: u64 = 64;
+    let length = std::fs::metadata(file).ok()?.len();
+    let text = (length <= LONGEST).then(|| std::fs::read_to_string(file).ok());
+    let text = text.flatten()?;
+    let word = WORDS.into_iter().find(|word| *word == text.trim());
+    word.map(Atom::of)
+}
+
 fn one(file: &Path, warnings: &mut Vec<Warning>) -> Result<Registration, FileError> {
     let invalid = |fault| FileError::Invalid {
         file: text(file),
         kind: FileKind::Registration,
         fault,
     };
-    let terms = terms(file, &mut Buffer::default()).map_err(invalid)?;
+    let terms = terms(file, &mut Buffer::default());
+    // Before, such a file held how the application was to be started: one word.
+    let terms = match (terms, word(file)) {
+        (Err(_), Some(word)) => vec![Term::Atom(word)],
+        (terms, _) => terms.map_err(invalid)?,
+    };
     let (registration, unknown) =
         Registration::from_terms(terms).map_err(|error| invalid(error.into()))?;
     warnings.extend(

@@ -174,6 +174,19 @@ fn a_registration_may_disable() {
 }
 
 #[test]
+fn one_word_in_a_registration_is_passed_over_with_a_warning() {
+    for text in ["temporary", "permanent\n", "transient.\n"] {
+        let disk = Disk::new().installed("a", "1", "");
+        disk.registered("a", text)
+            .boots("a=a-1 a unknown_registration_term");
+    }
+    for text in ["two words", "{enabled, false", "disabled", "temporary,"] {
+        let disk = Disk::new().installed("a", "1", "").registered("a", text);
+        assert!(disk.boot().is_err(), "{text}");
+    }
+}
+
+#[test]
 fn a_registration_that_cannot_be_used_is_an_error() {
     let disk = Disk::new().installed("a", "1", "");
     let disk = disk.registered("a", "{enabled, maybe}.");

@@ -62,6 +62,62 @@ fn a_caller_elsewhere_is_found() {
 }
 
 #[test]
+fn what_another_application_offers_now_is_not_lost() {
+    let gone = pair(
+        "gone",
+        lib("-export([f/0, g/0]).\nf() -> 1.\ng() -> 1."),
+        with(&[]),
+    );
+    let heir = pair(
+        "heir",
+        with(&[
+            ("demo_lib", "-export([f/0]).\nf() -> 2."),
+            ("other", "-export([h/0]).\nh() -> demo_lib:f()."),
+        ]),
+        with(&[]),
+    );
+    let built = Built::new(&[gone.clone(), heir.clone()]);
+    let mut all = around(&built, &heir);
+    all.path = vec![built.dir(&heir, "old").join("ebin")];
+    let plan = built.plan(&gone, &all);
+    let broken = |plan: &erlrc::plan::Plan| {
+        let mut findings = plan.findings.iter();
+        findings.any(|finding| finding.kind == "broken_call")
+    };
+    assert!(!broken(&plan), "{plan:#?}");
+    all.path.clear();
+    assert!(broken(&built.plan(&gone, &all)));
+}
+
+#[test]
+fn a_call_that_a_required_application_does_not_answer_is_an_error() {
+    let calls = crate::pairs::Side {
+        applications: vec!["other"],
+        ..lib("-export([f/0]).\nf() -> other:nothing().")
+    };
+    let one = pair("one", lib("-export([f/0]).\nf() -> 1."), calls);
+    let other = pair(
+        "other",
+        with(&[("other", "-export([h/0]).\nh() -> 1.")]),
+        with(&[]),
+    );
+    let built = Built::new(&[one.clone(), other.clone()]);
+    let mut around = around(&built, &other);
+    let ebin = built.dir(&other, "old").join("ebin");
+    let severity = |around: &Surroundings| {
+        let plan = built.plan(&one, around);
+        let found = plan.findings.iter().find(|f| f.kind == "undefined_call");
+        (found.unwrap().severity.to_string(), plan.verdict.name())
+    };
+    assert_eq!(severity(&around).0, "warning");
+    fs::write(ebin.join("other.app"), "").unwrap();
+    around
+        .applications
+        .insert(Atom::of("other"), ("1".to_owned(), true));
+    assert_eq!(severity(&around), ("error".to_owned(), "hot_with_warnings"));
+}
+
+#[test]
 fn a_call_to_what_is_not_there_is_found_where_all_is_known() {
     let calls = |module: &str| lib(&format!("-export([f/0]).\nf() -> {module}:h()."));
     let there = pair("there", lib("-export([f/0]).\nf() -> 1."), calls("other"));

@@ -227,10 +227,7 @@ vsns({Module, _, Beam, _}, loaded) ->
         end,
     {From, To}.
 
-%% As `release_handler_1' has it: a string as it is, any other single term without its list.
-vsn(Vsn) ->
-    case io_lib:char_list(Vsn) of
-        true -> Vsn;
-        false when is_list(Vsn), length(Vsn) =:= 1 -> hd(Vsn);
-        false -> Vsn
-    end.
+%% As `release_handler_1' has it: a string as it is, any other single term without its list. What is a string says
+%% `misc_supp:is_string/1' of OTP: its characters are from 32 to 255.
+vsn([Vsn]) when not is_integer(Vsn); Vsn < 32; Vsn > 255 -> Vsn;
+vsn(Vsn) -> Vsn.

@@ -7,11 +7,13 @@ use crate::beam::{BeamError, Module, Reader};
 use crate::plan::code::{Call, Code, exports_of, function};
 use crate::plan::compared::{Changed, in_parallel};
 use crate::plan::finding::Finding;
+use crate::plan::verdict::Verdict;
 use crate::term::Atom;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-type Lost<'a> = HashMap<&'a str, BTreeSet<&'a Function>>;
+/// The functions that the new version no longer offers, by module.
+pub type Lost<'a> = HashMap<&'a str, BTreeSet<&'a Function>>;
 
 /// Calls that lead nowhere.
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
@@ -60,7 +62,8 @@ fn broken_call(case: &Case<'_>, caller: &Atom, calls: &BTreeSet<String>) -> Find
         .detail("calls", json(calls))
 }
 
-fn lost_functions<'a>(case: &Case<'a>) -> Lost<'a> {
+/// The functions that nobody offers any more after the upgrade.
+pub fn lost_functions<'a>(case: &Case<'a>) -> Lost<'a> {
     let mut found = Lost::new();
     for (name, Changed { old, new, .. }) in &case.compared.changed {
         let functions: BTreeSet<_> = lost(&old.exports, &new.exports).collect();
@@ -68,10 +71,28 @@ fn lost_functions<'a>(case: &Case<'a>) -> Lost<'a> {
             found.insert(name.as_str(), functions);
         }
     }
+    let mut reader = Reader::new();
     for (name, old) in &case.compared.removed {
-        found.insert(name.as_str(), old.exports.iter().collect());
+        let elsewhere = elsewhere(case, name, &mut reader);
+        let gone = |function: &&Function| !elsewhere.contains(*function);
+        let functions: BTreeSet<_> = old.exports.iter().filter(gone).collect();
+        if !functions.is_empty() {
+            found.insert(name.as_str(), functions);
+        }
     }
     found
+}
+
+/// What a module that has moved to another application exports there.
+fn elsewhere(case: &Case<'_>, module: &Atom, reader: &mut Reader) -> BTreeSet<Function> {
+    let ours = [case.from_dir.join("ebin"), case.to_dir.join("ebin")];
+    let file = format!("{module}.beam");
+    let others = case.around.path.iter().filter(|dir| !ours.contains(dir));
+    let mut files = others.map(|dir| dir.join(&file)).filter(|f| f.is_file());
+    let found = files.next();
+    found
+        .and_then(|file| exports_of(&file, reader).ok())
+        .unwrap_or_default()
 }
 
 /// What will be loaded after the upgrade: others, and the new version.
@@ -127,6 +148,12 @@ fn undefined(case: &Case<'_>, (old, new): (Option<&Code>, &Code)) -> Option<Find
             .as_ref()
             .is_some_and(|exports| !answers(exports, call))
     });
+    let missing: Vec<&Call> = missing.collect();
+    let required = missing
+        .iter()
+        .filter(|call| is_required(case, &call.module));
+    let certain: BTreeSet<&Atom> = required.map(|call| &call.module).collect();
+    let missing = missing.iter();
     let missing = missing.map(|call| format!("{}:{}", call.module, call.function));
     let missing: Vec<String> = missing.collect();
     (!missing.is_empty()).then(|| {
@@ -135,10 +162,28 @@ fn undefined(case: &Case<'_>, (old, new): (Option<&Code>, &Code)) -> Option<Find
             new.module,
             listed(&missing)
         );
-        Finding::warning("undefined_call", &new.module)
+        let finding = match certain.is_empty() {
+            true => Finding::warning("undefined_call", &new.module),
+            // What the application says that it needs must have what it calls; what else runs may not.
+            false => Finding::error("undefined_call", &new.module)
+                .means(Verdict::HotWithWarnings)
+                .detail("of_required", json(&certain)),
+        };
+        finding
             .text(text)
             .advice("install what exports it before, or take the call out")
             .detail("calls", missing)
+    })
+}
+
+/// Whether a module belongs to an application that the new version cannot run without.
+fn is_required(case: &Case<'_>, module: &Atom) -> bool {
+    let file = case.around.file(module);
+    let ebin = file.as_deref().and_then(Path::parent);
+    let optional = &case.to.optional_applications;
+    let mut needed = case.to.applications.iter();
+    ebin.is_some_and(|ebin| {
+        needed.any(|name| !optional.contains(name) && ebin.join(format!("{name}.app")).is_file())
     })
 }
 

@@ -6,6 +6,7 @@ mod dependencies;
 mod environment;
 mod files;
 mod funs;
+mod names;
 mod natives;
 mod records;
 mod shipped;
@@ -59,12 +60,13 @@ pub fn of_changes(case: &Case<'_>) -> Vec<Finding> {
 
 /// What is left: the files, everything that is around them, and what is good to know.
 pub fn of_surroundings(case: &Case<'_>) -> Vec<Finding> {
-    let checks: [fn(&Case<'_>) -> Vec<Finding>; 6] = [
+    let checks: [fn(&Case<'_>) -> Vec<Finding>; 7] = [
         calls::check,
         dependencies::check,
         environment::check,
         files::check,
         funs::check,
+        names::check,
         records::check,
     ];
     checks.iter().flat_map(|check| check(case)).collect()

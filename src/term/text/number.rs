@@ -97,14 +97,20 @@ impl Parser<'_> {
         let significant = digits.trim_start_matches('0');
         let what = match significant.len() {
             0 => return Ok(BigInt::ZERO),
-            length if length > self.limits.digits => "integer: too many digits",
+            length if !self.fits(length, base) => "integer: too many digits",
             _ => "integer",
         };
-        let fits = significant.len() <= self.limits.digits;
+        let fits = self.fits(significant.len(), base);
         let integer = fits
             .then(|| BigInt::parse_bytes(significant.as_bytes(), base))
             .flatten();
         integer.ok_or_else(|| Fault::illegal(start, what))
+    }
+
+    /// Whether an integer has so few digits that it can be read: here, and where it is printed in base 10.
+    fn fits(&self, digits: usize, base: u32) -> bool {
+        let decimal = digits as f64 * f64::from(base).log10();
+        digits <= self.limits.digits && decimal <= self.limits.digits as f64
     }
 
     /// A float, read up to its point.

@@ -229,3 +229,20 @@ fn an_outline_counts_what_it_leaves_out() {
         }
     }
 }
+
+#[test]
+fn what_is_read_in_any_base_can_be_read_again_as_it_is_printed() {
+    for (base, digit) in [(2, "1"), (10, "9"), (16, "f"), (36, "z")] {
+        let mut read = 0;
+        for length in [
+            10, 5_000, 10_000, 10_527, 10_528, 13_606, 13_607, 16_384, 16_385,
+        ] {
+            let text = format!("{base}#{}", digit.repeat(length));
+            if let Ok(number) = parse(&text) {
+                assert_eq!(parse(&number.to_string()), Ok(number), "{base}#{length}");
+                read = length;
+            }
+        }
+        assert!((10_527..=16_384).contains(&read), "{base}: {read}");
+    }
+}

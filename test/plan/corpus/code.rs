@@ -6,6 +6,14 @@ pub fn lib(body: &str) -> Side {
     with(&[("demo_lib", body)])
 }
 
+/// A module that keeps this value, and one that exports this function.
+fn holding(function: &str, value: &str) -> Side {
+    let name = if value == "none" { "none" } else { "some" };
+    let user = format!("-export([{name}/0]).\n{name}() -> {value}.");
+    let lib = format!("-export([{function}/0]).\n{function}() -> 1.");
+    with(&[("demo_lib", &lib), ("demo_user", &user)])
+}
+
 /// A module that loads `priv/n.so`, and this content of that.
 fn native(body: &str, content: &'static str) -> Side {
     let text = format!("-export([f/0, init/0]).\ninit() -> erlang:load_nif(\"n\", 0).\n{body}");
@@ -41,6 +49,23 @@ pub fn code() -> Vec<Pair> {
         pair("module_removed", pairs(user), one()),
         pair("broken_inside", pairs(user), with(&[("demo_lib", "-export([h/0]).\nh() -> 1."), ("demo_user", user)]))
             .finds("broken_call", "demo_user")
+            .comes_to("hot_with_warnings"),
+        // Nothing calls it: what is kept somewhere names it.
+        pair("fun_kept", holding("f", "fun demo_lib:f/0"), holding("g", "none"))
+            .finds("broken_fun", "demo_user")
+            .comes_to("hot_with_warnings"),
+        pair("fun_made", holding("f", "none"), holding("g", "fun demo_lib:f/0"))
+            .finds("broken_fun", "demo_user")
+            .comes_to("hot_with_warnings"),
+        pair("name_made", holding("f", "none"), holding("g", "#{a => [{demo_lib, f, []}]}"))
+            .finds("broken_name", "demo_user")
+            .comes_to("hot_with_warnings"),
+        pair("other_arity_named", holding("f", "none"), holding("g", "[{demo_lib, f, 1}, {demo_lib, f, [a]}, {demo_lib, f, a}]")),
+        pair("other_function_named", holding("f", "none"), holding("g", "[{demo_lib, g}, fun demo_lib:g/0]")),
+        pair("name_in_the_environment", holding("f", "none"),
+            Side { keys: "{env, [{hook, {demo_lib, f}}]}, ".to_owned(), ..holding("g", "none") })
+            .finds("broken_name", "demo")
+            .finds("environment_added", "demo")
             .comes_to("hot_with_warnings"),
         pair("undefined_inside", one(), pairs("-export([g/0]).\ng() -> demo_lib:nowhere()."))
             .finds("undefined_call", "demo_user")
