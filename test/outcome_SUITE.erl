@@ -105,14 +105,19 @@ server_is_killed_before_the_operation_ends(Config) ->
 operation_is_killed(Config) ->
     ok = start(Config, one),
     ok = kill(Config, operation),
-    #{answer := #{status := bug, outcome := crashed} = Answer} = ended(Config, <<"one">>),
-    ?assertEqual(Answer, answer(Config, one)).
+    #{outcome := in_progress} = outcome(Config, <<"one">>),
+    ok = call(Config, agent, release, [slow]),
+    #{answer := #{status := failed, outcome := operation_died} = Answer} = ended(Config, <<"one">>),
+    ?assertEqual(Answer, answer(Config, one)),
+    ?assertEqual(absent, call(Config, erlrc_node, status, [slow])).
 
 operation_and_server_are_killed(Config) ->
     ok = start(Config, one),
     ok = kill(Config, erlrc_operations),
     ok = kill(Config, operation),
-    #{answer := #{status := bug, outcome := crashed}} = ended(Config, <<"one">>),
+    ok = call(Config, agent, release, [slow]),
+    #{answer := #{status := failed, outcome := operation_died}} = ended(Config, <<"one">>),
+    ?assertEqual(absent, call(Config, erlrc_node, status, [slow])),
     idle = call(Config, erlrc_operations, status, []).
 
 erlrc_is_stopped_and_killed(Config) ->
@@ -143,16 +148,18 @@ old_answers_make_room(Config) ->
     ?assert(length(Ended) >= 100),
     ?assert(length(Unknown) >= 45).
 
-%% An operation that was killed has not ended before what it did is settled.
+%% An operation that was killed has not ended before what it did is settled; nor does another one begin.
 guardian_settles(Config) ->
     ok = start(Config, one),
     _ = call(Config, agent, spawned, [agent, stand, [erlrc_guardian]]),
     fixture:wait_until(fun() -> is_pid(call(Config, erlang, whereis, [erlrc_guardian])) end),
     ok = kill(Config, operation),
+    ok = call(Config, agent, release, [slow]),
+    fixture:wait_until(fun() -> undefined =:= call(Config, erlang, whereis, [erlrc_settlement]) end),
     #{outcome := in_progress} = outcome(Config, <<"one">>),
     #{operation := _} = call(Config, erlrc_operations, status, []),
     ok = call(Config, agent, release, [erlrc_guardian]),
-    #{answer := #{outcome := crashed}} = ended(Config, <<"one">>).
+    #{answer := #{outcome := operation_died}} = ended(Config, <<"one">>).
 
 %% The application that is in the way of the node's end stands until it is told to go.
 node_is_stopped_while_an_operation_runs(Config) ->

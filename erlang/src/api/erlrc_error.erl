@@ -129,6 +129,8 @@ format({stuck, {Module, Function, Arity}}) ->
         " see what runs (erlrc status) and restart the node if it is not what it should be",
         [Module, Function, Arity]
     );
+format({operation_died, Why}) ->
+    text("the process that carried it out died (~ts), and what it had done was undone; the log of the node may say why", [why(Why)]);
 format(node_stopping) ->
     "the node is being stopped; nothing was done";
 format({node_stopping, Why}) ->

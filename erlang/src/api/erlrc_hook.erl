@@ -173,8 +173,13 @@ unfinished({crashed, _} = Why) ->
     answer(bug, crashed, Why, undefined);
 unfinished({waited, Status}) ->
     answer(refused, busy, {busy, erlrc_status:current(Status)}, undefined);
+unfinished({settled, Result, [Request]}) ->
+    settled(erlrc_request:checked(Request), Result);
 unfinished({stuck, _} = Why) ->
     answer(not_rolled_back, stuck, Why, undefined).
+
+settled({ok, Operation}, Result) -> classified(Operation, Result);
+settled(_, Result) -> unfinished({crashed, Result}).
 
 node_facts() ->
     Version = case application:load(erlrc) of _ -> application:get_key(erlrc, vsn) end,

@@ -193,10 +193,10 @@ prepare(_Operation, _App) ->
 
 %% Whatever waits for its confirmation has it when something else begins.
 perform(confirm, Request) -> erlrc_revert:confirm(Request);
-perform(revert, Request) -> erlrc_revert:revert(Request);
+perform(revert, Request) -> erlrc_settlement:cover(fun() -> erlrc_revert:revert(Request) end);
 perform(Operation, Request) ->
     ok = erlrc_hold:settle(),
-    begin_with(Operation, Request).
+    erlrc_settlement:cover(fun() -> begin_with(Operation, Request) end).
 
 begin_with(start, Request) -> erlrc_start:start(Request);
 begin_with(stop, Request) -> erlrc_start:stop(Request);

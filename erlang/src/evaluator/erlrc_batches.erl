@@ -13,23 +13,26 @@ prepare(Segments, #{options := Options, script_direction := Direction, own := Ow
         old_code => maps:get(old_code, Options, wait),
         direction => Direction
     },
-    Own = own_loads(Segments, Own0),
+    Own = #{load := OwnLoads, remove := OwnRemoves} = own(Segments, Own0),
     Prepared = [prepare_segment(Segment, Own, Prepare) || Segment <- Segments],
     OwnCode =
-        case Own of
-            [] -> none;
-            _ -> prepare_batch((empty_batch())#{load := Own}, Prepare)
+        case {OwnLoads, OwnRemoves} of
+            {[], []} -> none;
+            _ -> prepare_batch(maps:merge(empty_batch(), Own), Prepare)
         end,
     {Prepared, OwnCode}.
 
 generated(#{source := generated}) -> true;
 generated(_) -> false.
 
-own_loads(Segments, Own) ->
+own(Segments, Own) ->
+    maps:from_list([{Key, own(Key, Segments, Own)} || Key <- [load, remove]]).
+
+own(Key, Segments, Own) ->
     [
-        Load
-     || {batch, #{load := Loads} = Batch} <- Segments,
-        {Module, _, _} = Load <- Loads,
+        Step
+     || {batch, #{Key := Steps} = Batch} <- Segments,
+        {Module, _, _} = Step <- Steps,
         lists:member(Module, Own),
         not is_suspended(Module, Batch)
     ].
@@ -40,8 +43,8 @@ is_suspended(Module, #{suspend := Suspend, before := Before, 'after' := After}) 
 empty_batch() ->
     #{suspend => [], before => [], 'after' => [], load => [], remove => []}.
 
-prepare_segment({batch, #{load := Loads} = Batch0}, Own, Options) ->
-    Batch = Batch0#{load := Loads -- Own},
+prepare_segment({batch, #{load := Loads, remove := Removes} = Batch0}, #{load := OwnLoads, remove := OwnRemoves}, Options) ->
+    Batch = Batch0#{load := Loads -- OwnLoads, remove := Removes -- OwnRemoves},
     #{shapes := Shapes} = Code = prepare_batch(Batch, Options),
     ok = note_shapes(Shapes),
     {batch, erlrc_segment:without([Module || {Module, same} <- maps:to_list(Shapes)], Batch), Code};

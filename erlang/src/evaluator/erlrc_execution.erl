@@ -203,21 +203,25 @@ confirm(Final) ->
 finish(Rest, #{options := Options} = Context) ->
     ok = erlrc_deadline:extend(finish),
     ok = erlrc_children:remove(maps:get(remove, Rest, [])),
-    ok = load_own(maps:get(own, Rest, none), Context),
-    Deleted = delete(maps:get(delete, Rest, [])),
-    Unpurged = Deleted ++ maps:get(unpurged, Rest, []),
     ok = keep_natives(maps:get(natives, Rest, [])),
+    Unused = unused(maps:get(delete, Rest, [])),
+    %% From here on erlrc may be another version, and what is called of it is frozen.
+    ok = load_own(maps:get(own, Rest, none), Context),
+    Unpurged = delete(Unused) ++ maps:get(unpurged, Rest, []),
     ok = erlrc_purge:schedule(Unpurged, maps:get(purge_after, Options, ?PURGE_AFTER)),
     erlrc_purge:lingering(Unpurged -- maps:get(own, Context, [])).
 
 %% A module goes when nothing runs it any more.
-delete([]) ->
+unused([]) ->
     [];
-delete(Modules) ->
+unused(Modules) ->
     #{targets := Targets} = erlrc_discover:processes(Modules, #{}),
     Used = lists:usort(lists:append([Mods || {_, #{modules := Mods}} <- maps:to_list(Targets)])),
     _ = [erlrc_journal:log(warning, #{event => not_deleted, module => Module}) || Module <- Used],
-    [Module || Module <- Modules -- Used, erlang:module_loaded(Module), code:soft_purge(Module), code:delete(Module)].
+    Modules -- Used.
+
+delete(Modules) ->
+    [Module || Module <- Modules, erlang:module_loaded(Module), code:soft_purge(Module), code:delete(Module)].
 
 keep_natives(Modules) ->
     case erlrc_natives:keep(Modules) of

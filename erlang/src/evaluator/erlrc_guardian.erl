@@ -21,6 +21,7 @@ run(Fun, Context) ->
     end),
     receive
         {Token, Runner} ->
+            ok = erlrc_settlement:note({script, Guardian, Runner}),
             Runner ! {Token, go},
             wait(Guardian, Ref, Token, Runner, monitor(process, Runner));
         {'DOWN', Ref, process, Guardian, {busy, Other}} ->
@@ -110,9 +111,10 @@ watch(Runner, Ref, Context, Asker, Entries) ->
             Runner ! {settled, Result},
             exit({erlrc_done, Result, cost(Entries)});
         {hold, Runner, Result, Final, Time} ->
-            exit(hold({Runner, Ref}, Asker, Result, #{
+            ok = hold({Runner, Ref}, Asker, Result, #{
                 entries => Entries, context => Context, final => Final, time => Time
-            }));
+            }),
+            exit({erlrc_done, Result, cost(Entries)});
         {'DOWN', Ref, process, Runner, {erlrc_done, Result}} -> exit({erlrc_done, Result, cost(Entries)});
         {'DOWN', Ref, process, Runner, Reason} -> exit({erlrc_done, settle(Reason, Entries, Context), cost(Entries)})
     end.

@@ -97,7 +97,7 @@ settle(revert, #{entries := Entries, context := Context, operation := Operation}
     case [Entry || {version, _} = Entry <- Left] of
         [] ->
             Converted = lists:sum([Count || {converted, Count} <- erlrc_journal:entries()]),
-            {reverted, Left, Converted, Operation};
+            {reverted, Left ++ erlrc_revert:put_back(Operation), Converted, erlrc_operations:warnings()};
         [{version, Why} | _] ->
             %% The new version it is, then; nothing has changed where there was one window.
             ok = finish(Held),
@@ -142,10 +142,10 @@ status() ->
 confirm(Which) ->
     ask(confirm, Which).
 
-%% @doc Goes the way back: code, path and states. The environment and the rest are the caller's, from what the operation
-%% had left here. `Converted' processes had gone on since, so that their states were changed back by `code_change'.
+%% @doc Goes the way back: code, path and states, then environment and the rest, as the operation had left them here. All
+%% of it is done by the guardian, whatever becomes of the caller. `Converted' processes had gone on since, so that their states were changed back by `code_change'.
 -spec revert(which()) ->
-    {reverted, Left :: [term()], Converted :: non_neg_integer(), operation()} | not_held | {error, term()}.
+    {reverted, Left :: [term()], Converted :: non_neg_integer(), Warnings :: [term()]} | not_held | {error, term()}.
 revert(Which) ->
     ask(revert, Which).
 
@@ -158,8 +158,11 @@ settle() ->
 %% A guardian at work reads the question when it is through, if it holds on then.
 ask(How, Which) ->
     case whereis(erlrc_guardian) of
-        undefined -> not_held;
-        Guardian -> ask(Guardian, How, Which)
+        undefined ->
+            not_held;
+        Guardian ->
+            _ = [ok = erlrc_settlement:note({reverting, Guardian, Which}) || How =:= revert],
+            ask(Guardian, How, Which)
     end.
 
 ask(Guardian, How, Which) ->

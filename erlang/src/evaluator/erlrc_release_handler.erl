@@ -13,17 +13,6 @@
 -export([run/3, note/2, note_suspended/1]).
 
 -define(TIMEOUT, 60000).
-%% What stands on the stack of an operation: old code that runs cannot be put back.
--define(OWN, [
-    ?MODULE,
-    erlrc_snapshot,
-    erlrc_code_path,
-    erlrc_upgrade,
-    erlrc_reload,
-    erlrc_transition,
-    erlrc_hook
-]).
-
 %% @doc Runs the script.
 -spec evaluate(erlrc_evaluator:script()) -> erlrc_evaluator:result().
 evaluate(Script) ->
@@ -36,7 +25,7 @@ maybe_evaluate(false, Script) ->
     case translate(Script) of
         {ok, Steps} ->
             case check(Steps, Script) of
-                ok -> guard(own_last(Steps), Script);
+                ok -> guard(own_last(Steps, Script), Script);
                 {error, _} = Error -> Error
             end;
         {error, _} = Error ->
@@ -129,16 +118,24 @@ first_error([Check | Checks]) ->
         Error -> Error
     end.
 
-%% The modules that do all this are loaded when nothing can fail any more.
-own_last(Steps) ->
-    {Own, Others} = lists:partition(fun is_own/1, Steps),
-    Others ++ Own.
+%% The modules that do all this are loaded when nothing can fail any more: old code that runs cannot be put back. What
+%% processes have a state for is theirs, and what loads the native library can fail.
+own_last(Steps, #{application := erlrc}) ->
+    {Own, Others} = lists:partition(fun(Step) -> is_own(Step, Steps) end, Steps),
+    Others ++ Own;
+own_last(Steps, _Script) ->
+    Steps.
 
-is_own({load, {Module, _, _}}) -> lists:member(Module, ?OWN);
-is_own(_) -> false.
+is_own({Kind, {Module, _, _}}, Steps) when Kind =:= load; Kind =:= remove ->
+    Changed = [Each || {Step, List} <- Steps, Step =:= suspend orelse Step =:= code_change, Each <- List],
+    not lists:any(fun(Each) -> Each =:= Module orelse is_tuple(Each) andalso element(1, Each) =:= Module end, Changed) andalso
+        not erlrc_node:has_natives(Module);
+is_own(_Step, _Steps) ->
+    false.
 
 guard(Steps, #{application := App, from := {_, FromDir}, options := Options} = Script) ->
     Snapshot = erlrc_snapshot:take(touched(Steps), App, FromDir),
+    ok = erlrc_settlement:note({unguarded, App}),
     Started = erlang:monotonic_time(microsecond),
     {Pid, Ref} = spawn_monitor(?MODULE, run, [watched(Steps, Snapshot), Script, Snapshot]),
     Result =

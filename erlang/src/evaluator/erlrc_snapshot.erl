@@ -22,13 +22,20 @@
 %% suspended already.
 -spec take([module()], atom(), FromDir :: file:filename_all()) -> snapshot().
 take(Modules, App, FromDir) ->
-    Table = ets:new(?MODULE, [public]),
+    Table = ets:new(?MODULE, [public | heir()]),
     Rows = [{{module, Module}, object_code(Module, FromDir)} || Module <- Modules],
     true = ets:insert(Table, Rows),
     true = ets:insert(Table, [
         {path, code:get_path()}, {application, App, FromDir}, {suspended, suspended()}, {notes, []}
     ]),
     Table.
+
+%% Whoever settles the operation if its process dies.
+heir() ->
+    case erlrc_settlement:keeper() of
+        undefined -> [];
+        Keeper -> [{heir, Keeper, ?MODULE}]
+    end.
 
 %% @doc Forgets the snapshot.
 -spec drop(snapshot()) -> ok.

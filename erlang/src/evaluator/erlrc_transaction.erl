@@ -43,43 +43,6 @@
     old_code,
     supervisor_children
 ]).
-%% The modules that carry an operation out: those of the evaluator itself.
--define(EVALUATOR, [
-    ?MODULE,
-    erlrc_batches,
-    erlrc_callback,
-    erlrc_check,
-    erlrc_children,
-    erlrc_commit,
-    erlrc_discover,
-    erlrc_events,
-    erlrc_execution,
-    erlrc_funs,
-    erlrc_guardian,
-    erlrc_hindrance,
-    erlrc_inner_calls,
-    erlrc_inventory,
-    erlrc_journal,
-    erlrc_links,
-    erlrc_losses,
-    erlrc_migrate,
-    erlrc_natives,
-    erlrc_old_code,
-    erlrc_pause,
-    erlrc_prepare,
-    erlrc_quiesce,
-    erlrc_scan,
-    erlrc_scope,
-    erlrc_segment,
-    erlrc_shape,
-    erlrc_stand,
-    erlrc_system,
-    erlrc_trees,
-    erlrc_undo,
-    erlrc_way_back,
-    erlrc_window
-]).
-
 %% @doc Runs the script.
 -spec evaluate(erlrc_evaluator:script()) -> erlrc_evaluator:result().
 evaluate(#{application := App} = Script) ->
@@ -199,7 +162,7 @@ context(Context, Guardian, Caller) ->
         guardian => Guardian,
         note => fun erlrc_journal:note/1,
         cancelled => fun() -> is_cancelled(Guardian, Caller) end,
-        own => own_modules(Caller)
+        own => own_modules(maps:get(application, Context), Caller)
     }.
 
 is_cancelled(Guardian, Caller) ->
@@ -209,12 +172,13 @@ is_cancelled(Guardian, Caller) ->
         erlrc_deadline:is_over() orelse not is_process_alive(Guardian) orelse not is_process_alive(Caller)
     end.
 
-%% What stands on the stack of the operation: these modules are loaded last, when nothing can fail any more.
-own_modules(Caller) ->
-    case process_info(Caller, current_stacktrace) of
-        {_, Stack} -> lists:usort([Module || {Module, _, _, _} <- Stack] ++ ?EVALUATOR);
-        undefined -> ?EVALUATOR
-    end.
+%% What stands on the stack of the operation, and all that it may call: these modules are loaded last, when nothing can
+%% fail any more. An upgrade of erlrc is carried out by erlrc as it was, whatever calls what; but the module that
+%% loads the native library can fail.
+own_modules(App, Caller) ->
+    Stack = case process_info(Caller, current_stacktrace) of {_, Frames} -> Frames; undefined -> [] end,
+    All = [Module || App =:= erlrc, Module <- erlrc_node:modules(erlrc), not erlrc_node:has_natives(Module)],
+    lists:usort([Module || {Module, _, _, _} <- Stack] ++ All).
 
 options(#{options := Options, to_spec := {application, _, Keys}}) ->
     Own = proplists:get_value(env, Keys, []),

@@ -6,7 +6,7 @@
 %% the new `.app'.
 -module(erlrc_environment).
 
--export([check/0, preview/3, change/3, put_back/2, merge/4, difference/2, config_change/4]).
+-export([check/0, preview/3, before/2, change/3, put_back/2, merge/4, difference/2, config_change/4]).
 -export_type([env/0, change/0, undo/0]).
 
 -type env() :: [{atom(), term()}].
@@ -33,17 +33,22 @@ check() ->
 change(App, Old, {application, App, Keys} = Spec) ->
     case configuration() of
         {ok, Configuration} ->
-            Before = application:get_all_env(App),
-            {ok, Loaded} = application:get_all_key(App),
+            {_, Before} = Undo = before(App, Old),
             Explicit = override(proplists:get_value(App, Configuration, []), command_line(App)),
             After = merge(Before, Old, proplists:get_value(env, Keys, []), Explicit),
             case write(Spec, Before, After) of
-                ok -> {ok, {was(App, Loaded, Old), Before}, difference(Before, After)};
+                ok -> {ok, Undo, difference(Before, After)};
                 {error, _} = Error -> Error
             end;
         {error, _} = Error ->
             Error
     end.
+
+%% @doc What {@link change/3} would answer for {@link put_back/2}.
+-spec before(atom(), env() | unknown) -> undo().
+before(App, Old) ->
+    {ok, Loaded} = application:get_all_key(App),
+    {was(App, Loaded, Old), application:get_all_env(App)}.
 
 %% With the environment that {@link put_back/2} is to remember.
 was(App, Keys, unknown) -> {application, App, lists:keydelete(env, 1, Keys)};

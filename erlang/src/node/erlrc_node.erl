@@ -6,10 +6,10 @@
 -module(erlrc_node).
 
 -export([facts/0, root/0, apps_dir/0, run_dir/0, stash_dir/0]).
--export([load/1, unload/1, reload/3, start/1, start/2, stop/1, running/0, is_running/1, restart_type/1, vsn/1, status/1]).
+-export([load/1, unload/1, reload/3, start/1, start/2, stop/1, await_start/1, running/0, is_running/1, restart_type/1, vsn/1, status/1]).
 -export([masters/0, master/1, ending/2, parts/1, needed/1]).
 -export([mark_stopped/1, clear_stopped/1, is_stopped/1]).
--export([load_modules/1, load_modules/0, modules/1, purge/1, retire/1]).
+-export([load_modules/1, load_modules/0, modules/1, has_natives/1, purge/1, retire/1]).
 -export_type([facts/0, restart_type/0]).
 
 -include_lib("kernel/include/logger.hrl").
@@ -144,6 +144,17 @@ stop(App) ->
             Result
     end.
 
+%% @doc Waits for an application that somebody who is dead by now has begun to start, as long as one is waited for to stop.
+-spec await_start(atom()) -> ok.
+await_start(App) ->
+    case lists:keymember(App, 1, info(starting)) of
+        true ->
+            _ = erlrc_force:until_late(App, ?TO_STOP, fun() -> application:start(App) end),
+            ok;
+        false ->
+            ok
+    end.
+
 %% @doc The applications that run themselves.
 -spec running() -> [atom()].
 running() ->
@@ -238,6 +249,11 @@ is_stopped(App) ->
 -spec modules(atom()) -> [module()].
 modules(App) ->
     key(App, modules).
+
+%% @doc Whether a module that is loaded has native functions.
+-spec has_natives(module()) -> boolean().
+has_natives(Module) ->
+    erlang:module_loaded(Module) andalso erlang:get_module_info(Module, nifs) =/= [].
 
 %% @doc Unloads a module; processes that run it are killed.
 -spec purge(module()) -> ok.

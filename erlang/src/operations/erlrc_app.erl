@@ -13,7 +13,7 @@
 %% @doc Starts erlrc and what it depends on. Temporary, like everything that erlrc starts.
 -spec ensure_started() -> ok | {error, {start_failed, atom(), term()}}.
 ensure_started() ->
-    case ets:whereis(erlrc_table) of
+    case whereis(erlrc_sup) of
         undefined -> start_all();
         _ -> ok
     end.
@@ -49,14 +49,17 @@ start(_Type, _Arguments) ->
     end.
 
 %% @private Called before a clean stop, and after the supervisor was killed, too: then erlrc is started anew.
--spec prep_stop(term()) -> term().
-prep_stop(State) ->
+-spec prep_stop(term()) -> stopped | died.
+prep_stop(_State) ->
     case whereis(erlrc_sup) of
-        undefined -> State;
-        _ -> ok = erlrc_registration:withdraw(), State
+        undefined -> died;
+        _ -> ok = erlrc_registration:withdraw(), stopped
     end.
 
 %% @private
 -spec stop(term()) -> ok.
+stop(stopped) ->
+    _ = ets:whereis(erlrc_table) =/= undefined andalso ets:delete(erlrc_table),
+    ok;
 stop(_State) ->
     ok.

@@ -38,8 +38,8 @@
     unfinished => {module(), atom()}
 }.
 %% It crashed; it never began, as others were before it, the running one being of this status; it was killed in this
-%% function.
--type unfinished() :: {crashed, term()} | {waited, status()} | {stuck, mfa()}.
+%% function; it died, and what it had done was settled with this result.
+-type unfinished() :: {crashed, term()} | {waited, status()} | {stuck, mfa()} | {settled, Result :: term(), [term()]}.
 -type status() :: #{operation := {atom(), [term()]}, since := integer(), waiting := non_neg_integer()}.
 
 %% @doc Runs `Module:Function(Arguments...)' after all operations asked for earlier, and returns
@@ -117,7 +117,9 @@ enter(Deadline) ->
     erlrc_operation:enter(#{deadline => Deadline, operation => {?MODULE, unknown, []}}).
 
 %% @private
--spec unfinished(unfinished()) -> {error, unfinished()}.
+-spec unfinished(unfinished()) -> term().
+unfinished({settled, Result, _Arguments}) ->
+    Result;
 unfinished(Why) ->
     {error, Why}.
 
@@ -202,19 +204,20 @@ adopt(Pid, How, State) ->
     ok = alarm(Current, 0),
     State#{current := Current}.
 
-%% An operation that did not come to its end has ended when its guardian has.
+%% An operation that did not come to its end has ended when what it left is settled.
 ended({finished, _} = Ending, Current, State) ->
     over(Ending, Current, State);
-ended(_Ending, #{ending := Ending} = Current, State) ->
-    over(Ending, Current, State);
-ended({unfinished, _} = Ending, Current, State) ->
-    case guardian() of
-        none ->
-            over(Ending, Current, State);
-        Guardian ->
-            Settling = Current#{pid := Guardian, ref := monitor(process, Guardian), ending => Ending},
-            {noreply, State#{current := Settling}}
+ended({unfinished, _} = Ending, #{pid := Pid} = Current, State) ->
+    #{died := {Died, Why}} = Dead = maps:merge(#{died => {Pid, Ending}}, Current),
+    case [Each || Each <- [erlrc_settlement:keeper(), guardian()], is_pid(Each)] of
+        [] ->
+            over(settled(erlrc_outcome:settlement(Died), Why, Current), Current, State);
+        [Settling | _] ->
+            {noreply, State#{current := Dead#{pid := Settling, ref := monitor(process, Settling)}}}
     end.
+
+settled({ok, Result}, _Why, #{operation := {_, _, Arguments}}) -> {unfinished, {settled, Result, Arguments}};
+settled(none, Why, _Current) -> Why.
 
 over(Ending, Current, State) ->
     ok = answer(Current, Ending),
@@ -223,9 +226,9 @@ over(Ending, Current, State) ->
 
 %% One that only keeps the way back open has settled.
 guardian() ->
-    case {whereis(erlrc_guardian), erlrc_hold:status()} of
-        {Guardian, none} when is_pid(Guardian) -> Guardian;
-        _ -> none
+    case erlrc_hold:status() of
+        none -> whereis(erlrc_guardian);
+        _ -> undefined
     end.
 
 outcome({ended, _} = Ended, _Id, _State) ->

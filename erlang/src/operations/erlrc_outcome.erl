@@ -9,6 +9,7 @@
 -module(erlrc_outcome).
 
 -export([open/0, close/0, waits/1, begins/1, ended/2, over/0, find/1, current/0]).
+-export([settled/2, settlement/1]).
 -export_type([id/0, how/0, state/0]).
 
 %% Answers that are kept: so many, and so many bytes.
@@ -138,4 +139,17 @@ row(Key) ->
         [] -> unknown
     catch
         error:badarg -> unknown
+    end.
+
+%% @doc What came of the operation that this process carried out, whether it is dead or not.
+-spec settled(pid(), term()) -> ok.
+settled(Pid, Result) ->
+    put_row(settled, {Pid, Result}).
+
+%% @doc The same, for who knows of the death alone.
+-spec settlement(pid()) -> {ok, Result :: term()} | none.
+settlement(Pid) ->
+    case row(settled) of
+        {Pid, Result} -> {ok, Result};
+        _ -> none
     end.

@@ -1,7 +1,7 @@
 %% @doc The operations confirm and revert: what becomes of an upgrade whose way back was kept open, see `erlrc_hold'.
 -module(erlrc_revert).
 
--export([confirm/1, revert/1]).
+-export([confirm/1, revert/1, put_back/1, outcome/2]).
 
 %% How long `config_change/3' of an application may take.
 -define(CONFIG_CHANGE, 10000).
@@ -19,19 +19,31 @@ confirm(#{application := App, to := To} = Which) ->
 -spec revert(erlrc_hold:which()) -> {ok, reverted} | {error, not_held | term()}.
 revert(#{application := App, from := From, to := To} = Which) ->
     case erlrc_hold:revert(Which) of
-        {reverted, Left, Converted, Operation} ->
+        {reverted, Left, Converted, Warnings} ->
             Converted =:= 0 orelse erlrc_operations:warn({converted, App, Converted}),
-            reverted(Operation, Left ++ put_back(Operation));
+            lists:foreach(fun erlrc_operations:warn/1, Warnings),
+            reverted(App, Left);
         not_held ->
-            case erlrc_node:status(App) of
-                {_, From} when From =/= To -> {ok, reverted};
-                _ -> {error, not_held}
-            end;
+            found(App, From, To);
         {error, _} = Error ->
             Error
     end.
 
-reverted(#{application := App}, Left) ->
+found(App, From, To) ->
+    case erlrc_node:status(App) of
+        {_, From} when From =/= To -> {ok, reverted};
+        _ -> {error, not_held}
+    end.
+
+%% @private What came of it where the process that asked has died.
+-spec outcome(pid(), erlrc_hold:which()) -> {ok, reverted} | {error, not_held}.
+outcome(Guardian, #{application := App, from := From, to := To}) ->
+    Ref = monitor(process, Guardian),
+    receive
+        {'DOWN', Ref, process, Guardian, _} -> found(App, From, To)
+    end.
+
+reverted(App, Left) ->
     {Restarted, Rest} = lists:partition(fun(Entry) -> element(1, Entry) =:= restarted end, Left),
     Restarted =:= [] orelse erlrc_operations:warn({restarted, [Each || {restarted, Each} <- Restarted]}),
     case Rest of
@@ -39,6 +51,8 @@ reverted(#{application := App}, Left) ->
         _ -> {error, {not_rolled_back, {not_reverted, App}, Left}}
     end.
 
+%% @private What the operation did beside its script, undone.
+-spec put_back(erlrc_hold:operation()) -> Left :: [term()].
 put_back(#{before := Before, 'after' := After} = Operation) ->
     Late = erlrc_transition:undo(After),
     Environment = environment(Operation),

@@ -2,8 +2,13 @@
 -module(erlrc_start).
 
 -export([start/1, stop/1, unload/1, plan/1]).
+-export([finish/1]).
+-export_type([finish/0]).
 
 -type request() :: #{application := atom(), vsn := string(), dir => file:filename_all(), _ => _}.
+
+%% What follows the commit of an operation.
+-type finish() :: nothing | {start | stop, atom()} | {unload, atom(), [module()], file:filename_all()}.
 
 %% @doc Starts an application from a directory.
 -spec start(request()) -> erlrcdynamic:result().
@@ -15,6 +20,7 @@ start(#{dir := Dir} = Request) ->
 
 %% The specification may be loaded already, from another directory.
 start_from(Ebin, {start, App, _, _} = Event) ->
+    ok = erlrc_settlement:note({undo, {restore_path, code:get_path()}}),
     Path = erlrc_code_path:use([{App, Ebin}]),
     case carry_out(Event) of
         {error, _} = Error ->
@@ -88,11 +94,28 @@ no_script() ->
     {error, no_script}.
 
 done({start, App, _, _}, Outcome) ->
-    ok = erlrc_node:clear_stopped(App),
-    started(Outcome);
+    committed({start, App}, started(Outcome));
 done({stop, App}, Outcome) ->
-    ok = stopped(App),
-    ended(Outcome).
+    committed({stop, App}, ended(Outcome)).
+
+committed(Finish, Result) ->
+    ok = erlrc_settlement:note({committed, Finish, Result}),
+    ok = finish(Finish),
+    Result.
+
+%% @private What is left to do of an operation that cannot be undone any more; all of it may have been done before.
+-spec finish(finish()) -> ok.
+finish(nothing) ->
+    ok;
+finish({start, App}) ->
+    erlrc_node:clear_stopped(App);
+finish({stop, App}) ->
+    stopped(App);
+finish({unload, App, Modules, Dir}) ->
+    ok = erlrc_node:unload(App),
+    ok = erlrc_defaults:forget(App),
+    ok = erlrc_code_path:leave(Dir),
+    forget_modules(App, Modules).
 
 started(started) -> started;
 started(started_included_stopped) -> started_included_stopped;
@@ -157,19 +180,15 @@ unload_absent(App, Dir) ->
 
 unload(App, Dir) ->
     Modules = erlrc_node:modules(App),
+    ok = erlrc_settlement:note({undo, erlrc_transition:reload(App)}),
     case erlrc_node:unload(App) of
-        ok ->
-            ok = erlrc_defaults:forget(App),
-            ok = erlrc_code_path:leave(Dir),
-            ok = forget_modules(App, Modules),
-            unloaded;
-        {error, Why} ->
-            {error, {unload_failed, App, Why}}
+        ok -> committed({unload, App, Modules, Dir}, unloaded);
+        {error, Why} -> {error, {unload_failed, App, Why}}
     end.
 
 %% This very operation runs in modules of erlrc: they are not purged, and the server has yet to
 %% answer.
 forget_modules(erlrc, Modules) ->
-    lists:foreach(fun code:delete/1, Modules -- [erlrc_operations]);
+    lists:foreach(fun code:delete/1, Modules -- [erlrc_operations, erlrc_operation, erlrc_outcome, erlrc_settlement]);
 forget_modules(_App, Modules) ->
     lists:foreach(fun erlrc_node:purge/1, Modules).

@@ -6,7 +6,7 @@
 %% '''
 -module(erlrc_transition).
 
--export([carry_out/2, attempt/2, perform/1, prepare/1, undo/1]).
+-export([carry_out/2, attempt/2, perform/1, prepare/1, reload/1, undo/1]).
 -export_type([action/0, script/0, done/0, undo/0]).
 
 -type action() ::
@@ -78,45 +78,53 @@ failed(Why, Left) -> {error, {not_rolled_back, Why, Left}}.
 %% to undo that.
 -spec prepare([action()]) -> [undo()].
 prepare(Actions) ->
+    ok = erlrc_settlement:note({undo, {restore_path, code:get_path()}}),
     case erlrc_code_path:use([{App, Ebin} || {load, App, _, Ebin} <- Actions]) of
         unchanged -> [];
         {changed, Path} -> [{restore_path, Path}]
     end.
 
-%% @doc Carries out one action, and answers how to undo it.
+%% @doc Carries out one action, and answers how to undo it, which is noted before.
 -spec perform(action()) -> {ok, undo()} | {error, term()}.
 perform({load, App, Spec, _Ebin}) ->
     case erlrc_node:vsn(App) of
         {ok, _} -> {ok, nothing};
-        undefined ->
-            Undo = {unload, App, not_loaded(modules(Spec))},
-            Loaded = erlrc_node:load(Spec),
-            _ = [ok = erlrc_operations:warn(Each) || Loaded =:= ok, Each <- erlrc_compile_env:contradictions(Spec)],
-            answer(Loaded, Undo, {load_failed, App})
+        undefined -> noted({unload, App, not_loaded(modules(Spec))}, {load_failed, App}, fun() -> load(Spec) end)
     end;
 perform({unload, App}) ->
-    Undo =
-        case application:get_all_key(App) of
-            {ok, Keys} -> {reload, App, {application, App, Keys}, application:get_all_env(App)};
-            undefined -> nothing
-        end,
-    answer(erlrc_node:unload(App), Undo, {unload_failed, App});
+    noted(reload(App), {unload_failed, App}, fun() -> erlrc_node:unload(App) end);
 perform({start, App}) ->
     case erlrc_node:is_running(App) of
-        true -> {ok, nothing};
-        false -> start(App, not_loaded(erlrc_node:modules(App)))
+        true ->
+            {ok, nothing};
+        false ->
+            Fresh = not_loaded(erlrc_node:modules(App)),
+            noted({stop, App}, {start_failed, App}, fun() -> start(App, Fresh) end)
     end;
 perform({stop, App}) ->
     case erlrc_node:is_running(App) of
-        true ->
-            Undo = {restart, App, erlrc_node:restart_type(App)},
-            answer(erlrc_node:stop(App), Undo, {stop_failed, App});
+        true -> noted({restart, App, erlrc_node:restart_type(App)}, {stop_failed, App}, fun() -> erlrc_node:stop(App) end);
         false -> {ok, nothing}
     end;
 perform({respecify, App, Applications}) ->
     Before = erlrc_specification:applications(App),
     Undo = {specify, App, Before, erlrc_specification:original(App)},
-    answer(erlrc_specification:rewrite(App, Applications), Undo, {respecify_failed, App}).
+    noted(Undo, {respecify_failed, App}, fun() -> erlrc_specification:rewrite(App, Applications) end).
+
+%% @doc What undoes that the application is unloaded.
+-spec reload(atom()) -> undo().
+reload(App) ->
+    case application:get_all_key(App) of
+        {ok, Keys} -> {reload, App, {application, App, Keys}, application:get_all_env(App)};
+        undefined -> nothing
+    end.
+
+noted(Undo, {Tag, App}, Fun) ->
+    ok = erlrc_settlement:note({undo, Undo}),
+    case Fun() of
+        ok -> {ok, Undo};
+        {error, Why} -> {error, {Tag, App, Why}}
+    end.
 
 %% @doc Undoes, the last first; answers what could not be undone: an application that runs again is
 %% not what it was, its processes are new ones.
@@ -127,6 +135,8 @@ undo(Undos) ->
 
 left(Undo, {error, Why}) ->
     [{Undo, Why}];
+left(_Undo, as_before) ->
+    [];
 left({restart, App, _}, _) ->
     case application:get_key(App, mod) of
         {ok, {_, _}} -> [{restarted, App}];
@@ -138,26 +148,38 @@ left(_Undo, _) ->
 undo_one(nothing) ->
     ok;
 undo_one({restore_path, Path}) ->
-    erlrc_code_path:restore({changed, Path});
+    erlrc_code_path:set(Path);
 undo_one({unload, App, Modules}) ->
     lists:foreach(fun retire/1, Modules),
     erlrc_node:unload(App);
 undo_one({stop, App}) ->
+    ok = erlrc_node:await_start(App),
     erlrc_node:stop(App);
 undo_one({restart, App, Type}) ->
-    Result = erlrc_node:start(App, Type),
-    ok = erlrc_watch:watch(App),
-    Result;
+    case erlrc_node:is_running(App) of
+        true -> as_before;
+        false -> restart(App, Type)
+    end;
 undo_one({reload, App, Spec, Env}) ->
     erlrc_node:reload(App, Spec, Env);
 undo_one({specify, App, Applications, Original}) ->
     erlrc_specification:restore(App, Applications, Original).
 
+load(Spec) ->
+    Loaded = erlrc_node:load(Spec),
+    _ = [ok = erlrc_operations:warn(Each) || Loaded =:= ok, Each <- erlrc_compile_env:contradictions(Spec)],
+    Loaded.
+
 start(App, Fresh) ->
     Result = erlrc_node:start(App),
     ok = erlrc_watch:watch(App),
     Result =:= ok orelse lists:foreach(fun retire/1, Fresh),
-    answer(Result, {stop, App}, {start_failed, App}).
+    Result.
+
+restart(App, Type) ->
+    Result = erlrc_node:start(App, Type),
+    ok = erlrc_watch:watch(App),
+    Result.
 
 modules({application, _, Keys}) ->
     proplists:get_value(modules, Keys, []).
@@ -168,6 +190,3 @@ not_loaded(Modules) ->
 
 retire(Module) ->
     erlang:module_loaded(Module) andalso erlrc_node:retire(Module).
-
-answer(ok, Undo, _) -> {ok, Undo};
-answer({error, Why}, _, {Tag, App}) -> {error, {Tag, App, Why}}.

@@ -3,7 +3,8 @@
 -module(erlrc_upgrade).
 
 -export([change/2, plan/2, preview/2, run/4, generate/4, make_appup/3]).
--export_type([change/0]).
+-export([forward/2]).
+-export_type([change/0, forward/0]).
 
 %% What runs of an application is to be replaced. Going down, `from' is the later version.
 -type change() :: #{
@@ -15,6 +16,16 @@
     from_dir := file:filename_all(),
     to_dir := file:filename_all(),
     options := map()
+}.
+
+%% What follows when the script has succeeded: the environment of the old `.app' file, the actions that come after.
+-type forward() :: #{
+    application := atom(),
+    to_spec := erlrc_evaluator:specification(),
+    env := erlrc_environment:env() | unknown,
+    %% The specification that {@link erlrc_environment:put_back/2} is to put back.
+    was := erlrc_evaluator:specification(),
+    later := [erlrc_transition:action()]
 }.
 
 %% How long `config_change/3' of an application may take.
@@ -218,37 +229,60 @@ transition(#{application := App, to_spec := Spec} = Script, Old) ->
             Error
     end.
 
-carry_out(Script, Old, Before, After) ->
-    case erlrc_transition:attempt(Before ++ [script], fun() -> evaluate(Script, Old) end) of
+%% The commit of the script is that of the whole operation: what goes before it is undone if there is none, what follows
+%% it is done whatever happens.
+carry_out(#{application := App, to_spec := Spec} = Script, #{env := Env}, Before, After) ->
+    Later = [Action || Action <- After, Action =/= script],
+    {Was, _} = erlrc_environment:before(App, Env),
+    Forward = #{application => App, to_spec => Spec, was => Was, env => Env, later => Later},
+    ok = erlrc_settlement:note({forward, Forward}),
+    case erlrc_transition:attempt(Before ++ [script], fun() -> evaluate(Script) end) of
         {ok, Done, Undos} ->
-            {script, {Unpurged, Environment}} = lists:keyfind(script, 1, Done),
-            ok = config_change(Script, maps:get(difference, Environment)),
-            ok = erlrc_deadline:extend(finish),
-            Later = [follow(Action) || Action <- After, Action =/= script],
-            ok = hold(Script, Environment#{before => Undos, 'after' => lists:reverse(Later)}),
-            {ok, Unpurged};
+            {script, Unpurged} = lists:keyfind(script, 1, Done),
+            completed(forward(Forward, false), Unpurged, Undos, Script);
         {error, restart_new_emulator} ->
             restart_new_emulator;
         {error, _} = Error ->
             Error
     end.
 
-evaluate(#{application := App, to_spec := Spec} = Script, #{env := OldEnv}) ->
-    Original = erlrc_specification:original(App),
+evaluate(#{application := App} = Script) ->
     Result = erlrc_evaluator:evaluate(Script),
+    ok = note({scripted, Result}),
     ok = warn_of_killed(App),
-    case Result of
-        {ok, Unpurged} ->
-            ok = warn_of_dead(App),
-            case erlrc_environment:change(App, OldEnv, Spec) of
-                {ok, Undo, Difference} ->
-                    ok = erlrc_specification:forget(App),
-                    {ok, {Unpurged, #{difference => Difference, environment => Undo, original => Original}}};
-                {error, Why} ->
-                    {error, {not_rolled_back, Why, [{script, App, done}]}}
-            end;
-        Other ->
-            Other
+    _ = [ok = warn_of_dead(App) || {ok, _} <- [Result]],
+    Result.
+
+completed({ok, Undo}, Unpurged, Undos, Script) ->
+    ok = note({committed, nothing, {ok, Unpurged}}),
+    ok = hold(Script, Undo#{before => Undos}),
+    {ok, Unpurged};
+completed({error, _} = Error, _Unpurged, _Undos, _Script) ->
+    Error.
+
+%% @private What follows the script; all of it may have been done before, `Noted' is the environment before that.
+-spec forward(forward(), false | {environment, erlrc_environment:undo()}) -> {ok, map()} | {error, term()}.
+forward(#{application := App, to_spec := Spec, was := WasSpec, env := Env, later := Later}, Noted) ->
+    Original = erlrc_specification:original(App),
+    {_, Was} = Before = case Noted of false -> {WasSpec, application:get_all_env(App)}; {environment, Known} -> Known end,
+    ok = note({environment, Before}),
+    case erlrc_environment:change(App, Env, Spec) of
+        {ok, _, _} ->
+            ok = erlrc_specification:forget(App),
+            ok = config_change(App, Spec, erlrc_environment:difference(Was, application:get_all_env(App))),
+            ok = erlrc_deadline:extend(finish),
+            Undos = [follow(Action) || Action <- Later],
+            {ok, #{environment => Before, original => Original, 'after' => lists:reverse(Undos)}};
+        {error, Why} ->
+            {error, {not_rolled_back, Why, [{script, App, done}]}}
+    end.
+
+%% The script may have taken erlrc to a version that knows nothing of it.
+note(Entry) ->
+    try
+        erlrc_settlement:note(Entry)
+    catch
+        error:undef -> ok
     end.
 
 %% Nobody has their states any more, and the supervisor's report is in the log of the node alone.
@@ -265,7 +299,7 @@ warn_of_killed(App) ->
         _ -> ok
     end.
 
-config_change(#{application := App, to_spec := Spec}, Difference) ->
+config_change(App, Spec, Difference) ->
     case erlrc_environment:config_change(App, Spec, Difference, ?CONFIG_CHANGE) of
         ok -> ok;
         {error, Why} -> erlrc_operations:warn(Why)

@@ -15,6 +15,7 @@
 prepare(#{application := App, from_dir := FromDir, to_dir := ToDir} = Change, Spec) ->
     Modules = [Module || Module <- modules(App, Spec), erlang:module_loaded(Module)],
     Snapshot = erlrc_snapshot:take(Modules, App, FromDir),
+    ok = erlrc_settlement:note({replaced, {App, before(App, Change), Snapshot}}),
     case specify(App, Spec, Change) of
         {ok, Environment} ->
             ok = erlrc_snapshot:place_path(Snapshot, ToDir),
@@ -36,6 +37,12 @@ retired([{error, Why} | _], Undo) ->
 
 modules(App, {application, _, Keys}) ->
     lists:usort(erlrc_node:modules(App) ++ proplists:get_value(modules, Keys, [])).
+
+before(App, Change) ->
+    case erlrc_node:vsn(App) of
+        {ok, _} -> erlrc_environment:before(App, old_env(Change));
+        undefined -> none
+    end.
 
 specify(App, Spec, Change) ->
     case erlrc_node:vsn(App) of

@@ -1,0 +1,212 @@
+%% @doc An operation leaves the node entirely old or entirely new, also when its process dies.
+%%
+%% What an operation does beside its script (applications loaded, started, stopped and respecified, code path,
+%% specification, environment) is noted before it is done. A keeper, a process that is linked to nobody, holds the
+%% notes. When the process of the operation dies, the keeper waits until the guardian of the script has settled that one,
+%% and does the rest: before the commit of the operation everything goes back, after it everything is finished. The
+%% commit of an upgrade is that of its script; that of any other operation is noted.
+%%
+%% What the operation came to is written down for `erlrc_operations'. When the keeper dies, the next note starts another.
+-module(erlrc_settlement).
+
+-export([cover/1, note/1, revive/0, keeper/0]).
+-export_type([entry/0]).
+
+-type entry() ::
+    {undo, erlrc_transition:undo()}
+    %% An application that did not run has a new version in the place of the old one.
+    | {replaced, erlrc_upgrade_stopped:undo()}
+    %% What is to follow when the script has succeeded, and what the environment was before.
+    | {forward, erlrc_upgrade:forward()}
+    | {environment, erlrc_environment:undo()}
+    | {script, Guardian :: pid(), Runner :: pid()}
+    %% The evaluator `release_handler' runs in the process of the operation and dies with it.
+    | {unguarded, atom()}
+    | {reverting, Guardian :: pid(), erlrc_hold:which()}
+    | {scripted, erlrc_evaluator:result()}
+    | {committed, erlrc_start:finish(), erlrcdynamic:result()}.
+
+%% @doc Runs an operation in the calling process. Where it crashes, it is settled, and crashes.
+-spec cover(fun(() -> Result)) -> Result | {error, term()}.
+cover(Fun) ->
+    _ = put({?MODULE, entries}, []),
+    ok = revive(),
+    try Fun() of
+        Result ->
+            ok = close(Result),
+            Result
+    catch
+        Class:Why:Stack ->
+            Settled = settle({operation_died, Why}, entries()),
+            ok = close(Settled),
+            case Settled of
+                {error, {operation_died, Why}} -> erlang:raise(Class, Why, Stack);
+                _ -> Settled
+            end
+    end.
+
+%% @doc Notes what the operation is about to do. Nothing is noted outside of {@link cover/1}.
+-spec note(entry()) -> ok.
+note(Entry) ->
+    case get({?MODULE, entries}) of
+        undefined ->
+            ok;
+        Entries ->
+            ok = revive(),
+            _ = put({?MODULE, entries}, [Entry | Entries]),
+            get({?MODULE, keeper}) ! {note, self(), Entry},
+            ok
+    end.
+
+entries() ->
+    get({?MODULE, entries}).
+
+%% @doc Makes sure that the operation that calls this has a keeper.
+-spec revive() -> ok.
+revive() ->
+    Keeper = get({?MODULE, keeper}),
+    case {entries(), is_pid(Keeper) andalso is_process_alive(Keeper)} of
+        {[_ | _] = Entries, false} -> start(Entries);
+        {[], false} -> start([]);
+        _ -> ok
+    end.
+
+start(Entries) ->
+    Owner = self(),
+    Deadline = erlrc_deadline:current(),
+    _ = put({?MODULE, keeper}, spawn(fun() ->
+        ok = erlrc_deadline:set(Deadline),
+        ok = take_name(),
+        keep(Owner, monitor(process, Owner), Entries, monitored(Entries))
+    end)),
+    ok.
+
+%% @doc The keeper that is at work.
+-spec keeper() -> pid() | undefined.
+keeper() ->
+    whereis(?MODULE).
+
+take_name() ->
+    try register(?MODULE, self()) of
+        true -> ok
+    catch
+        error:badarg ->
+            Ref = monitor(process, ?MODULE),
+            receive
+                {'DOWN', Ref, process, _, _} -> take_name()
+            end
+    end.
+
+%% The operation has ended by itself.
+close(Result) ->
+    Keeper = get({?MODULE, keeper}),
+    Ref = monitor(process, Keeper),
+    Keeper ! {close, self(), Result},
+    _ = [erase({?MODULE, Key}) || Key <- [entries, keeper]],
+    receive
+        {'DOWN', Ref, process, Keeper, _} -> ok
+    end.
+
+%% `Script' are the monitors of the processes of the script, and how those ended that have.
+keep(Owner, Ref, Entries, Script) ->
+    receive
+        {note, Owner, {script, _, _} = Entry} ->
+            keep(Owner, Ref, [Entry | Entries], monitored([Entry]));
+        {note, Owner, Entry} ->
+            keep(Owner, Ref, [Entry | Entries], Script);
+        {close, Owner, Result} ->
+            erlrc_outcome:settled(Owner, Result);
+        {'DOWN', Ref, process, Owner, Why} ->
+            Result = settle({operation_died, Why}, with_script(Entries, Script)),
+            erlrc_outcome:settled(Owner, Result);
+        {'DOWN', Of, process, _, Why} ->
+            keep(Owner, Ref, Entries, ended(Of, Why, Script));
+        _Other ->
+            keep(Owner, Ref, Entries, Script)
+    end.
+
+monitored(Entries) ->
+    case lists:keyfind(script, 1, Entries) of
+        {script, Guardian, Runner} -> [{monitor(process, Pid), running} || Pid <- [Guardian, Runner]];
+        false -> []
+    end.
+
+ended(Ref, Why, Script) ->
+    lists:keyreplace(Ref, 1, Script, {Ref, Why}).
+
+%% What came of a script of which the operation did not hear any more.
+with_script(Entries, Script) ->
+    case {lists:keymember(scripted, 1, Entries), Script} of
+        {false, [_, _]} -> [{scripted, await(Script)} | Entries];
+        _ -> Entries
+    end.
+
+%% The guardian has the last word; without one, the process that it watched over.
+await([{Guardian, running}, {Runner, _} = Second]) ->
+    receive
+        {'DOWN', Guardian, process, _, Why} -> await([{Guardian, Why}, Second]);
+        {'DOWN', Runner, process, _, Why} -> await([{Guardian, running}, {Runner, Why}])
+    end;
+await([{_, {erlrc_done, Result, _Cost}}, _]) ->
+    Result;
+await([_, {_, {erlrc_done, Result}}]) ->
+    Result;
+await([First, {Runner, running}]) ->
+    receive
+        {'DOWN', Runner, process, _, Why} -> await([First, {Runner, Why}])
+    end;
+await([_, {_, Why}]) ->
+    {error, {not_rolled_back, {died, Why}, [unknown]}}.
+
+%% What the notes (the newest first) ask for.
+settle(Why, Entries) ->
+    ok = erlrc_deadline:extend(take_back),
+    try
+        settle(lists:keyfind(committed, 1, Entries), lists:keyfind(scripted, 1, Entries), Why, Entries)
+    catch
+        Class:Crash:Stack -> {error, {not_rolled_back, Why, [{undo_crashed, {Class, Crash, lists:sublist(Stack, 5)}}]}}
+    end.
+
+settle({committed, Finish, Result}, _Scripted, _Why, Entries) ->
+    ok = erlrc_start:finish(Finish),
+    case [Undo || {replaced, Undo} <- Entries] of
+        [] ->
+            Result;
+        [Undo] ->
+            ok = erlrc_upgrade_stopped:keep(Undo),
+            {ok, Result}
+    end;
+settle(false, false, _Why, [{reverting, Guardian, Which} | _]) ->
+    erlrc_revert:outcome(Guardian, Which);
+settle(false, {scripted, {ok, Unpurged}}, _Why, Entries) ->
+    {forward, Forward} = lists:keyfind(forward, 1, Entries),
+    case erlrc_upgrade:forward(Forward, lists:keyfind(environment, 1, Entries)) of
+        {ok, _} -> {ok, Unpurged};
+        {error, _} = Error -> Error
+    end;
+settle(false, {scripted, {error, {not_rolled_back, Reason, Left}}}, Why, Entries) ->
+    result(reason(Reason, Why), Left ++ undo(Entries));
+settle(false, {scripted, {error, Reason}}, Why, Entries) ->
+    result(reason(Reason, Why), undo(Entries));
+settle(false, {scripted, Other}, _Why, Entries) ->
+    case undo(Entries) of
+        [] -> Other;
+        Left -> {error, {not_rolled_back, Other, Left}}
+    end;
+settle(false, false, Why, Entries) ->
+    Interrupted = [{script, App, interrupted} || {unguarded, App} <- Entries],
+    result(Why, Interrupted ++ undo(Entries)).
+
+%% The script was called off because the operation had died.
+reason({script_failed, _App, cancelled}, Why) -> Why;
+reason(Reason, _Why) -> Reason.
+
+result(Why, []) -> {error, Why};
+result(Why, Left) -> {error, {not_rolled_back, Why, Left}}.
+
+undo(Entries) ->
+    lists:append([undone(Entry) || Entry <- Entries]).
+
+undone({undo, Undo}) -> erlrc_transition:undo([Undo]);
+undone({replaced, Undo}) -> erlrc_upgrade_stopped:undo(Undo);
+undone(_Entry) -> [].
