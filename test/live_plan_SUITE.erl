@@ -16,6 +16,7 @@ all() ->
         process_that_would_linger,
         long_queue_and_no_supervisor,
         supervisor_that_does_not_answer,
+        process_blocked_in_accept,
         program_of_the_old_directory,
         third_version_on_the_path,
         supervisor_whose_init_fails,
@@ -154,10 +155,32 @@ third_version_on_the_path(Config) ->
     {Old, _} = Dirs = versions(Config, [], []),
     Third = filename:join(filename:dirname(Old), "service-0.9/ebin"),
     ok = filelib:ensure_path(Third),
+    {ok, _} = file:copy(filename:join([Old, "ebin", "service.app"]), filename:join(Third, "service.app")),
     true = call(Config, code, add_pathz, [Third]),
     Answer = plan(Config, Dirs),
     ?assertEqual([{other_version_on_path, warning}], kinds(Answer)),
-    ?assertEqual(list_to_binary(Third), maps:get(subject, finding(other_version_on_path, Answer))).
+    ?assertEqual(list_to_binary(Third), maps:get(subject, finding(other_version_on_path, Answer))),
+    %% A directory that is gone holds no module.
+    ok = file:del_dir_r(Third),
+    ?assertEqual([], kinds(plan(Config, Dirs))).
+
+process_blocked_in_accept(Config) ->
+    Dirs = versions(Config, [server(one, 1)], [server(one, 2)], [child(one)]),
+    ok = call(Config, ?MODULE, block, [one]),
+    Answer = plan(Config, Dirs),
+    ?assertEqual([{code_change_not_tried, info}, {process_blocked, error}], kinds(Answer)),
+    ?assertMatch(#{details := #{count := 1}}, finding(process_blocked, Answer)).
+
+block(Name) ->
+    Accept = fun() ->
+        {ok, Socket} = gen_tcp:listen(0, [{ip, {127, 0, 0, 1}}]),
+        gen_tcp:accept(Socket)
+    end,
+    _ = spawn(fun() -> gen_server:call(Name, {apply, Accept}, infinity) end),
+    fixture:wait_until(fun() ->
+        {_, {Module, _, _}} = process_info(whereis(Name), current_function),
+        Module =:= prim_inet
+    end).
 
 %% It is busy for longer than it is waited for; the messages stay.
 flood(Pid) ->

@@ -294,3 +294,18 @@ fn hostile_debug_information_tells_nothing() {
         );
     }
 }
+
+/// A module that no later version has changed stays loaded from where it came.
+#[test]
+fn what_an_earlier_upgrade_has_left_loaded_is_not_in_the_way() {
+    let pair = changed("left").comes_to("hot");
+    let built = Built::new(std::slice::from_ref(&pair));
+    let old = built.dir(&pair, "old");
+    let before = old.with_file_name("demo-0.9").join("ebin/demo_lib.beam");
+    let mut around = Surroundings {
+        path: vec![old.join("ebin")],
+        ..Surroundings::default()
+    };
+    around.files.insert(Atom::new("demo_lib").unwrap(), before);
+    check(&pair, &built.plan(&pair, &around));
+}

@@ -8,7 +8,7 @@
 %% among them.
 -module(erlrc_shape).
 
--export([compare/3, between/4]).
+-export([compare/3, between/4, records/2]).
 -export_type([verdict/0, reason/0]).
 
 -type verdict() :: same | {other, reason()}.
@@ -30,6 +30,14 @@ compare(Module, Older, Newer) ->
     case {read(Module, Older), read(Module, Newer)} of
         {#module{} = Old, #module{} = New} -> compare(kind(Old), kind(New), Old, New);
         _ -> {other, no_debug_info}
+    end.
+
+%% @doc The records that a module knows, with their fields; none without debug information.
+-spec records(module(), binary()) -> [{atom(), [atom()]}].
+records(Module, Beam) ->
+    case read(Module, Beam) of
+        #module{records = Records} -> Records;
+        none -> []
     end.
 
 compare(special, _, _Old, _New) -> {other, special_process};

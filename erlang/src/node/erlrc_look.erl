@@ -1,16 +1,25 @@
-%% @doc What a term tells of the code that it was made by: funs of modules that are to go, names of files that are to go.
+%% @doc What a term tells of the code that it was made by: funs of modules that are to go, names of files that are to go,
+%% records of a size that the new code does not know.
 %% Bounded: so many terms are looked at, and no more.
 -module(erlrc_look).
 
--export([wanted/2, outdated/1, new/1, at/3, found/1, may_hold_funs/1, is_complete/1]).
--export_type([wanted/0, seen/0]).
+-export([wanted/2, wanted/3, outdated/1, new/1, at/3, found/1, records/1, may_hold_funs/1, is_complete/1]).
+-export_type([wanted/0, seen/0, records/0, record/0]).
 
--record(wanted, {modules :: #{module() => any | {but, Md5 :: binary()}}, directory = none :: none | binary()}).
+-type record() :: {Name :: atom(), Size :: pos_integer()}.
+-type records() :: #{record() => {module(), NewSize :: pos_integer()}}.
+
+-record(wanted, {
+    modules :: #{module() => any | {but, Md5 :: binary()}},
+    directory = none :: none | binary(),
+    records = #{} :: records()
+}).
 -record(seen, {
     left :: integer(),
     any_fun = false :: boolean(),
     funs = [] :: [{module(), Name :: atom()}],
-    path = false :: boolean()
+    path = false :: boolean(),
+    records = [] :: [record()]
 }).
 -opaque wanted() :: #wanted{}.
 -opaque seen() :: #seen{}.
@@ -31,6 +40,11 @@ current(Module) ->
         false -> any
     end.
 
+%% @doc The same, and records of these names and sizes.
+-spec wanted([module()], file:filename(), records()) -> wanted().
+wanted(Modules, Directory, Records) ->
+    (wanted(Modules, Directory))#wanted{records = Records}.
+
 %% @doc Nothing seen, so many terms to look at.
 -spec new(pos_integer()) -> seen().
 new(Left) ->
@@ -40,6 +54,11 @@ new(Left) ->
 -spec found(seen()) -> {[{module(), Name :: atom()}], boolean()}.
 found(#seen{funs = Funs, path = Path}) ->
     {Funs, Path}.
+
+%% @doc The records.
+-spec records(seen()) -> [record()].
+records(#seen{records = Records}) ->
+    Records.
 
 %% @doc Whether there is a fun of any module, as far as can be told: what was not looked at may hold some.
 -spec may_hold_funs(seen()) -> boolean().
@@ -66,6 +85,11 @@ at([Head | _] = List, #wanted{directory = Directory} = Wanted, Seen) when is_int
     string(List, Wanted, Seen);
 at([Head | Tail], Wanted, Seen) ->
     at(Tail, Wanted, at(Head, Wanted, step(Seen)));
+at(Tuple, #wanted{records = Records} = Wanted, #seen{records = Found} = Seen) when
+    is_map_key({element(1, Tuple), tuple_size(Tuple)}, Records)
+->
+    Record = {element(1, Tuple), tuple_size(Tuple)},
+    all(tuple_to_list(Tuple), Wanted, step(Seen#seen{records = lists:usort([Record | Found])}));
 at(Tuple, Wanted, Seen) when is_tuple(Tuple) ->
     all(tuple_to_list(Tuple), Wanted, step(Seen));
 at(Map, Wanted, #seen{left = Left} = Seen) when is_map(Map), map_size(Map) =< Left ->

@@ -77,19 +77,24 @@ batches(Batches, Script, Old, Deadline) ->
     Options = #{},
     {Standing, Others} = concerned(Batches, Script, Options),
     Targets = merged(Standing, Others),
-    Trial = trial(Batches, Targets, Modules, Script, Deadline),
+    Records = erlrc_plan_records:changed([Module || {Module, _, _} <- Loads], Script),
+    Trial = trial(Batches, Targets, {Modules, Records}, Script, Deadline),
+    Tables = tables(Modules, Records, Script),
     Findings = [
         erlrc_plan_node:findings(Script, Old),
         loadable([Module || {Module, _, _} <- Loads], Script),
         [hung(Warning) || Warning <- lists:usort(maps:get(warnings, Standing) ++ maps:get(warnings, Others))],
         queues(maps:get(targets, Standing)),
+        erlrc_plan_states:blocked(maps:keys(maps:get(targets, Standing))),
         erlrc_plan_states:nobody(without_process(Batches, Targets, Options), maps:get(unknown, Standing)),
         unsupervised(Targets, Options),
         old_code(Loads, maps:get(options, Script)),
         running(Modules, Targets, Script),
         supervisors(suspended(Batches), Targets, Script),
         erlrc_plan_states:trial(Trial),
-        erlrc_plan_states:tables(tables(Modules, Script)),
+        erlrc_plan_states:tables(Tables),
+        erlrc_plan_records:in_states(Trial, Records),
+        erlrc_plan_records:in_tables(Tables, Records),
         erlrc_plan_node:ports(Script)
     ],
     (stand(Standing, length(Modules)))#{
@@ -141,7 +146,7 @@ evaluator(#{options := Options}) ->
     end.
 
 %% Only changes that go up run code that is not loaded yet; down, the loaded code has the `code_change'.
-trial(Batches, Targets, Modules, Script, Deadline) ->
+trial(Batches, Targets, {Modules, Records}, Script, Deadline) ->
     #{from := {_, FromDir}, to := {_, ToDir}} = Script,
     Changes = lists:append([
         [change(Change, ToDir, ToDir) || {_, up, _} = Change <- After] ++
@@ -149,7 +154,9 @@ trial(Batches, Targets, Modules, Script, Deadline) ->
      || #{before := Before, 'after' := After} <- Batches
     ]),
     Servers = [Change || {Module, _, _, _} = Change <- Changes, not erlrc_segment:is_supervisor(Module)],
-    erlrc_trial:run(Servers, Targets, #{changed => Modules, directory => FromDir ++ "/", deadline => Deadline}).
+    erlrc_trial:run(Servers, Targets, #{
+        changed => Modules, records => Records, directory => FromDir ++ "/", deadline => Deadline
+    }).
 
 change({Module, Mode, Extra}, Dir, ToDir) ->
     {Module, vsn(Mode, Module, file(Module, ToDir)), Extra, file(Module, Dir)}.
@@ -168,8 +175,16 @@ vsn(Mode, Module, File) ->
     end.
 
 %% Funs of modules that make none are in no table.
-tables(Modules, #{from := {_, Dir}}) ->
-    erlrc_tables:funs([Module || Module <- Modules, makes_funs(file(Module, Dir))], Dir ++ "/", ?TABLES).
+tables(Modules, Records, #{application := App, from := {_, Dir}}) ->
+    erlrc_tables:search(
+        #{
+            modules => [Module || Module <- Modules, makes_funs(file(Module, Dir))],
+            records => Records,
+            directory => Dir ++ "/",
+            application => App
+        },
+        ?TABLES
+    ).
 
 makes_funs(File) ->
     case beam_lib:chunks(File, ["FunT"]) of

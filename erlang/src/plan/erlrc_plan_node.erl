@@ -90,5 +90,6 @@ code_path(App, From, To) ->
      || Ebin <- code:get_path(),
         filename:basename(Ebin) =:= "ebin",
         erlrc_code_path:stands_for(Name, Ebin),
-        not lists:member(Ebin, Known)
+        not lists:member(filename:absname(Ebin), Known),
+        filelib:is_dir(Ebin)
     ].

@@ -1,7 +1,7 @@
 %% @doc What has been found in states and tables, for a live plan.
 -module(erlrc_plan_states).
 
--export([trial/1, nobody/2, tables/1, effects/1]).
+-export([trial/1, nobody/2, blocked/1, tables/1, effects/1]).
 
 -define(NAMED, 10).
 
@@ -74,6 +74,20 @@ nobody_runs(Module, Unknown) ->
         "Name the module in the child specification of its processes.",
         #{processes => erlrc_finding:named(Unknown), count => length(Unknown)}
     ).
+
+%% @doc Of processes that would have to stand and wait for a connection in a call that nothing else ends.
+-spec blocked([pid()]) -> [erlrc_finding:finding()].
+blocked(Pids) ->
+    Blocked = [Pid || Pid <- Pids, {_, {prim_inet, accept0, _}} <- [process_info(Pid, current_function)]],
+    [
+        erlrc_finding:new(
+            process_blocked, error, erlrc_finding:names(Blocked),
+            erlrc_finding:text("~w processes wait in accept, and do not stand still before a connection comes.", [length(Blocked)]),
+            "Load their module without suspending them, or have them accept with a timeout.",
+            #{processes => erlrc_finding:named(Blocked), count => length(Blocked)}
+        )
+     || Blocked =/= []
+    ].
 
 %% @doc Of tables.
 -spec tables(erlrc_tables:result()) -> [erlrc_finding:finding()].

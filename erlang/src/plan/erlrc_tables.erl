@@ -1,14 +1,19 @@
-%% @doc Looks for funs of modules that change in ets tables and among the persistent terms.
+%% @doc Looks for funs of modules that change, and for records of an earlier size, in ets tables and among the persistent
+%% terms.
 %%
 %% Of a table only its first objects are looked at, a few at a time: a big table is neither copied nor held. What is
 %% private cannot be read but by its owner, and is left out.
 -module(erlrc_tables).
 
--export([funs/2, funs/3]).
+-export([search/2, funs/2]).
 -export_type([result/0]).
 
 -type table() :: atom() | ets:tid() | persistent_term.
+-type wanted() :: #{
+    modules := [module()], records := erlrc_look:records(), directory := file:filename(), application := atom()
+}.
 -type result() :: #{
+    records := [{table(), erlrc_look:record()}],
     funs := [{table(), module(), Name :: atom()}],
     %% Of which not everything was looked at.
     cut := [table()]
@@ -24,24 +29,37 @@
 -define(MAX_HEAP, 8 * 1024 * 1024).
 -define(NAMED, 20).
 
-%% @doc Funs of these modules; after so many milliseconds no further table is begun.
--spec funs([module()], file:filename(), non_neg_integer()) -> result().
-funs([], _Directory, _Patience) ->
-    #{funs => [], cut => []};
-funs(Modules, Directory, Patience) ->
-    #{funs := Funs} = Result = funs(erlrc_look:wanted(Modules, Directory), Patience),
-    Result#{funs := lists:sublist(Funs, ?NAMED)}.
+%% @doc Funs of these modules, and in tables of this application records of these sizes; after so many milliseconds no
+%% further table is begun.
+-spec search(wanted(), non_neg_integer()) -> result().
+search(#{modules := [], records := Records}, _Patience) when map_size(Records) =:= 0 ->
+    #{funs => [], records => [], cut => []};
+search(#{modules := Modules, records := Records, directory := Directory, application := App}, Patience) ->
+    Wanted = erlrc_look:wanted(Modules, Directory, Records),
+    #{funs := Funs, records := All} = Result = funs(Wanted, Patience),
+    Ours = [Each || {Table, _} = Each <- All, belongs(Table, App)],
+    Result#{funs := lists:sublist(Funs, ?NAMED), records := lists:sublist(Ours, ?NAMED)}.
 
 %% @doc The same for what {@link erlrc_look} calls wanted; all that is found.
 -spec funs(erlrc_look:wanted(), non_neg_integer()) -> result().
 funs(Wanted, Patience) ->
     Deadline = erlang:monotonic_time(millisecond) + Patience,
     Persistent = look(persistent_term, persistent_term:get(), ?PERSISTENT_LOOKS, Wanted),
-    Found = tables(ets:all(), Wanted, Deadline),
+    Found = [Persistent | tables(ets:all(), Wanted, Deadline)],
     #{
-        funs => [{Table, M, Name} || {Table, Funs, _} <- [Persistent | Found], {M, Name} <- Funs],
-        cut => [Table || {Table, _, false} <- [Persistent | Found]]
+        funs => [{Table, M, Name} || {Table, Seen, _} <- Found, {'fun', M, Name} <- Seen],
+        records => [{Table, Record} || {Table, Seen, _} <- Found, {record, Record} <- Seen],
+        cut => [Table || {Table, _, false} <- Found]
     }.
+
+%% What a table of another application holds may only look like it.
+belongs(persistent_term, _App) ->
+    true;
+belongs(Table, App) ->
+    case ets:info(Table, owner) of
+        undefined -> false;
+        Owner -> lists:member(application:get_application(Owner), [{ok, App}, {ok, mnesia}])
+    end.
 
 %% In a process of its own, which an object of any size costs its life, not the node.
 tables(Tables, Wanted, Deadline) ->
@@ -110,4 +128,5 @@ objects(Table, {Objects, Continuation}, Left, Wanted, Found) ->
 look(Table, Term, Looks, Wanted) ->
     Seen = erlrc_look:at(Term, Wanted, erlrc_look:new(Looks)),
     {Funs, _} = erlrc_look:found(Seen),
-    {Table, lists:usort(Funs), erlrc_look:is_complete(Seen)}.
+    Found = [{'fun', Module, Name} || {Module, Name} <- Funs] ++ [{record, Record} || Record <- erlrc_look:records(Seen)],
+    {Table, lists:usort(Found), erlrc_look:is_complete(Seen)}.

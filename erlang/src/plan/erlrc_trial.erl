@@ -21,7 +21,9 @@
     %% Funs of modules that change, found in states.
     funs := [{pid(), module(), Name :: atom()}],
     %% Processes whose state names a file below the old directory.
-    paths := [pid()]
+    paths := [pid()],
+    %% Records of an earlier size that the state holds after `code_change', or that it holds and was not tried.
+    records := [{pid(), stays | untried, erlrc_look:record()}]
 }.
 
 -record(trial, {
@@ -55,7 +57,7 @@ run(Changes, Targets, #{changed := Changed, directory := Directory} = Options) -
     Trial = #trial{
         modules = maps:from_list([{Module, {Vsn, Extra}} || {Module, Vsn, Extra, _} <- Changes]),
         callbacks = Callbacks,
-        wanted = erlrc_look:wanted(Changed, Directory),
+        wanted = erlrc_look:wanted(Changed, Directory, maps:get(records, Options, #{})),
         nobody = erlrc_system:nobody(),
         max_words = maps:get(max_state_words, Options, ?MAX_WORDS),
         wait = maps:get(state_wait, Options, ?STATE_WAIT)
@@ -254,23 +256,25 @@ try_state(Pid, {Module, Own}, State, #trial{modules = Modules, callbacks = Callb
         {#{Module := {Vsn, Extra}}, #{Own := {_, CallsFuns} = Callback}} ->
             case CallsFuns andalso erlrc_look:may_hold_funs(Seen) of
                 true -> {skipped, Module, funs_in_state, Pid, Seen};
-                false -> outcome(change(Callback, Module, Vsn, State, Extra), Pid, Module, Seen)
+                false -> outcome(change(Callback, Module, Vsn, State, Extra), Pid, Module, Seen, Wanted)
             end;
         _ ->
-            {seen, Pid, Seen}
+            {seen, Pid, Seen, erlrc_look:records(Seen)}
     end.
 
-outcome(ok, Pid, _Module, Seen) -> {tried, Pid, Seen};
-outcome({error, Why}, Pid, Module, _Seen) -> {failed, Pid, Module, Why}.
+outcome({ok, New}, Pid, _Module, Seen, Wanted) ->
+    {tried, Pid, Seen, erlrc_look:records(erlrc_look:at(New, Wanted, erlrc_look:new(?LOOKS)))};
+outcome({error, Why}, Pid, Module, _Seen, _Wanted) ->
+    {failed, Pid, Module, Why}.
 
 %% As gen_server, gen_event, gen_statem and sys judge the answer.
 change({Shadow, _}, Module, Vsn, State, Extra) ->
     try changed(Shadow, Module, Vsn, State, Extra) of
-        {ok, _} -> ok;
-        {ok, _, _} -> ok;
+        {ok, New} -> {ok, New};
+        {ok, _, New} -> {ok, New};
         Other -> {error, {bad_return, Other}}
     catch
-        throw:{ok, _} -> ok;
+        throw:{ok, New} -> {ok, New};
         _:Why:Stack -> {error, {Why, lists:sublist(Stack, 2)}}
     end.
 
@@ -293,15 +297,21 @@ summary(Found) ->
         [Key || Result <- Found, Key <- skipped(Result)]
     ),
     #{
-        tried => length([tried || {tried, _, _} <- Found]),
+        tried => length([tried || {tried, _, _, _} <- Found]),
+        records => lists:append([stale(Result) || Result <- Found]),
         failed => [{Pid, Module, Why} || {failed, Pid, Module, Why} <- Found],
         skipped => [{Module, Why, Count} || {{Module, Why}, Count} <- lists:sort(maps:to_list(Skipped))],
         funs => lists:sublist([{Pid, M, Name} || {Pid, {Funs, _}} <- Seen, {M, Name} <- Funs], ?NAMED),
         paths => lists:sublist([Pid || {Pid, {_, true}} <- Seen], ?NAMED)
     }.
 
-seen({tried, Pid, Seen}) -> [{Pid, Seen}];
-seen({seen, Pid, Seen}) -> [{Pid, Seen}];
+stale({tried, Pid, _, Records}) -> [{Pid, stays, Record} || Record <- Records];
+stale({seen, Pid, _, Records}) -> [{Pid, stays, Record} || Record <- Records];
+stale({skipped, _, _, Pid, Seen}) -> [{Pid, untried, Record} || Record <- erlrc_look:records(Seen)];
+stale(_) -> [].
+
+seen({tried, Pid, Seen, _}) -> [{Pid, Seen}];
+seen({seen, Pid, Seen, _}) -> [{Pid, Seen}];
 seen({skipped, _, _, Pid, Seen}) -> [{Pid, Seen}];
 seen(_) -> [].
 

@@ -146,7 +146,8 @@ fn versions_in_the_way(case: &Case<'_>) -> Option<Finding> {
 }
 
 /// Files of the application's modules in other places that come first on the code path, or that are
-/// loaded.
+/// loaded from a place on it: what is loaded from a directory that an earlier upgrade has left comes from there
+/// once, and never again.
 fn modules_in_the_way(case: &Case<'_>) -> Option<Finding> {
     let around = case.around;
     let ours = [case.from_dir.join("ebin"), case.to_dir.join("ebin")];
@@ -156,6 +157,8 @@ fn modules_in_the_way(case: &Case<'_>) -> Option<Finding> {
         .collect();
     let foreign = |module: &Atom| {
         let loaded = around.files.get(module);
+        let on_path = |file: &Path| around.path.iter().any(|dir| file.parent() == Some(dir));
+        let loaded = loaded.filter(|file| on_path(file));
         let loaded = loaded.filter(|file| !ours.iter().any(|dir| file.parent() == Some(dir)));
         let name = format!("{module}.beam");
         let shadow = || {
