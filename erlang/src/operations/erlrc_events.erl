@@ -17,7 +17,10 @@
 %% <li>`apply'; `rollback', a batch put back while its processes stood</li>
 %% <li>`upgraded' (notice, up and down alike): `timings', microseconds by stage and the longest `pause'</li>
 %% <li>`failed' (warning): `reason'; `rolled_back' (warning): `reason', `left' if something is</li>
-%% <li>`purged': `modules' whose old code is gone</li>
+%% <li>`purged': `modules' whose old code is gone; `natives_kept' (notice): `modules' with native functions, whose old code is
+%%   kept until the node is restarted</li>
+%% <li>`killed_for_old_code' (warning): `killed', processes that ran code which had to go, each with its module</li>
+%% <li>`not_deleted' (warning): a removed `module' that processes still use</li>
 %% </ul>
 -module(erlrc_events).
 
