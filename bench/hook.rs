@@ -6,7 +6,7 @@
 mod host;
 
 use crate::common::measure::{Way, take_turns, time};
-use host::{COOKIE, Host, erl, foo};
+use host::{COOKIE, Host, erl, eventually, foo};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -22,12 +22,89 @@ pub fn table() {
     let hook = ["start", "foo", "1.0", &directory];
     let started = "erlrc-start: Starting 'foo': (n1) started\n";
     host.erlrc(&hook).is(started, 0);
-    println!("| one hook | ours | goal | a process | original's way | original / ours |");
-    println!("|---|---|---|---|---|---|");
+    println!(
+        "| one hook | ours | goal | a process | ours / a process | original's way | original / ours |"
+    );
+    println!("|---|---|---|---|---|---|---|");
     row("node up", 3.0, &host, &hook, "n1");
     let host = Host::new();
     host.listed("n2");
     row("node down", 1.5, &host, &hook, "n2");
+    println!("\n| one hook | ours | a process | ours / a process | goal |");
+    println!("|---|---|---|---|---|");
+    let host = Host::new();
+    let _node = host.start(&[
+        "-sname",
+        "n3",
+        "-eval",
+        "application:ensure_all_started(erlrc).",
+    ]);
+    eventually("the node registers", || entries(&host) == 1);
+    host.erlrc(&hook);
+    short_row("node up, by its socket", "2.0", &|| (), &host, &hook);
+    let host = Host::without_epmd();
+    short_row("no node", "", &|| (), &host, &hook);
+    short_row(
+        "no node, 200 dead entries",
+        "1.4",
+        &|| dead(&host),
+        &host,
+        &hook,
+    );
+}
+
+fn entries(host: &Host) -> usize {
+    let names = std::fs::read_dir(host.path("run/nodes")).expect("a directory");
+    let names = names.map(|file| file.expect("a file").file_name().into_string());
+    names
+        .filter(|name| name.as_ref().is_ok_and(|name| !name.starts_with('.')))
+        .count()
+}
+
+/// Entries of nodes that were killed.
+fn dead(host: &Host) {
+    let link = std::fs::read_link("/proc/self/ns/pid").expect("a namespace");
+    let namespace: String = link
+        .display()
+        .to_string()
+        .chars()
+        .filter(char::is_ascii_digit)
+        .collect();
+    for number in 0..200 {
+        let text = format!(
+            "managed=1\nsocket=/run/x/{number}\nos_pid={}\npid_namespace={namespace}\nstart_time=1\n",
+            4_000_000_000u32 + number
+        );
+        host.file(&format!("run/nodes/n{number}@host"), &text, 0o600);
+    }
+}
+
+/// One hook after what `before` does, beside a process that does nothing.
+fn short_row(what: &str, goal: &str, before: &dyn Fn(), host: &Host, hook: &[&str; 4]) {
+    let ours = || {
+        (0..IN_A_ROW).map(|_| {
+            before();
+            time(|| quiet(host.command(hook)))
+        })
+    };
+    let floor = || (0..IN_A_ROW).map(|_| time(|| quiet(Command::new("true"))));
+    let mut ways: Vec<Way<'_>> = vec![
+        (
+            "floor",
+            Box::new(move || floor().sum::<Duration>() / IN_A_ROW),
+        ),
+        (
+            "ours",
+            Box::new(move || ours().sum::<Duration>() / IN_A_ROW),
+        ),
+    ];
+    let times = take_turns(&mut ways, ROUNDS);
+    println!(
+        "| {what} | {:.2} ms | {:.2} ms | {:.2}x | {goal} |",
+        times.milliseconds("ours"),
+        times.milliseconds("floor"),
+        times.ratio("ours", "floor"),
+    );
 }
 
 fn row(what: &str, goal: f64, host: &Host, hook: &[&str; 4], node: &str) {
@@ -44,9 +121,10 @@ fn row(what: &str, goal: f64, host: &Host, hook: &[&str; 4], node: &str) {
     ];
     let times = take_turns(&mut ways, ROUNDS);
     println!(
-        "| {what} | {:.2} ms | {goal} ms | {:.2} ms | {:.0} ms | {:.0}x |",
+        "| {what} | {:.2} ms | {goal} ms | {:.2} ms | {:.2}x | {:.0} ms | {:.0}x |",
         times.milliseconds("ours"),
         times.milliseconds("floor"),
+        times.ratio("ours", "floor"),
         times.milliseconds("original"),
         times.ratio("original", "ours"),
     );

@@ -23,6 +23,7 @@ mod exit_status;
 mod failure;
 mod history;
 mod hook;
+mod leftover;
 mod list;
 mod logs;
 mod maint;

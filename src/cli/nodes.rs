@@ -2,10 +2,12 @@
 
 use super::{Common, Connection, Failure, Status};
 use crate::identity::{Cookie, NodeName};
-use crate::node::{self, Node, NodeError, Options, Reach, Target};
+use crate::node::{self, Deadline, Node, NodeError, Options, Reach, Target};
 use crate::rendezvous::{self, Entries, Entry, Life, RendezvousError};
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The entries of this host's nodes, a person's before the nodes' own; of those that were named, where some were.
 pub fn entries(common: &Common, connection: &Connection) -> Result<Entries, Failure> {
@@ -31,6 +33,37 @@ pub fn none(common: &Common, connection: &Connection) -> String {
         own.display()
     )
 }
+
+/// What is to be said of nodes that the port mapper of this host knows and nobody asks, for they have no entry: a
+/// node without erlrc, one whose entry was lost, one that may not write it. `None` where there is none.
+pub fn unlisted(entries: &Entries, common: &Common, connection: &Connection) -> Option<String> {
+    let deadline = Deadline::after(connection.connect_timeout.min(PATIENCE));
+    let loopback = Ipv4Addr::LOCALHOST.into();
+    let names = node::known_to_epmd(loopback, connection.epmd_port, deadline).ok()?;
+    let names = names.iter().filter_map(|name| NodeName::parse(name));
+    let unlisted: Vec<String> = names
+        .filter(|name| {
+            entries
+                .iter()
+                .all(|(known, _)| known.local() != name.local())
+        })
+        .map(|name| name.to_string())
+        .collect();
+    let [persons, own] = directories(common, connection);
+    let text = || {
+        format!(
+            "not asked: {}, which epmd knows and which has no entry; start erlrc there, as its user may write \
+             into {}, or write the cookie into {}/NAME",
+            unlisted.join(", "),
+            own.display(),
+            persons.display()
+        )
+    };
+    (!unlisted.is_empty() && connection.only.is_empty()).then(text)
+}
+
+/// How long the port mapper may take.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A node that was named and cannot be meant.
 pub fn not_found(error: LookupError, common: &Common, connection: &Connection) -> Failure {

@@ -202,7 +202,8 @@ impl<'a> Attempt<'a> {
         }
         let peer = introduction.peer.clone();
         let cookie = &self.target.cookie;
-        let own: OwnName = handshake::prove(introduction, &mut stream, cookie, self.deadline)?;
+        let own: OwnName = handshake::prove(introduction, &mut stream, cookie, self.deadline)
+            .map_err(|error| self.why_refused(address, error))?;
         Ok(Node::of_link(Link::new(stream, own, peer)))
     }
 
@@ -241,6 +242,17 @@ impl<'a> Attempt<'a> {
             (true, _) => NodeError::TlsRequired,
             (false, Some(_)) => NodeError::NotErlang,
             (false, None) => error,
+        }
+    }
+
+    /// A node that ends closes its connections, too, and does not listen any more.
+    fn why_refused(&self, address: SocketAddr, error: NodeError) -> NodeError {
+        match error {
+            NodeError::CookieRefused if self.open(address).is_err() => NodeError::Lost {
+                stage: Stage::Proof,
+                source: None,
+            },
+            error => error,
         }
     }
 

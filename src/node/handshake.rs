@@ -112,7 +112,7 @@ pub fn prove(
     send(stream, &message, deadline, stage)?;
     // A node that is given a wrong digest closes the connection, without a word.
     let proof = receive(stream, deadline, stage).map_err(|error| match error {
-        NodeError::Lost { .. } => NodeError::CookieRefused,
+        NodeError::Lost { source: None, .. } => NodeError::CookieRefused,
         other => other,
     })?;
     match proof.split_first() {

@@ -25,6 +25,7 @@ mod tls;
 pub use call::Call;
 pub use connect::{Options, Reach, Target, connect};
 pub use deadline::Deadline;
+pub use epmd::names as known_to_epmd;
 pub use error::{Absence, NodeError, Stage};
 pub use eval::Evaluation;
 pub use peer::Node;

@@ -3,10 +3,11 @@
 use super::{RendezvousError, SIZE_LIMIT};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
+use std::time::Duration;
 
 /// A file, and whose it is.
 pub struct Text {
@@ -20,6 +21,22 @@ pub struct Text {
 
 const OTHERS_WRITE: u32 = 0o022;
 const OTHERS_READ: u32 = 0o044;
+
+/// How often a file with two names is looked at again, and after how long: a node that writes its entry gives it both
+/// for a moment.
+const LOOKS: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Whether the file has a second name: what it holds may be meant for something else, whosever it is.
+fn has_other_names(file: &File) -> std::io::Result<bool> {
+    for _ in 0..LOOKS {
+        if file.metadata()?.nlink() <= 1 {
+            return Ok(false);
+        }
+        std::thread::sleep(PAUSE);
+    }
+    Ok(true)
+}
 
 /// Reads a regular file that only its owner can write. Does not follow a symbolic link, does not wait
 /// for the other end of a pipe.
@@ -51,6 +68,11 @@ pub fn read(file: &Path) -> Result<Text, RendezvousError> {
         return Err(RendezvousError::Writable {
             file: file.to_owned(),
             mode,
+        });
+    }
+    if has_other_names(&opened).map_err(unreadable)? {
+        return Err(RendezvousError::Linked {
+            file: file.to_owned(),
         });
     }
     let mut bytes = Vec::new();

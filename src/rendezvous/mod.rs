@@ -80,6 +80,12 @@ pub enum RendezvousError {
         /// The file.
         file: PathBuf,
     },
+    /// It has a second name somewhere.
+    #[error("{} has several names (hard links)", file.display())]
+    Linked {
+        /// The file.
+        file: PathBuf,
+    },
     /// Others than its owner can write to it.
     #[error("{} can be written by group or others (mode {mode:04o})", file.display())]
     Writable {

@@ -28,6 +28,16 @@ pub enum Life {
 }
 
 impl Process {
+    /// This very process.
+    pub fn own() -> Self {
+        let stat = std::fs::read("/proc/self/stat").ok();
+        Self {
+            pid: Some(std::process::id()),
+            start_time: stat.and_then(|stat| started(&stat)),
+            namespace: own_namespace(),
+        }
+    }
+
     /// Whether it runs, as far as this process can see. `own` is our pid namespace.
     pub fn life(&self, own: Option<u64>) -> Life {
         let (Some(pid), Some(start_time)) = (self.pid, self.start_time) else {
@@ -73,18 +83,9 @@ fn started(stat: &[u8]) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn own() -> Process {
-        let stat = std::fs::read("/proc/self/stat").expect("a process");
-        Process {
-            pid: Some(std::process::id()),
-            start_time: started(&stat),
-            namespace: own_namespace(),
-        }
-    }
-
     #[test]
     fn a_process_is_told_from_the_next_one_of_its_pid() {
-        let own = own();
+        let own = Process::own();
         let here = own_namespace();
         assert_eq!(own.life(here), Life::Alive);
         let start_time = own.start_time.map(|time| time + 1);
@@ -96,7 +97,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_told_is_not_said() {
-        let own = own();
+        let own = Process::own();
         let here = own_namespace();
         assert_eq!(Process::default().life(here), Life::Unknown);
         let elsewhere = Process {

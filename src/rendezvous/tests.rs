@@ -95,6 +95,20 @@ fn only_regular_files_are_opened() {
 }
 
 #[test]
+fn a_file_with_a_second_name_is_refused() {
+    let place = Place::new();
+    let other = place.file("other", "secret", 0o600);
+    let name = place.0.path().join("n1");
+    std::fs::hard_link(&other, name).expect("a link");
+    assert!(matches!(
+        place.read("n1"),
+        Err(RendezvousError::Linked { .. })
+    ));
+    std::fs::remove_file(other).expect("a file");
+    assert!(place.read("n1").is_ok());
+}
+
+#[test]
 fn a_cookie_file_is_read_under_the_same_rules() {
     let place = Place::new();
     let cookie = place.file("cookie", "secret\n", 0o400);

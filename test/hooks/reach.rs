@@ -348,3 +348,74 @@ fn names_that_nodes_give_leave_no_atoms_in_them() {
     (0..30).for_each(|_| assert!(count() > 0));
     assert_eq!(count(), before);
 }
+
+#[test]
+fn a_node_that_nobody_asks_is_named() {
+    let host = Host::new();
+    let _node = host.start(&["-sname", "n1"]);
+    let text = "not asked: n1, which epmd knows and which has no entry";
+    start(&host).is("", 0).says(text);
+    let status = host.erlrc(&["status"]);
+    assert!(
+        format!("{}{}", status.out, status.err).contains(text),
+        "{status:?}"
+    );
+    let doctor = host.erlrc(&["doctor"]);
+    assert!(doctor.out.contains(text), "{doctor:?}");
+    // Once it is asked there is nothing to say.
+    host.listed("n1");
+    let run = outcome(&host, "(n1) started", 0);
+    assert!(!run.err.contains("not asked"), "{run:?}");
+}
+
+#[test]
+fn what_a_killed_hook_has_left_the_next_one_removes() {
+    let host = Host::new();
+    let _node = host.node("n1");
+    let link = std::fs::read_link("/proc/self/ns/pid").expect("a namespace");
+    let namespace: String = link
+        .display()
+        .to_string()
+        .chars()
+        .filter(char::is_ascii_digit)
+        .collect();
+    let left = host.file(
+        &format!("run/nodes/.erlrc-nonce-{namespace}-4294967295-1-x"),
+        "",
+        0o600,
+    );
+    outcome(&host, "(n1) started", 0);
+    assert!(!left.exists());
+    let nonces = std::fs::read_dir(host.path("run/nodes")).expect("a directory");
+    let names = nonces.filter_map(|file| file.ok()?.file_name().into_string().ok());
+    assert_eq!(
+        names
+            .filter(|name| name.starts_with(".erlrc-nonce"))
+            .count(),
+        0
+    );
+}
+
+#[test]
+fn a_node_that_ends_in_the_handshake_has_not_refused_the_cookie() {
+    let host = Host::without_epmd();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let port = listener.local_addr().expect("a bound socket").port();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        let mut length = [0; 2];
+        stream.read_exact(&mut length).expect("a length");
+        let mut name = vec![0; usize::from(u16::from_be_bytes(length))];
+        stream.read_exact(&mut name).expect("a name");
+        let status = b"\x00\x12snamed:\x00\x05a@b.c\x00\x00\x00\x01";
+        let mut challenge = b"\x00\x1fN".to_vec();
+        challenge.extend_from_slice(&[0xff; 8]);
+        challenge.extend_from_slice(b"\x00\x00\x00\x07\x00\x00\x00\x01\x00\x0cn1@localhost");
+        stream.write_all(status).expect("it is taken");
+        stream.write_all(&challenge).expect("it is taken");
+        drop(listener);
+        let _ = stream.read(&mut [0; 64]);
+    });
+    host.entry("n1", &format!("{COOKIE}\nport={port}\n"));
+    outcome(&host, "(n1) lost", 3).says("the connection was lost while waiting for the proof");
+}

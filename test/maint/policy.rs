@@ -191,3 +191,46 @@ fn a_node_that_cannot_be_spoken_to_stops_nothing_unless_that_is_wanted() {
     let line = crate::package::stopping("(n1) cookie_refused");
     packages.deb("2.0", "prerm remove").is(&line, 0);
 }
+
+#[test]
+fn erlrc_stays_in_the_nodes_when_its_package_goes() {
+    let packages = Packages::new();
+    let host = &packages.host;
+    let _node = host.node("n1");
+    host.erlrc(&[
+        "eval",
+        "n1",
+        "element(1, application:ensure_all_started(erlrc))",
+    ])
+    .is("ok\n", 0);
+    let prerm = [
+        "maint",
+        "deb",
+        "prerm",
+        "--app",
+        "erlrc=0.1.0=/nonexistent",
+        "--",
+        "remove",
+    ];
+    let run = host.erlrc(&prerm);
+    run.is("", 0).says("erlrc-maint: erlrc: n1 keeps erlrc ");
+    assert_eq!(run.err.lines().count(), 1, "{run:?}");
+    let postrm = [
+        "maint",
+        "deb",
+        "postrm",
+        "--app",
+        "erlrc=0.1.0=/nonexistent",
+        "--",
+        "remove",
+    ];
+    host.erlrc(&postrm).is("", 0);
+    // The files are gone, the node is found all the same and does what it is asked for.
+    host.erlrc(&[
+        "eval",
+        "n1",
+        "code:del_path(erlrc), code:del_path(filename:dirname(code:which(erlrc_hook)))",
+    ]);
+    let start = host.erlrc(&["start", "foo", "1.0", &crate::host::foo("1.0")]);
+    start.is(&starting("(n1) started"), 0);
+}

@@ -212,6 +212,7 @@ fn ask_all(session: &Session<'_>, checkup: &mut Checkup) {
         Ok(entries) => entries,
         Err(failure) => return crate::cli::output::error_text(&failure.text()),
     };
+    checkup.unlisted = nodes::unlisted(&entries, session.common, &session.hook.connection);
     for (name, entry) in entries {
         let silence = |outcome: &str, reason| Silence {
             outcome: outcome.to_owned(),

@@ -82,6 +82,14 @@ pub fn run(
         tolerates: &|_, _| false,
     };
     let outcome = round.over(&entries, operations);
+    let is_absent = |(_, answer): &(NodeName, Answer)| answer.class == Class::Absent;
+    let unheard = |outcome: &Outcomes| outcome.answers.iter().all(is_absent);
+    if outcome.as_ref().is_none_or(unheard)
+        && let Some(text) = nodes::unlisted(&entries, common, &arguments.connection)
+        && let Some(operation) = operations.first()
+    {
+        super::output::error_text(&format!("erlrc-{}: {text}\n", operation.name()));
+    }
     if !arguments.dry_run {
         status::refresh(common, &arguments.connection);
     }

@@ -3,13 +3,14 @@
 //! A chroot and many a container share the network of their host: a package that is installed in there
 //! must not reach out to the host's nodes, nor one of the host into there.
 
-use crate::cli::Connection;
+use crate::cli::{Connection, leftover};
 use crate::node::{Call, Deadline, Node, NodeError};
 use crate::term::{Atom, Term};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use tempfile::NamedTempFile;
 
+const NONCE: &str = ".erlrc-nonce-";
 const MOUNT_NAMESPACE: &str = "/proc/self/ns/mnt";
 
 /// Whether `node` sees our root directory and a file that we have just made: numbers of devices, files
@@ -59,10 +60,12 @@ pub fn is_shared(
     Ok(is_seen(&file, theirs.first().copied().flatten()))
 }
 
-/// A file that is there for as long as this value. Its name is none that an entry could have.
+/// A file that is there for as long as this value. Its name is none that an entry could have, and says whose it is:
+/// what a hook leaves behind that was killed, the next one removes.
 fn new_file(directory: &Path) -> Option<NamedTempFile> {
+    leftover::sweep(directory, NONCE);
     tempfile::Builder::new()
-        .prefix(".erlrc-nonce-")
+        .prefix(&leftover::prefix(NONCE))
         .tempfile_in(directory)
         .ok()
 }

@@ -7,9 +7,11 @@ use super::survey::Host;
 use super::verdict::{Verdict, verdict};
 use crate::cli::hook::operation::{self, Operation, Step};
 use crate::cli::hook::{Answer, Mode, Outcomes, Report, Round, chain};
+use crate::cli::nodes::connect;
 use crate::cli::{Status, output};
 use crate::identity::NodeName;
 use crate::maint::{Action, Change, Facts, Format, Moment, NodeState, State, Version};
+use crate::node::{Call, Deadline};
 use crate::outcome::{Class, Outcome};
 use crate::term::Atom;
 use std::collections::BTreeMap;
@@ -25,6 +27,9 @@ pub struct Carrier<'a> {
     /// What each node runs by now.
     pub(super) runs: BTreeMap<NodeName, NodeState>,
 }
+
+/// The application that all of this is about.
+const ITSELF: &str = "erlrc";
 
 /// The trigger of erlrc's own package that ends a run in batch mode.
 const TRIGGER: &str = "erlrc-batch";
@@ -172,6 +177,9 @@ impl<'a> Carrier<'a> {
     }
 
     fn stop(&mut self, nodes: &[NodeName], vsn: &str, dir: Option<&PathBuf>) -> Status {
+        if self.application.as_str() == ITSELF {
+            return self.stay(nodes, vsn);
+        }
         let version = operation::Version {
             vsn: vsn.to_owned(),
             dir: dir.cloned(),
@@ -180,6 +188,37 @@ impl<'a> Carrier<'a> {
         let tolerates = |_: &NodeName, answer: &Answer| answer.outcome == Outcome::NoErlrc;
         let outcome = self.round(nodes, &steps, &tolerates);
         outcome.map_or(Status::Done, |outcome| outcome.status)
+    }
+
+    /// erlrc itself is not stopped when its package goes: a node has it loaded as a whole, and what it stands for is what a
+    /// later installation finds the node by.
+    fn stay(&self, nodes: &[NodeName], vsn: &str) -> Status {
+        let connection = &self.session.hook.connection;
+        for (_, entry) in self.host.entries(nodes) {
+            let node = entry
+                .ok()
+                .and_then(|entry| connect(&entry, connection).ok());
+            if let Some(mut node) = node {
+                // What is not loaded yet goes with the files.
+                let load = Call {
+                    module: "erlrc_node",
+                    function: "load_modules",
+                    arguments: Vec::new(),
+                };
+                let _ = node.call(load, Deadline::after(connection.connect_timeout));
+            }
+        }
+        if self.session.call.moment == Moment::Stop && !nodes.is_empty() {
+            let names: Vec<String> = nodes.iter().map(ToString::to_string).collect();
+            let (names, verb) = (
+                names.join(", "),
+                if nodes.len() == 1 { "keeps" } else { "keep" },
+            );
+            self.warn(&format!(
+                "{names} {verb} erlrc {vsn}, which is loaded there, and follows no package until it is installed again"
+            ));
+        }
+        Status::Done
     }
 
     /// One round; keeps in mind what the nodes run after it.

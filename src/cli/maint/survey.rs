@@ -89,6 +89,9 @@ pub fn survey(
     }
     ask_all(session, subject, &mut host, &mut facts);
     if facts.nodes.is_empty() {
+        if session.call.moment == Moment::Configure {
+            tell_unlisted(session, name);
+        }
         return Ok((host, facts));
     }
     let registration = registration(session, name);
@@ -103,6 +106,15 @@ pub fn survey(
         facts.installed.extend(found);
     }
     Ok((host, facts))
+}
+
+/// Where nobody was asked: whom one could have meant. Once for each package.
+fn tell_unlisted(session: &Session<'_>, name: &Atom) {
+    let (common, connection) = (session.common, &session.hook.connection);
+    let entries = nodes::entries(common, connection).unwrap_or_default();
+    if let Some(text) = nodes::unlisted(&entries, common, connection) {
+        crate::cli::output::error_text(&format!("erlrc-maint: {name}: {text}\n"));
+    }
 }
 
 fn starts(moment: Moment) -> bool {

@@ -25,6 +25,7 @@ pub fn facts(common: &Common, connection: &Connection, packages: &Apps) -> Resul
     let entries = nodes::entries(common, connection)?;
     let mut inventory = inventory(&common.root, &packages.apps);
     let warnings = &mut inventory.warnings;
+    warnings.extend(nodes::unlisted(&entries, common, connection));
     let history = readable(history::read(&common.state), warnings);
     let journal = RecordLog::open(common.state.join("journal")).read::<Record>();
     let journal = Journal::replay(readable(journal, warnings));

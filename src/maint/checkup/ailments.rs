@@ -317,6 +317,16 @@ impl Checkup {
                 repair: None,
             });
         }
+        if let Some(text) = &self.unlisted {
+            found.push(Ailment {
+                kind: "node_without_entry",
+                weight: Weight::Info,
+                subject: "epmd".to_owned(),
+                text: text.clone(),
+                advice: "nothing, where erlrc is not to look after it".to_owned(),
+                repair: None,
+            });
+        }
         if self.journal.refused > 0 {
             found.push(Ailment {
                 kind: "forged_journal",

@@ -76,6 +76,8 @@ pub struct Checkup {
     pub stash: Vec<(Atom, Stashed)>,
     /// What is kept and damaged, with the reason.
     pub damaged: Vec<(PathBuf, String)>,
+    /// What is to be said of nodes that are there and have no entry.
+    pub unlisted: Option<String>,
     /// What an interrupted keeping left.
     pub unfinished: Vec<PathBuf>,
     /// What each node runs.
