@@ -74,7 +74,7 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
         out.warning(&format!("the output is cut after {OUTPUT_LIMIT} bytes"));
     }
     let printed = String::from_utf8_lossy(&printed);
-    Ok(report(arguments, common, evaluation, &printed))
+    Ok(report(&entry.name, common, evaluation, &printed))
 }
 
 /// How much output is kept for machines, which get it in one piece.
@@ -88,17 +88,25 @@ fn text(arguments: &Arguments) -> Result<String, Failure> {
         .map_err(|source| Failure::new(Status::Failed, EvalError::Input { source }))
 }
 
-fn report(arguments: &Arguments, common: &Common, evaluation: Evaluation, printed: &str) -> Status {
+fn report(node: &NodeName, common: &Common, evaluation: Evaluation, printed: &str) -> Status {
     let out = common.output();
-    let node = arguments.target.to_string();
+    let node = node.to_string();
     match evaluation {
         Evaluation::Value(text) => {
-            out.json(&json!({"node": node, "value": text, "output": printed}));
+            out.envelope(
+                "eval",
+                1,
+                &json!({"node": node, "value": text, "output": printed}),
+            );
             out.text(&format!("{}\n", output::printable_lines(&text)));
             Status::Done
         }
         Evaluation::Error(text) => {
-            out.json(&json!({"node": node, "error": text, "output": printed}));
+            out.envelope(
+                "eval",
+                1,
+                &json!({"node": node, "error": text, "output": printed}),
+            );
             output::error_text(&format!("erlrc: {}\n", output::printable_lines(&text)));
             Status::Failed
         }

@@ -58,6 +58,8 @@ impl Failure {
     pub fn json(&self) -> serde_json::Value {
         let mut messages = self.messages().into_iter();
         serde_json::json!({
+            "kind": "error",
+            "version": 1,
             "error": messages.next(),
             "causes": messages.collect::<Vec<_>>(),
             "hint": self.hint,

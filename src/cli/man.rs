@@ -65,10 +65,10 @@ fn pages(mut root: clap::Command) -> Vec<(String, clap::Command)> {
     root.build();
     let commands = root.get_subcommands().map(|command| {
         let name = format!("erlrc-{}", command.get_name());
-        (
-            name.clone(),
-            command.clone().name(name.clone()).bin_name(name),
-        )
+        // What the synopsis says must be there to be called.
+        let called = format!("erlrc {}", command.get_name());
+        let page = command.clone().name(name.clone()).bin_name(called);
+        (name, page)
     });
     let mut pages: Vec<_> = commands.collect();
     pages.push(("erlrc".to_owned(), root));

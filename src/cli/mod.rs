@@ -53,6 +53,7 @@ pub use failure::Failure;
 pub use output::{Form, Output};
 
 use clap::{CommandFactory, Parser, Subcommand};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
@@ -201,28 +202,70 @@ ERLRC_SKIP=1 in the environment makes every hook do nothing.
 
 ";
 
+/// Commands that change no node and ask none for more than what it runs: of the statuses they have these.
+const AT_HOME: [&str; 9] = [
+    "boot-order",
+    "completions",
+    "config",
+    "debhelper",
+    "history",
+    "logs",
+    "make-appup",
+    "make-boot-script",
+    "man",
+];
+
+/// The exit statuses of a command, or of all.
+fn statuses(name: Option<&str>) -> String {
+    let at_home = name.is_some_and(|name| AT_HOME.contains(&name));
+    let has = |status: &&Status| !at_home || matches!(status.code(), 0..=2 | 70);
+    let meaning = |status: &Status| match (at_home, status) {
+        (true, Status::Done) => "done",
+        (true, Status::Failed) => "refused or failed",
+        _ => status.meaning(),
+    };
+    let listed = Status::ALL.iter().filter(has);
+    listed.fold(String::from("Exit status:\n"), |text, status| {
+        format!("{text}{:>4}  {}\n", status.code(), meaning(status))
+    })
+}
+
 /// The command line with the exit statuses under each command's help.
 pub fn command() -> clap::Command {
-    let statuses = Status::ALL
-        .iter()
-        .fold(String::from("Exit status:\n"), |text, status| {
-            format!("{text}{:>4}  {}\n", status.code(), status.meaning())
-        });
+    let (all, usages) = (statuses(None), usages());
     let mut command = Cli::command()
-        .after_help(statuses.clone())
-        .after_long_help(format!("{FILES}{statuses}"));
+        .after_help(all.clone())
+        .after_long_help(format!("{FILES}{all}"));
     let names: Vec<String> = command
         .get_subcommands()
         .map(|c| c.get_name().to_owned())
         .collect();
     for name in names {
-        command = command.mut_subcommand(name, |subcommand| {
+        command = command.mut_subcommand(&name, |subcommand| {
             let examples = subcommand.get_after_help().map(ToString::to_string);
             let text = examples.map_or_else(String::new, |text| format!("{}\n\n", flowing(&text)));
+            let statuses = statuses(Some(&name));
+            let subcommand = match usages.get(&name) {
+                Some(usage) => subcommand.override_usage(usage.clone()),
+                None => subcommand,
+            };
             subcommand.after_help(format!("{text}{statuses}"))
         });
     }
     command
+}
+
+/// The usage of each command as it is where no variable is set: clap takes a set variable for an option that was given,
+/// and shows it as if it had to be.
+fn usages() -> BTreeMap<String, String> {
+    let mut whole = Cli::command();
+    whole.build();
+    let usage = |command: &mut clap::Command| {
+        let usage = command.render_usage().to_string();
+        let usage = usage.strip_prefix("Usage: ")?.trim().to_owned();
+        Some((command.get_name().to_owned(), usage))
+    };
+    whole.get_subcommands_mut().filter_map(usage).collect()
 }
 
 /// `text` with each paragraph on one line, so that it becomes as wide as the terminal is; what is indented
@@ -272,6 +315,12 @@ fn dispatch(arguments: Vec<OsString>) -> Status {
                 Status::Done
             };
             let _ = error.print();
+            if status == Status::Usage && arguments.iter().any(|word| word == "--json") {
+                let text = error.to_string();
+                let first: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).collect();
+                let first = first.join(" ").trim_start_matches("error: ").to_owned();
+                Output::new(Form::Json).json(&Failure::new(status, first).json());
+            }
             return status;
         }
     };

@@ -23,7 +23,7 @@ mod tests;
 pub use action::{Action, Change};
 pub use call::{Call, Format, Moment};
 pub use checkup::{
-    Ailment, Checkup, Content, Directory, Package, Registered, Repair, Silence, Weight,
+    Ailment, Checkup, Content, Directory, Package, Registered, Repair, Silence, Stand, Weight,
 };
 pub use configuration::{Configuration, FILE_KEYS, FileKey, Preflight};
 pub use decide::decide;

@@ -98,7 +98,7 @@ fn machines_get_json() {
     let _node = host.node("n1");
     host.erlrc(&["--json", "eval", "n1", "io:format(\"x\"), {a, \"b\"}"])
         .is(
-            "{\"node\":\"n1\",\"output\":\"x\",\"value\":\"{a,\\\"b\\\"}\"}\n",
+            "{\"kind\":\"eval\",\"node\":\"n1\",\"output\":\"x\",\"value\":\"{a,\\\"b\\\"}\",\"version\":1}\n",
             0,
         );
     let run = host.erlrc(&["--json", "eval", "n2", "ok"]);

@@ -82,3 +82,57 @@ fn a_wrong_command_line_is_a_matter_of_usage() {
     }
     assert_eq!(host.erlrc(&["--version"]).status, 0);
 }
+
+#[test]
+fn a_page_calls_a_command_by_a_name_that_it_has() {
+    let host = Host::without_epmd();
+    let pages = host.path("man").display().to_string();
+    host.erlrc(&["man", &pages]).is("", 0);
+    let page = |name: &str| {
+        let page = std::fs::read_to_string(host.path(&format!("man/erlrc-{name}.8")));
+        page.expect("a page")
+            .replace("\\-", "-")
+            .replace("\\fB", "")
+            .replace("\\fR", "")
+    };
+    for name in [
+        "doctor",
+        "stop",
+        "package",
+        "boot-order",
+        "completions",
+        "describe",
+    ] {
+        let called = format!(".SH SYNOPSIS\nerlrc {name} ");
+        assert!(page(name).contains(&called), "{}", page(name));
+    }
+    let completions = page("completions");
+    assert!(completions.contains("refused or failed") && !completions.contains("upgrade path"));
+    assert!(page("stop").contains("upgrade path"));
+}
+
+#[test]
+fn a_wrong_command_line_is_told_to_machines_and_shows_no_variables() {
+    let host = Host::without_epmd();
+    let run = host.erlrc(&["start", "foo", "--json"]);
+    let error: serde_json::Value = serde_json::from_str(&run.out).expect("JSON");
+    assert_eq!(
+        (run.status, &error["kind"], &error["version"]),
+        (2, &"error".into(), &1.into())
+    );
+    assert_eq!(
+        (&error["status"], error["error"].is_string()),
+        (&2.into(), true)
+    );
+    // The host sets ERLRC_ROOT and its siblings: none of them has to be given.
+    run.says("Usage: erlrc start [OPTIONS] <APP> <VSN> [DIR]");
+    for option in ["--root", "--state", "--run", "--epmd-port"] {
+        assert!(!run.err.contains(option), "{run:?}");
+    }
+    let error = host.erlrc(&["--json", "plan", "foo", "--node", "nope"]);
+    let error: serde_json::Value = serde_json::from_str(&error.out).expect("JSON");
+    assert_eq!(
+        (&error["kind"], &error["status"]),
+        (&"error".into(), &1.into())
+    );
+}

@@ -250,3 +250,19 @@ fn a_hung_node_is_not_told_to_look_at_its_cookie() {
         "{run:?}"
     );
 }
+
+#[test]
+fn what_died_is_named_and_the_advice_helps() {
+    let packages = Packages::installed();
+    let _node = packages.host.node("n1");
+    packages.start("n1", "1.0");
+    let die = "R = monitor(process, foo_sup), exit(whereis(foo_sup), kill), receive {'DOWN', R, _, _, _} -> ok end";
+    packages.host.erlrc(&["eval", "n1", die]).is("ok\n", 0);
+    crate::host::eventually("it is down", || kinds(&packages) == ["not_running"]);
+    let run = doctor(&packages, &[]);
+    let advice = "then: erlrc start foo 1.0 --node n1";
+    assert!(run.status == 1 && run.out.contains(advice), "{run:?}");
+    let words: Vec<&str> = advice.split(' ').skip(2).collect();
+    assert_eq!(packages.host.erlrc(&words).status, 0);
+    doctor(&packages, &[]).is("all well: 1 node, 1 application\n", 0);
+}

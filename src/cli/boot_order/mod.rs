@@ -162,11 +162,12 @@ fn draw(order: &BootOrder, file: &Path) -> Result<(), Failure> {
 
 fn print(order: &BootOrder, out: Output) {
     if out.is_json() {
-        return out.json(&json!({
+        let plan = json!({
             "order": order.applications,
             "skipped": order.skipped,
             "warnings": order.warnings,
-        }));
+        });
+        return out.envelope("boot_order", 1, &plan);
     }
     let started = order
         .applications

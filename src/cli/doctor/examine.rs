@@ -5,11 +5,14 @@ use crate::cli::hook::request::{versions, what_runs};
 use crate::cli::hook::{Answer, chain};
 use crate::cli::maint::{Session, holds, metadata};
 use crate::cli::resolution::Known;
-use crate::cli::{nodes, settings};
+use crate::cli::{nodes, settings, status};
 use crate::installed;
-use crate::maint::{Checkup, Content, Directory, Package, Registered, Silence, Stashed, Version};
+use crate::maint::{
+    Checkup, Content, Directory, Package, Registered, Silence, Stand, Stashed, Version,
+};
 use crate::outcome::Class;
 use crate::rendezvous::Entry;
+use crate::status::{ApplicationStatus, Finding};
 use crate::term::Atom;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::read_dir;
@@ -26,6 +29,7 @@ pub fn examine(session: &Session<'_>) -> Checkup {
     let mut checkup = Checkup {
         registered: registered(session, &packages),
         mistaken: mistaken(session),
+        stands: stands(session),
         directories,
         packages,
         unfinished: session.stash().leftovers(),
@@ -159,6 +163,48 @@ fn mistaken(session: &Session<'_>) -> Vec<(PathBuf, String)> {
         .filter(|setting| setting.fault.is_some());
     let wrong = wrong.filter_map(|setting| Some((setting.file.clone()?, setting.complaint()?)));
     wrong.collect()
+}
+
+/// What has died or failed on the nodes.
+fn stands(session: &Session<'_>) -> Vec<Stand> {
+    let (connection, packages) = (&session.hook.connection, &session.places.packages);
+    let Ok(report) = status::gathered(session.common, connection, packages) else {
+        return Vec::new();
+    };
+    let mut stands = Vec::new();
+    for node in &report.nodes {
+        for app in &node.applications {
+            let found = app.findings.iter();
+            stands.extend(found.filter_map(|finding| stand(&node.node, app, *finding)));
+        }
+    }
+    stands
+}
+
+fn stand(node: &str, app: &ApplicationStatus, finding: Finding) -> Option<Stand> {
+    let name = &app.application;
+    let vsn = app.loaded.as_ref().or(app.installed.as_ref());
+    let (kind, advice) = match finding {
+        Finding::NotRunning => (
+            "not_running",
+            format!(
+                "look at the log of the node, then: erlrc start {name} {} --node {node}",
+                vsn.map_or("VERSION", String::as_str)
+            ),
+        ),
+        Finding::Failed => (
+            "failed",
+            format!("erlrc history {name} -l tells why; then go on, or stay with what runs"),
+        ),
+        // These are told by what packages and journal say.
+        Finding::OtherVersion | Finding::Pending => return None,
+    };
+    Some(Stand {
+        application: name.clone(),
+        kind,
+        text: format!("on {node} {}", status::found(app, finding)),
+        advice,
+    })
 }
 
 fn kept(session: &Session<'_>, checkup: &mut Checkup) {

@@ -182,14 +182,15 @@ fn report(application: &Atom, outcomes: &[Outcome], common: &Common) -> Status {
     let plans = || outcomes.iter().filter_map(Outcome::plan);
     let verdict = plans().map(|plan| plan.verdict).max();
     let others = outcomes.iter().filter_map(Outcome::json);
-    output.json(&json!({
+    let report = json!({
         "schema": SCHEMA,
         "application": application.as_str(),
         "verdict": verdict,
         "plans": plans().collect::<Vec<_>>(),
         "others": others.collect::<Vec<_>>(),
         "status": status.code(),
-    }));
+    });
+    output.envelope("plan", SCHEMA, &report);
     if outcomes.is_empty() {
         output.text("no node to ask; --from names the version that runs and asks none\n");
     }

@@ -32,7 +32,7 @@ down is no fault. With --prometheus the status is 0 when the file was written.
 --watch redraws on a terminal; elsewhere it prints a line for whatever changes, or with --json a report
 a round.
 
-JSON: {\"version\": 1, \"time\", \"nodes\": [...], \"pending\": [...], \"warnings\": [...]}. A node has node, state (up
+JSON: {\"kind\": \"status\", \"version\": 1, \"time\", \"nodes\": [...], \"pending\": [...], \"warnings\": [...]}. A node has node, state (up
 or an outcome of the hooks), reason, otp_release, erts, erlrc, os_pid, uptime (milliseconds),
 operation {name, application, since, waiting}, old_code [{module, application, since, count,
 processes [{pid, name, initial_call, current}]}], old_modules, complete (false where there was no time
@@ -84,7 +84,7 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
         None => {
             let out = common.output();
             let report = wanted(arguments, common)?;
-            out.json(&report);
+            out.envelope("status", crate::status::VERSION, &report);
             match report.nodes.is_empty() && report.pending.is_empty() {
                 true => out.text(&format!("{}\n", nodes::none(common, &arguments.connection))),
                 false => out.text(&text::report(&report, Colours::of_terminal())),

@@ -129,7 +129,11 @@ pub fn state(app: &ApplicationStatus) -> String {
 
 fn last(last: &Last) -> String {
     let time: String = moment(last.time).chars().take(16).collect();
-    format!("{time} {} {}", last.operation, last.outcome)
+    // The word for a success names the operation.
+    match last.status {
+        0 => format!("{time} {}", last.outcome),
+        _ => format!("{time} {} {}", last.operation, last.outcome),
+    }
 }
 
 /// What is found, why, and what tells more.

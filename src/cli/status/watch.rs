@@ -31,7 +31,10 @@ pub fn run(
     loop {
         let report = make()?;
         let text = if out.is_json() {
-            serde_json::to_string(&report).expect("maps have text keys") + "\n"
+            format!(
+                "{}\n",
+                output::enveloped("status", crate::status::VERSION, &report)
+            )
         } else if terminal {
             screen(&report, every)
         } else {

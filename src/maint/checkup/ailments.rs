@@ -297,6 +297,16 @@ impl Checkup {
     }
 
     fn rest(&self, found: &mut Vec<Ailment>) {
+        for stand in &self.stands {
+            found.push(Ailment {
+                kind: stand.kind,
+                weight: Weight::Warning,
+                subject: stand.application.clone(),
+                text: stand.text.clone(),
+                advice: stand.advice.clone(),
+                repair: None,
+            });
+        }
         for (file, what) in &self.mistaken {
             found.push(Ailment {
                 kind: "mistaken_file",

@@ -35,6 +35,19 @@ pub struct Directory {
     pub packaged: bool,
 }
 
+/// An application that does not stand as it should on a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stand {
+    /// The application.
+    pub application: String,
+    /// What it is: a stable name.
+    pub kind: &'static str,
+    /// What and where, in one sentence.
+    pub text: String,
+    /// What a person can do.
+    pub advice: String,
+}
+
 /// An application that is registered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registered {
@@ -66,6 +79,8 @@ pub struct Checkup {
     pub packages: Vec<Package>,
     /// What is registered.
     pub registered: Vec<Registered>,
+    /// Applications that do not stand as they should on a node: what is wrong, and what to do.
+    pub stands: Vec<Stand>,
     /// Files of this host that say something that cannot be meant: where, and what.
     pub mistaken: Vec<(PathBuf, String)>,
     /// Of each node the applications that it has loaded or finds on its own code path.
