@@ -11,6 +11,7 @@
 //! * `file`: files read whole.
 //! * [`beam`]: BEAM files, read without loading them.
 //! * [`forms`]: debug information of modules, and what it tells of states and supervisors.
+//! * [`migration`]: how the state of a process becomes that of another version.
 //! * [`script`]: two versions on disk or in a node, and the script between them.
 //! * `maint`: what a package manager's maintainer scripts have to do.
 //! * `stash`: old versions that nodes still run.
@@ -44,6 +45,7 @@ pub mod inclusion;
 pub mod installed;
 #[cfg(feature = "cli")]
 pub mod maint;
+pub mod migration;
 #[cfg(feature = "cli")]
 pub mod node;
 #[cfg(feature = "cli")]

@@ -29,6 +29,7 @@ mod logs;
 mod maint;
 mod make_appup;
 mod make_boot_script;
+mod make_migration;
 mod man;
 mod nodes;
 pub mod output;
@@ -136,6 +137,8 @@ Examples:
     /// Print the appup between two versions of an application
     #[command(visible_alias = "makeappup")]
     MakeAppup(make_appup::Arguments),
+    /// Print the conversion of states between two versions of an application
+    MakeMigration(make_migration::Arguments),
     /// Make a .deb or .rpm of a built application
     Package(package::Arguments),
     /// Say what an upgrade would do and what would go wrong
@@ -174,6 +177,7 @@ impl Command {
             Self::BootOrder(arguments) => boot_order::run(&arguments, common),
             Self::MakeBootScript(arguments) => make_boot_script::run(&arguments, common),
             Self::MakeAppup(arguments) => make_appup::run(arguments, common),
+            Self::MakeMigration(arguments) => make_migration::run(&arguments, common),
             Self::Package(arguments) => package::run(arguments, common),
             Self::Plan(arguments) => plan::run(arguments, common),
             Self::Maint(arguments) => maint::run(&arguments, common),

@@ -27,6 +27,8 @@ pub struct Anatomy {
     pub records: BTreeMap<Atom, Record>,
     /// Those that it uses.
     pub used: BTreeSet<Atom>,
+    /// Where its processes keep their state.
+    pub keeper: Keeper,
     /// The shapes of its processes' states, where it has processes.
     pub states: BTreeSet<Shape>,
     /// For each record that a state is: those in its fields.
@@ -55,7 +57,8 @@ impl Anatomy {
         }
     }
 
-    fn of(forms: &Forms, kind: &ModuleKind) -> Self {
+    /// What the forms of a module of this kind say.
+    pub fn of(forms: &Forms, kind: &ModuleKind) -> Self {
         let supervises = kind.supervises();
         let changes = |arity| !forms.clauses("code_change", arity).is_empty();
         // What others have made of these behaviours has their callbacks.
@@ -77,6 +80,7 @@ impl Anatomy {
         Self {
             records: shape::records(forms),
             used: used(forms),
+            keeper,
             parts: parts.collect(),
             states,
             code_change: code_change(forms, keeper),

@@ -71,6 +71,8 @@ fn expression(term: &Term) -> Term {
     match term {
         Term::Atom(atom) => form("atom", [Term::Atom(atom.clone())]),
         Term::Integer(number) => form("integer", [Term::Integer(*number)]),
+        Term::Float(number) => form("float", [Term::Float(*number)]),
+        Term::Binary(bytes) => form("text", [Term::Binary(bytes.clone())]),
         Term::List(elements) => elements.iter().rev().fold(form("nil", []), |tail, head| {
             form("cons", [expression(head), tail])
         }),

@@ -13,7 +13,7 @@ mod shape;
 
 pub use anatomy::{Anatomy, CodeChange};
 pub use children::Children;
-pub use shape::{Record, Shape};
+pub use shape::{Keeper, Record, Shape, state_expressions};
 
 use crate::term::{Atom, Limits, Term, external};
 use std::collections::BTreeMap;
@@ -58,11 +58,13 @@ pub struct Forms {
     pub functions: BTreeMap<(Atom, i64), Vec<Term>>,
     /// The fields of each record.
     pub records: BTreeMap<Atom, Vec<Term>>,
+    /// What each type without parameters is.
+    pub types: BTreeMap<Atom, Term>,
 }
 
 impl Forms {
     /// The forms in a chunk `Dbgi`.
-    fn read(chunk: Option<&[u8]>) -> Debug<Self> {
+    pub fn read(chunk: Option<&[u8]>) -> Debug<Self> {
         let Some(chunk) = chunk else {
             return Debug::Absent;
         };
@@ -100,6 +102,16 @@ impl Forms {
                     if let Ok([Term::Atom(name), Term::List(fields)]) = <[Term; 2]>::try_from(value)
                     {
                         found.records.insert(name, fields);
+                    }
+                }
+                (Some("attribute"), [kind, Term::Tuple(value), _])
+                    if kind.is_atom("type") || kind.is_atom("opaque") =>
+                {
+                    if let Ok([Term::Atom(name), declared, parameters]) =
+                        <[Term; 3]>::try_from(value)
+                        && parameters.is_nil()
+                    {
+                        found.types.insert(name, declared);
                     }
                 }
                 _ => {}

@@ -101,6 +101,18 @@ pub fn states(forms: &Forms, keeper: Keeper) -> BTreeSet<Shape> {
     found
 }
 
+/// The expressions that `init/1` makes the state with.
+pub fn state_expressions(forms: &Forms, keeper: Keeper) -> Vec<&Term> {
+    let mut found = Vec::new();
+    for (answer, scope) in returned(forms, "init", 1) {
+        if let Some(state) = state_of(answer, keeper) {
+            let made = outcomes(forms, (state, scope));
+            found.extend(made.into_iter().map(|(expression, _)| expression));
+        }
+    }
+    found
+}
+
 /// The state in `{ok, State}`, `{ok, State, _}` or, of a machine, `{ok, Name, State, …}`.
 fn state_of(answer: &Term, keeper: Keeper) -> Option<&Term> {
     let ("tuple", [Term::List(parts)]) = node(answer)? else {

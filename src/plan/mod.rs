@@ -112,6 +112,7 @@ fn answer(question: &Question<'_>) -> Result<Plan, ScriptError> {
         compared: &compared,
         script: script.as_ref(),
         around: question.around,
+        migrate: question.options.migrate,
         threads: crate::installed::threads(),
     };
     plan.add(checks::of_changes(&case));

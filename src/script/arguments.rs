@@ -6,6 +6,7 @@ use super::{Appup, LoadedModule, Options, Side, Version};
 use crate::application::Application;
 use crate::appup::facts::Function;
 use crate::appup::{Direction, ModuleKind, Signs};
+use crate::migration::Loss;
 use crate::term::{Atom, Term};
 
 /// `{Vsn, Dir}` or `{Vsn, {loaded, Spec, [{Module, Md5, Exports, Attributes}]}}`.
@@ -53,7 +54,7 @@ pub fn direction(term: &Term) -> Option<Direction> {
 }
 
 /// `#{unchanged_modules => skip | reload, supervisors => [Module], appup => shipped | generated,
-/// root => Dir}`; other keys are of other callers.
+/// root => Dir, migrate => none | fields | lossy}`; other keys are of other callers.
 pub fn options(term: &Term) -> Option<Options> {
     let Term::Map(pairs) = term else { return None };
     let mut options = Options::default();
@@ -74,11 +75,22 @@ pub fn options(term: &Term) -> Option<Options> {
                     _ => return None,
                 }
             }
+            Some("migrate") => options.migrate = migrate(value)?,
             Some("root") => options.root = Some(path(value)?),
             _ => {}
         }
     }
     Some(options)
+}
+
+/// Whether states are converted: `none`, `fields`, or `lossy` where the values of removed fields may be lost.
+fn migrate(term: &Term) -> Option<Option<Loss>> {
+    match term.as_atom()?.as_str() {
+        "none" => Some(None),
+        "fields" => Some(Some(Loss::Refused)),
+        "lossy" => Some(Some(Loss::Allowed)),
+        _ => None,
+    }
 }
 
 /// A file or directory, as a binary or a string.

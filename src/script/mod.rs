@@ -9,6 +9,7 @@ mod digests;
 mod error;
 mod files;
 mod interface;
+pub mod migrations;
 mod names;
 mod survey;
 
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 
 use crate::application::Application;
 use crate::appup::{self, BadAttribute, Direction, Facts, Generated, Reason, Warning};
+use crate::migration::Loss;
 use crate::term::{Atom, Term};
 
 pub use digests::{ModuleDigest, module_digests};
@@ -50,6 +52,8 @@ pub struct Options {
     pub supervisors: Vec<Atom>,
     /// Where overrides of `.app` files are.
     pub root: Option<PathBuf>,
+    /// Whether states are converted field by field, and what may be lost on the way; `None` leaves them alone.
+    pub migrate: Option<Loss>,
     /// How many threads compare modules; 0 for as many as serve.
     pub threads: usize,
     /// Which appup counts.
@@ -178,6 +182,25 @@ pub fn shipped_script(
 /// The script of one direction: that of the appup in the later version, if that covers the earlier one,
 /// else a generated one. `old` is the earlier version whatever the direction.
 pub fn upgrade_script(
+    application: &Atom,
+    old: &Version,
+    new: &Version,
+    direction: Direction,
+    options: &Options,
+) -> Result<Script, ScriptError> {
+    let mut script = plain_script(application, old, new, direction, options)?;
+    if let (Some(loss), Side::Directory(earlier), Side::Directory(later)) =
+        (options.migrate, &old.side, &new.side)
+    {
+        let modules = script.replaced();
+        let migrations = migrations::find((earlier, later), modules, direction, loss);
+        script.migrate(&migrations);
+    }
+    Ok(script)
+}
+
+/// The script without migrations.
+fn plain_script(
     application: &Atom,
     old: &Version,
     new: &Version,

@@ -1,6 +1,6 @@
 //! Modules of Elixir: their own debug information is read too.
 
-use crate::pairs::{found, plan_of};
+use crate::pairs::{found, plan_migrating, plan_of};
 use erlrc::plan::{Plan, Surroundings};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -60,6 +60,16 @@ fn a_state_that_is_not_migrated_is_found() {
                 the map gains b";
     assert_eq!(gains.findings[0].text, text);
     assert_eq!(gains.verdict.name(), "hot_with_warnings");
+    let [old, new] = versions(
+        dir.path(),
+        "converted",
+        &one,
+        &structure("a: 1, b: \"x\"", ""),
+    );
+    let converted = plan_migrating("demo", &old, &new);
+    assert_eq!(kinds(&converted), "state_migrated");
+    let text = "the state of Elixir.Demo.Server is converted: the map gains b => <<\"x\">>";
+    assert_eq!(converted.findings[0].text, text);
     let own = "def code_change(_, %{a: a}, _), do: {:ok, %__MODULE__{a: a, b: a}}";
     let migrated = of("migrated", &one, &structure("a: 1, b: 2", own));
     assert_eq!(

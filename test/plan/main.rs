@@ -5,6 +5,7 @@ mod support;
 
 mod corpus;
 mod elixir;
+mod migrations;
 mod pairs;
 mod schema;
 mod surroundings;

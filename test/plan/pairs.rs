@@ -2,6 +2,7 @@
 
 use crate::support;
 use erlrc::appup::Direction;
+use erlrc::migration::Loss;
 use erlrc::plan::{Depth, Plan, Question, Surroundings, plan};
 use erlrc::script::Options;
 use erlrc::term::Atom;
@@ -121,12 +122,33 @@ impl Built {
     /// The plan of the way back.
     pub fn plan_down(&self, pair: &Pair, around: &Surroundings) -> Plan {
         let (old, new) = (self.dir(pair, "old"), self.dir(pair, "new"));
-        planned("demo", (&new, &old), Direction::Down, around)
+        planned("demo", (&new, &old), Direction::Down, (around, None))
+    }
+
+    /// The plan of a pair whose states may be converted field by field.
+    pub fn plan_migrating(&self, pair: &Pair, direction: Direction, loss: Loss) -> Plan {
+        let (old, new) = (self.dir(pair, "old"), self.dir(pair, "new"));
+        let dirs = match direction {
+            Direction::Up => (old.as_path(), new.as_path()),
+            Direction::Down => (new.as_path(), old.as_path()),
+        };
+        planned(
+            "demo",
+            dirs,
+            direction,
+            (&Surroundings::default(), Some(loss)),
+        )
     }
 }
 
 /// The plan from one directory to another.
 pub fn plan_of(application: &str, old: &Path, new: &Path, around: &Surroundings) -> Plan {
+    planned(application, (old, new), Direction::Up, (around, None))
+}
+
+/// The same where states may be converted field by field.
+pub fn plan_migrating(application: &str, old: &Path, new: &Path) -> Plan {
+    let around = (&Surroundings::default(), Some(Loss::Refused));
     planned(application, (old, new), Direction::Up, around)
 }
 
@@ -134,7 +156,7 @@ fn planned(
     application: &str,
     (old, new): (&Path, &Path),
     direction: Direction,
-    around: &Surroundings,
+    (around, migrate): (&Surroundings, Option<Loss>),
 ) -> Plan {
     let (from, to) = (old.to_owned(), new.to_owned());
     let application = Atom::new(application).unwrap();
@@ -144,7 +166,10 @@ fn planned(
         from: (&vsn(old), &from),
         to: (&vsn(new), &to),
         direction,
-        options: &Options::default(),
+        options: &Options {
+            migrate,
+            ..Options::default()
+        },
         around,
         depth: Depth::Everything,
     };

@@ -117,10 +117,14 @@ options(_Request) ->
 is_option(Key, Value) when Key =:= max_pause; Key =:= hold -> is_integer(Value) andalso Value >= 0;
 is_option(old_code, Value) -> lists:member(Value, [<<"wait">>, <<"kill">>, wait, kill]);
 is_option(appup, Value) -> Value =:= shipped orelse Value =:= generated;
+is_option(migrate, Value) -> lists:member(Value, [<<"none">>, <<"fields">>, <<"lossy">>]);
 is_option(_Key, _Value) -> true.
 
 option(evaluator, <<"transactional">>) -> transactional;
 option(evaluator, <<"release_handler">>) -> release_handler;
 option(old_code, <<"kill">>) -> kill;
 option(old_code, <<"wait">>) -> wait;
+option(migrate, <<"none">>) -> none;
+option(migrate, <<"fields">>) -> fields;
+option(migrate, <<"lossy">>) -> lossy;
 option(_Key, Value) -> Value.

@@ -209,12 +209,28 @@ send_one(_Pid, [], _Arguments, _How, _Ref, Sent) ->
     Sent;
 send_one(Pid, [Module | Modules], Arguments, How, Ref, Sent) ->
     case Arguments of
-        #{Module := Argument} ->
-            ok = request(Pid, Module, Argument, How, Ref),
-            send_one(Pid, Modules, Arguments, How, Ref, Sent + 1);
+        #{Module := {Vsn, Extra}} ->
+            {Conversion, Call} = erlrc_conversion:parts(Vsn, Extra),
+            Asked = send_conversion(Pid, Module, Vsn, {Conversion, Call}, How, Ref) + send_call(Pid, Module, Vsn, Call, How, Ref),
+            send_one(Pid, Modules, Arguments, How, Ref, Sent + Asked);
         #{} ->
             send_one(Pid, Modules, Arguments, How, Ref, Sent)
     end.
+
+%% Nobody says what became of the state: the request behind it is answered when it is done.
+send_conversion(_Pid, _Module, _Vsn, {no, _Call}, _How, _Ref) ->
+    0;
+send_conversion(Pid, Module, Vsn, {Conversion, Call}, #{nobody := Nobody}, Ref) ->
+    Key = case Call of none -> Module; _ -> {conversion, Module} end,
+    ok = erlrc_system:tell(Pid, Nobody, erlrc_conversion:request(Module, Vsn, Conversion, self(), {Ref, {Pid, Module}})),
+    ok = erlrc_system:ask(Pid, Ref, {Pid, Key}, suspend),
+    1.
+
+send_call(_Pid, _Module, _Vsn, none, _How, _Ref) ->
+    0;
+send_call(Pid, Module, Vsn, {extra, Extra}, How, Ref) ->
+    ok = request(Pid, Module, {Vsn, Extra}, How, Ref),
+    1.
 
 request(Pid, Module, {Vsn, Extra}, #{supervisors := Supervisors, nobody := Nobody}, Ref) when is_map_key(Pid, Supervisors) ->
     erlrc_system:tell(Pid, Nobody, erlrc_children:specify(Ref, {Pid, Module}, Vsn, Extra));

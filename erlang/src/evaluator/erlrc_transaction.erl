@@ -43,6 +43,7 @@
     old_code,
     supervisor_children
 ]).
+
 %% @doc Runs the script.
 -spec evaluate(erlrc_evaluator:script()) -> erlrc_evaluator:result().
 evaluate(#{application := App} = Script) ->
@@ -52,8 +53,7 @@ evaluate(#{application := App} = Script) ->
                 {ok, Plan} ->
                     unhindered(Plan, Script);
                 {fallback, Why} ->
-                    erlrc_journal:log(notice, #{event => fallback, application => App, reason => Why}),
-                    erlrc_release_handler:evaluate(Script)
+                    fall_back(Why, Script)
             end;
         {error, _} = Error ->
             Error
@@ -63,6 +63,16 @@ unhindered(#{segments := Segments} = Plan, Script) ->
     case erlrc_hindrance:find(Segments, Script) of
         [] -> run(Plan, Script);
         [Hindrance | _] -> {error, Hindrance}
+    end.
+
+%% OTP's evaluator would give `code_change' what is meant for ours.
+fall_back(Why, #{application := App, instructions := Instructions} = Script) ->
+    case erlrc_conversion:is_in(Instructions) of
+        true ->
+            {error, {migration_needs_transaction, App, Why}};
+        false ->
+            erlrc_journal:log(notice, #{event => fallback, application => App, reason => Why}),
+            erlrc_release_handler:evaluate(Script)
     end.
 
 %% @doc Whether the script can be translated and its code prepared; nothing is purged or loaded.

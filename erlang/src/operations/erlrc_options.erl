@@ -20,7 +20,7 @@ boot_keys() ->
 %% @doc What may be chosen of a script: the engine takes it, in the node and in a plan that is made elsewhere.
 -spec of_scripts() -> [atom()].
 of_scripts() ->
-    [unchanged_modules, supervisors, appup].
+    [unchanged_modules, supervisors, appup, migrate].
 
 %% @doc What of that the environment says, where it is sound; what is not is refused by `check/0', in its turn.
 -spec scripts() -> #{atom() => term()}.
@@ -62,7 +62,7 @@ setting(Key, Value) ->
 keys() ->
     [
         suspend_timeout, quiesce_longest, code_change_timeout, apply_timeout, purge_after, max_pause, health_check,
-        service_check, suspend, old_code, supervisor_children, unchanged_modules, supervisors, appup, preflight
+        service_check, suspend, old_code, supervisor_children, unchanged_modules, supervisors, appup, preflight, migrate
     ].
 
 kind(Key) when Key =:= apply_timeout; Key =:= max_pause -> timeout;
@@ -74,6 +74,7 @@ kind(appup) -> [shipped, generated];
 kind(Key) when Key =:= supervisor_children; Key =:= register_node -> [true, false];
 kind(on_start_failure) -> [stop, continue];
 kind(preflight) -> [strict, warn, off];
+kind(migrate) -> [none, fields, lossy];
 kind(cookie_file) -> file;
 kind(supervisors) -> modules;
 kind(library_dirs) -> directories;

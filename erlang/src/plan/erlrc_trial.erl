@@ -268,7 +268,17 @@ outcome({error, Why}, Pid, Module, _Seen, _Wanted) ->
     {failed, Pid, Module, Why}.
 
 %% As gen_server, gen_event, gen_statem and sys judge the answer.
-change({Shadow, _}, Module, Vsn, State, Extra) ->
+change(Callback, Module, Vsn, State, Extra) ->
+    {Conversion, Call} = erlrc_conversion:parts(Vsn, Extra),
+    case Conversion =:= no orelse erlrc_conversion:convert(Module, Vsn, Conversion, State) of
+        true -> call(Callback, Module, Vsn, State, Call);
+        {ok, Converted} -> call(Callback, Module, Vsn, Converted, Call);
+        {error, _} = Error -> Error
+    end.
+
+call(_Callback, _Module, _Vsn, _State, none) ->
+    ok;
+call({Shadow, _}, Module, Vsn, State, {extra, Extra}) ->
     try changed(Shadow, Module, Vsn, State, Extra) of
         {ok, New} -> {ok, New};
         {ok, _, New} -> {ok, New};

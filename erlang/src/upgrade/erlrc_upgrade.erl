@@ -187,7 +187,12 @@ side(#{vsn := Vsn, side := Side}) ->
     {Vsn, Side}.
 
 engine_options(#{options := Options}) ->
-    maps:merge((erlrc_options:scripts())#{root => erlrc_node:root()}, maps:with(erlrc_options:of_scripts(), Options)).
+    Chosen = maps:merge((erlrc_options:scripts())#{root => erlrc_node:root()}, maps:with(erlrc_options:of_scripts(), Options)),
+    case erlrc_evaluator:module(Options) of
+        {ok, erlrc_transaction} -> Chosen;
+        %% OTP's own evaluator knows no migrations.
+        _ -> maps:remove(migrate, Chosen)
+    end.
 
 %% @doc Carries out these instructions with all that belongs to an upgrade.
 -spec run(change(), erlrc_old_side:old(), erlrc_evaluator:specification(), [term()]) ->

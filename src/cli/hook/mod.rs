@@ -26,7 +26,7 @@ pub use answer::Answer;
 pub use ask::{Asker, called_off, chain, open, unreachable};
 use foresight::Foresight;
 use operation::{Operation, Settling};
-pub use options::Options;
+pub use options::{Migration, Options};
 pub use preflight::Mode;
 use preflight::Preflight;
 pub use report::{Line, Report};

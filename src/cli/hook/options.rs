@@ -1,6 +1,7 @@
 //! How an upgrade or a downgrade is to be carried out.
 
 use super::preflight::Mode;
+use crate::migration::Loss;
 use crate::term::Term;
 use std::time::Duration;
 
@@ -22,9 +23,32 @@ pub struct Options {
     /// Generate the script, whatever appup the later version ships
     #[arg(long)]
     pub generate: bool,
+    #[command(flatten)]
+    pub migration: Migration,
     /// For how long the node is to keep the way back open.
     #[arg(skip)]
     pub hold: Option<Duration>,
+}
+
+/// Whether states are converted by erlrc.
+#[derive(clap::Args, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Migration {
+    /// Convert states that no code_change converts, field by field, as the debug information of both versions has them
+    #[arg(long)]
+    pub migrate: bool,
+    /// With --migrate: drop the values of fields that the other version does not have
+    #[arg(long, requires = "migrate")]
+    pub allow_loss: bool,
+}
+
+impl Migration {
+    /// What may be lost on the way; `None` where states are not converted.
+    pub fn loss(self) -> Option<Loss> {
+        self.migrate.then_some(match self.allow_loss {
+            true => Loss::Allowed,
+            false => Loss::Refused,
+        })
+    }
 }
 
 /// The evaluators of a node.
@@ -52,6 +76,7 @@ impl Options {
             ("appup", appup),
             ("max_pause", max_pause),
             ("hold", hold),
+            ("migrate", self.migration.loss().map(migrate)),
         ];
         let pairs: Vec<(Term, Term)> = pairs
             .into_iter()
@@ -65,9 +90,21 @@ impl Options {
         Self {
             evaluator: self.evaluator,
             generate: self.generate,
+            // What came by the migration goes with it.
+            migration: Migration {
+                allow_loss: self.migration.migrate,
+                ..self.migration
+            },
             ..Self::default()
         }
     }
+}
+
+fn migrate(loss: Loss) -> Term {
+    Term::binary(match loss {
+        Loss::Refused => "fields",
+        Loss::Allowed => "lossy",
+    })
 }
 
 fn milliseconds(time: Duration) -> i64 {

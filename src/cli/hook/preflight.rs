@@ -188,6 +188,7 @@ impl<'a> Preflight<'a> {
 fn scripts(operation: &Operation, facts: &Term) -> script::Options {
     let of_node = facts.get("options").and_then(script::arguments::options);
     let mut scripts = of_node.unwrap_or_default();
+    scripts.migrate = operation.options.migration.loss().or(scripts.migrate);
     if operation.options.generate {
         scripts.appup = script::Appup::Generated;
     }

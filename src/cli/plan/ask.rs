@@ -12,7 +12,7 @@ use crate::node::Node;
 use crate::outcome::{self, Class};
 use crate::plan::{Finding, Live, Plan, Surroundings};
 use crate::rendezvous::Entry;
-use crate::script::arguments;
+use crate::script::{Options, arguments};
 use crate::term::{Atom, Term};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -177,6 +177,10 @@ impl Asker<'_> {
         let to = self.target(&known)?;
         let scripts = facts.get("code").and_then(|code| code.get("options"));
         let scripts = scripts.and_then(arguments::options).unwrap_or_default();
+        let scripts = Options {
+            migrate: self.arguments.migration.loss().or(scripts.migrate),
+            ..scripts
+        };
         let mut plan = planned(
             self.application,
             (&from, &to),
@@ -229,7 +233,9 @@ impl Asker<'_> {
                 to: to_side,
             },
         };
-        Operation::new(self.application.clone(), step)
+        let mut operation = Operation::new(self.application.clone(), step);
+        operation.options.migration = self.arguments.migration;
+        operation
     }
 
     /// What the node would do. Its refusal is a finding.

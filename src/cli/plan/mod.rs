@@ -9,6 +9,7 @@ mod picture;
 mod text;
 
 use super::arguments::{Apps, application, directory, vsn};
+use super::hook::Migration;
 use super::resolution::{self, Version};
 use super::{Common, Connection, Failure, Status};
 use crate::plan::{Depth, Plan, Question, SCHEMA, Surroundings, Verdict, plan};
@@ -57,6 +58,8 @@ pub struct Arguments {
     /// Write a page for a change request too, one file that needs nothing else
     #[arg(long, value_name = "FILE", value_parser = directory)]
     html: Option<PathBuf>,
+    #[command(flatten)]
+    migration: Migration,
     #[command(flatten)]
     packages: Apps,
     #[command(flatten)]
@@ -143,7 +146,10 @@ fn offline(
         Version::in_directory(application, from, common)?,
         Version::in_directory(application, to, common)?,
     );
-    let scripts = Options::default();
+    let scripts = Options {
+        migrate: arguments.migration.loss(),
+        ..Options::default()
+    };
     planned(application, (&from, &to), &around, scripts, common)
         .map(|plan| Outcome::Plan(Box::new(plan)))
 }

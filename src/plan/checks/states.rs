@@ -3,21 +3,66 @@
 use super::{Case, listed};
 use crate::appup::{Direction, ModuleKind};
 use crate::forms::{Anatomy, CodeChange, Debug, Record, Shape};
+use crate::migration::Migration;
 use crate::plan::code::Code;
 use crate::plan::compared::Changed;
 use crate::plan::finding::Finding;
 use crate::plan::verdict::Verdict;
+use crate::script::migrations;
 use crate::term::Atom;
 use serde_json::json;
 use std::collections::BTreeSet;
+
+/// The finding about a state that nothing converts.
+const NOT_MIGRATED: &str = "state_not_migrated";
 
 /// States that do not fit the new code.
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
     let direction = case.script.map_or(Direction::Up, |script| script.direction);
     let changed = case.compared.changed.values();
     changed
-        .filter_map(|changed| module(changed, direction))
+        .filter_map(|changed| Some(with_migration(case, direction, module(changed, direction)?)))
         .collect()
+}
+
+/// What erlrc itself would do about a state that nothing converts.
+fn with_migration(case: &Case<'_>, direction: Direction, finding: Finding) -> Finding {
+    let Some(module) = Atom::new(&finding.subject).filter(|_| finding.kind == NOT_MIGRATED) else {
+        return finding;
+    };
+    let dirs = match direction {
+        Direction::Up => (case.from_dir, case.to_dir),
+        Direction::Down => (case.to_dir, case.from_dir),
+    };
+    let loss = case.migrate.unwrap_or_default();
+    match migrations::find(dirs, [module.clone()], direction, loss).remove(&module) {
+        Some(Ok(found)) if case.migrate.is_some() => converted(&module, &found.migration),
+        Some(Ok(_)) => finding.advice(format!(
+            "let erlrc convert it field by field (--migrate), or let code_change of {module} do it: erlrc \
+             make-migration prints that"
+        )),
+        Some(Err(obstacles)) => {
+            let why = listed(obstacles.iter());
+            let text = format!("{}; erlrc cannot convert it: {why}", finding.text);
+            finding.text(text)
+        }
+        None => finding,
+    }
+}
+
+fn converted(module: &Atom, migration: &Migration) -> Finding {
+    let text = format!(
+        "the state of {module} is converted: {}",
+        listed(migration.lines().iter())
+    );
+    let finding = match migration.lost.is_empty() {
+        true => Finding::info("state_migrated", module),
+        false => Finding::warning("state_migrated", module),
+    };
+    finding
+        .text(text)
+        .advice("see that the values of new fields are what the new code expects")
+        .detail("lost", migration.lost.clone())
 }
 
 fn module(Changed { kind, old, new, .. }: &Changed, direction: Direction) -> Option<Finding> {
@@ -182,9 +227,9 @@ fn migrated(
         let text = format!("the state of {module} changes and {how}: {what}");
         let advice = format!("let code_change of {module} convert the old state to the new one");
         let finding = if differences.iter().any(|difference| difference.certain) {
-            Finding::error("state_not_migrated", module).means(Verdict::RestartApplication)
+            Finding::error(NOT_MIGRATED, module).means(Verdict::RestartApplication)
         } else {
-            Finding::warning("state_not_migrated", module)
+            Finding::warning(NOT_MIGRATED, module)
         };
         finding.text(text).advice(advice)
     };

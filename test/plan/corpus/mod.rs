@@ -8,7 +8,7 @@ mod supervisors;
 
 use crate::pairs::{Built, check, pair, with};
 use erlrc::plan::Surroundings;
-use states::{TRIVIAL, record, server};
+pub use states::{TRIVIAL, record, server};
 
 #[test]
 fn every_finding_is_where_it_should_be_and_nowhere_else() {

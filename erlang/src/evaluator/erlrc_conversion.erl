@@ -1,0 +1,156 @@
+%% @doc State migrations of a script: the state of a process converted field by field, as the engine found it in the debug
+%% information of both versions.
+%%
+%% A migration is the extra of an `update' instruction, `{erlrc_migration, {Up, Down}, none | {extra, Extra}}': what becomes
+%% of a state going up and going down, and what `code_change' is called with after that. A conversion is
+%% `{server | machine, How, #{Record => {Size, Sources}}}' or `none' where there is none; `{module, Module}' is a module of
+%% the application that converts states itself (`migrate/5').
+-module(erlrc_conversion).
+
+-export([parts/2, convert/4, request/5, is_in/1]).
+-export_type([conversion/0]).
+
+-type how() ::
+    same
+    | {record, atom()}
+    | {elements | values, how()}
+    | {map, [{term(), term()}], [term()]}.
+-type source() :: {kept, pos_integer(), how()} | {default, term()}.
+-type records() :: #{atom() => {pos_integer(), [source()]}}.
+-type conversion() :: none | {server | machine, how(), records()} | {module, module()}.
+
+%% @doc What is to be done with the states of a module whose `code_change' is given this version and extra: the conversion,
+%% and the extra of the call that follows.
+-spec parts(term(), term()) -> {no | conversion(), none | {extra, term()}}.
+parts({down, _}, {erlrc_migration, {_Up, Down}, Call}) -> {Down, Call};
+parts(_Vsn, {erlrc_migration, {Up, _Down}, Call}) -> {Up, Call};
+parts(_Vsn, Extra) -> {no, {extra, Extra}}.
+
+%% @doc Whether one of these instructions converts states.
+-spec is_in([term()]) -> boolean().
+is_in(Instructions) ->
+    lists:any(fun is_migration/1, Instructions).
+
+is_migration(Instruction) when element(1, Instruction) =:= update ->
+    lists:any(
+        fun
+            ({advanced, {erlrc_migration, _, _}}) -> true;
+            (_) -> false
+        end,
+        tuple_to_list(Instruction)
+    );
+is_migration(_Instruction) ->
+    false.
+
+%% @doc The request that converts the state of a process that stands. What goes wrong is sent to `Client' under `Tag'.
+-spec request(module(), term(), conversion(), pid(), term()) -> {replace_state, fun((term()) -> term())}.
+request(Module, Vsn, Conversion, Client, Tag) ->
+    {replace_state, fun(State) ->
+        case is_of_another_handler(Module, State) of
+            true -> State;
+            false -> replaced(convert(Module, Vsn, Conversion, State), State, Client, Tag)
+        end
+    end}.
+
+replaced({ok, New}, _State, _Client, _Tag) ->
+    New;
+replaced({error, _} = Error, State, Client, Tag) ->
+    Client ! {Tag, Error},
+    State.
+
+%% An event manager is asked once for each of its handlers.
+is_of_another_handler(Module, {Other, _Id, _State}) when Other =/= Module ->
+    case get('$initial_call') of
+        {gen_event, _, _} -> true;
+        _ -> false
+    end;
+is_of_another_handler(_Module, _State) ->
+    false.
+
+%% @doc The state as the other version keeps it. A state that has its shape already stays.
+-spec convert(module(), term(), conversion(), term()) -> {ok, term()} | {error, term()}.
+convert(Module, _Vsn, none, _State) ->
+    {error, {no_migration, Module}};
+convert(Module, Vsn, {module, Migration}, State) ->
+    of_module(Module, Vsn, Migration, State);
+convert(_Module, _Vsn, {machine, How, Records}, {Name, Data}) ->
+    case state(How, Data, Records) of
+        {ok, New} -> {ok, {Name, New}};
+        Error -> Error
+    end;
+convert(Module, _Vsn, {_Keeper, How, Records}, {Module, Id, State} = Whole) ->
+    case {state(How, Whole, Records), state(How, State, Records)} of
+        {{ok, New}, _} -> {ok, New};
+        {_, {ok, New}} -> {ok, {Module, Id, New}};
+        {_, Error} -> Error
+    end;
+convert(_Module, _Vsn, {_Keeper, How, Records}, State) ->
+    case state(How, State, Records) of
+        {ok, New} -> {ok, New};
+        Error -> inside(How, State, Records, Error)
+    end.
+
+%% A special process keeps its state beside its parent and other things.
+inside(How, State, Records, Error) when is_tuple(State) ->
+    Elements = [{Element, state(How, Element, Records)} || Element <- tuple_to_list(State)],
+    case [found || {_, {ok, _}} <- Elements] of
+        [found] -> {ok, list_to_tuple([new(Each) || Each <- Elements])};
+        _ -> Error
+    end;
+inside(_How, _State, _Records, Error) ->
+    Error.
+
+new({_, {ok, New}}) -> New;
+new({Element, _}) -> Element.
+
+state({record, Name}, State, Records) when element(1, State) =:= Name ->
+    #{Name := {Size, Sources}} = Records,
+    case tuple_size(State) of
+        Size -> {ok, value({record, Name}, State, Records)};
+        Other when Other =:= length(Sources) + 1 -> {ok, State};
+        Other -> {error, {unexpected_state, Name, Other, Size}}
+    end;
+state({record, Name}, _State, _Records) ->
+    {error, {unexpected_state, Name}};
+state({map, _, _} = How, State, Records) when is_map(State) ->
+    {ok, value(How, State, Records)};
+state(_How, _State, _Records) ->
+    {error, unexpected_state}.
+
+value(same, Value, _Records) ->
+    Value;
+value({record, Name}, Value, Records) when element(1, Value) =:= Name ->
+    case Records of
+        #{Name := {Size, Sources}} when Size =:= tuple_size(Value) ->
+            list_to_tuple([Name | [source(Source, Value, Records) || Source <- Sources]]);
+        #{} ->
+            Value
+    end;
+value({elements, How}, Value, Records) when is_list(Value), length(Value) >= 0 ->
+    [value(How, Each, Records) || Each <- Value];
+value({values, How}, Value, Records) when is_map(Value) ->
+    maps:map(fun(_Key, Each) -> value(How, Each, Records) end, Value);
+value({map, Gains, Loses}, Value, _Records) when is_map(Value) ->
+    maps:without(Loses, maps:merge(maps:from_list(Gains), Value));
+value(_How, Value, _Records) ->
+    Value.
+
+source({kept, Element, How}, Value, Records) -> value(How, element(Element, Value), Records);
+source({default, Default}, _Value, _Records) -> Default.
+
+of_module(Module, {down, Vsn}, Migration, State) ->
+    called(Migration, [down, Module, Vsn, current(Module), State], State);
+of_module(Module, Vsn, Migration, State) ->
+    called(Migration, [up, Module, Vsn, current(Module), State], State).
+
+called(Migration, Arguments, State) ->
+    try apply(Migration, migrate, Arguments) of
+        {ok, New} -> {ok, New};
+        unchanged -> {ok, State};
+        Other -> {error, {bad_migration, Migration, Other}}
+    catch
+        Class:Why:Stack -> {error, {bad_migration, Migration, {Class, Why, lists:sublist(Stack, 3)}}}
+    end.
+
+current(Module) ->
+    proplists:get_value(vsn, erlang:get_module_info(Module, attributes)).

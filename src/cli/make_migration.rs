@@ -1,0 +1,83 @@
+//! `erlrc make-migration`: the conversion of states between two versions, as source for `code_change`.
+
+use super::arguments::{application, directory, vsn};
+use super::{Common, Failure, Status};
+use crate::appup::Direction;
+use crate::installed;
+use crate::migration::{Loss, source};
+use crate::script::migrations;
+use crate::term::Atom;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Arguments of `erlrc make-migration`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Prints, for each module whose states change and whose code_change does not convert them, the functions that
+do, ready to be pasted into the later version: what --migrate does by itself. Both versions need debug
+information. Modules that cannot be converted field by field are named with the reason, and the status is 1.
+
+Examples:
+  erlrc make-migration egerl 4.0.1 4.1.0 ./egerl-4.0.1 ./egerl-4.1.0")]
+pub struct Arguments {
+    /// The application
+    #[arg(value_parser = application)]
+    app: Atom,
+    /// The earlier version
+    #[arg(value_parser = vsn)]
+    from: String,
+    /// The later version
+    #[arg(value_parser = vsn)]
+    to: String,
+    /// The directory of FROM, the one that holds ebin
+    #[arg(value_parser = directory, value_name = "FROMDIR")]
+    fromdir: PathBuf,
+    /// The directory of TO
+    #[arg(value_parser = directory, value_name = "TODIR")]
+    todir: PathBuf,
+}
+
+/// Finds the conversions and prints them.
+pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
+    let shipped = |dir: &PathBuf| {
+        let found = installed::shipped(&arguments.app, dir);
+        found.map_err(|error| Failure::new(Status::Failed, error))
+    };
+    let (old, new) = (shipped(&arguments.fromdir)?, shipped(&arguments.todir)?);
+    let modules = new
+        .modules()
+        .iter()
+        .filter(|name| old.modules().contains(name));
+    let dirs = (arguments.fromdir.as_path(), arguments.todir.as_path());
+    let found = migrations::find(dirs, modules.cloned(), Direction::Up, Loss::Allowed);
+    let output = common.output();
+    let mut texts = BTreeMap::new();
+    let mut status = Status::Done;
+    for (module, migration) in found {
+        match migration {
+            Ok(found) => {
+                let text =
+                    source::code_change(&found.migration, found.back.as_ref(), &arguments.from);
+                texts.insert(module.to_string(), text);
+            }
+            Err(obstacles) => {
+                let why: Vec<String> = obstacles.iter().map(ToString::to_string).collect();
+                output.warning(&format!("{module} is not converted: {}", why.join("; ")));
+                status = Status::Failed;
+            }
+        }
+    }
+    output.json(&as_json(&arguments.app, &texts));
+    match texts.is_empty() {
+        true if status == Status::Done => {
+            output.text("%% No state changes without a code_change that converts it.\n")
+        }
+        _ => output.text(&texts.into_values().collect::<Vec<_>>().join("\n")),
+    }
+    Ok(status)
+}
+
+fn as_json(application: &Atom, texts: &BTreeMap<String, String>) -> Value {
+    json!({"kind": "migration", "version": 1, "application": application.as_str(), "modules": texts})
+}

@@ -1,0 +1,52 @@
+//! A migration as a term: what the evaluator in the node carries out.
+
+use super::{Conversion, Field, Migration, Source};
+use crate::forms::Keeper;
+use crate::term::{Atom, Term};
+
+impl Migration {
+    /// `{Keeper, How, #{Record => {Size, [Source]}}}`: `Keeper` is `server` or `machine`, `How` what [`how`] says, `Size`
+    /// the size of the tuple that a record of the earlier shape is.
+    pub fn term(&self) -> Term {
+        let records = self.records.iter().map(|(name, fields)| {
+            let size = self.sizes.get(name).map_or(0, |size| size + 1);
+            let size = Term::Integer(i64::try_from(size).unwrap_or(i64::MAX));
+            let sources = Term::list(fields.iter().map(source));
+            (Term::Atom(name.clone()), Term::tuple([size, sources]))
+        });
+        let keeper = match self.keeper {
+            Keeper::Server => "server",
+            Keeper::Machine => "machine",
+        };
+        let records = Term::Map(records.collect());
+        Term::tuple([Term::atom(keeper), how(&self.state), records])
+    }
+}
+
+/// `{kept, Element, How} | {default, Value}`; elements of a tuple are counted from 1, its tag being the first.
+fn source(field: &Field) -> Term {
+    match &field.source {
+        Source::Kept { at, inside } => {
+            let element = Term::Integer(i64::try_from(at + 2).unwrap_or(i64::MAX));
+            Term::tuple([Term::atom("kept"), element, how(inside)])
+        }
+        Source::Default(value) => Term::tuple([Term::atom("default"), value.clone()]),
+    }
+}
+
+/// `same | {record, Name} | {elements | values, How} | {map, [{Key, Value}], [Key]}`.
+fn how(conversion: &Conversion) -> Term {
+    match conversion {
+        Conversion::Same => Term::atom("same"),
+        Conversion::Record(name) => Term::tuple([Term::atom("record"), Term::Atom(name.clone())]),
+        Conversion::Elements(inside) => Term::tuple([Term::atom("elements"), how(inside)]),
+        Conversion::Values(inside) => Term::tuple([Term::atom("values"), how(inside)]),
+        Conversion::Map { gains, loses } => {
+            let gain =
+                |(key, value): &(Atom, Term)| Term::tuple([Term::Atom(key.clone()), value.clone()]);
+            let gains = Term::list(gains.iter().map(gain));
+            let loses = Term::list(loses.iter().cloned().map(Term::Atom));
+            Term::tuple([Term::atom("map"), gains, loses])
+        }
+    }
+}

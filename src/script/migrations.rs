@@ -1,0 +1,191 @@
+//! Migrations of a script: which states it converts field by field, and the instructions that do it.
+//!
+//! The evaluator in the node knows a migration by the extra of an `update` instruction,
+//! `{erlrc_migration, {Up, Down}, none | {extra, Extra}}`: what becomes of a state going up and going down, and what
+//! `code_change` is called with afterwards, `none` where there is no `code_change`.
+
+use super::Script;
+use super::names::Names;
+use crate::appup::{Direction, ModuleKind};
+use crate::beam::{Chunk, Chunks, Module, Reader};
+use crate::forms::{Anatomy, CodeChange, Debug, Forms};
+use crate::migration::{self, Loss, Migration, Obstacle, Version};
+use crate::term::{Atom, Term};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What was found about the states of a module.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// How they are converted in the direction of the script.
+    pub migration: Migration,
+    /// The conversion in the other direction, where there is one; on that way values may be lost.
+    pub back: Option<Migration>,
+    /// Whether the module has a `code_change` that is called afterwards.
+    pub has_code_change: bool,
+}
+
+/// The migration of each module, or why there is none. Modules whose states stay, or are converted by their own
+/// `code_change`, are left out.
+pub type Migrations = BTreeMap<Atom, Result<Found, Vec<Obstacle>>>;
+
+/// Finds the migrations of `modules` between the application directories of the earlier and the later version.
+pub fn find(
+    (earlier, later): (&Path, &Path),
+    modules: impl IntoIterator<Item = Atom>,
+    direction: Direction,
+    loss: Loss,
+) -> Migrations {
+    let one = |module: Atom| {
+        let found = of_module((earlier, later), &module, direction, loss)?;
+        Some((module, found))
+    };
+    modules.into_iter().filter_map(one).collect()
+}
+
+/// A module's debug information.
+struct Read {
+    forms: Forms,
+    anatomy: Anatomy,
+}
+
+fn read(directory: &Path, module: &Atom) -> Option<Read> {
+    let mut reader = Reader::new();
+    let file = directory.join("ebin").join(format!("{module}.beam"));
+    reader.read(file.as_path()).ok()?;
+    let chunks = Chunks::parse(reader.bytes()).ok()?;
+    let code = Module::new(chunks).ok()?;
+    // A file of another module in this name is refused elsewhere.
+    let named = code.name().ok()? == module.as_str();
+    let forms = match Forms::read(chunks.get(Chunk::Dbgi)) {
+        Debug::Known(forms) if named => forms,
+        _ => return None,
+    };
+    let facts = super::interface::new_module(&code, &Names::new([])).ok()?;
+    let anatomy = Anatomy::of(&forms, &ModuleKind::of_new(module, &facts, &[]));
+    Some(Read { forms, anatomy })
+}
+
+fn of_module(
+    (earlier, later): (&Path, &Path),
+    module: &Atom,
+    direction: Direction,
+    loss: Loss,
+) -> Option<Result<Found, Vec<Obstacle>>> {
+    let (old, new) = (read(earlier, module)?, read(later, module)?);
+    let between = |before: &Read, after: &Read, loss| {
+        migration::between(
+            module,
+            Version {
+                forms: &before.forms,
+                anatomy: &before.anatomy,
+            },
+            Version {
+                forms: &after.forms,
+                anatomy: &after.anatomy,
+            },
+            &new.anatomy,
+            loss,
+        )
+    };
+    let (before, after) = match direction {
+        Direction::Up => (&old, &new),
+        Direction::Down => (&new, &old),
+    };
+    let migration = match between(before, after, loss) {
+        Ok(migration) => migration?,
+        Err(obstacles) => return Some(Err(obstacles)),
+    };
+    let back = between(after, before, Loss::Allowed).ok().flatten();
+    Some(Ok(Found {
+        migration,
+        back,
+        has_code_change: new.anatomy.code_change != CodeChange::Absent,
+    }))
+}
+
+impl Script {
+    /// The modules that an instruction of this script replaces.
+    pub fn replaced(&self) -> Vec<Atom> {
+        self.instructions
+            .iter()
+            .filter_map(replaces)
+            .cloned()
+            .collect()
+    }
+
+    /// Lets the instructions convert the states of these modules.
+    pub fn migrate(&mut self, migrations: &Migrations) {
+        for instruction in &mut self.instructions {
+            let found = replaces(instruction).and_then(|module| migrations.get(module));
+            if let Some(Ok(found)) = found {
+                *instruction = converting(instruction, found, self.direction);
+            }
+        }
+    }
+}
+
+/// The module that an instruction replaces while its processes may stand.
+fn replaces(instruction: &Term) -> Option<&Atom> {
+    let [kind, Term::Atom(module), rest @ ..] = instruction.as_tuple()? else {
+        return None;
+    };
+    let supervises = rest
+        .first()
+        .is_some_and(|change| change.is_atom("supervisor"));
+    let known = kind.is_atom("load_module") || kind.is_atom("update");
+    (known && !supervises).then_some(module)
+}
+
+fn converting(instruction: &Term, found: &Found, direction: Direction) -> Term {
+    let Some([kind, module, rest @ ..]) = instruction.as_tuple() else {
+        return instruction.clone();
+    };
+    let own = rest
+        .iter()
+        .position(|part| part.as_tagged("advanced").is_some());
+    let soft = rest.iter().position(|part| part.is_atom("soft"));
+    let given = own.and_then(|at| rest.get(at)?.as_tagged("advanced")?.first());
+    let called = match (given, found.has_code_change) {
+        (_, false) => None,
+        (Some(extra), true) => Some(extra.clone()),
+        // `{update, Module, DepMods}` says the same as `{advanced, []}`.
+        (None, true) if soft.is_none() && kind.is_atom("update") => Some(Term::NIL),
+        (None, true) => None,
+    };
+    let change = change(found, called, direction);
+    let mut parts = vec![Term::atom("update"), module.clone()];
+    match own.or(soft) {
+        Some(at) => {
+            parts.extend(rest.iter().cloned());
+            if let Some(part) = parts.get_mut(at + 2) {
+                *part = change;
+            }
+        }
+        None => {
+            parts.push(change);
+            parts.extend(rest.iter().cloned());
+        }
+    }
+    Term::Tuple(parts)
+}
+
+/// `{advanced, {erlrc_migration, {Up, Down}, none | {extra, Extra}}}`.
+fn change(found: &Found, called: Option<Term>, direction: Direction) -> Term {
+    let back = found.back.as_ref();
+    let back = back.map_or_else(|| Term::atom("none"), Migration::term);
+    let (up, down) = match direction {
+        Direction::Up => (found.migration.term(), back),
+        Direction::Down => (back, found.migration.term()),
+    };
+    let called = called.map_or_else(
+        || Term::atom("none"),
+        |extra| Term::tuple([Term::atom("extra"), extra]),
+    );
+    let migration = [
+        Term::atom("erlrc_migration"),
+        Term::tuple([up, down]),
+        called,
+    ];
+    Term::tuple([Term::atom("advanced"), Term::tuple(migration)])
+}

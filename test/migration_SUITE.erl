@@ -1,0 +1,208 @@
+%% @doc States whose shape changes and that no `code_change' converts: with `migrate' they are converted field by field, in
+%% the window, and everything goes back where one of them cannot be.
+-module(migration_SUITE).
+-include_lib("common_test/include/ct.hrl").
+-include_lib("stdlib/include/assert.hrl").
+
+-export([all/0, init_per_testcase/2, end_per_testcase/2]).
+-export([
+    a_record_without_code_change/1,
+    a_trivial_code_change_is_called_afterwards/1,
+    a_state_machine/1,
+    a_handler_beside_another/1,
+    a_map_of_fixed_keys/1,
+    records_inside/1,
+    an_unexpected_state_takes_everything_back/1,
+    without_the_option_nothing_is_converted/1,
+    a_removed_field_is_lost_only_when_that_is_allowed/1,
+    a_held_upgrade_is_reverted/1,
+    a_shipped_appup_is_followed/1,
+    the_node_may_choose_it/1
+]).
+
+all() ->
+    [Case || {Case, 1} <- ?MODULE:module_info(exports), not lists:member(Case, [module_info])].
+
+init_per_testcase(Case, Config) ->
+    service_fixture:start_node(Case, Config).
+
+end_per_testcase(_Case, Config) ->
+    service_fixture:stop_node(Config).
+
+a_record_without_code_change(Config) ->
+    Dirs = versions(Config, keeper("a, b"), keeper("b, n = 7, a")),
+    Pid = started(Config, keeper),
+    ok = call(Config, gen_server, call, [Pid, {set, {state, one, two}}]),
+    ?assertMatch(#{status := ok, outcome := upgraded}, upgrade(Config, Dirs, fields)),
+    ?assertEqual({state, two, 7, one}, call(Config, gen_server, call, [Pid, get])),
+    ?assertMatch(#{status := ok, outcome := downgraded}, downgrade(Config, Dirs, lossy)),
+    ?assertEqual({state, one, two}, call(Config, gen_server, call, [Pid, get])).
+
+a_trivial_code_change_is_called_afterwards(Config) ->
+    Trivial = "code_change(_Vsn, State, _Extra) -> {ok, State}.\n",
+    Of = fun(Fields) -> [keeper_of("-export([code_change/3]).\n", Fields), Trivial] end,
+    Dirs = versions(Config, Of("a"), Of("a, b")),
+    Pid = started(Config, keeper),
+    ?assertMatch(#{status := ok}, upgrade(Config, Dirs, fields)),
+    ?assertEqual({state, undefined, undefined}, call(Config, gen_server, call, [Pid, get])).
+
+a_state_machine(Config) ->
+    Dirs = versions(Config, machine("a = 1"), machine("a = 1, b = 2")),
+    Pid = started(Config, machine),
+    ?assertMatch(#{status := ok}, upgrade(Config, Dirs, fields)),
+    ?assertEqual({open, {data, 1, 2}}, call(Config, gen_statem, call, [Pid, get])).
+
+a_handler_beside_another(Config) ->
+    Other = "-module(other_handler).\n-behaviour(gen_event).\n-export([init/1, handle_event/2, handle_call/2]).\n"
+        "init(_) -> {ok, mine}.\nhandle_event(_, S) -> {ok, S}.\nhandle_call(get, S) -> {ok, S, S}.\n",
+    Versions = [[source(handler(Fields)), Other] || Fields <- ["a = 1", "a = 1, b = 2"]],
+    Dirs = apply(service_fixture, versions, [Config | Versions]),
+    {ok, Pid} = call(Config, supervisor, start_child, [
+        service_sup, #{id => events, start => {gen_event, start_link, [{local, events}]}, modules => dynamic}
+    ]),
+    [ok = call(Config, gen_event, add_handler, [events, {handler, Id}, []]) || Id <- [x, y]],
+    ok = call(Config, gen_event, add_handler, [events, other_handler, []]),
+    ?assertMatch(#{status := ok}, upgrade(Config, Dirs, fields)),
+    [?assertEqual({state, 1, 2}, call(Config, gen_event, call, [Pid, {handler, Id}, get])) || Id <- [x, y]],
+    ?assertEqual(mine, call(Config, gen_event, call, [Pid, other_handler, get])).
+
+a_map_of_fixed_keys(Config) ->
+    Dirs = versions(Config, map_keeper("#{a => 1}"), map_keeper("#{a => 1, b => [x], c => <<\"t\">>}")),
+    Pid = started(Config, keeper),
+    ok = call(Config, gen_server, call, [Pid, {set, #{a => 5}}]),
+    ?assertMatch(#{status := ok}, upgrade(Config, Dirs, fields)),
+    ?assertEqual(#{a => 5, b => [x], c => <<"t">>}, call(Config, gen_server, call, [Pid, get])).
+
+records_inside(Config) ->
+    Inside = fun(Fields) -> ["-export([item/0]).\n-record(item, {", Fields, "}).\n"] end,
+    State = "one :: undefined | #item{}, many = [] :: [#item{}]",
+    Of = fun(Fields) -> [keeper_of(Inside(Fields), State), "item() -> #item{k = 1}.\n"] end,
+    Dirs = versions(Config, Of("k"), Of("k, v = 9")),
+    Pid = started(Config, keeper),
+    ok = call(Config, gen_server, call, [Pid, {set, {state, {item, a}, [{item, b}, {item, c}]}}]),
+    ?assertMatch(#{status := ok}, upgrade(Config, Dirs, fields)),
+    ?assertEqual({state, {item, a, 9}, [{item, b, 9}, {item, c, 9}]}, call(Config, gen_server, call, [Pid, get])).
+
+an_unexpected_state_takes_everything_back(Config) ->
+    Dirs = versions(Config, keeper("a"), keeper("a, b")),
+    [One, Two] = [started(Config, keeper, N) || N <- [one, two]],
+    ok = call(Config, gen_server, call, [Two, {set, something_else}]),
+    Before = service_fixture:photograph(Config),
+    ?assertMatch(#{status := failed, reason := _}, upgrade(Config, Dirs, fields)),
+    service_fixture:still(Config, Before),
+    ?assertEqual({state, undefined}, call(Config, gen_server, call, [One, get])),
+    ?assertEqual(something_else, call(Config, gen_server, call, [Two, get])).
+
+without_the_option_nothing_is_converted(Config) ->
+    Dirs = versions(Config, keeper("a"), keeper("a, b")),
+    Pid = started(Config, keeper),
+    ?assertMatch(#{status := ok}, request(Config, upgrade, "1", "2", Dirs, #{})),
+    ?assertEqual({state, undefined}, call(Config, gen_server, call, [Pid, get])).
+
+a_removed_field_is_lost_only_when_that_is_allowed(Config) ->
+    Dirs = versions(Config, keeper("a, b"), keeper("a")),
+    Pid = started(Config, keeper),
+    ?assertMatch(#{status := ok}, upgrade(Config, Dirs, lossy)),
+    ?assertEqual({state, undefined}, call(Config, gen_server, call, [Pid, get])).
+
+%% One state was touched meanwhile: it is converted back; the others are what they were.
+a_held_upgrade_is_reverted(Config) ->
+    Dirs = versions(Config, keeper("a"), keeper("a, b = 3")),
+    [One, Two] = [started(Config, keeper, N) || N <- [one, two]],
+    #{status := ok, held := Held} = request(Config, upgrade, "1", "2", Dirs, #{migrate => <<"fields">>, hold => 60000}),
+    ok = call(Config, gen_server, call, [Two, {set, {state, new, 4}}]),
+    Revert = (versions_of("1", "2", Dirs))#{operation => revert, held => Held},
+    ?assertMatch(#{status := ok, outcome := reverted}, call(Config, erlrc_hook, request, [Revert])),
+    ?assertEqual({state, undefined}, call(Config, gen_server, call, [One, get])),
+    ?assertEqual({state, new}, call(Config, gen_server, call, [Two, get])).
+
+a_shipped_appup_is_followed(Config) ->
+    {_, New} = Dirs = versions(Config, keeper("a"), keeper("a, b")),
+    Script = [{load_module, keeper}, {update, service_server, {advanced, []}}],
+    Appup = {"2", [{"1", Script}], [{"1", Script}]},
+    ok = file:write_file(filename:join([New, "ebin", "service.appup"]), io_lib:format("~p.~n", [Appup])),
+    Pid = started(Config, keeper),
+    ?assertMatch(#{status := ok}, upgrade(Config, Dirs, fields)),
+    ?assertEqual({state, undefined, undefined}, call(Config, gen_server, call, [Pid, get])).
+
+the_node_may_choose_it(Config) ->
+    Dirs = versions(Config, keeper("a"), keeper("a, b")),
+    Pid = started(Config, keeper),
+    ok = call(Config, application, set_env, [erlrc, migrate, fields]),
+    ?assertMatch(#{status := ok}, request(Config, upgrade, "1", "2", Dirs, #{})),
+    ?assertEqual({state, undefined, undefined}, call(Config, gen_server, call, [Pid, get])).
+
+%% What the cases are made of.
+
+call(Config, Module, Function, Arguments) ->
+    service_fixture:call(Config, Module, Function, Arguments).
+
+versions(Config, Old, New) ->
+    service_fixture:versions(Config, [source(Old)], [source(New)]).
+
+source(Source) ->
+    lists:flatten(Source).
+
+started(Config, Module) ->
+    started(Config, Module, only).
+
+started(Config, Module, Id) ->
+    Child = service_fixture:child({Module, Id}, #{start => {Module, start_link, []}, modules => [Module]}),
+    {ok, Pid} = call(Config, supervisor, start_child, [service_sup, Child]),
+    Pid.
+
+upgrade(Config, Dirs, How) ->
+    request(Config, upgrade, "1", "2", Dirs, #{migrate => atom_to_binary(How)}).
+
+downgrade(Config, {Old, New}, How) ->
+    request(Config, downgrade, "2", "1", {New, Old}, #{migrate => atom_to_binary(How)}).
+
+request(Config, Operation, From, To, Dirs, Options) ->
+    Request = (versions_of(From, To, Dirs))#{operation => Operation, options => Options},
+    call(Config, erlrc_hook, request, [Request]).
+
+versions_of(From, To, {FromDir, ToDir}) ->
+    #{
+        protocol => 1, application => service, from => list_to_binary(From), to => list_to_binary(To),
+        from_dir => unicode:characters_to_binary(FromDir), to_dir => unicode:characters_to_binary(ToDir)
+    }.
+
+keeper(Fields) ->
+    keeper_of("", Fields).
+
+keeper_of(Records, Fields) ->
+    [
+        "-module(keeper).\n-behaviour(gen_server).\n-export([start_link/0, init/1, handle_call/3, handle_cast/2]).\n",
+        Records, "-record(state, {", Fields, "}).\n",
+        "start_link() -> gen_server:start_link(keeper, [], []).\n"
+        "init([]) -> {ok, #state{}}.\n"
+        "handle_call({set, State}, _, _) -> {reply, ok, State};\n"
+        "handle_call(get, _, State) -> {reply, State, State}.\n"
+        "handle_cast(_, State) -> {noreply, State}.\n"
+    ].
+
+map_keeper(Map) ->
+    [
+        "-module(keeper).\n-behaviour(gen_server).\n-export([start_link/0, init/1, handle_call/3, handle_cast/2]).\n"
+        "start_link() -> gen_server:start_link(keeper, [], []).\n"
+        "init([]) -> {ok, ", Map, "}.\n"
+        "handle_call({set, State}, _, _) -> {reply, ok, State};\n"
+        "handle_call(get, _, State) -> {reply, State, State}.\n"
+        "handle_cast(_, State) -> {noreply, State}.\n"
+    ].
+
+machine(Fields) ->
+    [
+        "-module(machine).\n-behaviour(gen_statem).\n-export([start_link/0, init/1, callback_mode/0, handle_event/4]).\n"
+        "-record(data, {", Fields, "}).\n"
+        "start_link() -> gen_statem:start_link(machine, [], []).\ncallback_mode() -> handle_event_function.\n"
+        "init([]) -> {ok, open, #data{}}.\n"
+        "handle_event({call, From}, get, Name, Data) -> {keep_state_and_data, {reply, From, {Name, Data}}}.\n"
+    ].
+
+handler(Fields) ->
+    [
+        "-module(handler).\n-behaviour(gen_event).\n-export([init/1, handle_event/2, handle_call/2]).\n"
+        "-record(state, {", Fields, "}).\n"
+        "init(_) -> {ok, #state{}}.\nhandle_event(_, S) -> {ok, S}.\nhandle_call(get, S) -> {ok, S, S}.\n"
+    ].
