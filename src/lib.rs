@@ -9,6 +9,7 @@
 //! * [`installed`]: what is on disk, as the facts that `inclusion` decides from.
 //! * [`appup`]: scripts from one version of an application to another.
 //! * `file`: files read whole.
+//! * `line`: text fit for one line of a terminal.
 //! * [`beam`]: BEAM files, read without loading them.
 //! * [`forms`]: debug information of modules, and what it tells of states and supervisors.
 //! * [`migration`]: how the state of a process becomes that of another version.
@@ -20,6 +21,7 @@
 //! * `identity`: names and cookies of nodes.
 //! * `rendezvous`: node entries on disk.
 //! * `node`: the distribution client.
+//! * `cluster`: one operation over several nodes, all or none.
 //! * `record`: logs that survive a crash.
 //! * `history`: what the hooks did, in such a log.
 //! * `package`: OS packages of applications.
@@ -35,6 +37,8 @@ pub mod appup;
 pub mod beam;
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "cli")]
+pub mod cluster;
 mod file;
 pub mod forms;
 #[cfg(feature = "cli")]
@@ -43,6 +47,8 @@ pub mod history;
 pub mod identity;
 pub mod inclusion;
 pub mod installed;
+#[cfg(feature = "cli")]
+pub mod line;
 #[cfg(feature = "cli")]
 pub mod maint;
 pub mod migration;

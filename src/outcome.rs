@@ -269,6 +269,14 @@ impl Outcome {
         matches!(self, Self::NodeDown | Self::OtherRoot | Self::NotTried)
     }
 
+    /// Whether a version was named that the node does not run or have: nothing was begun.
+    pub fn is_slip(&self) -> bool {
+        matches!(
+            self,
+            Self::VersionMismatch | Self::VersionLoadMismatch | Self::BadDirectory
+        )
+    }
+
     /// Whether nothing happened, and nothing went wrong.
     pub fn is_quiet(&self) -> bool {
         self.is_idle() || self.is_absent()

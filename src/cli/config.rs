@@ -2,7 +2,7 @@
 
 use super::arguments::Apps;
 use super::colours::{Colours, RED};
-use super::hook::Asker;
+use super::hook::query;
 use super::settings::{self, Setting};
 use super::table::table;
 use super::{Common, Connection, Failure, Status, nodes, output};
@@ -74,13 +74,10 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
 
 fn gathered(arguments: &Arguments, common: &Common) -> Result<Vec<Setting>, Failure> {
     let mut settings = settings::of_host(common, &arguments.packages.apps);
-    let asker = Asker {
-        connection: &arguments.connection,
-    };
     for (name, entry) in nodes::entries(common, &arguments.connection)? {
         // How nodes stand is for `erlrc status` to say; one that does not answer has no settings to show.
         let Ok(entry) = entry else { continue };
-        let answers = asker.query(&entry, vec![settings::of_node()]);
+        let answers = query(&entry, &arguments.connection, vec![settings::of_node()]);
         let answers = answers.into_iter().flatten().flatten();
         settings.extend(answers.flat_map(|answer| settings::answered(&name.to_string(), &answer)));
     }

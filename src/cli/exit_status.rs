@@ -13,7 +13,8 @@ pub enum Status {
     Failed = 1,
     /// The command line is wrong; nothing was tried.
     Usage = 2,
-    /// A node is there and cannot be spoken to: cookie refused, hung, not an Erlang node.
+    /// A node is there and cannot be spoken to (cookie refused, hung, not an Erlang node), or does not say how the
+    /// operation ended.
     Unreachable = 3,
     /// There is no way from the one version to the other.
     NoPath = 4,
@@ -50,7 +51,7 @@ impl Status {
             Self::Failed => "refused or failed, the node is as it was",
             Self::Usage => "the command line is wrong, nothing was tried",
             Self::Unreachable => {
-                "a node is there and cannot be spoken to (cookie refused, hung, no Erlang node)"
+                "a node is there and cannot be spoken to (cookie refused, hung, no Erlang node), or does not say how it ended"
             }
             Self::NoPath => {
                 "no upgrade path between the two versions (also: none within --max-pause)"

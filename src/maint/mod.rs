@@ -14,6 +14,7 @@ mod decide;
 mod facts;
 mod gate;
 mod journal;
+mod next;
 mod order;
 mod preflight;
 
@@ -30,5 +31,6 @@ pub use decide::decide;
 pub use facts::{Facts, NodeFacts, NodeState, Stashed, Version};
 pub use gate::{Minimum, Unmet};
 pub use journal::{Journal, Record, State, Subject};
+pub use next::{Next, Phase, Verdict};
 pub use order::{Changing, order};
 pub use preflight::{PreflightError, Unpacked, replaced};

@@ -58,7 +58,7 @@ fn an_operation_that_does_not_end_is_called_off_and_the_next_one_is_done() {
     host.erlrc(&["start", "foo", "1.0", &old]);
     let busy = "spawn(gen_server, call, [foo_server, wait, infinity]), ok";
     host.erlrc(&["eval", "n1", busy]).is("ok\n", 0);
-    host.erlrc(&[upgrade.as_slice(), &["--node-timeout", "1"]].concat())
+    host.erlrc(&[upgrade.as_slice(), &["--node-timeout", "3"]].concat())
         .is("erlrc-upgrade: Upgrading 'foo': (n1) script_failed\n", 1)
         .says("the upgrade of foo was called off: the time that was given for it is over");
     host.erlrc(&["eval", "n1", "foo_server ! go"]).is("go\n", 0);
@@ -67,16 +67,17 @@ fn an_operation_that_does_not_end_is_called_off_and_the_next_one_is_done() {
 }
 
 #[test]
-fn after_a_timeout_the_node_is_asked_what_it_runs() {
+fn after_a_timeout_the_node_is_asked_how_it_ended() {
     let host = Host::new();
     let _node = host.node("n1");
     host.erlrc(&["stop", "foo", "1.0"])
         .is("erlrc-stop: Stopping 'foo': (n1) not_running\n", 0);
     host.erlrc(&["eval", "n1", "sys:suspend(erlrc_operations)"])
         .is("ok\n", 0);
-    host.erlrc(&["start", "foo", "1.0", &foo("1.0"), "--node-timeout", "0.5"])
-        .is("erlrc-start: Starting 'foo': (n1) timed_out\n", 1)
-        .says("the node does not run it now and may still be at work");
+    let (dir, limits) = (foo("1.0"), ["--node-timeout", "0.5", "--hook-timeout", "6"]);
+    host.erlrc(&[["start", "foo", "1.0", &dir].as_slice(), &limits].concat())
+        .is("erlrc-start: Starting 'foo': (n1) timed_out\n", 3)
+        .says("the node is still at work on it, `erlrc status` tells");
     // It is too late for it when its turn comes, and its answer is for nobody else, whose name may be that
     // of the hook.
     let resume = "sys:resume(erlrc_operations), receive after 500 -> resumed end";

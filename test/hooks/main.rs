@@ -10,6 +10,7 @@ mod everyday;
 mod history;
 mod host;
 mod hostile;
+mod lost;
 mod operations;
 mod pages;
 mod plan;

@@ -216,7 +216,7 @@ fn a_node_that_ends_after_its_turn_is_told_of() {
 #[test]
 fn nodes_whose_hook_was_killed_keep_the_new_version_when_the_time_is_over() {
     let (host, _nodes) = three();
-    let mut hook = upgrade_that_waits(&host, &["--hook-timeout", "20", "--node-timeout", "1"]);
+    let mut hook = upgrade_that_waits(&host, &["--hook-timeout", "20", "--node-timeout", "5"]);
     let _ = hook.kill();
     let _ = hook.wait();
     host.erlrc(&["eval", "n3", "foo_server ! go"]);

@@ -76,9 +76,10 @@ status(Timeout) ->
 %% @doc How the operation of this name ended, or that it has not.
 -spec outcome(erlrc_outcome:id()) -> in_progress | {ended, term()} | unknown_operation.
 outcome(Id) ->
-    case erlrc_outcome:find(Id) of
-        {ended, _} = Ended -> Ended;
-        unknown -> unknown_operation;
+    case {erlrc_outcome:find(Id), whereis(?MODULE)} of
+        {{ended, _} = Ended, _} -> Ended;
+        {unknown, undefined} -> unknown_operation;
+        %% The request may stand before this in the server's message queue.
         _ -> ask_outcome(Id)
     end.
 

@@ -2,7 +2,7 @@
 
 use crate::application::{Registration, is_application_name};
 use crate::cli::hook::request::{versions, what_runs};
-use crate::cli::hook::{Answer, chain};
+use crate::cli::hook::{Answer, chain, query};
 use crate::cli::maint::{Session, holds, metadata};
 use crate::cli::resolution::Known;
 use crate::cli::{nodes, settings, status};
@@ -295,7 +295,7 @@ fn ask(
 ) -> Result<Option<Said>, Box<Answer>> {
     let calls = applications.iter().map(what_runs);
     let calls = calls.chain(applications.iter().map(versions)).collect();
-    let mut answers = match session.asker().query(entry, calls) {
+    let mut answers = match query(entry, &session.hook.connection, calls) {
         Ok(answers) => answers,
         Err(answer) if answer.class == Class::Absent => return Ok(None),
         Err(answer) => return Err(answer),

@@ -5,41 +5,19 @@
 //! left to `erlrc plan`: reading everything that is loaded takes longer than most upgrades. The files are
 //! read once, whatever the number of nodes, and not at all where a node does not run the old version.
 
-use super::answer::Answer;
-use super::operation::{Operation, Step, Version};
-use super::request::what_runs_before;
 use crate::appup::Direction;
+use crate::cluster::operation::{Operation, Step, Version};
+use crate::cluster::request::what_runs_before;
+use crate::cluster::{Answer, Decision, Gate, Mode, NodeLink};
 use crate::installed;
-use crate::node::{Deadline, Node, NodeError};
+use crate::node::NodeError;
 use crate::outcome::{Class, Outcome};
 use crate::plan::{Depth, Finding, Plan, Question, Severity, Surroundings, Verdict, plan};
 use crate::script;
 use crate::term::Term;
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
-
-/// What a finding means to a hook.
-#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-#[value(rename_all = "snake_case")]
-pub enum Mode {
-    /// Refuse what would fail or lose states
-    Strict,
-    /// Say it and go on
-    Warn,
-    /// Look at nothing
-    Off,
-}
-
-impl Mode {
-    fn of_term(term: &Term) -> Option<Self> {
-        match term.as_atom()?.as_str() {
-            "strict" => Some(Self::Strict),
-            "warn" => Some(Self::Warn),
-            "off" => Some(Self::Off),
-            _ => None,
-        }
-    }
-}
+use std::time::Duration;
 
 /// The plan before an operation, made when the first node needs it.
 pub struct Preflight<'a> {
@@ -98,14 +76,6 @@ impl Sides {
     }
 }
 
-/// What a node is told before the operation.
-pub enum Decision {
-    /// Go on, and say this.
-    Go(Vec<String>),
-    /// Do not go on.
-    Refuse(Box<Answer>),
-}
-
 impl<'a> Preflight<'a> {
     /// For this operation: nothing for one that is no upgrade.
     pub fn new(operation: &'a Operation) -> Self {
@@ -117,42 +87,6 @@ impl<'a> Preflight<'a> {
         Self {
             operation: (upgrades && wanted).then_some(operation),
             made: RefCell::new(None),
-        }
-    }
-
-    /// For what has to be done whatever comes of it.
-    pub fn none() -> Self {
-        Self {
-            operation: None,
-            made: RefCell::new(None),
-        }
-    }
-
-    /// Whether `node` is to go on.
-    pub fn decide(&self, node: &mut Node, deadline: Deadline) -> Result<Decision, NodeError> {
-        let go = Ok(Decision::Go(Vec::new()));
-        let Some(operation) = self.operation else {
-            return go;
-        };
-        let facts = match node.call(what_runs_before(operation), deadline) {
-            Ok(facts) => facts,
-            // Without erlrc_hook nothing can be asked, and no upgrade is refused for that.
-            Err(NodeError::Undefined { .. } | NodeError::CallFailed { .. }) => return go,
-            Err(error) => return Err(error),
-        };
-        let options = &operation.options;
-        let forced = options.force.then_some(Mode::Warn);
-        let asked = forced.or(options.preflight);
-        let mode = asked.or_else(|| facts.get("preflight").and_then(Mode::of_term));
-        let mode = mode.unwrap_or(Mode::Strict);
-        match Sides::of(operation, &facts) {
-            _ if mode == Mode::Off => go,
-            Sides::Both(from, to) => {
-                let scripts = scripts(operation, &facts);
-                Ok(self.judge(operation, (from, to), &scripts, mode))
-            }
-            Sides::OldOneGone(dir) => Ok(blind(operation, &dir, mode)),
-            Sides::None => go,
         }
     }
 
@@ -181,6 +115,36 @@ impl<'a> Preflight<'a> {
         }
         let plan = made.as_ref().and_then(|made| made.plan.as_ref());
         plan.map_or(Decision::Go(Vec::new()), |plan| decision(plan, mode))
+    }
+}
+
+impl<L: NodeLink> Gate<L> for Preflight<'_> {
+    /// Whether the node is to go on.
+    fn decide(&self, node: &mut L, patience: Duration) -> Result<Decision, NodeError> {
+        let go = Ok(Decision::Go(Vec::new()));
+        let Some(operation) = self.operation else {
+            return go;
+        };
+        let facts = match node.call(what_runs_before(operation), patience) {
+            Ok(facts) => facts,
+            // Without erlrc_hook nothing can be asked, and no upgrade is refused for that.
+            Err(NodeError::Undefined { .. } | NodeError::CallFailed { .. }) => return go,
+            Err(error) => return Err(error),
+        };
+        let options = &operation.options;
+        let forced = options.force.then_some(Mode::Warn);
+        let asked = forced.or(options.preflight);
+        let mode = asked.or_else(|| facts.get("preflight").and_then(Mode::of_term));
+        let mode = mode.unwrap_or(Mode::Strict);
+        match Sides::of(operation, &facts) {
+            _ if mode == Mode::Off => go,
+            Sides::Both(from, to) => {
+                let scripts = scripts(operation, &facts);
+                Ok(self.judge(operation, (from, to), &scripts, mode))
+            }
+            Sides::OldOneGone(dir) => Ok(blind(operation, &dir, mode)),
+            Sides::None => go,
+        }
     }
 }
 

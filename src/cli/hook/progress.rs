@@ -3,8 +3,8 @@
 //! The connection is busy with the call, so another one asks. Nothing of it where standard error is no
 //! terminal, nor for what is over soon; and never does the hook wait for it.
 
-use super::request::question;
 use crate::cli::{Connection, nodes, output};
+use crate::cluster::request::question;
 use crate::node::{Deadline, Node};
 use crate::rendezvous::Entry;
 use crate::term::{Atom, Term};

@@ -1,8 +1,9 @@
 //! Writing down what a hook did.
 
-use super::operation::{Operation, Step, Version};
 use crate::cli::Output;
+use crate::cluster::operation::{Operation, Step, Version};
 use crate::history::{self, NodeRecord, Record, Script, Who};
+use crate::outcome::Outcome;
 use crate::record::Time;
 use std::path::Path;
 use std::time::Instant;
@@ -44,22 +45,18 @@ pub fn write(state: &Path, record: &Record, output: Output) {
     }
 }
 
-/// Outcomes of what names a version that no node runs or has: nothing was begun.
-const SLIPS: [&str; 3] = ["version_mismatch", "version_load_mismatch", "bad_directory"];
-/// Outcomes of nodes that had nothing to say to it.
-const SILENT: [&str; 3] = ["node_down", "other_root", "not_tried"];
-
 /// Whether a person mistyped something: an operation that no node knew what to do with is none that failed. A package
 /// does not mistype.
 fn is_slip(record: &Record) -> bool {
-    let word = |words: &[&str], node: &NodeRecord| words.contains(&node.outcome.as_str());
+    let says = |what: fn(&Outcome) -> bool| {
+        move |node: &NodeRecord| Outcome::parse(&node.outcome).is_some_and(|word| what(&word))
+    };
+    let (slip, absent) = (says(Outcome::is_slip), says(Outcome::is_absent));
     let nodes = &record.nodes;
     record.who.script.is_none()
         && record.undone.is_empty()
-        && nodes.iter().any(|node| word(&SLIPS, node))
-        && nodes
-            .iter()
-            .all(|node| word(&SLIPS, node) || word(&SILENT, node))
+        && nodes.iter().any(slip)
+        && nodes.iter().all(|node| slip(node) || absent(node))
 }
 
 fn sides(step: &Step) -> (Option<&Version>, Option<&Version>) {

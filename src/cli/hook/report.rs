@@ -1,8 +1,8 @@
 //! What a hook prints: a line of nodes and outcomes as it comes about, details on standard error.
 
-use super::answer::Answer;
-use super::operation::Operation;
 use crate::cli::{Output, Status, output};
+use crate::cluster::operation::Operation;
+use crate::cluster::{Answer, Event};
 use crate::history::{NodeRecord, Record};
 use crate::identity::NodeName;
 use crate::outcome::{Class, Outcome};
@@ -74,9 +74,36 @@ impl Report {
         }
     }
 
-    /// Begins another line.
-    pub fn begin(&mut self, line: Line) {
-        self.line = line;
+    /// Says what happens in a round.
+    pub fn hear(&mut self, event: Event<'_>) {
+        match event {
+            Event::Node {
+                node,
+                answer,
+                tolerated: true,
+            } => self.tolerated(node, answer.clone()),
+            Event::Node { node, answer, .. } | Event::TakenBack { node, answer } => {
+                self.node(node, answer.clone());
+            }
+            Event::Warning { node, text } => self.warnings(node, &[text]),
+            Event::TakingBack => {
+                self.end_line();
+                self.line = Line::Undoing;
+            }
+            Event::Left { node, other } => self.left_changed(node, other),
+        }
+    }
+
+    /// A node stays changed though another one has failed: the others may be on their way to the same.
+    fn left_changed(&mut self, node: &NodeName, other: &NodeName) {
+        let (application, vsn) = (&self.application, self.result.as_deref());
+        let stands = vsn.map_or_else(
+            || format!("{application} stays stopped"),
+            |vsn| format!("{application} {vsn} runs there and is not taken back"),
+        );
+        let text = format!("{stands}: {other} may still be on its way to the same");
+        self.warnings(node, &[text]);
+        self.status = self.status.worse(Status::NotRolledBack);
     }
 
     /// Says what became of a node; the exit status is the worst of them.

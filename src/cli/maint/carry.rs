@@ -4,13 +4,12 @@ use super::journal::Note;
 use super::session::Session;
 use super::subject::Subject;
 use super::survey::Host;
-use super::verdict::{Verdict, verdict};
 use crate::cli::hook::operation::{self, Operation, Step};
 use crate::cli::hook::{Answer, Mode, Outcomes, Report, Round, chain};
 use crate::cli::nodes::connect;
 use crate::cli::{Status, output};
 use crate::identity::NodeName;
-use crate::maint::{Action, Change, Facts, Format, Moment, NodeState, State, Version};
+use crate::maint::{Action, Change, Facts, Format, Moment, NodeState, State, Verdict, Version};
 use crate::node::{Call, Deadline};
 use crate::outcome::{Class, Outcome};
 use crate::term::Atom;
@@ -288,7 +287,7 @@ impl<'a> Carrier<'a> {
     }
 
     fn learn(&mut self, node: &NodeName, answer: &Answer, result: Option<&str>) {
-        let state = match verdict(answer) {
+        let state = match Verdict::of(answer.class, &answer.outcome) {
             Verdict::Done => {
                 result.map_or(NodeState::Idle, |vsn| NodeState::Running(vsn.to_owned()))
             }

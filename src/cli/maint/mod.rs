@@ -14,7 +14,6 @@ mod settle;
 mod subject;
 mod survey;
 mod swap;
-mod verdict;
 
 pub use journal::Note;
 pub use session::{Places, Session};

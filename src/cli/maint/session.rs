@@ -3,7 +3,7 @@
 use super::journal::Log;
 use crate::cli::Common;
 use crate::cli::arguments::Apps;
-use crate::cli::hook::{Asker, HookArguments};
+use crate::cli::hook::HookArguments;
 use crate::installed;
 use crate::maint::{Call, Configuration};
 use crate::stash::Stash;
@@ -61,13 +61,6 @@ impl<'a> Session<'a> {
             configuration: configuration(common),
             started: Instant::now(),
             log: Log::open(&common.state, script, common.output()),
-        }
-    }
-
-    /// Who asks the nodes.
-    pub fn asker(&self) -> Asker<'a> {
-        Asker {
-            connection: &self.hook.connection,
         }
     }
 

@@ -5,7 +5,7 @@ use super::session::Session;
 use super::subject::Subject;
 use crate::application::{Registration, UpgradePolicy};
 use crate::appup::{Direction, Shipped};
-use crate::cli::hook::{Answer, request::what_runs};
+use crate::cli::hook::{Answer, query, request::what_runs};
 use crate::cli::{Failure, nodes};
 use crate::identity::NodeName;
 use crate::installed;
@@ -249,7 +249,7 @@ fn ask(
             .iter()
             .map(|minimum| what_runs(&minimum.application)),
     );
-    let answers = match session.asker().query(&entry, calls) {
+    let answers = match query(&entry, &session.hook.connection, calls) {
         Ok(answers) => answers,
         Err(answer) if answer.class == Class::Absent => return None,
         Err(answer) => return Some(unknown(Some(entry), *answer)),

@@ -2,20 +2,31 @@
 //! leaves behind.
 
 use super::carry::{Carrier, step};
-use super::verdict::{Verdict, verdict};
-use crate::application::Rung;
+use crate::application::{Rung, UpgradePolicy};
 use crate::cli::Status;
 use crate::cli::hook::operation::{self, Step};
 use crate::cli::hook::{Answer, Outcomes, chain};
 use crate::identity::NodeName;
-use crate::maint::{Change, Moment, State};
+use crate::maint::{Change, Next, Phase, State, Verdict};
 use crate::outcome::Outcome;
+use std::collections::BTreeMap;
 
 /// A node that could not be changed hot, and why.
 struct Left {
     node: NodeName,
     rung: Option<Rung>,
     why: String,
+}
+
+impl Left {
+    fn new(node: &NodeName, rung: Option<Rung>, why: String) -> Self {
+        let node = node.clone();
+        Self { node, rung, why }
+    }
+}
+
+fn next(answer: &Answer, phase: Phase, policy: &UpgradePolicy) -> Next {
+    Verdict::of(answer.class, &answer.outcome).next(phase, policy)
 }
 
 impl Carrier<'_> {
@@ -30,21 +41,18 @@ impl Carrier<'_> {
         for node in &hot {
             self.note_node(State::Swapping, node, &change.to, None);
         }
-        let policies: Vec<(NodeName, bool)> = hot
+        let phase = Phase::of(self.session.call.moment);
+        let policies: BTreeMap<NodeName, UpgradePolicy> = hot
             .iter()
-            .map(|node| (node.clone(), self.goes_on(node)))
+            .map(|node| (node.clone(), self.host.policy(node)))
             .collect();
-        let (taken_back, early) = (self.takes_back(), self.session.call.moment == Moment::Swap);
-        let tolerates = |node: &NodeName, answer: &Answer| match verdict(answer) {
-            Verdict::TooEarly if early => true,
-            Verdict::NotHot => policies.contains(&(node.clone(), true)) || taken_back,
-            Verdict::Unreachable => true,
-            Verdict::TooEarly | Verdict::Failed => taken_back,
-            Verdict::Done | Verdict::Absent => false,
+        let tolerates = |node: &NodeName, answer: &Answer| {
+            let policy = policies.get(node).cloned().unwrap_or_default();
+            next(answer, phase, &policy) != Next::End
         };
-        let outcome = match taken_back {
-            true => self.round_back(&hot, step(change), &tolerates),
-            false => self.round(&hot, &[step(change)], &tolerates),
+        let outcome = match phase {
+            Phase::Back => self.round_back(&hot, step(change), &tolerates),
+            Phase::Early | Phase::Forward => self.round(&hot, &[step(change)], &tolerates),
         };
         let Some(outcome) = outcome else {
             return self.climb_all(&[], left, change);
@@ -55,7 +63,7 @@ impl Carrier<'_> {
             }
             return outcome.status;
         }
-        let (status, done) = self.judge(&outcome, change, &mut left);
+        let (status, done) = self.judge(&outcome, (phase, change), &mut left);
         match status {
             Status::Done => self.climb_all(&done, left, change),
             status => status,
@@ -70,54 +78,33 @@ impl Carrier<'_> {
         }
     }
 
-    /// Whether something is left to try on `node` where hot is not to be had.
-    fn goes_on(&self, node: &NodeName) -> bool {
-        self.host.policy(node).after(Rung::Hot).is_some()
-    }
-
-    /// On the way back nothing can be refused: the package manager has decided.
-    fn takes_back(&self) -> bool {
-        matches!(self.session.call.moment, Moment::Unswap | Moment::Restore)
-    }
-
     /// Notes what became of each node: those that are changed, and in `left` those that are not.
     fn judge(
         &mut self,
         outcome: &Outcomes,
-        change: &Change,
+        (phase, change): (Phase, &Change),
         left: &mut Vec<Left>,
     ) -> (Status, Vec<NodeName>) {
-        let mut done = Vec::new();
-        let mut status = Status::Done;
+        let (mut done, mut status) = (Vec::new(), Status::Done);
+        let to = &change.to;
         for (node, answer) in &outcome.answers {
             let why = answer
                 .reason
                 .clone()
                 .unwrap_or_else(|| answer.outcome.to_string());
-            let to = &change.to;
-            match verdict(answer) {
-                Verdict::Done => {
+            match next(answer, phase, &self.host.policy(node)) {
+                Next::Changed => {
                     done.push(node.clone());
                     self.note_node(State::Swapped, node, to, None);
                 }
-                Verdict::Absent => self.note_node(State::Unswapped, node, to, Some(&why)),
-                Verdict::TooEarly if !self.takes_back() => {
+                Next::Unchanged => self.note_node(State::Unswapped, node, to, Some(&why)),
+                Next::Wait => {
                     self.wait(node, to, &why);
                 }
-                Verdict::Unreachable if !self.host.policy(node).defers() => {
-                    status = status.worse(answer.class.into());
-                }
-                Verdict::Unreachable => self.note_node(State::Deferred, node, to, Some(&why)),
-                Verdict::NotHot if !self.takes_back() => left.push(Left {
-                    node: node.clone(),
-                    rung: self.host.policy(node).after(Rung::Hot),
-                    why,
-                }),
-                Verdict::NotHot | Verdict::TooEarly | Verdict::Failed => left.push(Left {
-                    node: node.clone(),
-                    rung: Some(Rung::Defer),
-                    why,
-                }),
+                Next::AskLater => self.note_node(State::Deferred, node, to, Some(&why)),
+                Next::Complain => status = status.worse(answer.class.into()),
+                Next::Try(rung) => left.push(Left::new(node, Some(rung), why)),
+                Next::End => left.push(Left::new(node, None, why)),
             }
         }
         (status, done)

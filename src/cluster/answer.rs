@@ -2,7 +2,7 @@
 
 use super::cost::Cost;
 use super::operation::Operation;
-use crate::cli::output;
+use crate::line::{of_node, printable, without_directories};
 use crate::outcome::{Class, Outcome};
 use crate::term::{Atom, Term, print};
 
@@ -38,7 +38,7 @@ impl Answer {
         Self {
             class,
             outcome,
-            reason: reason.map(|reason| output::of_node(&reason)),
+            reason: reason.map(|reason| of_node(&reason)),
             cause: None,
             running: None,
             warnings: Vec::new(),
@@ -71,7 +71,7 @@ impl Answer {
             cause: term
                 .get("cause")
                 .and_then(Term::as_atom)
-                .map(|cause| output::of_node(cause.as_str())),
+                .map(|cause| of_node(cause.as_str())),
             running: term.get("running").and_then(text),
             warnings: texts("warnings"),
             plan: texts("plan"),
@@ -104,7 +104,7 @@ fn word(atom: &Atom) -> Outcome {
 }
 
 fn shown(term: &Term) -> String {
-    output::printable(&print::compact(term))
+    printable(&print::compact(term))
 }
 
 fn class_of(status: &str, committed: Option<bool>) -> Option<Class> {
@@ -140,8 +140,8 @@ fn of_error(reason: &Term) -> Answer {
 /// Text of a node: a binary of UTF-8, fit for one line of a terminal.
 fn text(term: &Term) -> Option<String> {
     let bytes = term.as_binary()?;
-    let text = output::of_node(&String::from_utf8_lossy(bytes));
-    Some(output::without_directories(&text))
+    let text = of_node(&String::from_utf8_lossy(bytes));
+    Some(without_directories(&text))
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! How an upgrade or a downgrade is to be carried out.
 
-use super::preflight::Mode;
 use crate::migration::Loss;
 use crate::term::Term;
 use std::time::Duration;
@@ -24,6 +23,7 @@ pub struct Options {
     #[arg(long)]
     pub generate: bool,
     #[command(flatten)]
+    /// Whether states are converted.
     pub migration: Migration,
     /// For how long the node is to keep the way back open.
     #[arg(skip)]
@@ -48,6 +48,30 @@ impl Migration {
             true => Loss::Allowed,
             false => Loss::Refused,
         })
+    }
+}
+
+/// What a finding means to a hook.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+#[value(rename_all = "snake_case")]
+pub enum Mode {
+    /// Refuse what would fail or lose states
+    Strict,
+    /// Say it and go on
+    Warn,
+    /// Look at nothing
+    Off,
+}
+
+impl Mode {
+    /// The mode that a node's environment names.
+    pub fn of_term(term: &Term) -> Option<Self> {
+        match term.as_atom()?.as_str() {
+            "strict" => Some(Self::Strict),
+            "warn" => Some(Self::Warn),
+            "off" => Some(Self::Off),
+            _ => None,
+        }
     }
 }
 

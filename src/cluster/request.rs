@@ -8,14 +8,32 @@ use std::time::Duration;
 /// The version of the words between hook and node.
 pub const PROTOCOL: i64 = 1;
 
+/// The name of one operation, by which a node can be asked how it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Id(String);
+
+impl Id {
+    /// A name that nobody can guess: 16 random bytes in hexadecimal digits. `None` where the system has none.
+    pub fn random() -> Option<Self> {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).ok()?;
+        let digits = bytes.iter().map(|byte| format!("{byte:02x}"));
+        Some(Self(digits.collect()))
+    }
+}
+
 /// Keys of a request and their values.
 type Arguments = Vec<(&'static str, Term)>;
 
 impl Operation {
-    /// The call of `erlrc_hook:request/1`. After `patience` the node calls the operation off.
-    pub fn request(&self, patience: Duration) -> Call {
+    /// The call of `erlrc_hook:request/1`. After `patience` the node calls the operation off; how it ended can be
+    /// asked for by its `id`.
+    pub fn request(&self, patience: Duration, id: Option<&Id>) -> Call {
+        let mut arguments = self.arguments();
+        arguments.push(bound(patience));
+        arguments.extend(id.map(named));
         let name = ("operation", self.name());
-        self.asked(&[name], patience)
+        request(&[name], &self.application, arguments)
     }
 
     /// The same for the plan alone. An operation of its own: a node that does not know it refuses,
@@ -25,7 +43,13 @@ impl Operation {
     }
 
     /// The call that gives the way back up, which a node holds under the number `held`, or goes it.
-    pub fn settle(&self, how: Settling, held: Option<&str>, patience: Duration) -> Call {
+    pub fn settle(
+        &self,
+        how: Settling,
+        held: Option<&str>,
+        patience: Duration,
+        id: Option<&Id>,
+    ) -> Call {
         let name = match how {
             Settling::Confirm => "confirm",
             Settling::Revert => "revert",
@@ -34,6 +58,7 @@ impl Operation {
         let texts = versions.chain(held.map(|held| ("held", held.to_owned())));
         let mut arguments: Arguments = texts.map(|(key, text)| (key, Term::binary(text))).collect();
         arguments.push(bound(patience));
+        arguments.extend(id.map(named));
         request(&[("operation", name)], &self.application, arguments)
     }
 
@@ -144,6 +169,28 @@ pub fn question(name: &'static str) -> Call {
         function: "request",
         arguments: vec![Term::map(pairs.into())],
     }
+}
+
+/// The question how the operation `id` ended.
+pub fn outcome_of(id: &Id) -> Call {
+    let Call {
+        module,
+        function,
+        mut arguments,
+    } = question("outcome");
+    if let Some(Term::Map(pairs)) = arguments.first_mut() {
+        let (key, id) = named(id);
+        pairs.push((Term::atom(key), id));
+    }
+    Call {
+        module,
+        function,
+        arguments,
+    }
+}
+
+fn named(id: &Id) -> (&'static str, Term) {
+    ("id", Term::binary(id.0.clone()))
 }
 
 /// How long the one who asks waits, in milliseconds: a node does not work on what nobody waits for.

@@ -1,0 +1,258 @@
+//! One operation over several nodes, all or none: prepare, commit, resolve.
+//!
+//! Where several nodes change their version, all are asked beforehand, and one that would refuse keeps all of them
+//! from beginning. Then they change one after the other, each but the last keeping its way back open. At the end all
+//! are confirmed, or, where one has failed, taken back; but nobody is taken back while another node may still be on
+//! its way to the new version. A node that cannot be spoken to is no failure.
+
+use super::answer::Answer;
+use super::ask::{Asker, Limits};
+use super::link::{Gate, Reach};
+use super::operation::Operation;
+use crate::identity::NodeName;
+use crate::outcome::{Class, Outcome};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Whether the operation is carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// It is.
+    Perform,
+    /// Each node says what it would do.
+    Plan,
+}
+
+/// How an operation goes over nodes.
+pub struct Round<'a, R: Reach> {
+    /// How they are reached.
+    pub reach: &'a R,
+    /// How long it may take.
+    pub limits: Limits,
+    /// Whether it is carried out.
+    pub purpose: Purpose,
+    /// What each node has to pass beforehand.
+    pub gate: &'a dyn Gate<R::Link>,
+    /// Which failures do not end the round: what happens to that node is the caller's.
+    pub tolerates: &'a dyn Fn(&NodeName, &Answer) -> bool,
+}
+
+/// What happens in a round, as it happens.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A node has had its turn.
+    Node {
+        /// The node.
+        node: &'a NodeName,
+        /// How it ended there.
+        answer: &'a Answer,
+        /// Whether the caller tolerates that.
+        tolerated: bool,
+    },
+    /// Something about a node that was changed.
+    Warning {
+        /// The node.
+        node: &'a NodeName,
+        /// What it is.
+        text: String,
+    },
+    /// Nodes that were changed are taken back, from now on.
+    TakingBack,
+    /// A node that was changed has had its turn to go back.
+    TakenBack {
+        /// The node.
+        node: &'a NodeName,
+        /// How it ended.
+        answer: &'a Answer,
+    },
+    /// A node that was changed stays so, for another one may be on its way to the same.
+    Left {
+        /// The node.
+        node: &'a NodeName,
+        /// The other one.
+        other: &'a NodeName,
+    },
+}
+
+/// What a round came to.
+#[derive(Debug, Default)]
+pub struct Outcomes {
+    /// The nodes' answers, in the order in which they were asked.
+    pub answers: Vec<(NodeName, Answer)>,
+    /// Whether what was changed has been changed back.
+    pub undone: bool,
+}
+
+/// What the nodes would say, asked before any of them begins.
+#[derive(Debug, Default)]
+struct Votes {
+    answers: BTreeMap<NodeName, Answer>,
+    /// Whether a node would refuse.
+    refused: bool,
+    /// The last node that would do something.
+    last: Option<NodeName>,
+}
+
+/// How far a round has come.
+#[derive(Default)]
+pub(super) struct Turns {
+    pub(super) answers: Vec<(NodeName, Answer)>,
+    pub(super) changed: Vec<Changed>,
+    /// Whether a node has failed.
+    pub(super) stopped: bool,
+}
+
+/// A node that was changed.
+pub(super) struct Changed {
+    pub(super) node: NodeName,
+    pub(super) outcome: Outcome,
+    /// Whether it was to keep its way back open, and under which number it does.
+    pub(super) to_hold: bool,
+    pub(super) held: Option<String>,
+}
+
+impl<R: Reach> Round<'_, R> {
+    /// Does `operations` on `nodes`; the first decides the outcome, the others follow where it succeeds. `tell` hears
+    /// of everything as it happens.
+    pub fn over(
+        &self,
+        nodes: &[NodeName],
+        operations: &[Operation],
+        tell: &mut dyn FnMut(Event<'_>),
+    ) -> Outcomes {
+        let Some(operation) = operations.first() else {
+            return Outcomes::default();
+        };
+        let votes = self.prepare(nodes, operation);
+        let turns = self.commit(nodes, operations, &votes, tell);
+        let undone = self.resolve(operation, &turns, tell);
+        Outcomes {
+            answers: turns.answers,
+            undone,
+        }
+    }
+
+    /// Asks what the nodes would do, where several are to change their version together.
+    fn prepare(&self, nodes: &[NodeName], operation: &Operation) -> Votes {
+        let mut votes = Votes::default();
+        if self.purpose == Purpose::Plan || !operation.replaces() || nodes.len() < 2 {
+            return votes;
+        }
+        for node in nodes {
+            let patience = self.left().min(self.limits.node);
+            let answer = self.asker().foresee(node, operation, self.gate, patience);
+            let tolerated = (self.tolerates)(node, &answer);
+            votes.note(node, answer, tolerated);
+        }
+        votes
+    }
+
+    /// The nodes' turns, until one fails.
+    fn commit(
+        &self,
+        nodes: &[NodeName],
+        operations: &[Operation],
+        votes: &Votes,
+        tell: &mut dyn FnMut(Event<'_>),
+    ) -> Turns {
+        let mut turns = Turns::default();
+        for node in nodes {
+            let to_hold = votes.to_hold(node);
+            let answer = match votes.answer(node) {
+                _ if turns.stopped => not_tried(),
+                Some(answer) => answer,
+                None if to_hold => self.one(node, &self.holding(operations)),
+                None => self.one(node, operations),
+            };
+            let tolerated = (self.tolerates)(node, &answer);
+            turns.stopped |= answer.class.is_failure() && !tolerated;
+            tell(Event::Node {
+                node,
+                answer: &answer,
+                tolerated,
+            });
+            if self.purpose == Purpose::Perform
+                && operations.iter().take(1).any(|o| o.changed(&answer))
+            {
+                turns.changed.push(Changed {
+                    node: node.clone(),
+                    outcome: answer.outcome.clone(),
+                    to_hold,
+                    held: answer.held.clone(),
+                });
+            }
+            turns.answers.push((node.clone(), answer));
+        }
+        turns
+    }
+
+    fn one(&self, node: &NodeName, operations: &[Operation]) -> Answer {
+        let left = self.left();
+        let patience = left.min(self.limits.node);
+        match self.purpose {
+            _ if left.is_zero() => out_of_time(self.limits.whole),
+            Purpose::Plan => self.asker().plan(node, operations, patience),
+            Purpose::Perform => self.asker().ask(node, operations, self.gate, patience),
+        }
+    }
+
+    /// The same with the way back kept open for as long as it may be wanted.
+    fn holding(&self, operations: &[Operation]) -> Vec<Operation> {
+        let left = self.left() + self.limits.node;
+        let held = operations.iter().cloned().map(|mut operation| {
+            operation.options.hold = Some(left);
+            operation
+        });
+        held.collect()
+    }
+
+    fn left(&self) -> Duration {
+        self.limits.whole.saturating_sub(self.reach.elapsed())
+    }
+
+    pub(super) fn asker(&self) -> Asker<'_, R> {
+        Asker {
+            reach: self.reach,
+            limits: self.limits,
+        }
+    }
+}
+
+impl Votes {
+    fn note(&mut self, node: &NodeName, answer: Answer, tolerated: bool) {
+        // An older erlrc does not know the question.
+        let known = !matches!(answer.outcome, Outcome::BadRequest | Outcome::NoErlrc);
+        if !known || answer.outcome == Outcome::Planned {
+            self.last = Some(node.clone());
+        }
+        if known {
+            self.refused |= answer.class.is_failure() && !tolerated;
+            self.answers.insert(node.clone(), answer);
+        }
+    }
+
+    /// What is to be said of `node` without asking it once more.
+    fn answer(&self, node: &NodeName) -> Option<Answer> {
+        match self.answers.get(node) {
+            Some(answer) if matches!(answer.class, Class::Unreachable | Class::Absent) => {
+                Some(answer.clone())
+            }
+            Some(answer) if self.refused && answer.class.is_failure() => Some(answer.clone()),
+            _ => self.refused.then(not_tried),
+        }
+    }
+
+    /// Whether `node` is to keep its way back open.
+    fn to_hold(&self, node: &NodeName) -> bool {
+        self.last.as_ref().is_some_and(|last| last != node)
+    }
+}
+
+fn not_tried() -> Answer {
+    Answer::new(Class::Absent, Outcome::NotTried, None)
+}
+
+fn out_of_time(whole: Duration) -> Answer {
+    let reason = format!("the {} s of the whole hook are over", whole.as_secs_f64());
+    Answer::new(Class::Refused, Outcome::NotTried, Some(reason))
+}
