@@ -225,7 +225,7 @@ said(Port, Expected, Text) ->
 
 %% A process that nobody has waited for yet does nothing any more.
 is_alive(Pid) ->
-    case file:read_file(["/proc/", Pid, "/stat"]) of
+    case file:read_file(filename:join(["/proc", Pid, "stat"])) of
         {ok, Line} -> binary:match(Line, <<") Z ">>) =:= nomatch;
         {error, _} -> false
     end.
