@@ -1,7 +1,7 @@
 //! One operation over the nodes of a host: asked beforehand, carried out, confirmed or taken back.
 //!
-//! [`round`] goes over several nodes, `ask` deals with one, `learn` finds out how an operation ended whose answer did
-//! not come. All of it is generic over [`link`]: how nodes are reached, and how time passes. `operation`, `request`
+//! `round` goes over several nodes, `ask` deals with one, `learn` finds out how an operation ended whose answer did
+//! not come. All of it is generic over `link`: how nodes are reached, and how time passes. `operation`, `request`
 //! and `answer` are the words that cross the wire.
 //!
 //! Must not print, nor read the environment or the command line: what happens is told to the caller as [`Event`]s.
