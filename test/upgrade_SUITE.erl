@@ -356,8 +356,10 @@ teller() ->
     "start(_, _) -> svc_sup:start_link().\nstop(_) -> ok.\n"
     "config_change(C, N, R) -> persistent_term:put(told, {C, N, R}).\n".
 
+%% In whichever order the environment has its keys.
 told(Config) ->
-    call(Config, persistent_term, get, [told]).
+    {Changed, New, Removed} = call(Config, persistent_term, get, [told]),
+    {lists:sort(Changed), lists:sort(New), lists:sort(Removed)}.
 
 env(Config) ->
     lists:sort(call(Config, application, get_all_env, [svc])).

@@ -19,6 +19,8 @@
 -define(MESSAGES, 1000).
 -define(TICK, 20).
 
+-dialyzer({no_return, held/2}).
+
 %% @doc Funs of the old code of these modules, looked for during so many milliseconds.
 -spec held([module()], non_neg_integer()) -> found().
 held([], _Time) ->
