@@ -3,6 +3,9 @@
 
 -export([operate/2, finish/2]).
 
+%% Milliseconds until what a stopped child held is free, and between two attempts to start the one that takes its place.
+-define(RELEASE, 1000).
+-define(AGAIN, 20).
 -define(PURGE_AFTER, 60000).
 
 %% @doc The operation proper. Leaves by exit, the guardian does the rest.
@@ -163,20 +166,24 @@ start_children(Supervisors) ->
 start_child({Supervisor, Id} = Child, Removed) ->
     erlrc_journal:note({child, Supervisor, Id}),
     {Beside, Others} = lists:partition(fun({Above, _}) -> Above =:= Supervisor end, Removed),
-    start_beside(Child, [Stop || Stop <- [Beside, Others], Stop =/= []]).
+    start_beside(Child, [Stop || Stop <- [Beside, Others], Stop =/= []], 0).
 
 %% A name, a port or a table may be had once: a child that cannot start beside those that are removed takes their place,
-%% first that of its brothers.
-start_beside({_, Id} = Child, Removed) ->
+%% first that of its brothers. A port is free some time after its owner has ended: `Left' milliseconds are left to try again.
+start_beside({_, Id} = Child, Removed, Left) ->
     case {erlrc_children:restart(Child), Removed} of
         {ok, _} ->
             lists:append(Removed);
-        {{error, Why}, []} ->
-            fail({child_not_started, Id, Why}, []);
         {{error, _}, [Next | More]} ->
             erlrc_journal:note({taken_down, Next}),
             ok = erlrc_children:take_down(Next),
-            start_beside(Child, More)
+            start_beside(Child, More, ?RELEASE);
+        {{error, _}, []} when Left > 0 ->
+            receive
+            after ?AGAIN -> start_beside(Child, [], Left - ?AGAIN)
+            end;
+        {{error, Why}, []} ->
+            fail({child_not_started, Id, Why}, [])
     end.
 
 service_check(#{options := #{service_check := MFA} = Options}) ->
