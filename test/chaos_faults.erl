@@ -16,7 +16,7 @@ at_a_moment() ->
     [
         kill_runner, kill_guardian, kill_caller, kill_supervisor, kill_supervisor_repeatedly, cancel,
         busy_server, kill_a_process, flood_a_server, short_lived_processes, new_child, set_env, garbage_collection,
-        suspended_and_resumed, suspended_supervisor, suspended_application_controller, handler_crashes, purge_by_somebody,
+        suspended_application_controller, handler_crashes, purge_by_somebody,
         another_operation
     ].
 
@@ -89,10 +89,6 @@ happen(set_env, App) ->
     application:set_env(App, at_run_time, rand:uniform(1000));
 happen(garbage_collection, _App) ->
     _ = [erlang:garbage_collect(Pid) || Pid <- processes()];
-happen(suspended_and_resumed, App) ->
-    suspended(server(App));
-happen(suspended_supervisor, App) ->
-    suspended(whereis(name(App, "_sup")));
 happen(suspended_application_controller, _App) ->
     suspended(whereis(application_controller));
 happen(handler_crashes, _App) ->

@@ -17,9 +17,9 @@ const LEFT_OPEN: &str =
 const KEPT: &str =
     "info: till 1.0 is kept in /usr/lib/erlrc/stash/till-1.0, and no node runs it\n  mended\n";
 const INTERRUPTED: &str = "warning: 'deb postrm upgrade 1.1-1' was interrupted when it took shop@host to till 1.1\n  mended\n";
-/// dpkg has both versions on disk; the one that it does not name is a person's to remove.
-const OLD_IS_LEFT: &str = "error: /usr/lib/erlang/lib/till-1.0 holds till, and no package says so; \
-    a node that boots without erlrc may take it for what is installed\n  if nobody needs it, move it away: /usr/lib/erlang/lib/till-1.0\n";
+/// dpkg has both versions on disk, and names the later one.
+const OLD_IS_LEFT: &str = "info: /usr/lib/erlang/lib/till-1.0 holds another version of till than the metadata names\n  \
+    nothing, or to go there: erlrc upgrade till=VERSION\n";
 /// This one an upgrade of ours has left.
 const NEW_IS_LEFT: &str = "error: /usr/lib/erlang/lib/till-1.1 holds till, and no package says so; \
     a node that boots without erlrc may take it for what is installed\n  mended\n";
@@ -107,7 +107,7 @@ fn in_postrm_of_a_removal() {
     doctor_says(
         &row,
         &[
-            "info: till is registered and not installed, it is skipped at boot\n  purge its package, or remove the registration\n",
+            "info: till is registered, and neither a package nor a node has it: it is skipped at boot\n  install it, or remove the registration: rm /etc/erlrc.d/applications/till\n",
         ],
     );
     row.then("till", "rH 1.0-1", "none");
@@ -128,7 +128,7 @@ fn in_postinst_of_an_install() {
 fn the_hook_in_the_middle_of_a_code_change() {
     let row = given("{till 1.0}");
     kill_at_the_block(&row, "dpkg -i {till 1.1 code_change=blocks}");
-    doctor_says(&row, &[OLD_IS_LEFT, INTERRUPTED, LEFT_OPEN, KEPT]);
+    doctor_says(&row, &[INTERRUPTED, OLD_IS_LEFT, LEFT_OPEN, KEPT]);
     row.when("dpkg -i {till 1.1}").succeeds();
     row.then("till", "ii 1.1-1", "1.1");
 }
