@@ -40,7 +40,7 @@ whatever_ends_at_whatever_step(Config) ->
     Kinds = [kill_evaluator, kill_guardian, kill_caller, crash, cancel],
     %% In one batch the way back is given up while all stand, if nothing is to follow.
     Runs = [{Script, Version, Kind} || Script <- [whole, barrier, batch], Version <- [1, 2], Kind <- Kinds],
-    {ok, Seen} = service_fixture:call(Config, ?MODULE, sweep, [Dirs, Runs]),
+    {ok, Seen} = peer:call(?config(peer, Config), ?MODULE, sweep, [Dirs, Runs], infinity),
     ct:pal("~p", [Seen]),
     Expected = [{Script, Kind, old} || Script <- [whole, barrier, batch], Kind <- Kinds] ++ [{batch, Kind, new} || Kind <- Kinds],
     ?assertEqual([], [Each || Each <- Expected, not is_map_key(Each, Seen)]).

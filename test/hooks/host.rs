@@ -148,6 +148,8 @@ impl Host {
 
     fn environment(&self, command: &mut Command) {
         command
+            // The tests' own, not one of the command.
+            .env_remove("ERLRC_TEST_ERL")
             .env("ERL_EPMD_PORT", self.epmd_port.to_string())
             .env("ERLRC_ROOT", self.directory.path())
             .env("ERLRC_RUN", self.path("run/nodes"))
