@@ -1,6 +1,7 @@
 //! Where declared types and defaults say that a record is inside a field.
 
 use super::Conversion;
+use super::fields::Budget;
 use crate::forms::{Forms, literal_atom, node};
 use crate::term::{Atom, Term};
 
@@ -8,43 +9,60 @@ use crate::term::{Atom, Term};
 const STEPS: usize = 16;
 
 /// What becomes of a value of this declared type, where `changes` says which records change.
-pub fn conversion(forms: &Forms, declared: &Term, changes: &dyn Fn(&Atom) -> bool) -> Conversion {
-    follow(forms, declared, changes, STEPS)
-}
-
-fn follow(
+pub fn conversion(
     forms: &Forms,
     declared: &Term,
     changes: &dyn Fn(&Atom) -> bool,
-    steps: usize,
+    budget: &Budget,
 ) -> Conversion {
-    let Some(left) = steps.checked_sub(1) else {
-        return Conversion::Same;
+    let types = Types {
+        forms,
+        changes,
+        budget,
     };
-    let inside = |part: &Term| follow(forms, part, changes, left);
-    match node(declared) {
-        Some(("type", [kind, Term::List(parts)])) => {
-            match (kind.as_atom().map(Atom::as_str), parts.as_slice()) {
-                (Some("record"), [name, ..]) => record(name, changes),
-                (Some("list" | "nonempty_list"), [part]) => {
-                    within(inside(part), Conversion::Elements)
-                }
-                (Some("map"), [pair]) => match node(pair) {
-                    Some(("type", [_, Term::List(pair)])) if pair.len() == 2 => {
-                        within(inside(&pair[1]), Conversion::Values)
+    types.follow(declared, STEPS)
+}
+
+struct Types<'a> {
+    forms: &'a Forms,
+    changes: &'a dyn Fn(&Atom) -> bool,
+    budget: &'a Budget,
+}
+
+impl Types<'_> {
+    fn follow(&self, declared: &Term, steps: usize) -> Conversion {
+        let (Some(left), Some(())) = (steps.checked_sub(1), self.budget.spend()) else {
+            return Conversion::Same;
+        };
+        let inside = |part: &Term| self.follow(part, left);
+        match node(declared) {
+            Some(("type", [kind, Term::List(parts)])) => {
+                match (kind.as_atom().map(Atom::as_str), parts.as_slice()) {
+                    (Some("record"), [name, ..]) => record(name, self.changes),
+                    (Some("list" | "nonempty_list"), [part]) => {
+                        within(inside(part), Conversion::Elements)
                     }
+                    (Some("map"), [pair]) => match node(pair) {
+                        Some(("type", [_, Term::List(pair)])) if pair.len() == 2 => {
+                            within(inside(&pair[1]), Conversion::Values)
+                        }
+                        _ => Conversion::Same,
+                    },
+                    (Some("union"), parts) => alternative(parts.iter().map(inside)),
                     _ => Conversion::Same,
-                },
-                (Some("union"), parts) => alternative(parts.iter().map(inside)),
-                _ => Conversion::Same,
+                }
             }
+            Some(("user_type", [Term::Atom(name), Term::List(arguments)]))
+                if arguments.is_empty() =>
+            {
+                let definition = self.forms.types.get(name);
+                definition.map_or(Conversion::Same, inside)
+            }
+            Some(("ann_type", [Term::List(parts)])) => {
+                parts.last().map_or(Conversion::Same, inside)
+            }
+            _ => Conversion::Same,
         }
-        Some(("user_type", [Term::Atom(name), Term::List(arguments)])) if arguments.is_empty() => {
-            let definition = forms.types.get(name);
-            definition.map_or(Conversion::Same, inside)
-        }
-        Some(("ann_type", [Term::List(parts)])) => parts.last().map_or(Conversion::Same, inside),
-        _ => Conversion::Same,
     }
 }
 

@@ -3,7 +3,28 @@
 use super::{Conversion, Field, Loss, Obstacle, Source, constant, declared};
 use crate::forms::{Forms, Keeper, clause, literal_atom, node, state_expressions, without_places};
 use crate::term::{Atom, Term};
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// So many types and expressions are looked at: each may name others, and those the same again.
+const MOST_NODES: usize = 1 << 20;
+
+/// How much may still be looked at.
+#[derive(Debug)]
+pub struct Budget(Cell<usize>);
+
+impl Budget {
+    fn new() -> Self {
+        Self(Cell::new(MOST_NODES))
+    }
+
+    /// Takes one look; `None` where none is left.
+    pub fn spend(&self) -> Option<()> {
+        let left = self.0.get().checked_sub(1)?;
+        self.0.set(left);
+        Some(())
+    }
+}
 
 /// A field of a record's definition.
 #[derive(Debug)]
@@ -51,57 +72,50 @@ pub struct Definitions<'f> {
     after: &'f Forms,
     loss: Loss,
     found: Found,
-    /// Records that are being looked at, or were: a record may contain itself.
+    /// Records with other fields, and those whose fields lead to one.
+    changing: BTreeSet<Atom>,
+    /// Records that have been met: a record may contain itself.
     seen: BTreeSet<Atom>,
+    /// Those of them that are still to be looked at.
+    open: Vec<Atom>,
+    budget: Budget,
     obstacles: Vec<Obstacle>,
 }
 
 impl<'f> Definitions<'f> {
     pub fn new(before: &'f Forms, after: &'f Forms, loss: Loss) -> Self {
+        let budget = Budget::new();
         Self {
             before,
             after,
             loss,
             found: Found::default(),
+            changing: changing(before, after, &budget),
             seen: BTreeSet::new(),
+            open: Vec::new(),
+            budget,
             obstacles: Vec::new(),
         }
     }
 
+    /// What becomes of a state that is this record; the records inside are looked at, too.
+    pub fn state(&mut self, name: &Atom) -> Conversion {
+        let conversion = self.record(name);
+        while let Some(name) = self.open.pop() {
+            self.fields(&name);
+        }
+        conversion
+    }
+
     /// What becomes of a value that is this record.
-    pub fn record(&mut self, name: &Atom) -> Conversion {
-        if !self.changes(name, &mut BTreeSet::new()) {
+    fn record(&mut self, name: &Atom) -> Conversion {
+        if !self.changing.contains(name) {
             return Conversion::Same;
         }
         if self.seen.insert(name.clone()) {
-            self.fields(name);
+            self.open.push(name.clone());
         }
         Conversion::Record(name.clone())
-    }
-
-    /// Whether a record, or one that its declared types lead to, has other fields.
-    fn changes(&self, name: &Atom, seen: &mut BTreeSet<Atom>) -> bool {
-        if !seen.insert(name.clone()) {
-            return false;
-        }
-        let names = |forms| record_fields(forms, name);
-        let (Some(old), Some(new)) = (names(self.before), names(self.after)) else {
-            return false;
-        };
-        if !old
-            .iter()
-            .map(|field| &field.name)
-            .eq(new.iter().map(|field| &field.name))
-        {
-            return true;
-        }
-        let inside = |field: &Defined<'_>| {
-            let named = parts(self.after, field);
-            named
-                .into_iter()
-                .any(|part| self.changes(&part, &mut seen.clone()))
-        };
-        new.iter().any(inside)
     }
 
     fn fields(&mut self, name: &Atom) {
@@ -154,8 +168,8 @@ impl<'f> Definitions<'f> {
     fn inside(&mut self, field: &Defined<'_>) -> Conversion {
         let conversion = match (field.declared, field.default) {
             (Some(declared), _) => {
-                let changes = |name: &Atom| self.changes(name, &mut BTreeSet::new());
-                declared::conversion(self.after, declared, &changes)
+                let changes = |name: &Atom| self.changing.contains(name);
+                declared::conversion(self.after, declared, &changes, &self.budget)
             }
             (None, Some(default)) => match node(default) {
                 Some(("record", [Term::Atom(name), Term::List(_)])) => {
@@ -188,7 +202,7 @@ impl<'f> Definitions<'f> {
         let Some(expression) = default else {
             return Some(Source::Default(Term::atom("undefined")));
         };
-        let value = constant::value(self.after, expression);
+        let value = constant::value(self.after, expression, &self.budget);
         if value.is_none() {
             let field = field.to_owned();
             self.obstacles.push(Obstacle::ComputedDefault { field });
@@ -232,7 +246,7 @@ impl<'f> Definitions<'f> {
     /// Whether the records that the state contains are among those that were looked at.
     pub fn reached<'a>(&mut self, parts: impl Iterator<Item = &'a Atom>) {
         for part in parts {
-            if !self.seen.contains(part) && self.changes(part, &mut BTreeSet::new()) {
+            if !self.seen.contains(part) && self.changing.contains(part) {
                 self.obstacles.push(Obstacle::Unreachable {
                     record: part.clone(),
                 });
@@ -241,6 +255,9 @@ impl<'f> Definitions<'f> {
     }
 
     pub fn finish(self) -> Result<Found, Vec<Obstacle>> {
+        if self.budget.spend().is_none() {
+            return Err(vec![Obstacle::TooComplex]);
+        }
         if self.obstacles.is_empty() {
             Ok(self.found)
         } else {
@@ -249,14 +266,43 @@ impl<'f> Definitions<'f> {
     }
 }
 
+/// The records whose fields are others, and those that contain one of them as declared types and defaults say.
+fn changing(before: &Forms, after: &Forms, budget: &Budget) -> BTreeSet<Atom> {
+    let mut containers: BTreeMap<Atom, Vec<&Atom>> = BTreeMap::new();
+    let mut open: Vec<&Atom> = Vec::new();
+    for name in after.records.keys() {
+        let (Some(old), Some(new)) = (record_fields(before, name), record_fields(after, name))
+        else {
+            continue;
+        };
+        let names = |fields: &[Defined<'_>]| -> Vec<Atom> {
+            fields.iter().map(|field| field.name.clone()).collect()
+        };
+        if names(&old) != names(&new) {
+            open.push(name);
+        }
+        for part in new.iter().flat_map(|field| parts(after, field, budget)) {
+            containers.entry(part).or_default().push(name);
+        }
+    }
+    let mut changing = BTreeSet::new();
+    while let Some(name) = open.pop() {
+        if changing.insert(name.clone()) {
+            open.extend(containers.get(name).into_iter().flatten());
+        }
+    }
+    changing
+}
+
 /// The records that a field's declared type leads to, or that its default is.
-fn parts(forms: &Forms, field: &Defined<'_>) -> Vec<Atom> {
+fn parts(forms: &Forms, field: &Defined<'_>, budget: &Budget) -> Vec<Atom> {
     let named = std::cell::RefCell::new(Vec::new());
     if let Some(declared) = field.declared {
-        declared::conversion(forms, declared, &|name| {
+        let note = |name: &Atom| {
             named.borrow_mut().push(name.clone());
             true
-        });
+        };
+        declared::conversion(forms, declared, &note, budget);
     } else if let Some(("record", [Term::Atom(name), Term::List(_)])) = field.default.and_then(node)
     {
         named.borrow_mut().push(name.clone());

@@ -161,6 +161,8 @@ pub enum Obstacle {
         /// `record.field` or `map.key`.
         field: String,
     },
+    /// The definitions name one another so often that not all of them were looked at.
+    TooComplex,
     /// The two versions keep states of different kinds.
     OtherShape {
         /// What the state is.
@@ -182,6 +184,7 @@ impl fmt::Display for Obstacle {
                 "#{record}{{}} changes inside the state, and no declared type leads to it"
             ),
             Self::Loses { field } => write!(f, "the value of {field} would be lost"),
+            Self::TooComplex => f.write_str("its types and defaults name one another too often"),
             Self::OtherShape { before, after } => {
                 write!(f, "the state is {before} and becomes {after}")
             }
@@ -204,7 +207,7 @@ pub fn between(
     let mut definitions = Definitions::new(before.forms, after.forms, loss);
     let state = match (only(before.anatomy), only(after.anatomy)) {
         (Some(Shape::Record(name)), Some(Shape::Record(other))) if name == other => {
-            definitions.record(name)
+            definitions.state(name)
         }
         (Some(Shape::Map(_)), Some(Shape::Map(_))) => {
             definitions.map(before.anatomy.keeper, after.anatomy.keeper)

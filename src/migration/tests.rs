@@ -260,3 +260,55 @@ down_state(Other) ->
 ";
     assert_eq!(text, expected);
 }
+
+/// Each definition names the next one twice: what they come to has no bound, the look at them has.
+#[test]
+fn definitions_that_name_one_another_again_and_again_are_refused() {
+    let twice = |kind: &str, of: &str| format!("{{{kind},1,[{of},{of}]}}");
+    let defaults: String = (0..25)
+        .map(|n| {
+            let next = format!("{{record,1,r{},[]}}", n + 1);
+            let field = with_default("f", &twice("tuple", &next));
+            format!("{{attribute,1,record,{{r{n},[{field}]}}}},")
+        })
+        .collect();
+    let last = "{attribute,1,record,{r25,[]}},";
+    let others = format!("{defaults}{last}");
+    let before = server(&plain("a"), &others);
+    let after = server(
+        &[plain("a"), with_default("b", "{record,1,r0,[]}")].join(","),
+        &others,
+    );
+    let refused = "its types and defaults name one another too often";
+    obstacle(&before, &after, refused);
+    let many = ["{user_type,1,t,[]}"; 12].join(",");
+    let types = format!("{{attribute,1,type,{{t,{{type,1,union,[{many}]}},[]}}}},");
+    let of = |fields: &[String]| server(&fields.join(","), &types);
+    let declared = typed(&plain("a"), "{user_type,1,t,[]}");
+    obstacle(
+        &of(std::slice::from_ref(&declared)),
+        &of(&[declared.clone(), plain("b")]),
+        refused,
+    );
+}
+
+/// A chain of records is followed without a stack.
+#[test]
+fn a_chain_of_records_is_followed_to_its_end() {
+    let chain = |last: &str| -> String {
+        let links = (0..20_000).map(|n| {
+            let next = format!("{{type,1,record,[{{atom,1,r{}}}]}}", n + 1);
+            let field = typed(&plain("f"), &next);
+            format!("{{attribute,1,record,{{r{n},[{field}]}}}},")
+        });
+        let links: String = links.collect();
+        format!("{links}{{attribute,1,record,{{r20000,[{last}]}}}},")
+    };
+    let state = typed(&plain("a"), "{type,1,record,[{atom,1,r0}]}");
+    let (before, after) = (
+        server(&state, &chain(&plain("x"))),
+        server(&state, &chain(&[plain("x"), plain("y")].join(","))),
+    );
+    let found = migrate(&before, &after, Loss::Refused).expect("no obstacle");
+    assert_eq!(found.expect("a migration").records.len(), 20_002);
+}
