@@ -3,11 +3,10 @@
 %%
 %% A migration is the extra of an `update' instruction, `{erlrc_migration, {Up, Down}, none | {extra, Extra}}': what becomes
 %% of a state going up and going down, and what `code_change' is called with after that. A conversion is
-%% `{server | machine, How, #{Record => {Size, Sources}}}' or `none' where there is none; `{module, Module}' is a module of
-%% the application that converts states itself (`migrate/5').
+%% `{server | machine, How, #{Record => {Size, Sources}}}', or `none' where there is none.
 -module(erlrc_conversion).
 
--export([parts/2, convert/4, request/5, is_in/1]).
+-export([parts/2, convert/3, request/4, is_in/1]).
 -export_type([conversion/0]).
 
 -type how() ::
@@ -17,7 +16,7 @@
     | {map, [{term(), term()}], [term()]}.
 -type source() :: {kept, pos_integer(), how()} | {default, term()}.
 -type records() :: #{atom() => {pos_integer(), [source()]}}.
--type conversion() :: none | {server | machine, how(), records()} | {module, module()}.
+-type conversion() :: none | {server | machine, how(), records()}.
 
 %% @doc What is to be done with the states of a module whose `code_change' is given this version and extra: the conversion,
 %% and the extra of the call that follows.
@@ -43,12 +42,12 @@ is_migration(_Instruction) ->
     false.
 
 %% @doc The request that converts the state of a process that stands. What goes wrong is sent to `Client' under `Tag'.
--spec request(module(), term(), conversion(), pid(), term()) -> {replace_state, fun((term()) -> term())}.
-request(Module, Vsn, Conversion, Client, Tag) ->
+-spec request(module(), conversion(), pid(), term()) -> {replace_state, fun((term()) -> term())}.
+request(Module, Conversion, Client, Tag) ->
     {replace_state, fun(State) ->
         case is_of_another_handler(Module, State) of
             true -> State;
-            false -> replaced(convert(Module, Vsn, Conversion, State), State, Client, Tag)
+            false -> replaced(convert(Module, Conversion, State), State, Client, Tag)
         end
     end}.
 
@@ -68,23 +67,21 @@ is_of_another_handler(_Module, _State) ->
     false.
 
 %% @doc The state as the other version keeps it. A state that has its shape already stays.
--spec convert(module(), term(), conversion(), term()) -> {ok, term()} | {error, term()}.
-convert(Module, _Vsn, none, _State) ->
+-spec convert(module(), conversion(), term()) -> {ok, term()} | {error, term()}.
+convert(Module, none, _State) ->
     {error, {no_migration, Module}};
-convert(Module, Vsn, {module, Migration}, State) ->
-    of_module(Module, Vsn, Migration, State);
-convert(_Module, _Vsn, {machine, How, Records}, {Name, Data}) ->
+convert(_Module, {machine, How, Records}, {Name, Data}) ->
     case state(How, Data, Records) of
         {ok, New} -> {ok, {Name, New}};
         Error -> Error
     end;
-convert(Module, _Vsn, {_Keeper, How, Records}, {Module, Id, State} = Whole) ->
+convert(Module, {_Keeper, How, Records}, {Module, Id, State} = Whole) ->
     case {state(How, Whole, Records), state(How, State, Records)} of
         {{ok, New}, _} -> {ok, New};
         {_, {ok, New}} -> {ok, {Module, Id, New}};
         {_, Error} -> Error
     end;
-convert(_Module, _Vsn, {_Keeper, How, Records}, State) ->
+convert(_Module, {_Keeper, How, Records}, State) ->
     case state(How, State, Records) of
         {ok, New} -> {ok, New};
         Error -> inside(How, State, Records, Error)
@@ -137,20 +134,3 @@ value(_How, Value, _Records) ->
 
 source({kept, Element, How}, Value, Records) -> value(How, element(Element, Value), Records);
 source({default, Default}, _Value, _Records) -> Default.
-
-of_module(Module, {down, Vsn}, Migration, State) ->
-    called(Migration, [down, Module, Vsn, current(Module), State], State);
-of_module(Module, Vsn, Migration, State) ->
-    called(Migration, [up, Module, Vsn, current(Module), State], State).
-
-called(Migration, Arguments, State) ->
-    try apply(Migration, migrate, Arguments) of
-        {ok, New} -> {ok, New};
-        unchanged -> {ok, State};
-        Other -> {error, {bad_migration, Migration, Other}}
-    catch
-        Class:Why:Stack -> {error, {bad_migration, Migration, {Class, Why, lists:sublist(Stack, 3)}}}
-    end.
-
-current(Module) ->
-    proplists:get_value(vsn, erlang:get_module_info(Module, attributes)).

@@ -211,18 +211,18 @@ send_one(Pid, [Module | Modules], Arguments, How, Ref, Sent) ->
     case Arguments of
         #{Module := {Vsn, Extra}} ->
             {Conversion, Call} = erlrc_conversion:parts(Vsn, Extra),
-            Asked = send_conversion(Pid, Module, Vsn, {Conversion, Call}, How, Ref) + send_call(Pid, Module, Vsn, Call, How, Ref),
+            Asked = send_conversion(Pid, Module, {Conversion, Call}, How, Ref) + send_call(Pid, Module, Vsn, Call, How, Ref),
             send_one(Pid, Modules, Arguments, How, Ref, Sent + Asked);
         #{} ->
             send_one(Pid, Modules, Arguments, How, Ref, Sent)
     end.
 
 %% Nobody says what became of the state: the request behind it is answered when it is done.
-send_conversion(_Pid, _Module, _Vsn, {no, _Call}, _How, _Ref) ->
+send_conversion(_Pid, _Module, {no, _Call}, _How, _Ref) ->
     0;
-send_conversion(Pid, Module, Vsn, {Conversion, Call}, #{nobody := Nobody}, Ref) ->
+send_conversion(Pid, Module, {Conversion, Call}, #{nobody := Nobody}, Ref) ->
     Key = case Call of none -> Module; _ -> {conversion, Module} end,
-    ok = erlrc_system:tell(Pid, Nobody, erlrc_conversion:request(Module, Vsn, Conversion, self(), {Ref, {Pid, Module}})),
+    ok = erlrc_system:tell(Pid, Nobody, erlrc_conversion:request(Module, Conversion, self(), {Ref, {Pid, Module}})),
     ok = erlrc_system:ask(Pid, Ref, {Pid, Key}, suspend),
     1.
 

@@ -270,7 +270,7 @@ outcome({error, Why}, Pid, Module, _Seen, _Wanted) ->
 %% As gen_server, gen_event, gen_statem and sys judge the answer.
 change(Callback, Module, Vsn, State, Extra) ->
     {Conversion, Call} = erlrc_conversion:parts(Vsn, Extra),
-    case Conversion =:= no orelse erlrc_conversion:convert(Module, Vsn, Conversion, State) of
+    case Conversion =:= no orelse erlrc_conversion:convert(Module, Conversion, State) of
         true -> call(Callback, Module, Vsn, State, Call);
         {ok, Converted} -> call(Callback, Module, Vsn, Converted, Call);
         {error, _} = Error -> Error
