@@ -42,7 +42,8 @@ await_turn(How) ->
             end
     end.
 
-%% @doc The group leader of a caller may be on another node, that of erlrc ends with erlrc.
+%% @doc Takes the calling process out of its group: the group leader of a caller may be on another node, and when an
+%% application ends, all of its group is killed, whatever it is at.
 -spec leave_group() -> ok.
 leave_group() ->
     {group_leader, Leader} = process_info(whereis(application_controller), group_leader),

@@ -28,7 +28,7 @@ serve(Server, Socket) ->
 %% @private
 -spec init([]) -> {ok, map(), timeout()}.
 init([]) ->
-    ok = erlrc_process:leave_group(),
+    ok = erlrc_operation:leave_group(),
     {ok, #{leader => group_leader(), request => none}, ?FIRST}.
 
 %% @private

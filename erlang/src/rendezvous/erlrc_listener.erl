@@ -49,7 +49,7 @@ idle(Connection) ->
 -spec init([]) -> {ok, map(), {continue, started}}.
 init([]) ->
     _ = process_flag(trap_exit, true),
-    ok = erlrc_process:leave_group(),
+    ok = erlrc_operation:leave_group(),
     %% Only atoms that are there are taken from a request.
     ok = code:ensure_modules_loaded([erlrc_hook, erlrc_request, erlrc_options]),
     {ok, #{socket => none, connections => #{}, acceptor => none}, {continue, started}}.

@@ -2,7 +2,7 @@
 %% read in `/proc' about a process is read here in the same way.
 -module(erlrc_process).
 
--export([identity/0, is_alive/2, uid/0, peer/1, leave_group/0]).
+-export([identity/0, is_alive/2, uid/0, peer/1]).
 -export_type([identity/0]).
 
 -include_lib("kernel/include/file.hrl").
@@ -55,14 +55,6 @@ uid() ->
         {ok, #file_info{uid = Uid}} -> {ok, Uid};
         {error, _} = Error -> Error
     end.
-
-%% @doc Takes the calling process out of the group of the application that started it: when an application ends, all of its group
-%% is killed, whatever it is at.
--spec leave_group() -> ok.
-leave_group() ->
-    {group_leader, Leader} = process_info(whereis(application_controller), group_leader),
-    true = group_leader(Leader, self()),
-    ok.
 
 %% @doc The user at the other end of a connected Unix socket.
 -spec peer(gen_tcp:socket()) -> {ok, non_neg_integer()} | {error, term()}.

@@ -47,7 +47,7 @@ withdraw() ->
 -spec init([]) -> {ok, map(), {continue, refresh}}.
 init([]) ->
     _ = process_flag(trap_exit, true),
-    ok = erlrc_process:leave_group(),
+    ok = erlrc_operation:leave_group(),
     {ok, begun(none), {continue, refresh}}.
 
 begun(Entry) ->

@@ -3,9 +3,6 @@
 
 -export([confirm/1, revert/1, put_back/1, outcome/2]).
 
-%% How long `config_change/3' of an application may take.
--define(CONFIG_CHANGE, 10000).
-
 %% @doc Gives the way back up. What is no longer held has been confirmed by then.
 -spec confirm(erlrc_hold:which()) -> {ok, confirmed} | {error, version_mismatch}.
 confirm(#{application := App, to := To} = Which) ->
@@ -64,16 +61,10 @@ environment(#{application := App, environment := {Spec, Was}, merged := Merged, 
     Env = erlrc_environment:merge(Now, Merged, Was, []),
     case erlrc_environment:put_back(App, {Spec, Env}) of
         ok ->
-            ok = config_change(App, Spec, erlrc_environment:difference(Now, Env)),
+            ok = erlrc_upgrade:config_change(App, Spec, erlrc_environment:difference(Now, Env)),
             original(App, Original);
         {error, Why} ->
             [{specification, App, Why}]
-    end.
-
-config_change(App, Spec, Difference) ->
-    case erlrc_environment:config_change(App, Spec, Difference, ?CONFIG_CHANGE) of
-        ok -> ok;
-        {error, Why} -> erlrc_operations:warn(Why)
     end.
 
 original(App, Original) ->

@@ -3,7 +3,7 @@
 -module(erlrc_upgrade).
 
 -export([change/2, plan/2, preview/2, run/4, generate/4, make_appup/3]).
--export([forward/2]).
+-export([forward/2, config_change/3]).
 -export_type([change/0, forward/0]).
 
 %% What runs of an application is to be replaced. Going down, `from' is the later version.
@@ -304,6 +304,8 @@ warn_of_killed(App) ->
         _ -> ok
     end.
 
+%% @doc Tells the application what has changed in its environment. That it fails, or takes too long, is a warning.
+-spec config_change(atom(), erlrc_evaluator:specification(), erlrc_environment:change()) -> ok.
 config_change(App, Spec, Difference) ->
     case erlrc_environment:config_change(App, Spec, Difference, ?CONFIG_CHANGE) of
         ok -> ok;
