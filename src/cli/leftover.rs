@@ -1,8 +1,12 @@
 //! What a command makes for as long as it runs, and what one that was killed has left of it.
 
 use crate::rendezvous::{Life, Process};
+use std::fs::DirEntry;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+
+/// So many names of a directory are looked at.
+const MOST_NAMES: usize = 100_000;
 
 /// What a name begins with that says which process made the file: of the kind `kind`.
 pub fn prefix(kind: &str) -> String {
@@ -14,21 +18,26 @@ pub fn prefix(kind: &str) -> String {
 
 /// Removes from `directory` what is ours of the kind `kind` and was made by processes that have ended.
 pub fn sweep(directory: &Path, kind: &str) {
-    let namespace = Process::own().namespace;
-    let caller = rustix::process::geteuid().as_raw();
-    for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let maker = name.to_str().and_then(|name| maker(name, kind));
-        let is_ours = || entry.metadata().is_ok_and(|found| found.uid() == caller);
-        if maker.is_none_or(|maker| maker.life(namespace) != Life::Dead) || !is_ours() {
-            continue;
-        }
+    for entry in left(directory, kind) {
         // Whoever was quicker has done the same.
         let _ = match entry.file_type() {
             Ok(found) if found.is_dir() => std::fs::remove_dir_all(entry.path()),
             _ => std::fs::remove_file(entry.path()),
         };
     }
+}
+
+/// What is ours in `directory` of the kind `kind` and was made by processes that have ended.
+pub fn left(directory: &Path, kind: &str) -> impl Iterator<Item = DirEntry> {
+    let namespace = Process::own().namespace;
+    let caller = rustix::process::geteuid().as_raw();
+    let entries = std::fs::read_dir(directory).into_iter().flatten();
+    entries.take(MOST_NAMES).flatten().filter(move |entry| {
+        let name = entry.file_name();
+        let maker = name.to_str().and_then(|name| maker(name, kind));
+        let is_ours = || entry.metadata().is_ok_and(|found| found.uid() == caller);
+        maker.is_some_and(|maker| maker.life(namespace) == Life::Dead) && is_ours()
+    })
 }
 
 /// The process that made the file `name`.
@@ -46,6 +55,22 @@ fn maker(name: &str, kind: &str) -> Option<Process> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_tells_its_maker() {
+        let own = Process::own();
+        let name = format!("{}aB3x", prefix("erlrc-tree-"));
+        assert_eq!(maker(&name, "erlrc-tree-"), Some(own));
+        assert_eq!(own.life(own.namespace), Life::Alive);
+        for name in [
+            "erlrc-tree-x",
+            "erlrc-tree-1-2",
+            "other-1-2-3-x",
+            "erlrc-tree",
+        ] {
+            assert_eq!(maker(name, "erlrc-tree-"), None, "{name}");
+        }
+    }
 
     #[test]
     fn what_the_dead_left_goes_and_what_the_living_made_stays() {
