@@ -6,7 +6,7 @@
 mod host;
 
 use crate::common::measure::{Way, take_turns, time};
-use host::{COOKIE, Host, erl, eventually, foo};
+use host::{COOKIE, Host, erl, foo, pid_namespace};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ pub fn table() {
         "-eval",
         "application:ensure_all_started(erlrc).",
     ]);
-    eventually("the node registers", || entries(&host) == 1);
+    host.registered();
     host.erlrc(&hook);
     short_row("node up, by its socket", "2.0", &|| (), &host, &hook);
     let host = Host::without_epmd();
@@ -53,23 +53,9 @@ pub fn table() {
     );
 }
 
-fn entries(host: &Host) -> usize {
-    let names = std::fs::read_dir(host.path("run/nodes")).expect("a directory");
-    let names = names.map(|file| file.expect("a file").file_name().into_string());
-    names
-        .filter(|name| name.as_ref().is_ok_and(|name| !name.starts_with('.')))
-        .count()
-}
-
 /// Entries of nodes that were killed.
 fn dead(host: &Host) {
-    let link = std::fs::read_link("/proc/self/ns/pid").expect("a namespace");
-    let namespace: String = link
-        .display()
-        .to_string()
-        .chars()
-        .filter(char::is_ascii_digit)
-        .collect();
+    let namespace = pid_namespace();
     for number in 0..200 {
         let text = format!(
             "managed=1\nsocket=/run/x/{number}\nos_pid={}\npid_namespace={namespace}\nstart_time=1\n",

@@ -104,6 +104,20 @@ impl Host {
         self.start(&["-sname", name])
     }
 
+    /// The names of the entries that nodes have written themselves. Until one is whole it has a name that no entry has.
+    pub fn written(&self) -> Vec<String> {
+        let files = fs::read_dir(self.path("run/nodes"));
+        let files = files.into_iter().flatten().flatten();
+        let names = files.filter_map(|file| file.file_name().into_string().ok());
+        names.filter(|name| !name.starts_with('.')).collect()
+    }
+
+    /// Waits for a node that registers itself; its name.
+    pub fn registered(&self) -> String {
+        eventually("the node registers", || !self.written().is_empty());
+        self.written().remove(0)
+    }
+
     /// Starts a node with these arguments, with erlrc on its code path.
     pub fn start(&self, arguments: &[&str]) -> Node {
         self.start_bare(&[arguments, &["-pa", &erlrc_ebin()]].concat())
@@ -158,6 +172,13 @@ impl Host {
             .env("ERLRC_STATE", self.path("state"))
             .env("HOME", self.path("home"));
     }
+}
+
+/// The pid namespace that all of this runs in, as entries and leftovers name it.
+pub fn pid_namespace() -> String {
+    let link = fs::read_link("/proc/self/ns/pid").expect("a namespace");
+    let text = link.display().to_string();
+    text.chars().filter(char::is_ascii_digit).collect()
 }
 
 /// What a command came to.

@@ -228,13 +228,7 @@ fn a_node_that_is_stopped_in_the_midst_is_said_to_have_been() {
         "-eval",
         "application:ensure_all_started(erlrc).",
     ]);
-    let written = || {
-        let files = std::fs::read_dir(host.path("run/nodes")).ok()?;
-        let names = files.filter_map(|file| file.ok()?.file_name().into_string().ok());
-        names.into_iter().find(|name| !name.starts_with('.'))
-    };
-    eventually("the node registers", || written().is_some());
-    let name = written().expect("an entry");
+    let name = host.registered();
     start(&host, "n1");
     let hook = upgrade(&host, "n1", &[]);
     host.erlrc(&["eval", "n1", "init:stop()"]).is("ok\n", 0);

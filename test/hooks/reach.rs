@@ -1,6 +1,6 @@
 //! Whom a hook reaches, and what it says of whom it does not.
 
-use crate::host::{COOKIE, Host, Run, eventually, foo, free_port};
+use crate::host::{COOKIE, Host, Run, foo, free_port, pid_namespace};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::Command;
@@ -171,14 +171,7 @@ fn the_entry_that_a_node_writes_itself_is_found() {
         "-eval",
         "application:ensure_all_started(erlrc).",
     ]);
-    // Until it is whole it has a name that no entry has.
-    let written = || {
-        let files = std::fs::read_dir(host.path("run/nodes")).ok()?;
-        let names = files.filter_map(|file| file.ok()?.file_name().into_string().ok());
-        names.into_iter().find(|name| !name.starts_with('.'))
-    };
-    eventually("the node registers", || written().is_some());
-    let name = written().expect("an entry");
+    let name = host.registered();
     outcome(&host, &format!("({name}) started"), 0);
 }
 
@@ -372,13 +365,7 @@ fn a_node_that_nobody_asks_is_named() {
 fn what_a_killed_hook_has_left_the_next_one_removes() {
     let host = Host::new();
     let _node = host.node("n1");
-    let link = std::fs::read_link("/proc/self/ns/pid").expect("a namespace");
-    let namespace: String = link
-        .display()
-        .to_string()
-        .chars()
-        .filter(char::is_ascii_digit)
-        .collect();
+    let namespace = pid_namespace();
     let left = host.file(
         &format!("run/nodes/.erlrc-nonce-{namespace}-4294967295-1-x"),
         "",

@@ -1,7 +1,7 @@
 //! The socket on which a node listens for hooks: whoever runs erlrc is reached, with and without distribution, and
 //! nobody who speaks nonsense on either side does harm.
 
-use crate::host::{Host, Node, Run, eventually, foo};
+use crate::host::{Host, Node, Run, eventually, foo, pid_namespace};
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::{FileTypeExt, chown};
@@ -14,22 +14,16 @@ const START_ERLRC: [&str; 2] = ["-eval", "{ok, _} = application:ensure_all_start
 
 /// A node with erlrc and these arguments, and the name of its entry.
 fn node(host: &Host, arguments: &[&str]) -> (Node, String) {
-    let before = entries(host);
+    let before = host.written();
     let node = host.start(&[arguments, &START_ERLRC].concat());
     let new = || {
-        entries(host)
+        host.written()
             .into_iter()
             .find(|name| !before.contains(name))
     };
     eventually("the node registers", || new().is_some());
     let name = new().expect("an entry");
     (node, name)
-}
-
-fn entries(host: &Host) -> Vec<String> {
-    let files = fs::read_dir(host.path("run/nodes")).expect("a directory");
-    let names = files.filter_map(|file| file.ok()?.file_name().into_string().ok());
-    names.filter(|name| !name.starts_with('.')).collect()
 }
 
 /// What the entry `name` says of `key`.
@@ -181,26 +175,20 @@ fn a_dead_node_leaves_nothing_behind() {
         &format!("erlrc-start: Starting 'foo': ({second}) started\n"),
         0,
     );
-    assert_eq!(entries(&host), [second]);
+    assert_eq!(host.written(), [second]);
     assert!(!socket.exists());
     // What is no socket is not removed, whatever an entry says.
     let precious = host.file("precious", "x", 0o600);
     let text = dead_entry().replace("/nonexistent", &precious.display().to_string());
     host.file("run/nodes/n2@host", &text, 0o600);
     start(&host);
-    assert_eq!(entries(&host).len(), 1);
+    assert_eq!(host.written().len(), 1);
     assert!(precious.exists());
 }
 
 /// Of a process that cannot be.
 fn dead_entry() -> String {
-    let link = fs::read_link("/proc/self/ns/pid").expect("a pid namespace");
-    let namespace: String = link
-        .display()
-        .to_string()
-        .chars()
-        .filter(char::is_ascii_digit)
-        .collect();
+    let namespace = pid_namespace();
     format!(
         "managed=1\nsocket=/nonexistent\nos_pid=4294967295\nstart_time=1\npid_namespace={namespace}\n"
     )
@@ -223,7 +211,7 @@ fn the_dead_do_not_count_and_a_limit_is_told() {
         &format!("erlrc-start: Starting 'foo': (kept) node_down ({name}) started\n"),
         0,
     );
-    assert_eq!(entries(&host), [name]);
+    assert_eq!(host.written(), [name]);
     for number in 0..4096 {
         host.file(
             &format!("run/nodes/a{number}"),
@@ -457,7 +445,7 @@ fn the_entry_of_a_node_that_lives_comes_back() {
     fs::remove_file(host.path("run/nodes").join(&name)).expect("an entry");
     fs::remove_file(&socket).expect("a socket");
     eventually("the node registers again", || {
-        entries(&host) == [name.clone()]
+        host.written() == [name.clone()]
     });
     eventually("the node listens again", || fs::metadata(&socket).is_ok());
     start(&host).is(
