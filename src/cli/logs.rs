@@ -1,6 +1,6 @@
 //! `erlrc logs`: what hooks and nodes said, oldest first.
 
-use super::arguments::{Apps, application};
+use super::arguments::application;
 use super::history::moment;
 use super::{Common, Failure, Status, output, resolution};
 use crate::history::{self, Record};
@@ -65,22 +65,12 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
 }
 
 fn nothing(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
-    let apps = Apps::of_environment().apps;
-    match &arguments.app {
-        Some(app) if !resolution::is_known_to_host(app, common, &apps) => {
-            let text = format!(
-                "{app}: nothing was said of it, and it is neither registered nor installed"
-            );
-            Err(Failure::new(Status::Failed, text))
-        }
-        _ => {
-            let state = common.state.display();
-            common
-                .output()
-                .text(&format!("nothing has been written down in {state}\n"));
-            Ok(Status::Done)
-        }
-    }
+    resolution::heard_of(arguments.app.as_ref(), "nothing was said of it", common)?;
+    let state = common.state.display();
+    common
+        .output()
+        .text(&format!("nothing has been written down in {state}\n"));
+    Ok(Status::Done)
 }
 
 fn text(record: &Record, common: &Common) -> String {

@@ -4,6 +4,7 @@
 //! The node resolves its own way (`erlrc_versions`), and is asked; an older one is not, and what it has on its disk is
 //! looked at from here.
 
+use super::arguments::Apps;
 use super::{Common, Failure, Status};
 use crate::application::vsn;
 use crate::appup::Direction;
@@ -137,6 +138,18 @@ pub fn nowhere(application: &Atom) -> Failure {
             looked,
         },
     )
+}
+
+/// A name of which nothing is written down: mistyped, unless the host has heard of it. `what` says what was looked for.
+pub fn heard_of(application: Option<&Atom>, what: &str, common: &Common) -> Result<(), Failure> {
+    let apps = Apps::of_environment().apps;
+    match application {
+        Some(app) if !is_known_to_host(app, common, &apps) => {
+            let text = format!("{app}: {what}, and it is neither registered nor installed");
+            Err(Failure::new(Status::Failed, text))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether the host has heard of an application: a registration or a package.

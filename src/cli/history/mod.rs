@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::arguments::{Apps, application};
+use super::arguments::application;
 use super::table::{microseconds, table};
 use super::{Common, Failure, Status, output, resolution};
 use crate::history::{self, Cost, NodeRecord, Record};
@@ -60,7 +60,7 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     let surplus = records.len() - arguments.limit.unwrap_or(usize::MAX).min(records.len());
     records.drain(..surplus);
     if records.is_empty() {
-        check_name(arguments, common)?;
+        resolution::heard_of(arguments.app.as_ref(), "nothing was done to it", common)?;
         out.text(&nothing(arguments, common));
     }
     out.envelope("history", history::VERSION, &json(&records, &tail));
@@ -72,20 +72,6 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
         tell(&tail, |line| out.warning(line));
     }
     Ok(Status::Done)
-}
-
-/// A name that neither the history nor the host knows was mistyped.
-fn check_name(arguments: &Arguments, common: &Common) -> Result<(), Failure> {
-    let apps = Apps::of_environment().apps;
-    match &arguments.app {
-        Some(app) if !resolution::is_known_to_host(app, common, &apps) => {
-            let text = format!(
-                "{app}: nothing was done to it, and it is neither registered nor installed"
-            );
-            Err(Failure::new(Status::Failed, text))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// What is said where there is no record.
