@@ -6,7 +6,8 @@
 -module(erlrc_node).
 
 -export([facts/0, root/0, apps_dir/0, run_dir/0, stash_dir/0]).
--export([load/1, unload/1, reload/3, start/1, start/2, stop/1, await_start/1, running/0, is_running/1, restart_type/1, vsn/1, status/1]).
+-export([load/1, unload/1, reload/3, start/1, start/2, stop/1, await_start/1, running/0, is_running/1, runs_on/1]).
+-export([restart_type/1, vsn/1, status/1]).
 -export([masters/0, master/1, ending/2, parts/1, needed/1]).
 -export([mark_stopped/1, clear_stopped/1, is_stopped/1]).
 -export([load_modules/1, load_modules/0, modules/1, has_natives/1, purge/1, retire/1]).
@@ -164,6 +165,39 @@ running() ->
 -spec is_running(atom()) -> boolean().
 is_running(App) ->
     application_controller:is_running(App).
+
+%% @doc Whether an application runs and goes on running. A stop that was asked for by a process that is dead by now is waited
+%% for: on later releases of OTP application_controller answers while an application stops, and says that it runs. It is
+%% asked, for its table tells nothing of what still waits in its queue.
+-spec runs_on(atom()) -> boolean().
+runs_on(App) ->
+    case lists:keyfind(App, 1, info(running)) of
+        {App, Master} when is_pid(Master) -> runs_on(App, Master);
+        %% A library has no master, and nothing to stop.
+        {App, undefined} -> true;
+        false -> false
+    end.
+
+%% The master answers after what it was told before; one that stops does not, and ends.
+runs_on(App, Master) ->
+    case erlrc_force:until_late(App, ?TO_STOP, fun() -> application_master:get_child(Master) end) of
+        {_, {_Child, _Module}} ->
+            true;
+        {_, error} ->
+            ok = await_end(App, Master),
+            lists:keymember(App, 1, info(running))
+    end.
+
+%% The controller hears of the end of a master a moment after others do.
+await_end(App, Master) ->
+    case lists:member({App, Master}, info(running)) of
+        true ->
+            receive
+            after 1 -> await_end(App, Master)
+            end;
+        false ->
+            ok
+    end.
 
 %% @doc How a running application was started.
 -spec restart_type(atom()) -> restart_type().

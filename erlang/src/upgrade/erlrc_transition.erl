@@ -156,7 +156,7 @@ undo_one({stop, App}) ->
     ok = erlrc_node:await_start(App),
     erlrc_node:stop(App);
 undo_one({restart, App, Type}) ->
-    case erlrc_node:is_running(App) of
+    case erlrc_node:runs_on(App) of
         true -> as_before;
         false -> restart(App, Type)
     end;
