@@ -28,11 +28,15 @@ held([], _Time) ->
 held(Modules, Time) ->
     Self = self(),
     %% Answers that come too late are nobody's.
-    {Pid, Ref} = spawn_opt(fun() -> exit({?MODULE, look(Modules, Time, Self)}) end, [monitor, {priority, low}]),
+    {Pid, Ref} = spawn_opt(fun() -> found(Modules, Time, Self) end, [monitor, {priority, low}]),
     receive
         {'DOWN', Ref, process, Pid, {?MODULE, Found}} -> Found;
         {'DOWN', Ref, process, Pid, _Reason} -> #{held => [], complete => false}
     end.
+
+-spec found([module()], non_neg_integer(), pid()) -> no_return().
+found(Modules, Time, Asker) ->
+    exit({?MODULE, look(Modules, Time, Asker)}).
 
 look(Modules, Time, Asker) ->
     Wanted = erlrc_look:outdated(Modules),
