@@ -11,12 +11,13 @@
     child_that_never_stops/1,
     application_that_never_starts/1,
     application_that_never_stops/1,
+    nothing_is_killed_for_a_caller_that_is_dead/1,
     stopped_for_an_upgrade/1,
     what_waits_never_begins/1,
     what_cannot_be_called_off_is_killed/1,
     hold_ends_after_the_deadline/1
 ]).
--export([hold/0, busy/1, is_held_for/1]).
+-export([hold/0, busy/1, is_held_for/1, waiting_for_ever/1]).
 
 %% Milliseconds that the one who asks will wait.
 -define(PATIENCE, 700).
@@ -29,6 +30,7 @@ all() ->
         child_that_never_stops,
         application_that_never_starts,
         application_that_never_stops,
+        nothing_is_killed_for_a_caller_that_is_dead,
         stopped_for_an_upgrade,
         what_waits_never_begins,
         what_cannot_be_called_off_is_killed,
@@ -129,6 +131,23 @@ application_that_never_stops(Config) ->
     #{status := ok, outcome := stopped, warnings := [Warning]} = request(Config, stop, slow, Slow),
     ?assertMatch({_, _}, binary:match(Warning, <<"slow did not stop in time">>)),
     none_of(Config, [slow]).
+
+%% What would kill the processes of an application at the deadline ends with the operation that it was to help.
+nothing_is_killed_for_a_caller_that_is_dead(Config) ->
+    Slow = service(Config, slow, []),
+    started = start(Config, slow, "1", Slow),
+    {Caller, Killer} = call(Config, ?MODULE, waiting_for_ever, [slow]),
+    true = call(Config, erlang, exit, [Caller, kill]),
+    fixture:wait_until(fun() -> not call(Config, erlang, is_process_alive, [Killer]) end),
+    true = call(Config, erlrc_node, is_running, [slow]).
+
+%% @private On the node: a process that waits for an application, and the one that it has beside it.
+waiting_for_ever(App) ->
+    Caller = spawn(fun() -> erlrc_force:until_late(App, 60000, fun() -> receive never -> ok end end) end),
+    Monitored = fun() -> {monitors, Monitors} = process_info(Caller, monitors), Monitors end,
+    fixture:wait_until(fun() -> Monitored() =/= [] end),
+    [{process, Killer}] = Monitored(),
+    {Caller, Killer}.
 
 %% It is stopped, for that cannot be avoided any more, and runs again afterwards.
 stopped_for_an_upgrade(Config) ->

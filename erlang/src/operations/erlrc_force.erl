@@ -13,7 +13,8 @@
 %% the wait has an end.
 -spec until_late(atom(), timeout(), fun(() -> Result)) -> {in_time | late, Result}.
 until_late(App, Time, Fun) ->
-    {Killer, Ref} = spawn_monitor(fun() -> watch_out(App, Time) end),
+    Caller = self(),
+    {Killer, Ref} = spawn_monitor(fun() -> watch_out(App, Time, monitor(process, Caller)) end),
     Result = Fun(),
     Killer ! ended,
     receive
@@ -21,22 +22,25 @@ until_late(App, Time, Fun) ->
         {'DOWN', Ref, process, Killer, _} -> {late, Result}
     end.
 
--spec watch_out(atom(), timeout()) -> no_return().
-watch_out(App, Time) ->
+%% Where nobody waits any more, nothing is late.
+-spec watch_out(atom(), timeout(), reference()) -> no_return().
+watch_out(App, Time, Caller) ->
     receive
-        ended -> exit(in_time)
+        ended -> exit(in_time);
+        {'DOWN', Caller, process, _, _} -> exit(in_time)
     after Time ->
         ok = kill_processes(App),
-        killing(App)
+        killing(App, Caller)
     end.
 
--spec killing(atom()) -> no_return().
-killing(App) ->
+-spec killing(atom(), reference()) -> no_return().
+killing(App, Caller) ->
     receive
-        ended -> exit(late)
+        ended -> exit(late);
+        {'DOWN', Caller, process, _, _} -> exit(late)
     after ?KILL_AGAIN ->
         ok = kill_processes(App),
-        killing(App)
+        killing(App, Caller)
     end.
 
 kill_processes(App) ->
