@@ -9,6 +9,7 @@
 //! * [`installed`]: what is on disk, as the facts that `inclusion` decides from.
 //! * [`appup`]: scripts from one version of an application to another.
 //! * `file`: files read whole.
+//! * `catalogue`: names that users meet, with their meanings.
 //! * `line`: text fit for one line of a terminal.
 //! * [`beam`]: BEAM files, read without loading them.
 //! * [`forms`]: debug information of modules, and what it tells of states and supervisors.
@@ -35,6 +36,8 @@
 pub mod application;
 pub mod appup;
 pub mod beam;
+#[cfg(feature = "cli")]
+pub mod catalogue;
 #[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "cli")]

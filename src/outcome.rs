@@ -50,11 +50,11 @@ impl Class {
 pub struct Word(SmolStr);
 
 macro_rules! outcomes {
-    ($($(#[$doc:meta])* $variant:ident = $word:literal,)*) => {
+    ($(#[doc = $doc:literal] $variant:ident = $word:literal,)*) => {
         /// The word for what became of an operation on a node.
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
         pub enum Outcome {
-            $($(#[$doc])* $variant,)*
+            $(#[doc = $doc] $variant,)*
             /// A word of another version of erlrc.
             Unknown(Word),
         }
@@ -77,10 +77,10 @@ macro_rules! outcomes {
                 }
             }
 
-            /// Every outcome that has a name of its own.
+            /// Every outcome that has a name of its own, with its meaning.
             #[cfg(test)]
-            fn all() -> Vec<Self> {
-                vec![$(Self::$variant),*]
+            pub fn catalogue() -> Vec<(Self, &'static str)> {
+                vec![$((Self::$variant, $doc)),*]
             }
         }
     };
@@ -89,99 +89,99 @@ macro_rules! outcomes {
 outcomes! {
     /// The application was started.
     Started = "started",
-    /// It was started, and applications that it includes were stopped before.
+    /// The application was started, and applications that it includes were stopped before that.
     StartedIncludedStopped = "started_included_stopped",
     /// What was asked for ran already.
     AlreadyRunning = "already_running",
-    /// It runs as part of an application that includes it.
+    /// The application runs as part of another one that includes it.
     Included = "included",
     /// The application was stopped.
     Stopped = "stopped",
-    /// It was stopped, and applications that it included were started after it.
+    /// The application was stopped, and applications that it included were started after that.
     StoppedIncludedStarted = "stopped_included_started",
-    /// It did not run.
+    /// The application did not run.
     NotRunning = "not_running",
-    /// It was unloaded.
+    /// The application was unloaded.
     Unloaded = "unloaded",
     /// The later version runs.
     Upgraded = "upgraded",
     /// The earlier version runs.
     Downgraded = "downgraded",
-    /// The way back was given up.
+    /// An upgrade that could still be rolled back was confirmed.
     Confirmed = "confirmed",
-    /// The way back was gone.
+    /// An upgrade was rolled back, because another node failed.
     Reverted = "reverted",
-    /// A dry run found what would be done.
+    /// A dry run says what would be done.
     Planned = "planned",
-    /// Nothing was to be done.
+    /// There was nothing to do.
     Nothing = "nothing",
-    /// Answers which version runs.
+    /// The node says which version runs.
     Running = "running",
-    /// Answers what is loaded.
+    /// The node says which code is loaded.
     Code = "code",
-    /// Answers how the node stands.
+    /// The node says how it stands.
     Status = "status",
-    /// Answers how far an operation has come.
+    /// The node says how far an operation has come.
     Progress = "progress",
-    /// Answers that the operation that was asked for has not ended.
+    /// The operation that was asked about has not ended.
     InProgress = "in_progress",
-    /// Answers how the operation that was asked for ended.
+    /// The operation that was asked about has ended; the answer says how.
     Ended = "ended",
-    /// Answers that the operation that was asked for never reached the node, or is forgotten.
+    /// The operation that was asked about never reached the node, or the node has forgotten it.
     UnknownOperation = "unknown_operation",
     /// The node does not run.
     NodeDown = "node_down",
     /// The node was stopped while the operation was carried out.
     NodeStopped = "node_stopped",
-    /// The node is being stopped, and begins nothing any more or could not finish what it had begun.
+    /// The node is being stopped: it begins nothing new, or could not finish what it had begun.
     NodeStopping = "node_stopping",
     /// The node does not see the file system of the hook.
     OtherRoot = "other_root",
     /// The node was not asked: an earlier one failed, or the time was over.
     NotTried = "not_tried",
-    /// Other versions run than were named.
+    /// Another version runs than the one that was named.
     VersionMismatch = "version_mismatch",
-    /// Another version is loaded, and does not run.
+    /// Another version is loaded than the one that was named, and does not run.
     VersionLoadMismatch = "version_load_mismatch",
-    /// The directory does not hold the version.
+    /// The directory does not hold the version that was named.
     BadDirectory = "bad_directory",
     /// The node does not understand the request.
     BadRequest = "bad_request",
-    /// Others were before, for longer than could be waited.
+    /// Other operations were first and took longer than the time limit allows.
     Busy = "busy",
-    /// The node keeps no way back open.
+    /// The node no longer has what a rollback of the operation needs.
     NotHeld = "not_held",
-    /// The directory of the old version is gone, and what is loaded does not do instead.
+    /// The directory of the old version is gone, and the code that is loaded cannot take its place.
     OldDirectoryGone = "old_directory_gone",
-    /// The time that was given was over before it began.
+    /// The time limit was over before the operation began.
     OutOfTime = "out_of_time",
-    /// The node has no room for the names of the new version.
+    /// The atom table of the node has no room for the atoms of the new version.
     TooManyNewAtoms = "too_many_new_atoms",
     /// A dependency is not installed.
     AppspecFileNotFound = "appspec_file_not_found",
-    /// The plan says that it would fail.
+    /// The plan says that the upgrade would fail, so it was not tried.
     WouldFail = "would_fail",
-    /// The plan says that states would be lost.
+    /// The plan says that states would be lost, so the upgrade was not tried.
     RestartApplication = "restart_application",
-    /// Processes would stand still for longer than is allowed.
+    /// Processes would be suspended for longer than max_pause allows.
     MaxPause = "max_pause",
-    /// No appup leads there, and none can be generated.
+    /// No appup leads from the one version to the other, and none can be generated.
     NoUpgradePath = "no_upgrade_path",
-    /// The same, of an older erlrc.
+    /// A word of older versions of erlrc for no_upgrade_path.
     NotUpgradable = "not_upgradable",
-    /// The same, of an older erlrc.
+    /// A word of older versions of erlrc for no_upgrade_path.
     VersionNotInAppup = "version_not_in_appup",
-    /// The same, of an older erlrc.
+    /// A word of older versions of erlrc for no_upgrade_path.
     NoAppupFound = "no_appup_found",
-    /// A module of OTP would be replaced.
+    /// A module of OTP itself would be replaced.
     StickyDirectory = "sticky_directory",
     /// The emulator must be restarted.
     RestartNewEmulator = "restart_new_emulator",
     /// The script failed.
     ScriptFailed = "script_failed",
-    /// A module of the new version cannot be loaded anywhere.
+    /// A module of the new version cannot be loaded on any node.
     BadModule = "bad_module",
-    /// It failed, and could not be taken back.
+    /// The operation failed and could not be rolled back.
     NotRolledBack = "not_rolled_back",
     /// The operation did not end and was killed.
     Stuck = "stuck",
@@ -199,17 +199,17 @@ outcomes! {
     TimedOut = "timed_out",
     /// The node does not answer at all.
     Hung = "hung",
-    /// The node's answer is not understood.
+    /// The answer of the node cannot be understood.
     Malformed = "malformed",
     /// The entry of the node must not be used.
     EntryRefused = "entry_refused",
     /// The node's erlrc does not know the question.
     TooOld = "too_old",
-    /// It is done when the package is configured.
+    /// The operation waits until the package is configured.
     Waits = "waits",
-    /// It is done when the node is restarted.
+    /// The new version runs after the node has been restarted.
     RestartNeeded = "restart_needed",
-    /// An error without a word.
+    /// An error that has no word of its own.
     Error = "error",
 }
 
@@ -324,7 +324,7 @@ mod tests {
 
     #[test]
     fn every_outcome_is_its_word() {
-        for outcome in Outcome::all() {
+        for (outcome, _) in Outcome::catalogue() {
             assert_eq!(Outcome::parse(outcome.as_str()), Some(outcome.clone()));
             assert!(is_word(outcome.as_str()), "{outcome}");
         }

@@ -12,6 +12,8 @@ use serde_json::json;
 Prints the value as the Erlang shell would; what the expressions print comes before it. Errors go to
 standard error with status 1, as does a node that is down.
 
+JSON: {\"kind\": \"eval\", \"version\": 1, \"node\", \"value\", \"output\"}, with error in place of value where evaluation failed.
+
 Examples:
   erlrc eval n1 'application:which_applications()'
   erlrc eval n1@host 'X = 6, Y = 7, X * Y.'

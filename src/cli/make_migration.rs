@@ -18,6 +18,8 @@ Prints, for each module whose states change and whose code_change does not conve
 do, ready to be pasted into the later version: what --migrate does by itself. Both versions need debug
 information. Modules that cannot be converted field by field are named with the reason, and the status is 1.
 
+JSON: {\"kind\": \"migration\", \"version\": 1, \"application\", \"modules\": {MODULE: TEXT}}.
+
 Examples:
   erlrc make-migration egerl 4.0.1 4.1.0 ./egerl-4.0.1 ./egerl-4.1.0")]
 pub struct Arguments {

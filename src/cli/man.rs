@@ -1,13 +1,15 @@
-//! `erlrc man`: manual pages, from the same source as the help.
+//! `erlrc man`: manual pages, from the same source as the help, and the page of findings.
 
 use super::{Common, Failure, Status};
+use crate::catalogue::Entry;
+use crate::{maint, plan};
 use std::path::PathBuf;
 
 /// Arguments of `erlrc man`.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Example:\n  erlrc man /usr/share/man/man8")]
 pub struct Arguments {
-    /// Where the pages go; made if it is not there
+    /// Directory for the pages; it is created if it does not exist
     #[arg(value_name = "DIR")]
     directory: PathBuf,
 }
@@ -19,7 +21,7 @@ struct ManError {
     source: std::io::Error,
 }
 
-/// Writes `erlrc.8` and a page per command.
+/// Writes `erlrc.8`, a page for each command and `erlrc-findings.7`.
 pub fn run(arguments: &Arguments, _: &Common) -> Result<Status, Failure> {
     write(arguments).map(|()| Status::Done).map_err(|source| {
         let directory = arguments.directory.display().to_string();
@@ -38,7 +40,39 @@ fn write(arguments: &Arguments) -> std::io::Result<()> {
         let page = legible(&String::from_utf8_lossy(&page));
         std::fs::write(arguments.directory.join(format!("{name}.8")), page)?;
     }
-    Ok(())
+    std::fs::write(arguments.directory.join("erlrc-findings.7"), findings())
+}
+
+/// The page that lists every finding.
+fn findings() -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    let mut page = format!(
+        ".TH erlrc\\-findings 7 \"\" \"erlrc {version}\"\n.SH NAME\n\
+         erlrc\\-findings \\- what erlrc plan and erlrc doctor find, and what to do about it\n\
+         .SH DESCRIPTION\n\
+         A finding is something that a person should know before an upgrade, or that is not as it should be on a host. \
+         Each has a kind: a name that never changes its meaning and that scripts can rely on.\n"
+    );
+    section(&mut page, "FINDINGS OF A PLAN, IN FILES", &plan::FILES);
+    section(&mut page, "FINDINGS OF A PLAN, ON A NODE", &plan::NODE);
+    section(&mut page, "FINDINGS OF THE DOCTOR", &maint::DOCTOR);
+    page.push_str(".SH SEE ALSO\n.BR erlrc (8),\n.BR erlrc\\-plan (8),\n.BR erlrc\\-doctor (8)\n");
+    page
+}
+
+fn section(page: &mut String, heading: &str, entries: &[Entry]) {
+    page.push_str(&format!(".SH \"{heading}\"\n"));
+    for entry in entries {
+        let (name, meaning, remedy) = (roff(entry.name), roff(entry.meaning), roff(entry.remedy));
+        page.push_str(&format!(
+            ".TP\n.B {name}\n{meaning}\n.IP\nWhat to do: {remedy}\n"
+        ));
+    }
+}
+
+/// Text that roff prints as it is. The texts of the catalogue never begin with a period or a quote.
+fn roff(text: &str) -> String {
+    text.replace('\\', "\\e").replace('-', "\\-")
 }
 
 /// `page` with a heading that tells something over what follows the options, and with what is indented there
@@ -78,6 +112,19 @@ fn pages(mut root: clap::Command) -> Vec<(String, clap::Command)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_page_of_findings_names_each_with_what_to_do() {
+        let page = findings();
+        for entry in plan::FILES.iter().chain(&plan::NODE).chain(&maint::DOCTOR) {
+            let named = format!(".B {}\n", entry.name);
+            let (_, after) = page.split_once(&named).expect(entry.name);
+            let (entry, _) = after.split_once("\n.TP").unwrap_or((after, ""));
+            assert!(entry.contains("\n.IP\nWhat to do: "), "{entry}");
+        }
+        assert_eq!(roff("a-b \\ c"), "a\\-b \\e c");
+        assert!(page.lines().all(|line| !line.starts_with('\'')));
+    }
 
     #[test]
     fn what_is_indented_is_not_filled() {

@@ -36,6 +36,8 @@ pub mod output;
 mod package;
 mod plan;
 mod quick;
+#[cfg(test)]
+mod reference;
 mod registration;
 mod resolution;
 mod scratch;

@@ -43,21 +43,65 @@ impl Setting {
     }
 }
 
-/// The variables that commands and hooks know, with what each means where it is not set.
-const VARIABLES: [(&str, &str); 13] = [
-    ("ERLRC_ROOT", "/etc/erlrc.d"),
-    ("ERLRC_STATE", "/var/lib/erlrc"),
-    ("ERLRC_RUN", "/run/erlrc/nodes"),
-    ("ERLRC_APPS", "/usr/lib/erlrc/apps"),
-    ("ERLRC_STASH", "/usr/lib/erlrc/stash"),
-    ("ERLRC_CONNECT_TIMEOUT", "3"),
-    ("ERLRC_NODE_TIMEOUT", "60"),
-    ("ERLRC_HOOK_TIMEOUT", "300"),
-    ("ERL_EPMD_PORT", "4369"),
-    ("ERLRC_METRICS", ""),
-    ("ERLRC_BATCH", ""),
-    ("ERLRC_SKIP", ""),
-    ("ERLRC_POLICY_RC", ""),
+/// The variables that commands and hooks know: the name, the value where it is not set, and the meaning.
+pub(super) const VARIABLES: [(&str, &str, &str); 13] = [
+    (
+        "ERLRC_ROOT",
+        "/etc/erlrc.d",
+        "Directory of registrations, of `erlrc.conf` and of node entries that people write.",
+    ),
+    (
+        "ERLRC_STATE",
+        "/var/lib/erlrc",
+        "Directory of the history and the journal.",
+    ),
+    (
+        "ERLRC_RUN",
+        "/run/erlrc/nodes",
+        "The rendezvous directory: entries that nodes write themselves.",
+    ),
+    (
+        "ERLRC_APPS",
+        "/usr/lib/erlrc/apps",
+        "Directory of what packages say about the applications that they installed.",
+    ),
+    (
+        "ERLRC_STASH",
+        "/usr/lib/erlrc/stash",
+        "Directory of old versions that are kept for a late upgrade.",
+    ),
+    (
+        "ERLRC_CONNECT_TIMEOUT",
+        "3",
+        "Seconds for the connection to a node and its handshake.",
+    ),
+    (
+        "ERLRC_NODE_TIMEOUT",
+        "60",
+        "Seconds for one operation on one node.",
+    ),
+    (
+        "ERLRC_HOOK_TIMEOUT",
+        "300",
+        "Seconds for all nodes together.",
+    ),
+    ("ERL_EPMD_PORT", "4369", "Port of the port mapper (epmd)."),
+    (
+        "ERLRC_METRICS",
+        "",
+        "File in which metrics for Prometheus are written after each operation.",
+    ),
+    (
+        "ERLRC_BATCH",
+        "",
+        "1 or 0: takes the place of `batch` in `erlrc.conf`.",
+    ),
+    ("ERLRC_SKIP", "", "1: every hook does nothing."),
+    (
+        "ERLRC_POLICY_RC",
+        "",
+        "A program that is asked whether an application may be started, in place of `/usr/sbin/policy-rc.d`.",
+    ),
 ];
 
 /// What the files of the host say.
@@ -75,7 +119,7 @@ pub fn of_host(common: &Common, apps: &Path) -> Vec<Setting> {
 
 /// What the variables of this command say.
 pub fn of_environment() -> Vec<Setting> {
-    let known = VARIABLES.iter().filter_map(|(name, default)| {
+    let known = VARIABLES.iter().filter_map(|(name, default, _)| {
         let set = std::env::var(name).ok().filter(|value| !value.is_empty());
         let source = if set.is_some() {
             "environment"
@@ -85,7 +129,7 @@ pub fn of_environment() -> Vec<Setting> {
         let value = set.unwrap_or_else(|| (*default).to_owned());
         (!value.is_empty()).then(|| setting(name, value, source))
     });
-    let is_known = |name: &str| VARIABLES.iter().any(|(known, _)| *known == name);
+    let is_known = |name: &str| VARIABLES.iter().any(|(known, ..)| *known == name);
     let others = std::env::vars_os().filter_map(|(name, value)| {
         let name = name.to_str()?.to_owned();
         let ours = name.starts_with("ERLRC_") && !is_known(&name);

@@ -15,8 +15,8 @@ Starts the application, after those that it needs, in every node that has an ent
 started, already_running, included (runs inside another), started_included_stopped (applications that
 it includes were stopped first), node_down, other_root; anything else is a failure.
 
-JSON: {\"operation\", \"application\", \"dry_run\", \"nodes\": [...], \"undone\": [...], \"status\"}, where
-nodes and undone are as `erlrc history` has them. ERLRC_SKIP=1 in the environment: nothing is done.
+JSON: {\"kind\": \"operation\", \"version\": 1, \"operation\", \"application\", \"dry_run\", \"nodes\": [...], \"undone\": [...],
+\"status\"}, where nodes and undone are as `erlrc history` has them. ERLRC_SKIP=1 in the environment: nothing is done.
 
 Examples:
   erlrc-start egerl 4.1.0

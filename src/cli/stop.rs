@@ -15,8 +15,8 @@ Stops the application in every node that has an entry and runs, and unloads it: 
 and its directory leaves the code path. Outcomes: stopped, stopped_included_started (applications that
 it included run on by themselves), not_running, node_down, other_root; anything else is a failure.
 
-JSON: {\"operation\", \"application\", \"dry_run\", \"nodes\": [...], \"undone\": [...], \"status\"}, where
-nodes and undone are as `erlrc history` has them. ERLRC_SKIP=1 in the environment: nothing is done.
+JSON: {\"kind\": \"operation\", \"version\": 1, \"operation\", \"application\", \"dry_run\", \"nodes\": [...], \"undone\": [...],
+\"status\"}, where nodes and undone are as `erlrc history` has them. ERLRC_SKIP=1 in the environment: nothing is done.
 
 Examples:
   erlrc-stop egerl 4.1.0

@@ -23,6 +23,8 @@ pub struct FileKey {
     pub default: &'static str,
     /// What it may be, in words.
     pub values: &'static str,
+    /// What it means, in a sentence.
+    pub meaning: &'static str,
 }
 
 /// Every key of the file.
@@ -31,21 +33,25 @@ pub const FILE_KEYS: [FileKey; 4] = [
         name: "batch",
         default: "false",
         values: "true or false",
+        meaning: "All upgrades of one run of the package manager are made at its end, in the order of their dependencies.",
     },
     FileKey {
         name: "strict",
         default: "false",
         values: "true or false",
+        meaning: "A node that cannot be reached fails the package.",
     },
     FileKey {
         name: "apt_preflight",
         default: "warn",
         values: "strict, warn or off",
+        meaning: "What apt does, before it begins, with the errors that the plans of all upgrades have: stop, print them, or make no plans.",
     },
     FileKey {
         name: "metrics",
         default: "",
         values: "the name of a file, from the root",
+        meaning: "File in which metrics for Prometheus are written after each operation.",
     },
 ];
 

@@ -24,7 +24,8 @@ mod tests;
 pub use action::{Action, Change};
 pub use call::{Call, Format, Moment};
 pub use checkup::{
-    Ailment, Checkup, Content, Directory, Package, Registered, Repair, Silence, Stand, Weight,
+    Ailment, Checkup, Content, DOCTOR, Directory, Package, Registered, Repair, Silence, Stand,
+    Weight,
 };
 pub use configuration::{Configuration, FILE_KEYS, FileKey, Preflight};
 pub use decide::decide;

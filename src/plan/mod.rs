@@ -8,6 +8,7 @@ mod checks;
 mod code;
 mod compared;
 mod finding;
+mod kinds;
 mod live;
 mod release;
 mod report;
@@ -16,6 +17,7 @@ mod surroundings;
 mod verdict;
 
 pub use finding::{Finding, Severity};
+pub use kinds::{FILES, NODE};
 pub use live::Live;
 pub use report::{Modules, Place, Plan};
 pub use steps::{Step, Steps};

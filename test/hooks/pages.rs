@@ -36,6 +36,8 @@ fn every_command_has_a_page_and_completions() {
         let page = std::fs::read_to_string(host.path(&format!("man/erlrc-{command}.8")));
         assert!(page.expect("a page").contains("Exit status"), "{command}");
     }
+    let findings = std::fs::read_to_string(host.path("man/erlrc-findings.7"));
+    assert!(findings.expect("a page").contains(".B state_not_migrated"));
     for shell in ["bash", "zsh", "fish"] {
         let script = host.erlrc(&["completions", shell]).out;
         for command in commands(&host) {

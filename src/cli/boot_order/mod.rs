@@ -21,6 +21,8 @@ Reads what is registered in applications/ of the root directory and the .app fil
 kernel and stdlib, which every node runs before it boots, are not listed. Warnings and what is skipped
 go to standard error.
 
+JSON: {\"kind\": \"boot_order\", \"version\": 1, \"order\": [...], \"skipped\": [...], \"warnings\": [...]}.
+
 Examples:
   erlrc boot-order
   erlrc boot-order --root ./root --lib _build/default/lib --lib /usr/lib/erlang/lib

@@ -28,6 +28,9 @@ left it and the package manager says that no package has it; temporary files of 
 go without a word. Nothing is restarted, and no package
 changed. The status is 1 where something is left for a person to do.
 
+JSON: {\"kind\": \"doctor\", \"version\": 1, \"dry_run\", \"findings\": [{\"kind\", \"severity\", \"subject\", \"text\", \"advice\",
+\"details\": {\"can_be_mended\", \"mended\"}}], \"status\"}. erlrc-findings(7) lists the kinds.
+
 Examples:
   erlrc doctor
   erlrc doctor --yes

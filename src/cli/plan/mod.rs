@@ -26,7 +26,9 @@ Says for each node what would run and what would go wrong, and changes nothing. 
 is installed: what the metadata of the package says, else the latest version beside the one that runs.
 With --from and --to (or --from-deb) no node is asked; --lib says what else is there to be looked at. The exit status
 tells the worst verdict: 0 hot (with warnings too), 1 would fail, 4 the application needs a restart, 5
-the emulator needs a restart.
+the emulator needs a restart. erlrc-findings(7) lists what a plan finds.
+
+JSON: {\"kind\": \"plan\", \"version\": 1, \"application\", \"verdict\", \"status\", \"plans\": [...], \"others\": [...]}.
 
 Examples:
   erlrc plan egerl

@@ -1,8 +1,11 @@
 //! What is wrong on a host, from what its disk, its nodes and its journal say.
 
 mod ailments;
+mod kinds;
 #[cfg(test)]
 mod tests;
+
+pub use kinds::DOCTOR;
 
 use super::facts::{Stashed, Version};
 use super::journal::Journal;

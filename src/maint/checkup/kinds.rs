@@ -1,0 +1,97 @@
+//! What `erlrc doctor` finds: the page of findings is made from this table.
+
+use crate::catalogue::Entry;
+
+/// Every kind of ailment.
+pub const DOCTOR: [Entry; 18] = [
+    Entry {
+        name: "damaged_stash",
+        meaning: "A version that was kept for running nodes is damaged and is not used.",
+        remedy: "Restart the nodes that run it; until then they use the code that they have loaded.",
+    },
+    Entry {
+        name: "disabled",
+        meaning: "A registered application is disabled, so nodes do not start it when they boot.",
+        remedy: "Nothing, if this is intended. Otherwise run erlrc enable APP.",
+    },
+    Entry {
+        name: "failed",
+        meaning: "The last change of the application on the node failed, and nothing since has made up for it.",
+        remedy: "Read the reason with erlrc history, correct it and repeat the operation.",
+    },
+    Entry {
+        name: "forged_journal",
+        meaning: "The journal holds records that name what erlrc would never write.",
+        remedy: "Find out who wrote them.",
+    },
+    Entry {
+        name: "incomplete_package",
+        meaning: "A package is installed, but its directory does not hold the version that its metadata names.",
+        remedy: "Install the package again.",
+    },
+    Entry {
+        name: "interrupted",
+        meaning: "A maintainer script was interrupted while it upgraded a node.",
+        remedy: "Run erlrc doctor again when the package manager has finished, with --yes if the finding is still there.",
+    },
+    Entry {
+        name: "journal_open",
+        meaning: "A maintainer script left its record in the journal open, although every node runs what is installed.",
+        remedy: "erlrc doctor --yes closes it.",
+    },
+    Entry {
+        name: "mistaken_file",
+        meaning: "A file of erlrc's configuration cannot be read or has a wrong value.",
+        remedy: "Correct the file: until then it has no effect.",
+    },
+    Entry {
+        name: "node_without_entry",
+        meaning: "A node is registered with epmd but has no entry in the rendezvous directory, so erlrc does not look after it.",
+        remedy: "Nothing, if this is intended. Otherwise start erlrc on the node.",
+    },
+    Entry {
+        name: "not_running",
+        meaning: "A registered application does not run on a node.",
+        remedy: "Read the reason with erlrc history and start the application.",
+    },
+    Entry {
+        name: "orphan_directory",
+        meaning: "A directory holds a version of an application that no package names.",
+        remedy: "Move it away if nothing needs it.",
+    },
+    Entry {
+        name: "registration_without_package",
+        meaning: "An application is registered, but no package and no node has it.",
+        remedy: "Install it, or remove the registration.",
+    },
+    Entry {
+        name: "restart_needed",
+        meaning: "A node runs another version than the installed one and is to be restarted to run it.",
+        remedy: "Restart the node.",
+    },
+    Entry {
+        name: "stale_stash",
+        meaning: "A version is kept for running nodes, but no node runs it any more.",
+        remedy: "erlrc doctor --yes deletes it.",
+    },
+    Entry {
+        name: "unfinished_stash",
+        meaning: "A maintainer script was interrupted while it kept the files of a version.",
+        remedy: "erlrc doctor --yes deletes what it left.",
+    },
+    Entry {
+        name: "unreachable_node",
+        meaning: "A node does not tell what it runs.",
+        remedy: "The advice of the finding depends on the reason: compare cookies, correct the entry of the node, or start the node.",
+    },
+    Entry {
+        name: "version_mismatch",
+        meaning: "A node runs another version than the installed one.",
+        remedy: "erlrc doctor --yes upgrades the node; erlrc plan tells beforehand what this does.",
+    },
+    Entry {
+        name: "waiting",
+        meaning: "An upgrade waits: for the package to be configured, or for the end of the package manager's run.",
+        remedy: "Run erlrc doctor again when the package manager has finished.",
+    },
+];
