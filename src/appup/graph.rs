@@ -65,6 +65,7 @@ impl Graph {
                 path.push(root);
             }
             while let Some(&node) = path.last() {
+                step();
                 match before[node].pop() {
                     Some(earlier) if !std::mem::replace(&mut visited[earlier], true) => {
                         path.push(earlier)
@@ -79,6 +80,25 @@ impl Graph {
 }
 
 const UNSEEN: usize = usize::MAX;
+
+/// A step of one of the searches, which tests count.
+fn step() {
+    #[cfg(test)]
+    STEPS.set(STEPS.get() + 1);
+}
+
+#[cfg(test)]
+thread_local! {
+    static STEPS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// How many steps the searches of this thread take while `work` is done.
+#[cfg(test)]
+pub fn steps(work: impl FnOnce()) -> usize {
+    let before = STEPS.get();
+    work();
+    STEPS.get() - before
+}
 
 struct Tarjan<'a> {
     graph: &'a Graph,
@@ -125,6 +145,7 @@ impl<'a> Tarjan<'a> {
         self.enter(root);
         let mut path = vec![(root, 0)];
         while let Some((node, followed)) = path.last_mut() {
+            step();
             let node = *node;
             let Some(&target) = self.graph.after[node].get(*followed) else {
                 path.pop();
