@@ -1,9 +1,12 @@
 //! Why a node must be restarted although nothing is wrong with its applications: the emulator or a
 //! library under it was replaced. Code can be swapped in a running node, the emulator cannot.
 //!
+//! And whether it would come up again: a newer emulator may refuse modules that the present one has loaded.
+//!
 //! Two sources: what the kernel says of the node's process, and what package triggers have noted in the
 //! log `restarts` of the state directory.
 
+use crate::beam::{Chunks, Reader, Releases};
 use crate::record::{RecordError, RecordLog, Time};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -45,6 +48,49 @@ impl fmt::Display for Reason {
             Self::PackageReplaced { what, time } => write!(f, "{what} was replaced at {time}"),
         }
     }
+}
+
+/// Modules of an application that the emulator which starts next does not load.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Refused {
+    /// The release of OTP that this emulator is of.
+    pub otp_release: u32,
+    /// The modules.
+    pub modules: Vec<String>,
+}
+
+/// The release of OTP that is on the disk below `root`, OTP's root directory: the one that a node starts
+/// with from there. `None` where nothing says so, as below the root of a release of one's own.
+pub fn release_on_disk(root: &Path) -> Option<u32> {
+    let releases = root.join("releases");
+    let text = std::fs::read_to_string(releases.join("start_erl.data")).ok()?;
+    // The version of erts, and the name of the release.
+    let release: u32 = text.split_ascii_whitespace().nth(1)?.parse().ok()?;
+    let version = releases.join(release.to_string()).join("OTP_VERSION");
+    version.is_file().then_some(release)
+}
+
+/// The modules in `dir`, an application's directory, that `release` of OTP does not load. What cannot be
+/// read is for others to name.
+pub fn refused(dir: &Path, release: u32) -> Option<Refused> {
+    let ebin = dir.join("ebin");
+    let mut reader = Reader::new();
+    let mut is_refused = |file: &Path| {
+        reader.read(file).is_ok()
+            && Chunks::parse(reader.bytes())
+                .is_ok_and(|chunks| !Releases::of(&chunks).contain(release))
+    };
+    let names = crate::file::names(&ebin);
+    let modules = names.iter().filter_map(|name| name.strip_suffix(".beam"));
+    let mut modules: Vec<String> = modules
+        .filter(|module| is_refused(&ebin.join(format!("{module}.beam"))))
+        .map(str::to_owned)
+        .collect();
+    modules.sort();
+    (!modules.is_empty()).then_some(Refused {
+        otp_release: release,
+        modules,
+    })
 }
 
 /// What a package trigger notes.

@@ -6,7 +6,6 @@
 //! The format is described in OTP's "BEAM file format" chapter of the internal documentation of ERTS;
 //! what counts as the code of a module is `beam_lib:md5/1`'s own list.
 
-mod age;
 mod atoms;
 mod chunks;
 mod digest;
@@ -17,9 +16,9 @@ mod instructions;
 mod literals;
 mod module;
 mod opcodes;
+mod releases;
 mod shadow;
 
-pub use age::last_release;
 pub use atoms::AtomTable;
 pub use chunks::{Chunk, Chunks};
 pub use digest::{Difference, compare_code, module_md5};
@@ -27,6 +26,7 @@ pub use effects::{Effect, Effects, effects};
 pub use file::{MAX_BYTES, Reader, read};
 pub use literals::{literals, terms as literal_terms};
 pub use module::{Function, Import, Module};
+pub use releases::Releases;
 pub use shadow::shadow;
 
 use std::path::PathBuf;

@@ -217,7 +217,9 @@ fn next(name: &Atom, report: &Report) -> Vec<String> {
                     format!("erlrc start {name} {vsn} --node {node}")
                 }
                 Finding::Failed => format!("erlrc history {name} -l"),
-                Finding::Pending => format!("erlrc status {name} --node {node}"),
+                Finding::Pending | Finding::RefusedModules => {
+                    format!("erlrc status {name} --node {node}")
+                }
             });
         }
     }

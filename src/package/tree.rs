@@ -6,9 +6,9 @@
 use super::entry::Entry;
 use super::error::Error;
 use crate::application::{Application, is_application_name};
-use crate::beam::{Chunk, Chunks, last_release};
+use crate::beam::{Chunks, Releases};
 use crate::installed;
-use crate::term::{Atom, Limits, external};
+use crate::term::Atom;
 use rustix::fs::OFlags;
 use std::fs::{self, Metadata};
 use std::io::Read;
@@ -171,11 +171,10 @@ impl Walk<'_> {
         if let Entry::File { content, .. } = &entry
             && path.extension().is_some_and(|ending| ending == "beam")
         {
-            self.otp = self.otp.max(compiled_by(content));
-            let last = Chunks::parse(content)
-                .ok()
-                .and_then(|chunks| last_release(&chunks));
-            self.last_otp = [self.last_otp, last].into_iter().flatten().min();
+            let releases = Chunks::parse(content).map(|chunks| Releases::of(&chunks));
+            let releases = releases.unwrap_or_default();
+            self.otp = self.otp.max(releases.compiled_by);
+            self.last_otp = self.last_otp.into_iter().chain(releases.last).min();
         }
         Ok(entry)
     }
@@ -269,27 +268,6 @@ fn matches(pattern: &str, text: &str) -> bool {
     rest.ends_with(last)
 }
 
-/// The OTP release whose compiler made a module; modules that are stripped do not say it.
-fn compiled_by(bytes: &[u8]) -> Option<u32> {
-    let chunks = Chunks::parse(bytes).ok()?;
-    let information = chunks.get(Chunk::CInf)?;
-    let term = external::decode(information, &Limits::default()).ok()?;
-    let version = term.keyfind("version")?.as_string()?.into_owned();
-    release_of_compiler(&version)
-}
-
-/// The releases and their compilers: 25 has 8.2, 26 has 8.3 and 8.4, 27 has 8.5 and 8.6, 28 has 9.
-fn release_of_compiler(version: &str) -> Option<u32> {
-    let mut numbers = version.split('.').map(|part| part.parse::<u32>().ok());
-    match (numbers.next()??, numbers.next().flatten().unwrap_or(0)) {
-        (8, 0..=2) => Some(25),
-        (8, 3 | 4) => Some(26),
-        (8, _) => Some(27),
-        (major @ 9.., _) => Some(major + 19),
-        _ => None,
-    }
-}
-
 fn refused(file: &Path, fault: &'static str) -> Error {
     Error::File {
         file: file.to_owned(),
@@ -321,21 +299,6 @@ mod tests {
             ("", "a", false),
         ] {
             assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
-        }
-    }
-
-    #[test]
-    fn a_compiler_belongs_to_a_release() {
-        for (version, release) in [
-            ("8.2.3", Some(25)),
-            ("8.4.1", Some(26)),
-            ("8.6.1", Some(27)),
-            ("9.0", Some(28)),
-            ("10.0.7", Some(29)),
-            ("7.0", None),
-            ("x", None),
-        ] {
-            assert_eq!(release_of_compiler(version), release, "{version}");
         }
     }
 }

@@ -1,10 +1,9 @@
 //! One module's file, taken apart as far as a plan needs it.
 
 use super::Depth;
-use super::release;
 use crate::appup::facts::Function;
 use crate::appup::{ModuleKind, Signs, behaviours};
-use crate::beam::{BeamError, Chunk, Chunks, Module, Reader};
+use crate::beam::{BeamError, Chunk, Chunks, Module, Reader, Releases};
 use crate::forms::{Anatomy, Debug};
 use crate::script::attributes;
 use crate::term::Atom;
@@ -31,10 +30,8 @@ pub struct Code {
     pub imports: BTreeSet<Call>,
     /// How many local funs it has.
     pub funs: usize,
-    /// The first release of OTP that loads it, as far as that can be told; 0 for any.
-    pub release: u32,
-    /// The release whose compiler made it, where it says so.
-    pub compiled_by: Option<u32>,
+    /// The releases of OTP that load it.
+    pub releases: Releases,
     /// What its debug information says.
     pub debug: Debug<Anatomy>,
 }
@@ -59,8 +56,7 @@ impl Code {
         Ok(Self {
             module: name,
             funs: funs(&chunks),
-            release: release::needed(&chunks),
-            compiled_by: release::compiled_by(&chunks),
+            releases: Releases::of(&chunks),
             debug,
             exports,
             imports,
@@ -159,6 +155,7 @@ fn has(exports: &BTreeSet<Function>, name: &str, arity: u32) -> bool {
 fn funs(chunks: &Chunks<'_>) -> usize {
     let count = chunks
         .get(Chunk::FunT)
-        .and_then(|bytes| release::number(bytes, 0));
-    usize::try_from(count.unwrap_or(0)).unwrap_or(0)
+        .and_then(|bytes| bytes.first_chunk());
+    let count = count.map_or(0, |bytes| u32::from_be_bytes(*bytes));
+    usize::try_from(count).unwrap_or(0)
 }

@@ -10,7 +10,6 @@ mod compared;
 mod finding;
 mod kinds;
 mod live;
-mod release;
 mod report;
 mod steps;
 mod surroundings;

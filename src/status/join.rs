@@ -130,6 +130,7 @@ fn of_node(node: &Node, facts: &Facts, last: &BTreeMap<Place<'_>, Last>) -> Node
             .unwrap_or_default()
             .iter()
             .any(|stopped| stopped == name);
+        status.refused_modules = node.refused.get(name).cloned();
         judged(status, node, facts)
     };
     NodeStatus {
@@ -164,6 +165,7 @@ fn of_application(
         enabled: registration.is_some_and(|registration| registration.enabled),
         stopped: false,
         last,
+        refused_modules: None,
         findings: Vec::new(),
     }
 }
@@ -197,6 +199,7 @@ fn judged(status: ApplicationStatus, node: &Node, facts: &Facts) -> ApplicationS
         (not_running, Finding::NotRunning),
         (failed, Finding::Failed),
         (pending, Finding::Pending),
+        (status.refused_modules.is_some(), Finding::RefusedModules),
     ];
     ApplicationStatus {
         findings: findings

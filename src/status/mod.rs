@@ -17,9 +17,9 @@ pub use prometheus::prometheus;
 use crate::history::Record;
 use crate::installed::Inventory;
 use crate::record::Time;
-use crate::restart::Reason;
+use crate::restart::{Reason, Refused};
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The version of the form of a report.
 pub const VERSION: u32 = 1;
@@ -52,6 +52,8 @@ pub struct Node {
     pub facts: Option<NodeFacts>,
     /// Why it must be restarted.
     pub restart: Vec<Reason>,
+    /// Of its applications those with modules that the emulator which it starts with next does not load.
+    pub refused: BTreeMap<String, Refused>,
 }
 
 /// An operation that has been put off.
@@ -142,6 +144,9 @@ pub struct ApplicationStatus {
     /// The last change, or attempt at one: what found nothing to do is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last: Option<Last>,
+    /// The modules that the emulator which the node starts with next does not load.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused_modules: Option<Refused>,
     /// What somebody should look at.
     pub findings: Vec<Finding>,
 }
@@ -183,6 +188,8 @@ pub enum Finding {
     Failed,
     /// An operation has been put off.
     Pending,
+    /// It has modules that the emulator which the node starts with next does not load.
+    RefusedModules,
 }
 
 impl Finding {
@@ -193,6 +200,7 @@ impl Finding {
             Self::NotRunning => "does not run",
             Self::Failed => "last change failed",
             Self::Pending => "operation pending",
+            Self::RefusedModules => "cannot be loaded after a restart of the node",
         }
     }
 }

@@ -19,6 +19,9 @@ pub struct NodeFacts {
     /// Its process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub os_pid: Option<u32>,
+    /// OTP's root directory.
+    #[serde(skip)]
+    pub root: Option<String>,
     /// How long it has been up, in milliseconds.
     pub uptime: u64,
     /// The loaded applications.
@@ -52,6 +55,8 @@ pub struct Loaded {
     pub state: State,
     /// The application in which it runs.
     pub includer: Option<String>,
+    /// Its directory.
+    pub dir: Option<String>,
 }
 
 /// How an application stands on a node.
@@ -138,6 +143,7 @@ impl NodeFacts {
             erts: text(answer, "erts")?,
             erlrc: text(answer, "erlrc"),
             os_pid: text(answer, "os_pid").and_then(|pid| pid.parse().ok()),
+            root: text(answer, "root"),
             uptime: number(answer, "uptime")?,
             applications: list(answer, "applications", loaded),
             stopped: list(answer, "stopped", line),
@@ -168,6 +174,7 @@ fn loaded(term: &Term) -> Option<Loaded> {
             _ => State::Unknown,
         },
         includer: text(term, "includer"),
+        dir: text(term, "dir"),
     })
 }
 

@@ -12,6 +12,7 @@ fn loaded(name: &str, vsn: &str, state: State) -> Loaded {
         vsn: vsn.to_owned(),
         state,
         includer: None,
+        dir: None,
     }
 }
 
@@ -23,6 +24,7 @@ fn node(name: &str, facts: Option<NodeFacts>) -> Node {
         reason: None,
         facts,
         restart: Vec::new(),
+        refused: BTreeMap::new(),
     }
 }
 

@@ -12,7 +12,7 @@ use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -130,7 +130,12 @@ impl Host {
 
     /// The same with these variables in its environment.
     pub fn start_in(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Node {
-        let mut command = clean(Command::new(erl()));
+        self.start_by(&erl(), variables, arguments)
+    }
+
+    /// The same by another `erl`.
+    pub fn start_by(&self, erl: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Node {
+        let mut command = clean(Command::new(erl));
         command
             .args(["-noshell", "-start_epmd", "false"])
             .args(arguments)

@@ -1,10 +1,13 @@
 //! How everything stands, against real nodes: up, down, out of date, in old code, replaced underneath.
 
-use crate::host::{Host, eventually, foo};
+use crate::host::fixtures::erlc_into;
+use crate::host::{Host, erl, erlrc_ebin, eventually, foo};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 /// A host on which foo 1.0 is installed, registered and runs.
 fn host() -> Host {
@@ -333,4 +336,146 @@ fn silence_is_put_into_words() {
         .is(&format!("nothing has been written down in {state}\n"), 0);
     // A script that calls hooks on such a host hears nothing: it is normal.
     host.erlrc(&["start", "foo", "1.0"]).is("", 0);
+}
+
+/// The root directory of the OTP under test.
+fn otp_root() -> PathBuf {
+    let code = "io:put_chars(code:root_dir()), halt().";
+    let output = Command::new(erl())
+        .args(["-noshell", "-eval", code])
+        .output();
+    String::from_utf8(output.expect("erl runs").stdout)
+        .expect("a path")
+        .into()
+}
+
+/// A root directory of OTP that is another one in its releases alone; its `erl`.
+fn own_otp(root: &Path) -> PathBuf {
+    let theirs = otp_root();
+    fs::create_dir_all(root.join("bin")).expect("a directory");
+    for entry in fs::read_dir(&theirs).expect("the root of OTP") {
+        let (from, name) = entry
+            .map(|entry| (entry.path(), entry.file_name()))
+            .expect("an entry");
+        if name != "bin" && name != "releases" {
+            symlink(from, root.join(name)).expect("a link");
+        }
+    }
+    for entry in fs::read_dir(theirs.join("bin")).expect("programs and boot files") {
+        let entry = entry.expect("an entry");
+        if entry.file_name() != "erl" {
+            symlink(entry.path(), root.join("bin").join(entry.file_name())).expect("a link");
+        }
+    }
+    let script = fs::read_to_string(theirs.join("bin/erl")).expect("a script");
+    let lines = script.lines().map(|line| match line.trim_start() {
+        line if line.starts_with("ROOTDIR=") => format!("ROOTDIR=\"{}\"", root.display()),
+        _ => line.to_owned(),
+    });
+    let erl = root.join("bin/erl");
+    let script = lines.collect::<Vec<_>>().join("\n");
+    fs::write(&erl, script).expect("a script");
+    fs::set_permissions(&erl, fs::Permissions::from_mode(0o755)).expect("a mode");
+    erl
+}
+
+fn release_on_disk(root: &Path, erts: &str, release: &str) {
+    let releases = root.join("releases");
+    let _ = fs::remove_dir_all(&releases);
+    fs::create_dir_all(releases.join(release)).expect("a directory");
+    let data = format!("{erts} {release}\n");
+    fs::write(releases.join("start_erl.data"), data).expect("a file");
+    fs::write(releases.join(release).join("OTP_VERSION"), release).expect("a file");
+}
+
+/// Application `old` with a module of which every emulator up to OTP 28 knows all instructions, and none later.
+fn install_old(host: &Host) -> PathBuf {
+    let dir = host.path("lib/old-1");
+    let ebin = dir.join("ebin");
+    fs::create_dir_all(&ebin).expect("a directory");
+    let source = host.file(
+        "old_frame.S",
+        "{module, old_frame}. {exports, [{f,1}]}. {attributes, []}. {labels, 4}.
+         {function, f, 1, 2}.
+         {label,1}. {func_info,{atom,old_frame},{atom,f},1}.
+         {label,2}. {test,bs_start_match3,{f,3},1,[{x,0}],{x,1}}.
+         {test,bs_test_unit,{f,3},[{x,1},8]}.
+         {bs_get_tail,{x,1},{x,0},2}. return.
+         {label,3}. {move,{atom,no},{x,0}}. return.",
+        0o644,
+    );
+    erlc_into(&ebin, &[&source.display().to_string()]);
+    let lib = "-module(old_lib). -export([f/0]). f() -> ok.";
+    let lib = host.file("old_lib.erl", lib, 0o644);
+    erlc_into(&ebin, &[&lib.display().to_string()]);
+    let specification = "{application, old, [{vsn, \"1\"}, {modules, [old_frame, old_lib]},
+        {registered, []}, {applications, [kernel, stdlib]}]}.";
+    fs::write(ebin.join("old.app"), specification).expect("the .app");
+    let metadata = format!("{{old, \"1\", \"{}\"}}.\n", dir.display());
+    fs::write(host.path("apps/old"), metadata).expect("a file");
+    fs::write(host.path("applications/old"), "").expect("a file");
+    dir
+}
+
+#[test]
+fn modules_that_the_otp_on_the_disk_does_not_load_are_named() {
+    let host = Host::new();
+    install(&host, "1.0");
+    let dir = install_old(&host);
+    let root = host.path("otp");
+    let erl = own_otp(&root);
+    release_on_disk(&root, "13.1.5", "25");
+    host.listed("n1");
+    let arguments = ["-sname", "n1", "-pa", &erlrc_ebin()];
+    let _node = host.start_by(&erl, &[], &arguments);
+    let dir = dir.display().to_string();
+    host.erlrc(&["start", "old", "1", &dir]);
+    host.erlrc(&["start", "foo", "1.0", &foo("1.0")]);
+    let (json, code) = status(&host, &[]);
+    assert_eq!(code, 0, "{json}");
+    assert_eq!(application(&json, "old")["refused_modules"], Value::Null);
+    // The package manager replaces OTP by one that loads all, then by one that does not.
+    release_on_disk(&root, "16.1", "28");
+    assert_eq!(status(&host, &[]).1, 0);
+    release_on_disk(&root, "17.1", "29");
+    let (json, code) = status(&host, &[]);
+    let old = application(&json, "old");
+    let refused = json!({"otp_release": 29, "modules": ["old_frame"]});
+    assert_eq!(
+        (code, &old["findings"], &old["refused_modules"]),
+        (1, &json!(["refused_modules"]), &refused)
+    );
+    let text = "old: OTP 29, with which the node starts next, does not load old_frame: ";
+    let run = host.erlrc(&["status"]);
+    assert!(run.out.contains(text), "{run:?}");
+    let run = host.erlrc(&["doctor"]);
+    assert_eq!(run.status, 1, "{run:?}");
+    assert!(run.out.contains(text), "{run:?}");
+    assert!(
+        !run.out.contains("foo_server") || run.out.contains("not load foo_server"),
+        "{run:?}"
+    );
+}
+
+#[test]
+fn an_application_that_the_running_otp_does_not_load_is_named() {
+    let host = Host::new();
+    let dir = install_old(&host);
+    // As code of a later release is: by the highest instruction, in the header of its code.
+    let file = dir.join("ebin/old_lib.beam");
+    let mut bytes = fs::read(&file).expect("a module");
+    let code = bytes.windows(4).position(|window| window == b"Code");
+    let at = code.expect("code") + 16;
+    bytes[at..at + 4].copy_from_slice(&400_u32.to_be_bytes());
+    fs::write(&file, bytes).expect("a module");
+    let _node = host.node("n1");
+    let (json, code) = status(&host, &[]);
+    let old = application(&json, "old");
+    let modules = old["refused_modules"]["modules"].as_array();
+    let modules = modules.expect("modules");
+    assert!(modules.contains(&json!("old_lib")), "{json}");
+    assert_eq!(
+        (code, &old["findings"]),
+        (1, &json!(["not_running", "refused_modules"]))
+    );
 }

@@ -17,6 +17,8 @@
     otp_release := binary(),
     erts := binary(),
     os_pid := binary(),
+    %% OTP's root directory.
+    root := binary(),
     erlrc => binary(),
     %% Milliseconds.
     uptime := non_neg_integer(),
@@ -60,6 +62,7 @@ report(Patience) ->
         otp_release => list_to_binary(erlang:system_info(otp_release)),
         erts => list_to_binary(erlang:system_info(version)),
         os_pid => list_to_binary(os:getpid()),
+        root => text(code:root_dir()),
         uptime => Uptime,
         applications => Applications,
         stopped => stopped(),

@@ -196,6 +196,10 @@ fn stand(node: &str, app: &ApplicationStatus, finding: Finding) -> Option<Stand>
             "failed",
             format!("erlrc history {name} -l tells why; then go on, or stay with what runs"),
         ),
+        Finding::RefusedModules => (
+            "refused_modules",
+            format!("install a build of {name} for that release before {node} is restarted"),
+        ),
         // These are told by what packages and journal say.
         Finding::OtherVersion | Finding::Pending => return None,
     };

@@ -20,7 +20,7 @@ names what is not as it should be, each with what to do about it:
   incomplete_package   orphan_directory    version_mismatch   restart_needed   interrupted   waiting
   stale_stash          damaged_stash       unfinished_stash   journal_open     unreachable_node
   registration_without_package             disabled           mistaken_file    forged_journal
-  node_without_entry   not_running         failed
+  node_without_entry   not_running         failed             refused_modules
 
 With --yes, or where a person says yes on a terminal, what is safe is mended: nodes are brought to the version that is installed, as the package would have
 done it; what is kept and not needed is dropped; a directory is removed where an upgrade by erlrc has

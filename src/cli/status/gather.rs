@@ -4,15 +4,16 @@ use crate::cli::arguments::Apps;
 use crate::cli::hook::{self, Answer, request::question};
 use crate::cli::{Common, Connection, Failure, nodes};
 use crate::history;
-use crate::installed::inventory;
+use crate::installed::{Inventory, inventory};
 use crate::maint::{Journal, Record};
 use crate::node::{Deadline, NodeError};
 use crate::outcome::{Class, Outcome};
 use crate::record::{RecordLog, Tail, Time};
 use crate::rendezvous::{Entries, Entry, RendezvousError};
-use crate::restart;
-use crate::status::{Facts, Node, NodeFacts, Pending};
-use std::path::Path;
+use crate::restart::{self, Refused};
+use crate::status::{Facts, Node, NodeFacts, Pending, State};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A node that needs longer to say how it stands is not asked further.
@@ -29,7 +30,8 @@ pub fn facts(common: &Common, connection: &Connection, packages: &Apps) -> Resul
     let history = readable(history::read(&common.state), warnings);
     let journal = RecordLog::open(common.state.join("journal")).read::<Record>();
     let journal = Journal::replay(readable(journal, warnings));
-    let nodes = ask(&entries, connection, &common.state);
+    let mut nodes = ask(&entries, connection, &common.state);
+    refusals(&mut nodes, &inventory);
     Ok(Facts {
         time: Time::now(),
         inventory,
@@ -37,6 +39,49 @@ pub fn facts(common: &Common, connection: &Connection, packages: &Apps) -> Resul
         history,
         pending: journal.open().map(pending).collect(),
     })
+}
+
+/// Which applications the nodes would not come up with. Where the release of OTP is another on the disk, all
+/// are looked at, else those of ours that do not run.
+fn refusals(nodes: &mut [Node], inventory: &Inventory) {
+    let mut known: BTreeMap<(PathBuf, u32), Option<Refused>> = BTreeMap::new();
+    for node in nodes {
+        let Some((facts, (running, next))) = node.facts.as_ref().and_then(|facts| {
+            let running: u32 = facts.otp_release.parse().ok()?;
+            let on_disk = facts.root.as_ref();
+            let on_disk = on_disk.and_then(|root| restart::release_on_disk(Path::new(root)));
+            Some((facts, (running, on_disk.unwrap_or(running))))
+        }) else {
+            continue;
+        };
+        let mut dirs: BTreeMap<String, PathBuf> = BTreeMap::new();
+        for app in &facts.applications {
+            dirs.extend(app.dir.as_ref().map(|dir| (app.name.clone(), dir.into())));
+        }
+        // What is installed is what starts next.
+        for (name, metadata) in &inventory.installed {
+            dirs.insert(name.clone(), PathBuf::from(&metadata.dir));
+        }
+        let runs = |name: &String| {
+            let mut apps = facts.applications.iter();
+            apps.any(|app| {
+                app.name == *name && matches!(app.state, State::Running | State::Included)
+            })
+        };
+        let ours = |name: &String| {
+            inventory.installed.contains_key(name) || inventory.registered.contains_key(name)
+        };
+        let looked_at = dirs
+            .into_iter()
+            .filter(|(name, _)| running != next || (ours(name) && !runs(name)));
+        node.refused = looked_at
+            .filter_map(|(name, dir)| {
+                let of_dir = known.entry((dir, next));
+                let of_dir = of_dir.or_insert_with_key(|(dir, next)| restart::refused(dir, *next));
+                Some((name, of_dir.clone()?))
+            })
+            .collect();
+    }
 }
 
 /// What cannot be read is not known, and said so.
@@ -98,6 +143,7 @@ fn one(
         reason,
         facts: None,
         restart: Vec::new(),
+        refused: BTreeMap::new(),
     };
     let entry = match entry {
         Ok(entry) => entry,

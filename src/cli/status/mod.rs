@@ -25,7 +25,8 @@ a node that is down it tells the latter. Shown are the applications that are reg
 a package with metadata, or that a hook has operated on; --all shows all that are loaded.
 
 The status is 0 where all is as it should be; 1 where an application does not run, another version
-runs than is installed, the last change failed or one has been put off; 5 where the emulator or a
+runs than is installed, the last change failed, one has been put off or the node would not load it after
+a restart, since OTP on the disk is of another release; 5 where the emulator or a
 library under it was replaced since the node began; 3 where a node cannot be spoken to. A node that is
 down is no fault. With --prometheus the status is 0 when the file was written.
 
@@ -39,8 +40,9 @@ processes [{pid, name, initial_call, current}]}], old_modules, complete (false w
 to ask all processes), restart_needed [{kind, file | what, time}] and applications; one of these has
 application, state (running, included, loaded, absent, unknown), running, loaded (not running) and
 installed (versions), includer, registered, enabled, stopped, last {time, operation, outcome, reason, from, to,
-status, pause} (the last change, or attempt at one), findings
-(other_version, not_running, failed, pending). Pending is application, node, state, from, to, time,
+status, pause} (the last change, or attempt at one), refused_modules {otp_release, modules} (what
+the emulator with which the node starts next does not load), findings
+(other_version, not_running, failed, pending, refused_modules). Pending is application, node, state, from, to, time,
 reason. Keys are never renamed, new ones may come.
 
 Metrics: erlrc_node_up, _node_info, _node_restart_needed, _failed_operations, _old_code_modules,

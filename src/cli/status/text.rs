@@ -5,6 +5,7 @@ use crate::cli::history::moment;
 use crate::cli::output::{self, printable};
 use crate::cli::table::{duration, table};
 use crate::record::Time;
+use crate::restart::Refused;
 use crate::status::{
     ApplicationStatus, Current, Finding, Held, Last, NodeFacts, NodeStatus, OldCode, Pending,
     Process, Report, State,
@@ -140,6 +141,9 @@ fn last(last: &Last) -> String {
 pub fn found(app: &ApplicationStatus, finding: Finding) -> String {
     let name = &app.application;
     let words = finding.in_words();
+    if let (Finding::RefusedModules, Some(refused)) = (finding, &app.refused_modules) {
+        return format!("{name}: {}", in_vain(refused));
+    }
     let Some(last) = app.last.as_ref().filter(|_| finding == Finding::Failed) else {
         return format!("{name}: {words}");
     };
@@ -151,6 +155,22 @@ pub fn found(app: &ApplicationStatus, finding: Finding) -> String {
     let (operation, outcome) = (&last.operation, &last.outcome);
     format!(
         "{name}: {words}: {operation}{versions}: {outcome}{why}; erlrc history {name} -l tells more"
+    )
+}
+
+/// How many modules are named.
+const MODULES: usize = 5;
+
+fn in_vain(refused: &Refused) -> String {
+    let (release, modules) = (refused.otp_release, &refused.modules);
+    let named = modules.iter().take(MODULES).map(String::as_str);
+    let named = named.collect::<Vec<_>>().join(", ");
+    let more = match modules.len().saturating_sub(MODULES) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!(
+        "OTP {release}, with which the node starts next, does not load {named}{more}: install a build for it"
     )
 }
 

@@ -80,27 +80,37 @@ fn is_old_news(case: &Case<'_>, module: &str) -> bool {
 
 fn release(case: &Case<'_>, fresh: &[&Code]) -> Option<Finding> {
     let node = case.around.release?;
-    let needed = fresh.iter().map(|code| code.release).max()?;
-    if needed <= node {
-        return None;
-    }
-    let too_new = || fresh.iter().filter(|code| code.release > node);
-    let compiled_by = too_new().filter_map(|code| code.compiled_by).max();
-    let too_new: Vec<_> = too_new().map(|code| &code.module).collect();
+    let refused: Vec<_> = fresh
+        .iter()
+        .filter(|code| !code.releases.contain(node))
+        .collect();
+    let modules: Vec<_> = refused.iter().map(|code| &code.module).collect();
+    let releases = || refused.iter().map(|code| code.releases);
+    let compiled_by = releases().filter_map(|releases| releases.compiled_by).max();
     let compiled_by = compiled_by.map_or_else(String::new, |release| {
         format!(" (compiled by OTP {release})")
     });
+    let needed = releases().map(|releases| releases.first).max()?;
+    let (needed, limit, other) = match needed > node {
+        true => (
+            needed,
+            "later",
+            format!(", or restart the node on OTP {needed}"),
+        ),
+        false => {
+            let last = releases().filter_map(|releases| releases.last).min()?;
+            (last, "earlier", String::new())
+        }
+    };
     let text = format!(
-        "{} can be loaded by OTP {needed} or later{compiled_by}, and the node runs OTP {node}",
-        listed(&too_new)
+        "{} can be loaded by OTP {needed} or {limit}{compiled_by}, and the node runs OTP {node}",
+        listed(&modules)
     );
     Some(
         Finding::error("otp_release", &case.to.name)
             .text(text)
-            .advice(format!(
-                "build it on OTP {node}, or restart the node on OTP {needed}"
-            ))
-            .detail("modules", json(&too_new))
+            .advice(format!("build it on OTP {node}{other}"))
+            .detail("modules", json(&modules))
             .detail("needed", needed)
             .detail("node", node),
     )
