@@ -186,6 +186,7 @@ fn knits_attributes_steer() {
             .module("c", &format!(
                 "-export([f/0]). -knit_priority(7). -knit_apply({{b, last, []}}).
                  -knit_apply([{{first, {{c, one, []}}}}, {{immediate, {{c, two, [x]}}}}, {{{{last, -1}}, {{c, f, []}}}}]).
+                 -knit_apply({{committed, {{c, all, []}}}}). -knit_apply({{down, {{{{committed, 1}}, {{c, back, []}}}}}}).
                  -knit_apply({{down, {{first, {{c, down, []}}}}}}). f() -> {n}."
             ))
             .build(&[])
@@ -199,11 +200,13 @@ fn knits_attributes_steer() {
           {update,b,{advanced,{x,1}}},
           {load_module,a,soft_purge,soft_purge,[b]},
           {apply,{c,f,[]}},
-          {apply,{b,last,[]}}]",
+          {apply,{b,last,[]}},
+          {apply,{erlrcdynamic,apply_after_commit,[c,all,[]]}}]",
         "[{apply,{c,down,[]}},
           {load_module,a,soft_purge,soft_purge,[b]},
           {update,b,{advanced,{x,1}}},
-          {load_module,c}]",
+          {load_module,c},
+          {apply,{erlrcdynamic,apply_after_commit,[c,back,[]]}}]",
     );
 }
 

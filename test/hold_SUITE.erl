@@ -4,7 +4,7 @@
 -include_lib("common_test/include/ct.hrl").
 -include_lib("stdlib/include/assert.hrl").
 
--export([all/0, init_per_testcase/2, end_per_testcase/2]).
+-export([all/0, init_per_testcase/2, end_per_testcase/2, note_on_node/1]).
 -export([
     confirmed/1,
     reverted_before_anybody_went_on/1,
@@ -24,7 +24,12 @@
     way_back_that_fails_leaves_the_new/1,
     processes_that_die_are_told_of/1,
     not_held_where_instructions_have_effects/1,
-    not_held_by_the_other_evaluator/1
+    not_held_by_the_other_evaluator/1,
+    calls_follow_the_confirmation/1,
+    calls_are_not_made_where_it_goes_back/1,
+    calls_follow_where_the_time_is_over/1,
+    calls_follow_where_the_guardian_is_killed/1,
+    calls_follow_where_nobody_is_waited_for/1
 ]).
 
 all() ->
@@ -47,7 +52,12 @@ all() ->
         way_back_that_fails_leaves_the_new,
         processes_that_die_are_told_of,
         not_held_where_instructions_have_effects,
-        not_held_by_the_other_evaluator
+        not_held_by_the_other_evaluator,
+        calls_follow_the_confirmation,
+        calls_are_not_made_where_it_goes_back,
+        calls_follow_where_the_time_is_over,
+        calls_follow_where_the_guardian_is_killed,
+        calls_follow_where_nobody_is_waited_for
     ].
 
 init_per_testcase(Case, Config) ->
@@ -288,6 +298,66 @@ not_held_by_the_other_evaluator(Config) ->
     ?assertMatch(#{status := ok, report := #{evaluator := release_handler}}, Answer),
     ?assertNot(is_map_key(held, Answer)),
     settled(Config, 2).
+
+%% In their order, and whatever becomes of one of them; a failure is told by who confirms.
+calls_follow_the_confirmation(Config) ->
+    Dirs = calling(Config, [note(first), {apply, {erlrcdynamic, apply_after_commit, [erlang, error, [sick]]}}, note(second)]),
+    #{plan := Plan} = ask(Config, (request(upgrade, Dirs))#{operation := dry_run, 'of' => upgrade}),
+    ?assertEqual(3, length([Line || <<"call {", _/binary>> = Line <- Plan])),
+    Held = held(hold(Config, Dirs)),
+    ?assertEqual([], called(Config)),
+    Answer = ask(Config, confirm, Held),
+    ?assertMatch(#{status := ok, outcome := confirmed, warnings := [<<"erlang:error/1, called after the commit, failed: sick;", _/binary>>]}, Answer),
+    ?assertEqual([first, second], called(Config)),
+    settled(Config, 2).
+
+calls_are_not_made_where_it_goes_back(Config) ->
+    Dirs = calling(Config, [note(first)]),
+    Held = held(hold(Config, Dirs)),
+    #{status := ok, outcome := reverted} = ask(Config, revert, Held),
+    settled(Config, 1),
+    ?assertEqual([], called(Config)).
+
+calls_follow_where_the_time_is_over(Config) ->
+    Dirs = calling(Config, [note(first)]),
+    #{held := _} = ask(Config, (request(upgrade, Dirs))#{options => #{hold => 1}}),
+    fixture:wait_until(fun() -> undefined =:= pid_of(Config, erlrc_guardian) end),
+    ?assertEqual([first], called(Config)).
+
+calls_follow_where_the_guardian_is_killed(Config) ->
+    Dirs = calling(Config, [note(first)]),
+    _ = held(hold(Config, Dirs)),
+    true = call(Config, erlang, exit, [pid_of(Config, erlrc_guardian), kill]),
+    fixture:wait_until(fun() -> [first] =:= called(Config) end),
+    settled(Config, 2).
+
+calls_follow_where_nobody_is_waited_for(Config) ->
+    {One, Two} = Dirs = calling(Config, [note(first), {apply, {erlrcdynamic, apply_after_commit, [erlang, error, [sick]]}}]),
+    [
+        begin
+            Answer = ask(Config, (request(upgrade, Dirs))#{options => #{evaluator => Evaluator}}),
+            ?assertMatch(#{status := ok, outcome := upgraded, warnings := [<<"erlang:error/1, called after", _/binary>>]}, Answer),
+            ?assertEqual([first], called(Config)),
+            settled(Config, 2),
+            #{status := ok} = ask(Config, down({One, Two})),
+            true = call(Config, persistent_term, erase, [called])
+        end
+     || Evaluator <- [transactional, release_handler]
+    ].
+
+%% Versions of which the later one ships an appup that ends in these instructions.
+calling(Config, Instructions) ->
+    {One, Two} = versions(Config, [], []),
+    Update = {update, service_server, {advanced, []}},
+    Appup = {"2", [{"1", [Update | Instructions]}], [{"1", [Update]}]},
+    ok = file:write_file(filename:join(service_fixture:ebin(Two), "service.appup"), io_lib:format("~p.~n", [Appup])),
+    {One, Two}.
+
+note(What) -> {apply, {erlrcdynamic, apply_after_commit, [?MODULE, note_on_node, [What]]}}.
+
+note_on_node(What) -> persistent_term:put(called, persistent_term:get(called, []) ++ [What]).
+
+called(Config) -> call(Config, persistent_term, get, [called, []]).
 
 %% The node runs one version, nothing is kept, nobody stands still, and the next operation is free to begin.
 settled(Config, Version) ->

@@ -45,7 +45,7 @@ fn tuple(tag: &str, arguments: &[Term]) -> bool {
             (mode.is_atom("up") || mode.is_atom("down")) && all(modules, extra)
         }
         ("sync_nodes", [_id, nodes]) => mfa(nodes) || atoms(nodes),
-        ("apply", [call]) => mfa(call),
+        ("apply" | "apply_after_commit", [call]) => mfa(call),
         _ => false,
     }
 }

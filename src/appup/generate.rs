@@ -220,6 +220,7 @@ impl<'a> Modules<'a> {
         );
         steps.extend(self.version_change(Direction::Up));
         steps.extend(self.applies(changed, Direction::Up, Phase::Last));
+        steps.extend(self.applies(changed, Direction::Up, Phase::Committed));
         steps
     }
 
@@ -253,6 +254,7 @@ impl<'a> Modules<'a> {
             steps.extend(module.immediate(Direction::Down));
         }
         steps.extend(self.applies(changed, Direction::Down, Phase::Last));
+        steps.extend(self.applies(changed, Direction::Down, Phase::Committed));
         steps
     }
 

@@ -1,5 +1,6 @@
 //! High-level instructions, as appup(5) describes them, of the kinds that generation makes.
 
+use super::after_commit;
 use crate::term::{Atom, Term};
 
 /// The way a script goes.
@@ -77,12 +78,16 @@ pub struct Mfa {
 impl Mfa {
     /// `{Module, Function, Args}`.
     pub fn term(&self) -> Term {
+        Term::Tuple(self.fields())
+    }
+
+    fn fields(&self) -> Vec<Term> {
         let (module, function) = (self.module.clone(), self.function.clone());
-        Term::tuple([
+        vec![
             Term::Atom(module),
             Term::Atom(function),
             Term::List(self.args.clone()),
-        ])
+        ]
     }
 }
 
@@ -119,6 +124,8 @@ pub enum Instruction {
     },
     /// Calls a function.
     Apply(Mfa),
+    /// Calls a function when every node has committed.
+    AfterCommit(Mfa),
 }
 
 impl Instruction {
@@ -138,6 +145,7 @@ impl Instruction {
             } => load_module(module, *purge, depends),
             Self::Update { .. } => self.update(),
             Self::Apply(mfa) => Term::tuple([Term::atom("apply"), mfa.term()]),
+            Self::AfterCommit(mfa) => after_commit::instruction(mfa.fields()),
         }
     }
 

@@ -3,6 +3,7 @@
 //! Generation is a pure function of [`Facts`]; must not do I/O. What reads the modules is
 //! [`crate::beam`].
 
+pub mod after_commit;
 mod check;
 pub mod facts;
 mod generate;

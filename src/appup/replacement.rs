@@ -209,7 +209,10 @@ pub fn sorted<'s>(applies: impl Iterator<Item = &'s Apply>) -> Vec<Step> {
     let mut applies: Vec<_> = applies.collect();
     applies.sort_by_key(|apply| apply.number);
     let step = |apply: &Apply| Step {
-        instruction: Instruction::Apply(apply.mfa.clone()),
+        instruction: match apply.phase {
+            Phase::Committed => Instruction::AfterCommit(apply.mfa.clone()),
+            _ => Instruction::Apply(apply.mfa.clone()),
+        },
         reasons: vec![Reason::Steered(apply.attribute)],
     };
     applies.into_iter().map(step).collect()

@@ -6,6 +6,7 @@
 
 use pcre2::bytes::RegexBuilder;
 
+use super::after_commit::long_form;
 use super::check;
 use super::instruction::Direction;
 use super::warning::Warning;
@@ -135,7 +136,9 @@ fn script(script: Term) -> Result<(Version, Vec<Term>), ShippedError> {
             Term::Binary(pattern) => Version::Pattern(pattern.clone()),
             version => Version::Exact(version.as_string()?.into_owned()),
         };
-        Some((version, instructions.elements()?.into_owned()))
+        let instructions = instructions.elements()?.into_owned();
+        let instructions = instructions.into_iter().map(long_form).collect();
+        Some((version, instructions))
     });
     parts.ok_or(ShippedError::BadScript { script })
 }
@@ -224,6 +227,19 @@ mod tests {
         assert_eq!(script(appup, "1.0").unwrap().unwrap(), "[{load_module,a}]");
         let warnings = shipped(appup).unwrap().warnings;
         assert_eq!(warnings, [Warning::AppupTerms { count: 3 }]);
+    }
+
+    #[test]
+    fn calls_after_the_commit_are_read_in_their_short_form() {
+        let appup = |call| format!("{{\"2.0\",[{{\"1.0\",[{{apply_after_commit,{call}}}]}}],[]}}.");
+        assert_eq!(
+            script(&appup("{m,f,[]}"), "1.0").unwrap().unwrap(),
+            "[{apply,{erlrcdynamic,apply_after_commit,[m,f,[]]}}]"
+        );
+        assert_eq!(
+            script(&appup("{m,f}"), "1.0").unwrap_err(),
+            "{bad_instruction,{apply_after_commit,{m,f}}}"
+        );
     }
 
     #[test]

@@ -48,6 +48,8 @@ pub enum Phase {
     Immediate,
     /// After all.
     Last,
+    /// When every node has committed.
+    Committed,
 }
 
 /// An attribute with a value that it cannot have.
@@ -254,6 +256,7 @@ fn phase(term: &Term) -> Option<(Phase, i64)> {
         "first" => Phase::First,
         "immediate" => Phase::Immediate,
         "last" => Phase::Last,
+        "committed" | "apply_after_commit" => Phase::Committed,
         _ => return None,
     };
     Some((phase, number))

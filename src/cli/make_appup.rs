@@ -17,6 +17,10 @@ Compares the modules of both versions without loading them. What is printed is a
 which file:consult/1, systools and release_handler read; with --explain it says in comments why each
 instruction is there and why it stands where it stands. Warnings go to standard error.
 
+Attributes of modules steer it: -erlrc_priority(N), _extra(Term), _depends([Module]), _timeout(T),
+_purge(P) and -erlrc_apply({Phase, {Module, Function, Args}}) with Phase first, immediate, last or
+committed, which is when every node has committed. {up | down, ...} around it names the direction.
+
 Examples:
   erlrc make-appup egerl 4.0.1 4.1.0 /usr/lib/erlang/lib/egerl-4.0.1 ./egerl-4.1.0 > egerl.appup
   erlrc make-appup --explain egerl 4.0.1 4.1.0 ./old ./new")]

@@ -37,6 +37,9 @@ impl<R: Reach> Round<'_, R> {
         for Changed { node, held, .. } in changed.iter().filter(|node| node.held.is_some()) {
             let how = (Settling::Confirm, held.as_deref());
             let answer = self.asker().settle(node, operation, how);
+            for text in answer.warnings {
+                tell(Event::Warning { node, text });
+            }
             let text = match answer.class {
                 Class::Absent if answer.outcome == Outcome::NodeDown => {
                     "the node was changed and is down now".to_owned()

@@ -2,7 +2,7 @@
 //! which evaluator runs them.
 
 use super::live::Live;
-use crate::appup::is_system;
+use crate::appup::{after_commit, is_system};
 use crate::script::Script;
 use crate::term::{Atom, Term};
 use serde::Serialize;
@@ -29,7 +29,7 @@ pub struct Step {
     pub instruction: String,
     /// The module or application that it is about.
     pub subject: Option<String>,
-    /// The number of its segment, from 1.
+    /// The number of its segment, from 1. What is called when every node has committed has that of the last one.
     pub segment: usize,
     /// Why it is there; nothing for those of a shipped appup.
     pub reasons: Vec<String>,
@@ -50,6 +50,7 @@ impl Steps {
         let mut instructions = Vec::with_capacity(script.instructions.len());
         for (at, instruction) in script.instructions.iter().enumerate() {
             let reasons = script.reasons.get(at).map(Vec::as_slice);
+            let after = after_commit::call(instruction).is_some();
             instructions.push(Step {
                 segment: cut.segment_of(instruction),
                 instruction: instruction.to_string(),
@@ -58,6 +59,7 @@ impl Steps {
                     .unwrap_or_default()
                     .iter()
                     .map(ToString::to_string)
+                    .chain(after.then(|| AFTER_COMMIT.to_owned()))
                     .collect(),
             });
         }
@@ -76,6 +78,10 @@ impl Steps {
     }
 }
 
+/// When the calls follow that belong to no segment.
+const AFTER_COMMIT: &str =
+    "is called when every node has committed; nothing is taken back where it fails";
+
 /// Cuts a script at its barriers: all code changes between two of them are one segment.
 #[derive(Default)]
 struct Cut {
@@ -85,6 +91,10 @@ struct Cut {
 
 impl Cut {
     fn segment_of(&mut self, instruction: &Term) -> usize {
+        // It is no part of what is carried out as a whole.
+        if after_commit::call(instruction).is_some() {
+            return self.segment;
+        }
         let batch = !is_barrier(instruction);
         if !(batch && self.batch) {
             self.segment += 1;
@@ -106,7 +116,8 @@ const BARRIERS: [&str; 7] = [
 
 /// Whether an instruction ends a segment.
 pub fn is_barrier(instruction: &Term) -> bool {
-    tag(instruction).is_some_and(|tag| BARRIERS.contains(&tag.as_str()))
+    after_commit::call(instruction).is_none()
+        && tag(instruction).is_some_and(|tag| BARRIERS.contains(&tag.as_str()))
 }
 
 /// The name of an instruction.
@@ -118,6 +129,9 @@ pub fn tag(instruction: &Term) -> Option<&Atom> {
 
 /// The module or application that an instruction is about.
 pub fn subject(instruction: &Term) -> Option<&Atom> {
+    if let Some([module, ..]) = after_commit::call(instruction) {
+        return module.as_atom();
+    }
     let second = instruction.as_tuple()?.get(1)?;
     second
         .as_atom()

@@ -193,6 +193,16 @@ format_operation({killed_for_old_code, App, Killed}) ->
         "killed by the upgrade of ~ts, for they still ran code that had to go: ~ts",
         [App, lists:join(", ", [[Name, " (", atom_to_list(Module), ")"] || {Name, Module} <- Killed])]
     );
+format_operation({after_commit_failed, _App, {Module, Function, Arguments}, timeout}) ->
+    text(
+        "~ts:~ts/~b, called after the commit, did not return in time and was killed; the new version runs, call it again",
+        [Module, Function, length(Arguments)]
+    );
+format_operation({after_commit_failed, _App, {Module, Function, Arguments}, Why}) ->
+    text(
+        "~ts:~ts/~b, called after the commit, failed: ~ts; the new version runs, call it again when that is mended",
+        [Module, Function, length(Arguments), why(Why)]
+    );
 format_operation({restarted, Apps}) ->
     text("these were restarted and have lost their states: ~ts", [names(Apps)]);
 format_operation({needed_by, Apps}) ->

@@ -8,6 +8,7 @@
 
 -export([start/2, start/3, stop/2, unload/2, unload/3]).
 -export([upgrade/3, upgrade/5, downgrade/3, downgrade/5, make_appup/5]).
+-export([apply_after_commit/3]).
 -export([perform/1, plan/1, live_plan/1]).
 -export_type([operation/0, result/0]).
 
@@ -126,6 +127,13 @@ make_appup(App, From, To, FromDir, ToDir) ->
         [] -> erlrc_upgrade:make_appup(App, {From, absolute(FromDir)}, {To, absolute(ToDir)});
         [Bad | _] -> {error, Bad}
     end.
+
+%% @doc For scripts: `{apply, {erlrcdynamic, apply_after_commit, [Module, Function, Arguments]}}' has the function called
+%% when the upgrade can no more be taken back, on each node, and of several nodes when all have the new version. That
+%% it fails is told, and takes nothing back. Where something else than erlrc carries the script out it is called at once.
+-spec apply_after_commit(module(), atom(), [term()]) -> term().
+apply_after_commit(Module, Function, Arguments) ->
+    apply(Module, Function, Arguments).
 
 run(Operation) ->
     case bad_arguments(Operation) of

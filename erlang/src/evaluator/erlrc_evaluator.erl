@@ -18,6 +18,8 @@
     direction := up | down,
     %% High-level instructions, appup(5).
     instructions := [term()],
+    %% What is called when the way back has been given up, see `erlrc_after_commit'.
+    committed => [{module(), atom(), [term()]}],
     %% What runs now and what is to run; the directory is that of the application, without `ebin'.
     %% That of `from' may be gone.
     from := version(),

@@ -49,12 +49,13 @@ conclude(Windows, Final, #{options := #{hold := Time}, guardian := Guardian} = C
     Lingering = erlrc_purge:lingering(maps:get(unpurged, Final)),
     case erlrc_hold:wait(Guardian, {ok, Lingering}, Final, Time) of
         settled -> exit(normal);
-        dead -> conclude(Windows, Final, without_hold(Context))
+        dead -> conclude(Windows, Final, (without_hold(Context))#{held => true})
     end;
 conclude(Windows, Final, Context) ->
     ok = confirm(Final),
     lists:foreach(fun erlrc_way_back:forget/1, Windows),
     Purge = finish(Final, Context),
+    _ = [erlrc_after_commit:run(Context, infinity) || is_map_key(held, Context)],
     exit({erlrc_done, {ok, Purge}}).
 
 %% The way back can be kept open where it leads all the way: no instruction with effects of its own, the old code to be

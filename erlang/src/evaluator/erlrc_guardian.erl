@@ -39,7 +39,7 @@ wait_for(Other) ->
         {'DOWN', Ref, process, Other, _} -> ok
     end,
     receive
-        {Ref, confirmed} -> ok
+        {Ref, _Confirmed} -> ok
     after 0 -> ok
     end.
 

@@ -89,7 +89,7 @@ over(Why, #{context := #{application := App}} = Held) ->
 settle(confirm, Held) ->
     ok = finish(Held),
     ok = told(Held),
-    confirmed;
+    after_commit(Held);
 settle(revert, #{entries := Entries, context := Context, operation := Operation} = Held) ->
     ok = told(Held),
     ok = erlrc_journal:settle(Entries),
@@ -105,6 +105,15 @@ settle(revert, #{entries := Entries, context := Context, operation := Operation}
                 [_] -> {error, {not_reverted, Why}};
                 _ -> {error, {not_rolled_back, {not_reverted, Why}, lists:usort(Left)}}
             end
+    end.
+
+%% The operation itself calls them where it has not come so far.
+after_commit(#{operation := none}) ->
+    confirmed;
+after_commit(#{context := Context}) ->
+    case erlrc_after_commit:run(Context, infinity) of
+        [] -> confirmed;
+        Failed -> {confirmed, Failed}
     end.
 
 finish(#{entries := Entries, final := Final, context := Context}) ->
@@ -137,8 +146,8 @@ status() ->
             none
     end.
 
-%% @doc Gives the way back up.
--spec confirm(which() | any) -> confirmed | not_held.
+%% @doc Gives the way back up. What was to be called then and failed is told.
+-spec confirm(which() | any) -> confirmed | {confirmed, [erlrc_after_commit:failure()]} | not_held.
 confirm(Which) ->
     ask(confirm, Which).
 
@@ -152,8 +161,10 @@ revert(Which) ->
 %% @doc Whatever is held is confirmed: another operation begins.
 -spec settle() -> ok.
 settle() ->
-    _ = confirm(any),
-    ok.
+    case confirm(any) of
+        {confirmed, Failed} -> lists:foreach(fun erlrc_operations:warn/1, Failed);
+        _ -> ok
+    end.
 
 %% A guardian at work reads the question when it is through, if it holds on then.
 ask(How, Which) ->

@@ -145,6 +145,7 @@ run(Plan, #{from := {_, From}, to := {_, To}, application := App, direction := D
             script_direction => Direction,
             about => about(Script),
             options => Options,
+            committed => maps:get(committed, Script, []),
             protected => Protected,
             from => filename:join(From, "ebin"),
             to => filename:join(To, "ebin")

@@ -19,6 +19,7 @@
 %% <li>`failed' (warning): `reason'; `rolled_back' (warning): `reason', `left' if something is</li>
 %% <li>`purged': `modules' whose old code is gone; `natives_kept' (notice): `modules' with native functions, whose old code is
 %%   kept until the node is restarted</li>
+%% <li>`after_commit_failed' (error): `application', `call', `reason'</li>
 %% <li>`killed_for_old_code' (warning): `killed', processes that ran code which had to go, each with its module</li>
 %% <li>`not_deleted' (warning): a removed `module' that processes still use</li>
 %% </ul>

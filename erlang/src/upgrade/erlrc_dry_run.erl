@@ -20,10 +20,11 @@ steps(Answer) ->
     Answer.
 
 step(script, #{source := Source, instructions := Instructions}) ->
+    {Script, Committed} = erlrc_after_commit:split(Instructions),
     [
-        ["run the script, ", atom_to_list(Source), ", ", count(length(Instructions))]
-        | [["  ", io_lib:format("~0tp", [Instruction])] || Instruction <- Instructions]
-    ];
+        ["run the script, ", atom_to_list(Source), ", ", count(length(Script))]
+        | [["  ", io_lib:format("~0tp", [Instruction])] || Instruction <- Script]
+    ] ++ [io_lib:format("call ~0tp when every node has committed", [Call]) || Call <- Committed];
 step({load, App, {application, App, Keys}, Ebin}, _Plan) ->
     [io_lib:format("load ~ts ~ts from ~ts", [App, proplists:get_value(vsn, Keys, ""), Ebin])];
 step({respecify, App, Applications}, _Plan) ->

@@ -6,7 +6,7 @@
 %% @doc Gives the way back up. What is no longer held has been confirmed by then.
 -spec confirm(erlrc_hold:which()) -> {ok, confirmed} | {error, version_mismatch}.
 confirm(#{application := App, to := To} = Which) ->
-    _ = erlrc_hold:confirm(Which),
+    _ = [erlrc_operations:warn(Why) || {confirmed, Failed} <- [erlrc_hold:confirm(Which)], Why <- Failed],
     case erlrc_node:status(App) of
         {_, To} -> {ok, confirmed};
         _ -> {error, version_mismatch}

@@ -25,7 +25,10 @@
     env := erlrc_environment:env() | unknown,
     %% The specification that {@link erlrc_environment:put_back/2} is to put back.
     was := erlrc_evaluator:specification(),
-    later := [erlrc_transition:action()]
+    later := [erlrc_transition:action()],
+    %% What is called when the operation is through, and the options that it was given.
+    committed => [{module(), atom(), [term()]}],
+    options => map()
 }.
 
 %% How long `config_change/3' of an application may take.
@@ -203,10 +206,12 @@ run(Change, Old, NewSpec, Instructions) ->
 evaluator_script(#{application := App} = Change, #{spec := OldSpec} = Old, NewSpec, Instructions) ->
     #{direction := Direction, to := To, to_dir := ToDir, options := Options} = Change,
     #{vsn := From, dir := FromDir} = Old,
+    {Script, Committed} = erlrc_after_commit:split(Instructions),
     #{
         application => App,
         direction => Direction,
-        instructions => Instructions,
+        instructions => Script,
+        committed => Committed,
         from => {From, FromDir},
         to => {To, ToDir},
         from_spec => OldSpec,
@@ -239,7 +244,8 @@ transition(#{application := App, to_spec := Spec} = Script, Old) ->
 carry_out(#{application := App, to_spec := Spec} = Script, #{env := Env}, Before, After) ->
     Later = [Action || Action <- After, Action =/= script],
     {Was, _} = erlrc_environment:before(App, Env),
-    Forward = #{application => App, to_spec => Spec, was => Was, env => Env, later => Later},
+    Calls = maps:with([committed, options], Script),
+    Forward = Calls#{application => App, to_spec => Spec, was => Was, env => Env, later => Later},
     ok = erlrc_settlement:note({forward, Forward}),
     case erlrc_transition:attempt(Before ++ [script], fun() -> evaluate(Script) end) of
         {ok, Done, Undos} ->
@@ -267,7 +273,7 @@ completed({error, _} = Error, _Unpurged, _Undos, _Script) ->
 
 %% @private What follows the script; all of it may have been done before, `Noted' is the environment before that.
 -spec forward(forward(), false | {environment, erlrc_environment:undo()}) -> {ok, map()} | {error, term()}.
-forward(#{application := App, to_spec := Spec, was := WasSpec, env := Env, later := Later}, Noted) ->
+forward(#{application := App, to_spec := Spec, was := WasSpec, env := Env, later := Later} = Forward, Noted) ->
     Original = erlrc_specification:original(App),
     {_, Was} = Before = case Noted of false -> {WasSpec, application:get_all_env(App)}; {environment, Known} -> Known end,
     ok = note({environment, Before}),
@@ -277,10 +283,17 @@ forward(#{application := App, to_spec := Spec, was := WasSpec, env := Env, later
             ok = config_change(App, Spec, erlrc_environment:difference(Was, application:get_all_env(App))),
             ok = erlrc_deadline:extend(finish),
             Undos = [follow(Action) || Action <- Later],
+            ok = after_commit(Forward, get(erlrc_hold)),
             {ok, #{environment => Before, original => Original, 'after' => lists:reverse(Undos)}};
         {error, Why} ->
             {error, {not_rolled_back, Why, [{script, App, done}]}}
     end.
+
+%% Where the way back is kept open, whoever gives it up calls them.
+after_commit(#{committed := [_ | _]} = Forward, undefined) ->
+    lists:foreach(fun erlrc_operations:warn/1, erlrc_after_commit:run(Forward, erlrc_deadline:left()));
+after_commit(_Forward, _Held) ->
+    ok.
 
 %% The script may have taken erlrc to a version that knows nothing of it.
 note(Entry) ->

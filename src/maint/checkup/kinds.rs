@@ -3,7 +3,7 @@
 use crate::catalogue::Entry;
 
 /// Every kind of ailment.
-pub const DOCTOR: [Entry; 18] = [
+pub const DOCTOR: [Entry; 19] = [
     Entry {
         name: "damaged_stash",
         meaning: "A version that was kept for running nodes is damaged and is not used.",
@@ -58,6 +58,11 @@ pub const DOCTOR: [Entry; 18] = [
         name: "orphan_directory",
         meaning: "A directory holds a version of an application that no package names.",
         remedy: "Move it away if nothing needs it.",
+    },
+    Entry {
+        name: "refused_modules",
+        meaning: "An application has modules that the OTP on the disk does not load: the node could not start it any more.",
+        remedy: "Install a build of the application for that release before the node is restarted.",
     },
     Entry {
         name: "registration_without_package",

@@ -1,6 +1,7 @@
 //! What may go wrong, a file for each kind of it. Every check reads a [`Case`] and adds findings; none
 //! knows another.
 
+mod after_commit;
 mod calls;
 mod dependencies;
 mod environment;
@@ -53,6 +54,7 @@ pub fn of_changes(case: &Case<'_>) -> Vec<Finding> {
     let restarts = |script: &Script| script.instructions.iter().any(restarts_application);
     let mut findings = shipped::check(case);
     findings.extend(files::missing(case));
+    findings.extend(after_commit::check(case));
     findings.extend(natives::check(case));
     // Where the application is started anew, no process lives to meet the new code.
     if !case.script.is_some_and(restarts) {

@@ -3,7 +3,12 @@
 use crate::catalogue::Entry;
 
 /// The findings that files alone show.
-pub const FILES: [Entry; 45] = [
+pub const FILES: [Entry; 46] = [
+    Entry {
+        name: "after_commit_undefined",
+        meaning: "A function that is to be called when every node has committed is not exported by the new version. Nothing would be taken back when the call fails.",
+        remedy: "Correct the name in the appup or in the attribute erlrc_apply, or export the function.",
+    },
     Entry {
         name: "appup_misses",
         meaning: "The appup that the application ships has no instruction for a module that differs between the versions. The old code of that module goes on running.",

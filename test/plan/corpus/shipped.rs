@@ -54,6 +54,20 @@ pub fn shipped() -> Vec<Pair> {
         of("appup_depends", "[{load_module, demo_lib, [demo_other]}]")
             .finds("appup_rejected", "demo")
             .comes_to("would_fail"),
+        of(
+            "appup_after_commit",
+            "[{load_module, demo_lib}, {apply_after_commit, {demo_lib, f, []}}]",
+        ),
+        of(
+            "appup_after_commit_undefined",
+            "[{load_module, demo_lib}, {apply, {erlrcdynamic, apply_after_commit, [demo_lib, f, [x]]}}]",
+        )
+        .finds("after_commit_undefined", "demo_lib")
+        .comes_to("would_fail"),
+        of(
+            "appup_after_commit_of_others",
+            "[{load_module, demo_lib}, {apply_after_commit, {mnesia, info, []}}]",
+        ),
         of("appup_bad", "[{load_modul, demo_lib}]")
             .finds("appup_rejected", "demo")
             .comes_to("would_fail"),
