@@ -9,6 +9,7 @@
 
 -import(service_fixture, [versions/3, versions/5, child/1, child/2, up/3, up/4, down/3, down/4, call/4, photograph/1, still/2]).
 -import(service_fixture, [server/2, server/3, steady/2, plain/2, special/2, pid/2]).
+-import(service_fixture, [advanced/1]).
 
 %% What hangs for ever is waited for so long, in milliseconds.
 -define(FOREVER, 1000).
@@ -493,8 +494,6 @@ entirely_new(Node, {_, New}) ->
 
 both(Config, Prepare) ->
     {Prepare(?config(otp, Config)), Prepare(?config(ours, Config))}.
-
-advanced(Module) -> {update, Module, {advanced, []}}.
 
 start_child(Node, Spec) -> call(Node, supervisor, start_child, [service_sup, Spec]).
 

@@ -9,6 +9,7 @@
 
 -import(service_fixture, [versions/3, versions/4, child/1, child/2, up/3, up/4, down/3, down/4, call/4, photograph/1]).
 -import(service_fixture, [still/2, server/2, plain/2, pid/2]).
+-import(service_fixture, [in_background/4, answer/1, advanced/1, start_child/2]).
 
 all() ->
     [
@@ -272,10 +273,6 @@ who(Pid) ->
 
 update() -> advanced(service_server).
 
-advanced(Module) -> {update, Module, {advanced, []}}.
-
-start_child(Config, Spec) -> call(Config, supervisor, start_child, [service_sup, Spec]).
-
 %% Whether an operation waits in `erlrc_old_code'.
 prepares(Config) ->
     lists:any(
@@ -287,14 +284,3 @@ prepares(Config) ->
         end,
         call(Config, erlang, processes, [])
     ).
-
-in_background(Config, Module, Function, Arguments) ->
-    Self = self(),
-    Peer = ?config(peer, Config),
-    spawn_link(fun() -> Self ! {self(), fixture:call(Peer, Module, Function, Arguments)} end).
-
-answer(Client) ->
-    receive
-        {Client, Answer} -> Answer
-    after 20000 -> error({no_answer, Client})
-    end.

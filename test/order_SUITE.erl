@@ -9,6 +9,7 @@
 
 -import(service_fixture, [versions/3, child/1, child/2, up/4, call/4, photograph/1, still/2, server/2]).
 -import(service_fixture, [server/3]).
+-import(service_fixture, [in_background/4, answer/1, advanced/1, start_child/2]).
 
 all() ->
     [
@@ -114,22 +115,7 @@ asking(Version) ->
         [Version]
     )).
 
-advanced(Module) -> {update, Module, {advanced, []}}.
-
-start_child(Config, Spec) -> call(Config, supervisor, start_child, [service_sup, Spec]).
-
 states(Config, Names) -> [call(Config, gen_server, call, [Name, state]) || Name <- Names].
-
-in_background(Config, Module, Function, Arguments) ->
-    Self = self(),
-    Peer = ?config(peer, Config),
-    spawn_link(fun() -> Self ! {self(), fixture:call(Peer, Module, Function, Arguments)} end).
-
-answer(Client) ->
-    receive
-        {Client, Answer} -> Answer
-    after 30000 -> error({no_answer, Client})
-    end.
 
 %% On the node.
 

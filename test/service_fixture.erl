@@ -5,6 +5,7 @@
 
 -export([start_node/2, start_node/3, stop_node/1, versions/3, versions/4, versions/5, child/1, child/2]).
 -export([up/3, up/4, down/3, down/4, evaluate/5, script/5]).
+-export([in_background/4, answer/1, advanced/1, start_child/2]).
 -export([call/4, photograph/1, still/2, on_node/2, ebin/1, pid/2]).
 -export([server/2, server/3, steady/2, plain/2, statem/1, handler/1, special/2, supervisor/1, supervisor/2]).
 -export([local_photograph/1]).
@@ -56,6 +57,29 @@ versions(Config, Old, New, Children, {OldKeys, NewKeys}) ->
     {ok, _} = call(Config, application, ensure_all_started, [service]),
     {ok, _} = call(Config, application, ensure_all_started, [sasl]),
     {OldDir, NewDir}.
+
+%% @doc The instruction that has each process of a module change its state.
+-spec advanced(module()) -> term().
+advanced(Module) ->
+    {update, Module, {advanced, []}}.
+
+%% @doc Starts a child under `service_sup'.
+-spec start_child(list(), supervisor:child_spec()) -> supervisor:startchild_ret().
+start_child(Config, Spec) ->
+    call(Config, supervisor, start_child, [service_sup, Spec]).
+
+%% @doc Calls a function on the node and goes on; {@link answer/1} has what it returns.
+-spec in_background(list(), module(), atom(), [term()]) -> pid().
+in_background(Config, Module, Function, Arguments) ->
+    Self = self(),
+    spawn_link(fun() -> Self ! {self(), call(Config, Module, Function, Arguments)} end).
+
+-spec answer(pid()) -> term().
+answer(Client) ->
+    receive
+        {Client, Answer} -> Answer
+    after 30000 -> error({no_answer, Client})
+    end.
 
 has(Module, Sources) ->
     lists:any(fun(Source) -> string:prefix(Source, "-module(" ++ atom_to_list(Module) ++ ")") =/= nomatch end, Sources).

@@ -7,6 +7,7 @@
 -compile(nowarn_export_all).
 
 -import(service_fixture, [versions/3, child/1, child/2, up/3, up/4, call/4, server/2, server/3, pid/2]).
+-import(service_fixture, [in_background/4, answer/1, advanced/1, start_child/2]).
 
 all() ->
     [
@@ -118,10 +119,6 @@ wait_for_go() ->
 
 %% Helpers.
 
-advanced(Module) -> {update, Module, {advanced, []}}.
-
-start_child(Config, Spec) -> call(Config, supervisor, start_child, [service_sup, Spec]).
-
 queued(Config, Name) ->
     {message_queue_len, Length} = call(Config, erlang, process_info, [pid(Config, Name), message_queue_len]),
     Length.
@@ -129,14 +126,3 @@ queued(Config, Name) ->
 is_suspended(Config, Name) ->
     {status, _, _, [_, Status | _]} = call(Config, sys, get_status, [Name]),
     Status =:= suspended.
-
-in_background(Config, Module, Function, Arguments) ->
-    Self = self(),
-    Peer = ?config(peer, Config),
-    spawn_link(fun() -> Self ! {self(), fixture:call(Peer, Module, Function, Arguments)} end).
-
-answer(Client) ->
-    receive
-        {Client, Answer} -> Answer
-    after 20000 -> error({no_answer, Client})
-    end.

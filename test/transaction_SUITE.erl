@@ -8,6 +8,7 @@
 
 -import(service_fixture, [versions/3, versions/4, child/1, child/2, up/3, up/4, down/3, down/4, call/4, photograph/1, still/2]).
 -import(service_fixture, [server/2, server/3, steady/2, plain/2, statem/1, handler/1, special/2, pid/2]).
+-import(service_fixture, [in_background/4, answer/1, advanced/1, start_child/2]).
 
 all() ->
     [
@@ -910,8 +911,6 @@ at_gate() ->
 
 update() -> advanced(service_server).
 
-advanced(Module) -> {update, Module, {advanced, []}}.
-
 ask(Config, Question) -> call(Config, gen_server, call, [service_server, Question]).
 
 next(Config) -> ask(Config, next).
@@ -924,8 +923,6 @@ ask_special() ->
         {special, N} -> N
     after 2000 -> timeout
     end.
-
-start_child(Config, Spec) -> call(Config, supervisor, start_child, [service_sup, Spec]).
 
 start_many(Config, N, Extra) ->
     {ok, Pid} = start_child(Config, child({many, N}, #{start => {many, start_link, [Extra]}, modules => [many]})),
@@ -945,17 +942,6 @@ waits(Config, Pid) ->
     case call(Config, erlang, process_info, [Pid, monitors]) of
         {monitors, [_ | _]} -> true;
         _ -> false
-    end.
-
-in_background(Config, Module, Function, Arguments) ->
-    Self = self(),
-    Peer = ?config(peer, Config),
-    spawn_link(fun() -> Self ! {self(), fixture:call(Peer, Module, Function, Arguments)} end).
-
-answer(Client) ->
-    receive
-        {Client, Answer} -> Answer
-    after 20000 -> error({no_answer, Client})
     end.
 
 stop_starting(Config, Starter) ->

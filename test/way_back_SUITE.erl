@@ -8,6 +8,7 @@
 -compile(nowarn_export_all).
 
 -import(service_fixture, [versions/3, child/1, child/2, call/4, photograph/1, server/2, server/3]).
+-import(service_fixture, [advanced/1, start_child/2]).
 
 all() ->
     [
@@ -98,10 +99,6 @@ acceptor(Version) ->
         "accept() -> receive connection -> ok end, ?MODULE:accept().~n",
         [Version]
     )).
-
-advanced(Module) -> {update, Module, {advanced, []}}.
-
-start_child(Config, Spec) -> call(Config, supervisor, start_child, [service_sup, Spec]).
 
 run(Config, Dirs, Script) -> call(Config, ?MODULE, local_up, [Dirs, Script]).
 

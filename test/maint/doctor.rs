@@ -52,17 +52,13 @@ fn owned(packages: &Packages, vsn: &str) {
 
 #[test]
 fn a_sound_host_has_nothing_to_say() {
-    let packages = Packages::installed();
-    let _node = packages.host.node("n1");
-    packages.start("n1", "1.0");
+    let (packages, _node) = Packages::running();
     doctor(&packages, &[]).is("all well: 1 node, 1 application\n", 0);
 }
 
 #[test]
 fn a_node_left_behind_is_brought_to_what_is_installed() {
-    let packages = Packages::installed();
-    let _node = packages.host.node("n1");
-    packages.start("n1", "1.0");
+    let (packages, _node) = Packages::running();
     packages.begin_upgrade("1.0", "2.0");
     packages.take_away("1.0");
     // dpkg was killed before it called anything else.
@@ -82,10 +78,7 @@ fn a_directory_that_a_killed_dpkg_left_is_removed_if_it_is_ours() {
     unowned(&packages);
     let _node = packages.host.node("n1");
     packages.start("n1", "1.0");
-    packages.begin_upgrade("1.0", "2.0");
-    packages
-        .deb("1.0", "postrm upgrade 2.0-1")
-        .is(&upgrading("(n1) upgraded"), 0);
+    packages.swap();
     // Killed, and 1.0 installed over it.
     packages.deb("1.0", "preinst upgrade 2.0-1 1.0-1");
     packages.metadata("1.0");
@@ -166,9 +159,7 @@ fn the_directories_of_a_developer_are_no_fault() {
 
 #[test]
 fn a_registration_is_no_orphan_where_a_node_has_the_application() {
-    let packages = Packages::installed();
-    let node = packages.host.node("n1");
-    packages.start("n1", "1.0");
+    let (packages, node) = Packages::running();
     fs::remove_file(packages.host.path("apps/foo")).expect("removed");
     assert!(kinds(&packages).is_empty());
     // It could be the same with a node that is down: the advice is to ask again, and not to remove anything.
@@ -189,9 +180,7 @@ fn a_registration_is_no_orphan_where_a_node_has_the_application() {
 
 #[test]
 fn what_was_mistyped_is_named_with_its_file() {
-    let packages = Packages::installed();
-    let _node = packages.host.node("n1");
-    packages.start("n1", "1.0");
+    let (packages, _node) = Packages::running();
     let conf = packages
         .host
         .file("erlrc.conf", "{batch, true}.\n{strikt, true}.\n", 0o644);
@@ -229,9 +218,7 @@ fn what_was_mistyped_is_named_with_its_file() {
 
 #[test]
 fn nothing_is_mended_that_nobody_agreed_to() {
-    let packages = Packages::installed();
-    let _node = packages.host.node("n1");
-    packages.start("n1", "1.0");
+    let (packages, _node) = Packages::running();
     packages.begin_upgrade("1.0", "2.0");
     packages.take_away("1.0");
     let run = packages.host.erlrc(&["doctor"]);
@@ -253,9 +240,7 @@ fn a_hung_node_is_not_told_to_look_at_its_cookie() {
 
 #[test]
 fn what_died_is_named_and_the_advice_helps() {
-    let packages = Packages::installed();
-    let _node = packages.host.node("n1");
-    packages.start("n1", "1.0");
+    let (packages, _node) = Packages::running();
     let die = "R = monitor(process, foo_sup), exit(whereis(foo_sup), kill), receive {'DOWN', R, _, _, _} -> ok end";
     packages.host.erlrc(&["eval", "n1", die]).is("ok\n", 0);
     crate::host::eventually("it is down", || kinds(&packages) == ["not_running"]);

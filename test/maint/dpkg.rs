@@ -21,13 +21,8 @@ fn an_installation_starts_what_is_registered() {
 
 #[test]
 fn an_upgrade_and_the_older_version_again() {
-    let packages = Packages::installed();
-    let _node = packages.host.node("n1");
-    packages.start("n1", "1.0");
-    packages.begin_upgrade("1.0", "2.0");
-    packages
-        .deb("1.0", "postrm upgrade 2.0-1")
-        .is(&upgrading("(n1) upgraded"), 0);
+    let (packages, _node) = Packages::running();
+    packages.swap();
     packages.take_away("1.0");
     packages
         .deb("2.0", "postinst configure 1.0-1")
@@ -49,9 +44,7 @@ fn an_upgrade_and_the_older_version_again() {
 
 #[test]
 fn what_does_not_run_is_upgraded_when_it_starts() {
-    let packages = Packages::installed();
-    let _node = packages.host.node("n1");
-    packages.start("n1", "1.0");
+    let (packages, _node) = Packages::running();
     packages
         .host
         .erlrc(&["eval", "n1", "application:stop(foo)"])
@@ -72,9 +65,7 @@ fn what_does_not_run_is_upgraded_when_it_starts() {
 
 #[test]
 fn a_removal_stops_and_forgets() {
-    let packages = Packages::installed();
-    let _node = packages.host.node("n1");
-    packages.start("n1", "1.0");
+    let (packages, _node) = Packages::running();
     packages
         .deb("1.0", "prerm remove")
         .is(&stopping("(n1) stopped"), 0);
@@ -86,9 +77,7 @@ fn a_removal_stops_and_forgets() {
 
 #[test]
 fn the_same_version_with_other_bytes_is_loaded_again() {
-    let packages = Packages::installed();
-    let _node = packages.host.node("n1");
-    packages.start("n1", "1.0");
+    let (packages, _node) = Packages::running();
     packages.deb("1.0", "preinst upgrade 1.0-1 1.0-2").is("", 0);
     packages.unpack_from(&crate::host::fixtures::rebuilt_foo(), "1.0");
     packages
@@ -128,9 +117,7 @@ fn without_a_node_nothing_is_done_and_nothing_said() {
 
 #[test]
 fn in_another_root_nothing_is_done() {
-    let packages = Packages::installed();
-    let _node = packages.host.node("n1");
-    packages.start("n1", "1.0");
+    let (packages, _node) = Packages::running();
     for (name, value) in [("DPKG_ROOT", "/target"), ("ERLRC_SKIP", "1")] {
         let mut call = packages.call("deb", "1.0", "prerm remove", &[]);
         let output = call.env(name, value).output().expect("erlrc runs");
@@ -144,9 +131,7 @@ fn in_another_root_nothing_is_done() {
 
 #[test]
 fn a_policy_forbids_starts_and_no_upgrades() {
-    let packages = Packages::installed();
-    let _node = packages.host.node("n1");
-    packages.start("n1", "1.0");
+    let (packages, _node) = Packages::running();
     let policy = packages
         .host
         .file("policy-rc.d", "#!/bin/sh\nexit 101\n", 0o755);

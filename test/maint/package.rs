@@ -1,6 +1,6 @@
 //! The package of `foo` on a host, unpacked and taken away as dpkg does it.
 
-use crate::host::{Host, Run, foo};
+use crate::host::{Host, Node, Run, foo};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -23,6 +23,14 @@ impl Packages {
         packages.host.file("applications/foo", "", 0o644);
         packages.unpack("1.0");
         packages
+    }
+
+    /// The same with a node that runs it.
+    pub fn running() -> (Self, Node) {
+        let packages = Self::installed();
+        let node = packages.host.node("n1");
+        packages.start("n1", "1.0");
+        (packages, node)
     }
 
     pub fn dir(&self, vsn: &str) -> PathBuf {
@@ -203,6 +211,19 @@ impl Packages {
         self.deb(to, &format!("preinst upgrade {from}-1 {to}-1"))
             .is("", 0);
         self.unpack(to);
+    }
+
+    /// The same from 1.0 to 2.0, and the swap, which one node carries out hot.
+    pub fn swap(&self) {
+        self.begin_upgrade("1.0", "2.0");
+        self.deb("1.0", "postrm upgrade 2.0-1")
+            .is(&upgrading("(n1) upgraded"), 0);
+    }
+
+    /// dpkg goes back: the files of 2.0 are taken away, the metadata is that of 1.0.
+    pub fn put_back(&self) {
+        self.take_away("2.0");
+        self.metadata("1.0");
     }
 }
 

@@ -105,9 +105,7 @@ fn one_node_waits_and_the_other_is_upgraded() {
 
 #[test]
 fn an_upgrade_whose_pause_would_be_too_long_is_put_off() {
-    let packages = Packages::installed();
-    let _node = packages.host.node("n1");
-    packages.start("n1", "1.0");
+    let (packages, _node) = Packages::running();
     packages.begin_upgrade("1.0", "2.0");
     let set = "application:load(erlrc), application:set_env(erlrc, max_pause, 0)";
     packages.host.erlrc(&["eval", "n1", set]).is("ok\n", 0);
@@ -125,9 +123,7 @@ fn an_upgrade_whose_pause_would_be_too_long_is_put_off() {
 
 #[test]
 fn a_swap_waits_for_what_the_new_version_needs() {
-    let packages = Packages::installed();
-    let _node = packages.host.node("n1");
-    packages.start("n1", "1.0");
+    let (packages, _node) = Packages::running();
     // The old version asks for less, and its script makes the swap.
     let call = |own: &str, call: &str| {
         let least = if own == "2.0" { "bar>=2.0" } else { "bar>=0.1" };
@@ -153,9 +149,7 @@ fn a_swap_waits_for_what_the_new_version_needs() {
 
 #[test]
 fn a_swap_waits_for_a_dependency_that_is_not_there_yet() {
-    let packages = Packages::installed();
-    let _node = packages.host.node("n1");
-    packages.start("n1", "1.0");
+    let (packages, _node) = Packages::running();
     packages.begin_upgrade("1.0", "2.0");
     let file = packages.dir("2.0").join("ebin/foo.app");
     let specification = fs::read_to_string(&file).expect("the .app");
@@ -172,9 +166,7 @@ fn a_swap_waits_for_a_dependency_that_is_not_there_yet() {
 
 #[test]
 fn a_node_that_cannot_be_spoken_to_stops_nothing_unless_that_is_wanted() {
-    let packages = Packages::installed();
-    let _node = packages.host.node("n1");
-    packages.start("n1", "1.0");
+    let (packages, _node) = Packages::running();
     packages.begin_upgrade("1.0", "2.0");
     packages.host.entry("n1", "wrong");
     let line = upgrading("(n1) cookie_refused");

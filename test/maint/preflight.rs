@@ -58,9 +58,7 @@ fn upgrade(deb: &str) -> String {
 
 #[test]
 fn what_is_hot_is_not_spoken_of() {
-    let packages = Packages::installed();
-    let _node = packages.host.node("n1");
-    packages.start("n1", "1.0");
+    let (packages, _node) = Packages::running();
     let deb = deb(&packages, None);
     packages
         .host
@@ -72,9 +70,7 @@ fn what_is_hot_is_not_spoken_of() {
 
 #[test]
 fn what_is_not_is_said_and_vetoed_where_that_is_wanted() {
-    let packages = Packages::installed();
-    let _node = packages.host.node("n1");
-    packages.start("n1", "1.0");
+    let (packages, _node) = Packages::running();
     let appup = "{\"2.0\", [{\"1.0\", [restart_new_emulator]}], [{\"1.0\", []}]}.\n";
     let text = upgrade(&deb(&packages, Some(appup)));
     let line = "erlrc-preflight: n1: foo 1.0 -> 2.0: the emulator needs a restart";

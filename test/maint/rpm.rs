@@ -4,9 +4,7 @@ use crate::package::{Packages, starting, stopping, upgrading};
 
 #[test]
 fn an_upgrade() {
-    let packages = Packages::installed();
-    let _node = packages.host.node("n1");
-    packages.start("n1", "1.0");
+    let (packages, _node) = Packages::running();
     packages.rpm("2.0", "pre 2").is("", 0);
     packages.unpack("2.0");
     packages
@@ -24,9 +22,7 @@ fn an_upgrade() {
 
 #[test]
 fn an_upgrade_that_fails_is_tried_again_from_the_stash() {
-    let packages = Packages::installed();
-    let _node = packages.host.node("n1");
-    packages.start("n1", "1.0");
+    let (packages, _node) = Packages::running();
     packages.rpm("2.0", "pre 2").is("", 0);
     packages.unpack("2.0");
     packages.break_code_change("n1");

@@ -19,8 +19,7 @@ fn a_swap_that_fails_leaves_the_old_version_and_the_retry_too() {
         .deb("2.0", "postrm failed-upgrade 1.0-1 2.0-1")
         .is(&line, 1);
     packages.deb("1.0", "preinst abort-upgrade 2.0-1").is("", 0);
-    packages.take_away("2.0");
-    packages.metadata("1.0");
+    packages.put_back();
     packages
         .deb("2.0", "postrm abort-upgrade 1.0-1 2.0-1")
         .is("", 0);
@@ -35,9 +34,7 @@ fn a_swap_that_fails_leaves_the_old_version_and_the_retry_too() {
 
 #[test]
 fn the_retry_finds_the_old_version_by_itself() {
-    let packages = Packages::installed();
-    let _node = packages.host.node("n1");
-    packages.start("n1", "1.0");
+    let (packages, _node) = Packages::running();
     packages.begin_upgrade("1.0", "2.0");
     packages
         .deb("2.0", "postrm failed-upgrade 1.0-1 2.0-1")
@@ -47,18 +44,12 @@ fn the_retry_finds_the_old_version_by_itself() {
 
 #[test]
 fn what_was_swapped_goes_back_while_both_are_there() {
-    let packages = Packages::installed();
-    let _node = packages.host.node("n1");
-    packages.start("n1", "1.0");
-    packages.begin_upgrade("1.0", "2.0");
-    packages
-        .deb("1.0", "postrm upgrade 2.0-1")
-        .is(&upgrading("(n1) upgraded"), 0);
+    let (packages, _node) = Packages::running();
+    packages.swap();
     packages
         .deb("1.0", "preinst abort-upgrade 2.0-1")
         .is(&downgrading("(n1) downgraded"), 0);
-    packages.take_away("2.0");
-    packages.metadata("1.0");
+    packages.put_back();
     packages
         .deb("1.0", "postinst abort-upgrade 2.0-1")
         .is(&upgrading("(n1) already_running"), 0);
@@ -67,15 +58,9 @@ fn what_was_swapped_goes_back_while_both_are_there() {
 
 #[test]
 fn what_could_not_go_back_then_goes_back_with_what_is_loaded() {
-    let packages = Packages::installed();
-    let _node = packages.host.node("n1");
-    packages.start("n1", "1.0");
-    packages.begin_upgrade("1.0", "2.0");
-    packages
-        .deb("1.0", "postrm upgrade 2.0-1")
-        .is(&upgrading("(n1) upgraded"), 0);
-    packages.take_away("2.0");
-    packages.metadata("1.0");
+    let (packages, _node) = Packages::running();
+    packages.swap();
+    packages.put_back();
     packages
         .deb("1.0", "postinst abort-upgrade 2.0-1")
         .is(&downgrading("(n1) downgraded"), 0);
@@ -84,13 +69,8 @@ fn what_could_not_go_back_then_goes_back_with_what_is_loaded() {
 
 #[test]
 fn a_way_back_that_fails_fails_no_script() {
-    let packages = Packages::installed();
-    let _node = packages.host.node("n1");
-    packages.start("n1", "1.0");
-    packages.begin_upgrade("1.0", "2.0");
-    packages
-        .deb("1.0", "postrm upgrade 2.0-1")
-        .is(&upgrading("(n1) upgraded"), 0);
+    let (packages, _node) = Packages::running();
+    packages.swap();
     packages.break_code_change("n1");
     let lines = [
         downgrading("(n1) script_failed"),
@@ -100,8 +80,7 @@ fn a_way_back_that_fails_fails_no_script() {
     packages
         .deb("1.0", "preinst abort-upgrade 2.0-1")
         .is(&lines, 0);
-    packages.take_away("2.0");
-    packages.metadata("1.0");
+    packages.put_back();
     packages
         .deb("1.0", "postinst abort-upgrade 2.0-1")
         .is(&upgrading("(n1) restart_needed"), 0);
@@ -115,9 +94,7 @@ fn a_way_back_that_fails_fails_no_script() {
 
 #[test]
 fn the_same_version_goes_back_to_its_old_bytes() {
-    let packages = Packages::installed();
-    let _node = packages.host.node("n1");
-    packages.start("n1", "1.0");
+    let (packages, _node) = Packages::running();
     packages.deb("1.0", "preinst upgrade 1.0-1 1.0-2").is("", 0);
     packages.unpack_from(&crate::host::fixtures::rebuilt_foo(), "1.0");
     packages
@@ -134,9 +111,7 @@ fn the_same_version_goes_back_to_its_old_bytes() {
 
 #[test]
 fn a_removal_that_another_prevents_starts_again() {
-    let packages = Packages::installed();
-    let _node = packages.host.node("n1");
-    packages.start("n1", "1.0");
+    let (packages, _node) = Packages::running();
     packages.deb("1.0", "prerm remove in-favour bar 1.0-1");
     assert_eq!(packages.runs("n1"), "none");
     packages
