@@ -20,7 +20,7 @@
 -export([hold/0, busy/1, is_held_for/1, waiting_for_ever/1]).
 
 %% Milliseconds that the one who asks will wait.
--define(PATIENCE, 700).
+-define(PATIENCE, 2000).
 
 all() ->
     [
