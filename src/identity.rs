@@ -1,10 +1,11 @@
-//! Names and cookies of nodes: what rendezvous entries hold and the distribution client proves.
+//! Names and cookies of nodes. Rendezvous entries hold them, and the distribution client proves
+//! that it knows the cookie.
 //!
 //! Must not do I/O.
 
 use std::fmt;
 
-/// A node's name as a rendezvous entry has it: the host part may be missing.
+/// The name of a node as in a rendezvous entry: the host part may be missing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeName {
     local: String,
@@ -12,10 +13,10 @@ pub struct NodeName {
 }
 
 impl NodeName {
-    /// The longest name that is looked at; a file name is not longer either.
+    /// The longest name that is accepted, which is also the longest file name.
     const MAX_BYTES: usize = 255;
 
-    /// A name of the form `^[0-9A-Za-z_-]+(@[0-9A-Za-z_.:-]+)?$`, `None` for anything else.
+    /// Parses a name of the form `^[0-9A-Za-z_-]+(@[0-9A-Za-z_.:-]+)?$`; `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         let (local, host) = match text.split_once('@') {
             Some((local, host)) => (local, Some(host)),
@@ -32,17 +33,17 @@ impl NodeName {
         })
     }
 
-    /// The part before the `@`: what epmd knows the node by.
+    /// The part before the `@`, under which epmd knows the node.
     pub fn local(&self) -> &str {
         &self.local
     }
 
-    /// The part after the `@`.
+    /// The part after the `@`, if there is one.
     pub fn host(&self) -> Option<&str> {
         self.host.as_deref()
     }
 
-    /// Whether `full`, the name a node gives itself, is the node that is meant.
+    /// Whether a node that calls itself `full` is this one.
     pub fn matches(&self, full: &str) -> bool {
         match (full.split_once('@'), &self.host) {
             (Some((local, host)), Some(wanted)) => local == self.local && host == wanted,
@@ -69,7 +70,7 @@ impl fmt::Display for NodeName {
     }
 }
 
-/// A cookie. Has no text form, so that it cannot get into a message.
+/// A cookie. It has no text form, so that it cannot get into a message.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Cookie(Vec<u8>);
 
@@ -77,7 +78,7 @@ impl Cookie {
     /// The longest cookie: an atom of 255 characters.
     pub const MAX_BYTES: usize = 1020;
 
-    /// A cookie from the first line of a file; `None` where that is empty or too long.
+    /// Parses the first line of a file; `None` if it is empty or too long.
     pub fn parse(text: &[u8]) -> Option<Self> {
         let line = text
             .split(|byte| matches!(byte, b'\n' | b'\r'))
@@ -87,7 +88,7 @@ impl Cookie {
         (!line.is_empty() && line.len() <= Self::MAX_BYTES).then(|| Self(line.to_vec()))
     }
 
-    /// What proves knowledge of the cookie: the digest of cookie and challenge.
+    /// The digest of cookie and challenge, which proves knowledge of the cookie.
     pub fn digest(&self, challenge: u32) -> [u8; 16] {
         let mut text = self.0.clone();
         text.extend_from_slice(challenge.to_string().as_bytes());

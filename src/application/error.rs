@@ -2,60 +2,60 @@
 
 use crate::term::{Atom, Term};
 
-/// A term that is not what its file must hold.
+/// A term that does not have the form that its file requires.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
-    /// Not `{application, Name, Keys}`.
+    /// The term is not `{application, Name, Keys}`.
     #[error("not of the form {{application, Name, Keys}}")]
     NotASpecification,
-    /// A file that must hold one term holds another number of them.
+    /// A file that must hold one term holds another number.
     #[error("holds {count} terms where one is expected")]
     TermCount {
-        /// How many there are.
+        /// The number of terms.
         count: usize,
     },
     /// The file is about another application than its name says.
     #[error("is about '{found}'")]
     WrongName {
-        /// The application it is about.
+        /// The application in the file.
         found: Atom,
     },
-    /// A key whose value is not of the type that app(5) gives it.
+    /// The value of a key does not have the type that app(5) requires.
     #[error("the value of '{key}' has the wrong type")]
     BadKey {
         /// The key.
         key: &'static str,
     },
-    /// An entry of an override file that is no pair.
+    /// An entry of an override file is not a pair.
     #[error("an override is a pair, this entry is not")]
     OverrideWrongArity {
         /// The entry.
         entry: Term,
     },
-    /// An override of a key that must stay what the package ships.
+    /// An override changes a key that only the package may set.
     #[error("'{key}' cannot be overridden")]
     OverrideRefused {
         /// The key.
         key: &'static str,
     },
-    /// `{merge, _}` or `{keymerge, _}` on lists that cannot be merged.
+    /// `{merge, _}` or `{keymerge, _}` with lists that cannot be merged.
     #[error("the values of '{key}' cannot be merged")]
     OverrideNotMergeable {
         /// The key.
         key: Atom,
     },
-    /// A registration term whose tag is known and whose value is not.
+    /// The tag of a registration term is known, but its value is not valid.
     #[error("'{tag}' must be {}", allowed(tag))]
     BadRegistration {
         /// The tag.
         tag: &'static str,
     },
-    /// Not `{App, Vsn, Dir}`.
+    /// The term is not `{App, Vsn, Dir}`.
     #[error("not of the form {{App, Vsn, Dir}}")]
     NotMetadata,
 }
 
-/// What a registration term may be.
+/// The values that a registration term may have, in words.
 fn allowed(tag: &str) -> &'static str {
     match tag {
         "enabled" => "true or false",
@@ -65,7 +65,7 @@ fn allowed(tag: &str) -> &'static str {
 }
 
 impl Error {
-    /// The reason as an Erlang term, without the file: whoever read the file puts it around.
+    /// The reason as an Erlang term, without the file, which the reader of the file adds.
     pub fn reason(&self) -> Term {
         let tagged = |tag, value| Term::tuple([Term::atom(tag), value]);
         match self {
@@ -85,7 +85,7 @@ impl Error {
         }
     }
 
-    /// The reason with the file in it, as second element.
+    /// The reason as an Erlang term with the file as its second element.
     pub(super) fn reason_in(&self, file: &str) -> Term {
         match self.reason() {
             Term::Tuple(mut elements) => {

@@ -1,4 +1,4 @@
-//! What can be wrong with a file about an application.
+//! Errors of the files about an application.
 
 use super::Error;
 use crate::term::Term;
@@ -10,25 +10,25 @@ pub enum FileError {
     /// There is no such `.app` file.
     #[error("{file} not found")]
     NotFound {
-        /// The file, or its bare name where it is not even known in which directory it should be.
+        /// The file, or its bare name if its directory is not known.
         file: String,
     },
-    /// The file is there.
+    /// The file exists and is not valid.
     #[error("{file}: {fault}")]
     Invalid {
         /// The file.
         file: String,
-        /// What it holds.
+        /// The kind of file.
         kind: FileKind,
         /// What is wrong.
         fault: Fault,
     },
 }
 
-/// What a file is for.
+/// The kinds of files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileKind {
-    /// An application's specification, or an override of one.
+    /// The specification of an application, or an override of it.
     Specification,
     /// A registration.
     Registration,
@@ -39,25 +39,25 @@ pub enum FileKind {
 /// What is wrong with a file.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Fault {
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("cannot be read: {posix}")]
     Unreadable {
         /// The error, as Erlang names it: `eacces`.
         posix: &'static str,
     },
-    /// It is no regular file.
+    /// It is not a regular file.
     #[error("not a regular file")]
     NotRegular,
     /// It is larger than any such file.
     #[error("larger than {limit} bytes")]
     TooLarge {
-        /// How large it may be.
+        /// The limit, in bytes.
         limit: u64,
     },
-    /// It does not consist of terms.
+    /// The file does not consist of Erlang terms.
     #[error(transparent)]
     Syntax(#[from] ParseError),
-    /// Its terms are not what they must be.
+    /// The terms do not have the form that the file requires.
     #[error(transparent)]
     Content(#[from] Error),
 }
@@ -92,7 +92,7 @@ impl FileKind {
 }
 
 impl Fault {
-    /// Whether there simply is no such file.
+    /// Whether the file does not exist.
     pub fn is_missing(&self) -> bool {
         matches!(
             self,

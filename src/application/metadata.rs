@@ -1,21 +1,21 @@
-//! What a package says about the application that it installed: `{App, Vsn, Dir}`.
+//! Package metadata: `{App, Vsn, Dir}`, which a package ships to say what it installed.
 
 use super::Error;
 use crate::term::{Atom, Term};
 
-/// The version of an application that is installed now, and where.
+/// The installed version of an application and its directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metadata {
     /// The application.
     pub application: Atom,
     /// Its version.
     pub vsn: String,
-    /// Its directory, the one that holds `ebin`.
+    /// Its directory, which holds `ebin`.
     pub dir: String,
 }
 
 impl Metadata {
-    /// The metadata in a term `{App, Vsn, Dir}`.
+    /// Parses a term `{App, Vsn, Dir}`.
     pub fn from_term(term: &Term) -> Result<Self, Error> {
         let Term::Tuple(fields) = term else {
             return Err(Error::NotMetadata);

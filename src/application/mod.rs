@@ -1,7 +1,7 @@
-//! What is written about an application: its specification (the `.app` file, app(5)), the
-//! overrides and the registration that an administrator adds, the metadata that its package ships.
+//! The files about an application: its specification (the `.app` file, app(5)), the overrides and
+//! the registration that an administrator adds, and the metadata that its package ships.
 //!
-//! Must not do I/O: terms in, values out. Reading the files is `installed`'s.
+//! Must not do I/O: terms in, values out. [`crate::installed`] reads the files.
 
 mod error;
 mod file_error;
@@ -23,23 +23,24 @@ pub use overrides::merge;
 pub use registration::{OnExit, Registration, is_application_name};
 pub use upgrade_policy::{Rung, UpgradePolicy};
 
-/// An application specification: what decides about starting it in typed fields, the rest as written.
+/// An application specification. The keys that decide about starting it are typed fields; the
+/// others are kept as written.
 ///
-/// As in OTP nothing but the shape `{application, Name, Keys}` is required; a missing key has
-/// OTP's default, an unknown one is kept.
+/// As in OTP, only the shape `{application, Name, Keys}` is required. A missing key has OTP's
+/// default; an unknown key is kept.
 #[derive(Clone, Debug)]
 pub struct Application {
     /// The application's name.
     pub name: Atom,
     /// `vsn`, or the empty string.
     pub vsn: String,
-    /// `applications`: what must run before.
+    /// `applications`: what must run before this one starts.
     pub applications: Vec<Atom>,
     /// `included_applications`: what is loaded with this one and runs inside it.
     pub included_applications: Vec<Atom>,
     /// `optional_applications`: those of `applications` that may be missing.
     pub optional_applications: Vec<Atom>,
-    /// `mod`: none for a library application.
+    /// `mod`; `None` for a library application.
     pub start: Option<Start>,
     modules: OnceLock<Vec<Atom>>,
     written: Written,
@@ -55,7 +56,7 @@ pub struct Start {
 }
 
 impl Application {
-    /// The specification in a term of the form `{application, Name, Keys}`.
+    /// Parses a term `{application, Name, Keys}`.
     pub fn from_term(term: Term) -> Result<Self, Error> {
         let (name, keys) = named_keys(term)?;
         Self::from_keys(name, keys)
@@ -73,7 +74,7 @@ impl Application {
             modules: OnceLock::new(),
             written: Written::Keys(Vec::new()),
         };
-        // Backwards, for of several entries OTP takes the first.
+        // In reverse order, because OTP uses the first of several entries.
         for entry in keys.iter().rev() {
             if let Some((Term::Atom(key), value)) = entry.as_pair() {
                 found.set(key.as_str(), value)?;
@@ -83,13 +84,13 @@ impl Application {
         Ok(found)
     }
 
-    /// The specification in the text of a `.app` file. All of it is checked; what decides about starting
-    /// the application is made into terms, the rest when somebody asks for it.
+    /// Parses the text of a `.app` file. All of it is checked. The keys that decide about starting
+    /// the application become terms; the others become terms when they are first used.
     pub fn from_text(text: Vec<u8>) -> Result<Self, Fault> {
         let outline = text::outline(&text, &Limits::default(), written::keep)?;
         let outline = Self::from_term(only(outline)?)?;
         Ok(Self {
-            // The outline may lack the first of several entries: plain ones are left out.
+            // The outline leaves plain entries out, so it may lack the first of several.
             modules: OnceLock::new(),
             written: Written::text(text),
             ..outline
@@ -116,12 +117,12 @@ impl Application {
         Ok(())
     }
 
-    /// The specification as OTP has it: `{application, Name, Keys}`.
+    /// The specification as a term `{application, Name, Keys}`.
     pub fn to_term(&self) -> Term {
         self.clone().into_term()
     }
 
-    /// The same, without a copy.
+    /// The same term, without a copy.
     pub fn into_term(self) -> Term {
         Term::tuple([
             Term::atom("application"),
@@ -130,15 +131,15 @@ impl Application {
         ])
     }
 
-    /// All keys as they were written, those that are fields included.
+    /// All keys as written, including those that are fields.
     pub fn keys(&self) -> &[Term] {
         self.written.keys()
     }
 
-    /// `modules`; of the old form `{Module, Vsn}` the module.
+    /// `modules`; for the old form `{Module, Vsn}` only the module.
     pub fn modules(&self) -> &[Atom] {
         self.modules.get_or_init(|| {
-            // That it is a list of modules was seen to when the specification was read.
+            // When the specification was read, it was checked that this is a list of modules.
             let modules = self.key("modules").map(modules);
             modules.and_then(Result::ok).unwrap_or_default()
         })
@@ -150,7 +151,7 @@ impl Application {
             .map_or(Ok(Vec::new()), |value| atoms("registered", value))
     }
 
-    /// `env`: the application's environment, parameter and default.
+    /// `env`: the parameters of the application environment, with their defaults.
     pub fn env(&self) -> Result<Vec<(&Atom, &Term)>, Error> {
         let bad = Error::BadKey { key: "env" };
         let pairs = match self.key("env") {
@@ -165,7 +166,7 @@ impl Application {
             .ok_or(bad)
     }
 
-    /// The value of `key`, of the first entry where there are several, as OTP takes it.
+    /// The value of `key`; of several entries the first counts, as in OTP.
     pub fn key(&self, key: &str) -> Option<&Term> {
         let mut pairs = self.keys().iter().filter_map(Term::as_pair);
         pairs
@@ -188,7 +189,7 @@ fn named_keys(term: Term) -> Result<(Atom, Vec<Term>), Error> {
     }
 }
 
-/// The only one of `terms`.
+/// The only element of `terms`.
 pub fn only(mut terms: Vec<Term>) -> Result<Term, Error> {
     match (terms.pop(), terms.len()) {
         (Some(term), 0) => Ok(term),

@@ -1,4 +1,4 @@
-//! The override of an application's specification, key by key.
+//! Overrides of an application specification, applied key by key.
 //!
 //! | value of a key | the key becomes |
 //! |---|---|
@@ -10,10 +10,10 @@
 use super::{Application, Error, named_keys};
 use crate::term::{Atom, Term};
 
-/// What the package alone may say.
+/// The keys that only the package may set.
 const REFUSED: [&str; 2] = ["vsn", "modules"];
 
-/// The specification with the keys of `overrides`, a term `{application, Name, Keys}`, put over it.
+/// Applies `overrides`, a term `{application, Name, Keys}`, to the specification.
 pub fn merge(specification: Application, overrides: Term) -> Result<Application, Error> {
     let (found, overrides) = named_keys(overrides)?;
     let name = specification.name;
@@ -34,7 +34,7 @@ pub fn merge(specification: Application, overrides: Term) -> Result<Application,
     Application::from_keys(name, keys)
 }
 
-/// Whether a key has this value already: to say it again changes nothing.
+/// Whether a key has this value already, so that the override changes nothing.
 fn is_same(keys: &[Term], key: &str, value: &Term) -> bool {
     let value = match value.as_tagged("override") {
         Some([value]) => value,
@@ -60,7 +60,7 @@ fn pair(entry: Term) -> Result<(Atom, Term), Error> {
     }
 }
 
-/// Sets `key` in place, or at the end where it is new.
+/// Sets `key` in place, or at the end if it is new.
 fn put(keys: &mut Vec<Term>, key: Atom, value: Term) -> Result<(), Error> {
     let position = keys.iter().position(|entry| is_key(entry, &key));
     let current = position.and_then(|at| match &keys[at] {
@@ -112,7 +112,7 @@ fn key_union(key: &Atom, current: Option<&Term>, pairs: Term) -> Result<Term, Er
     if !all.iter().all(|term| first(term).is_some()) {
         return Err(Error::OverrideNotMergeable { key: key.clone() });
     }
-    // Stable, and the override's entries stand first: of equal keys the override's is kept.
+    // The sort is stable and the entries of the override come first, so they win over equal keys.
     all.sort_by_cached_key(first);
     all.dedup_by(|later, earlier| first(later) == first(earlier));
     Ok(Term::List(all))

@@ -1,11 +1,11 @@
-//! The registration of an application: a file of its name in `$ERLRC_ROOT/applications`, normally
+//! The registration of an application: a file with its name in `$ERLRC_ROOT/applications`, normally
 //! empty.
 
 use super::{Error, UpgradePolicy};
 use crate::term::{Atom, Term};
 
-/// Whether a file of this name registers an application: `^[a-z][0-9A-Za-z_@]*$`, at most 255
-/// characters. What package managers and editors leave beside it (`.dpkg-new`, `~`) does not.
+/// Whether a file with this name registers an application: `^[a-z][0-9A-Za-z_@]*$`, at most 255
+/// characters. Files that package managers and editors leave beside it (`.dpkg-new`, `~`) do not.
 pub fn is_application_name(name: &str) -> bool {
     let mut bytes = name.bytes();
     bytes.next().is_some_and(|first| first.is_ascii_lowercase())
@@ -13,24 +13,25 @@ pub fn is_application_name(name: &str) -> bool {
         && name.len() <= Atom::MAX_CHARACTERS
 }
 
-/// What the node does when a registered application dies.
+/// What the node does when a registered application ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnExit {
-    /// It stays up.
+    /// The node stays up.
     #[default]
     Stay,
-    /// It halts.
+    /// The node halts.
     Halt,
 }
 
-/// What a registration file says.
+/// The content of a registration file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registration {
-    /// Whether the application is to run: `{enabled, false}` says no.
+    /// Whether nodes start the application; `{enabled, false}` disables it.
     pub enabled: bool,
     /// `{on_exit, stay | halt}`.
     pub on_exit: OnExit,
-    /// `{upgrade_policy, [hot | restart_application | defer]}`; the node's own where it is not said.
+    /// `{upgrade_policy, [hot | restart_application | defer]}`; `None` stands for the policy of the
+    /// node.
     pub upgrade_policy: Option<UpgradePolicy>,
 }
 
@@ -45,8 +46,9 @@ impl Default for Registration {
 }
 
 impl Registration {
-    /// What the terms of a registration file say, and which of them say nothing that is known: a
-    /// later version's, to be warned of and passed over. The last of several wins.
+    /// Parses the terms of a registration file; also returns the terms with unknown tags, which
+    /// later versions may write and which the caller warns about. The last of several terms with
+    /// one tag counts.
     pub fn from_terms(terms: Vec<Term>) -> Result<(Self, Vec<Term>), Error> {
         let mut registration = Self::default();
         let mut unknown = Vec::new();

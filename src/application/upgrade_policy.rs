@@ -1,19 +1,21 @@
-//! What to do where an upgrade cannot be hot: `{upgrade_policy, [hot, restart_application, defer]}`.
+//! The upgrade policy: what to do if an upgrade cannot be hot, `{upgrade_policy, [hot,
+//! restart_application, defer]}`.
 
 use crate::term::Term;
 
-/// One way to bring a node to another version.
+/// A way to bring a node to another version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rung {
-    /// Without a restart.
+    /// Replace the code without a restart.
     Hot,
-    /// Stop the old version, start the new one: its state is lost.
+    /// Stop the old version and start the new one; its state is lost.
     RestartApplication,
-    /// Go on with the old version, kept in the stash, until the node is restarted.
+    /// Keep running the old version, whose files are kept in the stash, until the node is
+    /// restarted.
     Defer,
 }
 
-/// The ways to try, in order.
+/// The ways to try, in this order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpgradePolicy(Vec<Rung>);
 
@@ -24,7 +26,7 @@ impl Default for UpgradePolicy {
 }
 
 impl UpgradePolicy {
-    /// The policy in a list of words; `None` where it is no such list or empty.
+    /// Parses a list of words; `None` if it is not such a list, or empty.
     pub fn from_term(term: &Term) -> Option<Self> {
         let words = term.elements()?;
         let rungs: Option<Vec<Rung>> = words
@@ -39,18 +41,18 @@ impl UpgradePolicy {
         rungs.filter(|rungs| !rungs.is_empty()).map(Self)
     }
 
-    /// What to begin with.
+    /// The first way.
     pub fn first(&self) -> Rung {
         self.0.first().copied().unwrap_or(Rung::Hot)
     }
 
-    /// What to try when `rung` could not be; `None` where nothing is left and it is a failure.
+    /// The way to try after `rung`; `None` if it was the last one, which makes it a failure.
     pub fn after(&self, rung: Rung) -> Option<Rung> {
         let tried = self.0.iter().position(|&known| known == rung)?;
         self.0.get(tried + 1).copied()
     }
 
-    /// Whether a node may go on with the old version.
+    /// Whether a node may keep running the old version.
     pub fn defers(&self) -> bool {
         self.0.contains(&Rung::Defer)
     }

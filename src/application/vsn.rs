@@ -1,17 +1,18 @@
 //! The order of version strings: that of dpkg, with OTP's release candidates put before their
 //! release.
 //!
-//! dpkg's own rules are in deb-version(7). There `1.0-rc1` is revision `rc1` of `1.0`, hence later
-//! than `1.0`; what OTP applications mean by it is earlier. So a hyphen before one of
-//! `PRE_RELEASES` counts as dpkg's `~`, which sorts before everything, the end included.
+//! dpkg's own rules are in deb-version(7). They read `1.0-rc1` as revision `rc1` of `1.0`, hence
+//! later than `1.0`; OTP applications mean an earlier version by it. So a hyphen before one of
+//! `PRE_RELEASES` counts as dpkg's `~`, which sorts before everything, even before the end of the
+//! version.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-/// The words that, after a hyphen, mark a version that comes before the one it is named after.
+/// The words that mark a pre-release when they follow a hyphen.
 const PRE_RELEASES: [&str; 6] = ["rc", "alpha", "beta", "pre", "dev", "snapshot"];
 
-/// Orders two versions, the earlier one first. Different strings may be equal: `1.0` and `1.00`.
+/// Compares two versions. Different strings may be equal: `1.0` and `1.00`.
 pub fn compare(a: &str, b: &str) -> Ordering {
     let (a, b) = (tilde_pre_releases(a), tilde_pre_releases(b));
     let ((a_epoch, a), (b_epoch, b)) = (split_epoch(&a), split_epoch(&b));
@@ -21,7 +22,7 @@ pub fn compare(a: &str, b: &str) -> Ordering {
         .then_with(|| compare_part(a_revision, b_revision))
 }
 
-/// `1.0-rc1` as `1.0~rc1`.
+/// Replaces the hyphen: `1.0-rc1` becomes `1.0~rc1`.
 pub(crate) fn tilde_pre_releases(vsn: &str) -> Cow<'_, str> {
     if !vsn.contains('-') {
         return Cow::Borrowed(vsn);
@@ -45,7 +46,7 @@ pub(crate) fn is_pre_release(part: &str) -> bool {
         .any(|word| part[..end].eq_ignore_ascii_case(word))
 }
 
-/// The epoch, `0` where there is none, and what follows it.
+/// The epoch, `0` if there is none, and the rest.
 pub(crate) fn split_epoch(vsn: &str) -> (&str, &str) {
     match vsn.split_once(':') {
         Some((epoch, rest)) if !epoch.is_empty() && epoch.bytes().all(|b| b.is_ascii_digit()) => {
@@ -59,7 +60,7 @@ fn split_revision(vsn: &str) -> (&str, &str) {
     vsn.rsplit_once('-').unwrap_or((vsn, ""))
 }
 
-/// dpkg's `verrevcmp`: stretches of non-digits by rank, stretches of digits by value, in turn.
+/// dpkg's `verrevcmp`: compares parts without digits by rank and digits by value, in turn.
 fn compare_part(a: &str, b: &str) -> Ordering {
     let (mut a, mut b) = (a.as_bytes(), b.as_bytes());
     while !a.is_empty() || !b.is_empty() {
@@ -89,7 +90,8 @@ fn compare_words(a: &mut &[u8], b: &mut &[u8]) -> Ordering {
     Ordering::Equal
 }
 
-/// `~` before the end, the end and digits before letters, letters before everything else.
+/// The rank of a character: `~` before the end, the end and digits before letters, letters before
+/// everything else.
 fn rank(byte: Option<&u8>) -> i32 {
     match byte {
         Some(b'~') => -1,

@@ -1,7 +1,7 @@
-//! The keys of a specification as they were written: as terms, or as a text that they are read from
-//! when somebody asks for them.
+//! The keys of a specification as written: as terms, or as text that is parsed when they are first
+//! used.
 //!
-//! Of ten thousand specifications that a boot looks into, it needs a few keys.
+//! A boot looks into thousands of specifications and needs only a few of their keys.
 
 use super::named_keys;
 use crate::term::text::{Keep, parse_all};
@@ -13,24 +13,24 @@ use std::sync::OnceLock;
 pub enum Written {
     /// As terms.
     Keys(Vec<Term>),
-    /// As a text that has been checked, and as terms once they were asked for.
+    /// As text that has been checked, and as terms once they have been used.
     Text(Box<[u8]>, OnceLock<Vec<Term>>),
 }
 
-/// What of the entry with this key must be known before anybody asks for it: what decides about starting
-/// the application, and what could be wrong.
+/// Which parts of an entry must be parsed at once: those that decide about starting the
+/// application, and those that could be wrong.
 pub fn keep(key: &str) -> Keep {
     match key {
         "vsn" | "mod" => Keep::All,
         "applications" | "included_applications" | "optional_applications" => Keep::All,
-        // Of these nothing is wrong.
+        // Nothing can be wrong with these.
         "modules" => Keep::UnlessAtoms,
         _ => Keep::Nothing,
     }
 }
 
 impl Written {
-    /// The keys in a text that is known to be a specification.
+    /// The keys in a text that has been checked to be a specification.
     pub fn text(text: Vec<u8>) -> Self {
         Self::Text(text.into(), OnceLock::new())
     }
@@ -43,7 +43,7 @@ impl Written {
         }
     }
 
-    /// The same, without a copy.
+    /// All keys, without a copy.
     pub fn into_keys(self) -> Vec<Term> {
         match self {
             Self::Keys(keys) => keys,
@@ -52,7 +52,7 @@ impl Written {
     }
 }
 
-/// The text has been found sound before, by the same reader.
+/// The same reader has found the text to be valid before.
 fn read(text: &[u8]) -> Vec<Term> {
     let terms = parse_all(text, &Limits::default()).unwrap_or_default();
     let specification = terms.into_iter().next().map(named_keys);

@@ -1,5 +1,5 @@
-//! Which terms are instructions: the forms of appup(5), as `systools_rc` expands and checks them, and
-//! those of relup(5).
+//! Checks instructions: the forms of appup(5), as `systools_rc` expands and checks them, and those
+//! of relup(5).
 
 use crate::term::Term;
 

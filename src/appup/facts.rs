@@ -1,4 +1,4 @@
-//! What generation is told: the modules of both versions, compared.
+//! The input of generation: the modules of both versions, compared.
 
 use std::sync::Arc;
 
@@ -13,21 +13,21 @@ pub struct Facts {
     pub earlier: String,
     /// The later version.
     pub later: String,
-    /// The start module of the later version, if it has one.
+    /// The start module of the later version, if there is one.
     pub start: Option<StartModule>,
-    /// The modules: those of the later version in the order of its `.app`, then those that only the
-    /// earlier one has, in the order of that.
+    /// The modules of the later version in the order of its `.app` file, then those of only the
+    /// earlier version in the order of its own.
     pub modules: Vec<ModuleFacts>,
 }
 
-/// `mod` of the later version.
+/// The start module: the key `mod` of the later version.
 #[derive(Clone, Debug)]
 pub struct StartModule {
     /// The module.
     pub module: Atom,
     /// The argument of its `start/2`.
     pub args: Term,
-    /// Whether the later one exports `version_change/2`.
+    /// Whether it exports `version_change/2` in the later version.
     pub version_change: bool,
 }
 
@@ -36,22 +36,22 @@ pub struct StartModule {
 pub struct ModuleFacts {
     /// Its name.
     pub name: Atom,
-    /// Where it is and whether it differs.
+    /// In which versions it is, and whether it differs.
     pub state: ModuleState,
 }
 
-/// Where a module is and whether it differs.
+/// In which versions a module is, and whether it differs.
 #[derive(Clone, Debug)]
 pub enum ModuleState {
-    /// In the later version alone.
+    /// Only in the later version.
     Added(Box<NewModule>),
-    /// In the earlier version alone.
+    /// Only in the earlier version.
     Removed,
-    /// The same in both: not touched.
+    /// In both versions, and equal: it is not replaced.
     Unchanged,
-    /// In both and to be loaded again.
+    /// In both versions, and to be loaded again.
     Changed(Box<ChangedModule>),
-    /// There is no file of it in the version that would have to be loaded: left out.
+    /// The version that would have to be loaded has no file of it: it is left out.
     Missing,
 }
 
@@ -60,18 +60,18 @@ pub enum ModuleState {
 pub struct ChangedModule {
     /// What differs.
     pub change: Change,
-    /// The earlier one.
+    /// The module in the earlier version.
     pub old: Interface,
-    /// The later one.
+    /// The module in the later version.
     pub new: NewModule,
 }
 
-/// What differs between the two sides of a module.
+/// What differs between the two versions of a module.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Change {
-    /// Its code.
+    /// The code.
     pub code: bool,
-    /// These attributes, `vsn` and others that tell of the build alone never among them.
+    /// These attributes; `vsn` and others that depend only on the build never count.
     pub attributes: Vec<Atom>,
     /// There is no earlier file to compare with.
     pub old_missing: bool,
@@ -87,11 +87,11 @@ impl Change {
 /// A module of the later version.
 #[derive(Clone, Debug, Default)]
 pub struct NewModule {
-    /// What it offers and what it uses.
+    /// What it exports and calls.
     pub interface: Interface,
-    /// Its attributes, `None` where they have been stripped.
+    /// Its attributes; `None` if they are stripped.
     pub attributes: Option<Vec<(Atom, Term)>>,
-    /// The functions `start_link/2` and `start_link/3` that it calls: module and arity.
+    /// Which of `start_link/2` and `start_link/3` it calls: module and arity.
     pub start_links: Vec<(Atom, u32)>,
     /// It calls `erlang:load_nif/2`.
     pub loads_nif: bool,
@@ -99,15 +99,15 @@ pub struct NewModule {
     pub on_load: bool,
 }
 
-/// What a module offers to others and what it uses of the application's modules. Both sides of a module
-/// share what is the same.
+/// What a module exports, and what it uses of the application's other modules. Parts that are equal
+/// in both versions are shared.
 #[derive(Clone, Debug, Default)]
 pub struct Interface {
     /// The functions that it exports, sorted.
     pub exports: Arc<[Function]>,
-    /// Its calls; `None` where they are not known, as those of code that is only loaded.
+    /// Its calls; `None` if they are not known, as for code that is only loaded.
     pub calls: Option<Arc<[Call]>>,
-    /// The modules whose name it has as an atom, as positions in [`Facts::modules`].
+    /// The modules whose name it contains as an atom, as indices into [`Facts::modules`].
     pub names: Vec<u32>,
 }
 
@@ -119,7 +119,7 @@ impl Interface {
         self.exports.binary_search_by(wanted).is_ok()
     }
 
-    /// The functions that it exports and another does not.
+    /// The functions that this one exports and `other` does not.
     pub fn exports_beyond<'a>(
         &'a self,
         other: &'a Self,
@@ -135,7 +135,7 @@ impl Interface {
     }
 }
 
-/// A function of a module that the context names.
+/// A function of a module that the context determines.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Function {
     /// Its name.
@@ -147,7 +147,7 @@ pub struct Function {
 /// A call of another module's function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
-    /// The module, as a position in [`Facts::modules`].
+    /// The module, as an index into [`Facts::modules`].
     pub module: u32,
     /// The function.
     pub function: Function,

@@ -1,4 +1,4 @@
-//! The scripts from one version to the other and back.
+//! Generates the scripts from one version to the other and back.
 
 use super::facts::{Facts, Function, ModuleFacts, ModuleState, NewModule};
 use super::instruction::{Direction, Instruction, Mfa};
@@ -10,27 +10,27 @@ use super::steering::{BadAttribute, Phase, Steering};
 use super::warning::Warning;
 use crate::term::{Atom, Term};
 
-/// An instruction and why it is there.
+/// An instruction and the reasons for it.
 #[derive(Clone, Debug)]
 pub struct Step {
     /// The instruction.
     pub instruction: Instruction,
-    /// Why.
+    /// The reasons.
     pub reasons: Vec<Reason>,
 }
 
 /// A generated appup.
 #[derive(Clone, Debug)]
 pub struct Generated {
-    /// The later version, to which and from which the scripts lead.
+    /// The later version.
     pub later: String,
     /// The earlier version.
     pub earlier: String,
-    /// The script that upgrades.
+    /// The upgrade script.
     pub up: Vec<Step>,
-    /// The script that downgrades.
+    /// The downgrade script.
     pub down: Vec<Step>,
-    /// What a person should know.
+    /// Warnings for a person.
     pub warnings: Vec<Warning>,
 }
 
@@ -59,7 +59,7 @@ impl Generated {
         ])
     }
 
-    /// `#{appup, reasons, warnings}`, as the engine answers it.
+    /// `#{appup, reasons, warnings}`, the form in which the engine returns it.
     pub fn term(&self) -> Term {
         let warnings = self.warnings.iter().map(Warning::term).collect();
         Term::Map(vec![
@@ -86,8 +86,8 @@ impl Generated {
     }
 }
 
-/// The scripts for `facts`. `supervisors` are modules, and behaviours, that count as supervisors
-/// besides OTP's and Elixir's own.
+/// Generates both scripts from `facts`. `supervisors` lists modules and behaviours that count as
+/// supervisors in addition to those of OTP and Elixir.
 pub fn generate(facts: &Facts, supervisors: &[Atom]) -> Result<Generated, BadAttribute> {
     let modules = Modules::new(facts, supervisors)?;
     let mut warnings = Vec::new();
@@ -162,7 +162,7 @@ impl<'a> Modules<'a> {
         Ok(())
     }
 
-    /// The changed modules in the order in which they are loaded going up.
+    /// The changed modules in the order in which an upgrade loads them.
     fn changed(&self, warnings: &mut Vec<Warning>) -> Vec<Replacement<'_, 'a>> {
         let items: Vec<_> = self.changed.iter().map(Changed::item).collect();
         let order = order(&items);

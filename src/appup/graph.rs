@@ -1,7 +1,7 @@
-//! Strongly connected components and an order that keeps to constraints, without recursion: the number
-//! of modules is the input's choice.
+//! Strongly connected components and constrained orders, without recursion, because the input
+//! determines the number of modules.
 
-/// Edges from a node to those that must come after it.
+/// The edges from each node to those that must come after it.
 #[derive(Clone, Debug)]
 pub struct Graph {
     after: Vec<Vec<u32>>,
@@ -15,7 +15,8 @@ impl Graph {
         }
     }
 
-    /// `before` comes before `after`. A node never comes before itself.
+    /// Adds the constraint that `before` comes before `after`; a constraint of a node on itself is
+    /// ignored.
     pub fn add(&mut self, before: usize, after: usize) {
         if before != after
             && let Ok(node) = u32::try_from(after)
@@ -39,20 +40,20 @@ impl Graph {
         self.after.iter().enumerate().flat_map(pairs)
     }
 
-    /// The nodes that reach each other: for each node the number of its component (Tarjan 1972).
+    /// The number of each node's component; nodes that reach each other share one (Tarjan 1972).
     pub fn components(&self) -> Vec<usize> {
         Tarjan::new(self).run()
     }
 
-    /// The order in which each node comes as early as `rank` has it, but after those that must precede
-    /// it, which are pulled before it. Edges within a cycle count as far as the first visit has them.
+    /// Orders the nodes by `rank`, but each after those that must precede it, which are moved
+    /// before it. In a cycle, the edges that the first visit meets count.
     pub fn order(&self, rank: &[usize]) -> Vec<usize> {
         let mut before = vec![Vec::new(); self.len()];
         for (from, to) in self.edges() {
             before[to].push(from);
         }
         for list in &mut before {
-            // Taken from the end.
+            // Nodes are taken from the end.
             list.sort_unstable_by_key(|&node| std::cmp::Reverse(rank[node]));
         }
         let mut roots: Vec<_> = (0..self.len()).collect();
@@ -140,7 +141,7 @@ impl<'a> Tarjan<'a> {
         self.stack.push(node);
     }
 
-    // The path holds each node and how many of its edges have been followed.
+    // The path holds each node and the number of its edges that have been followed.
     fn visit(&mut self, root: usize) {
         self.enter(root);
         let mut path = vec![(root, 0)];

@@ -3,7 +3,7 @@
 use super::after_commit;
 use crate::term::{Atom, Term};
 
-/// The way a script goes.
+/// The direction of a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// From the earlier to the later version.
@@ -22,10 +22,10 @@ impl Direction {
     }
 }
 
-/// What happens to processes that run old code.
+/// What happens to processes that run old code: see `soft_purge` and `brutal_purge` in appup(5).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Purge {
-    /// They are left alone.
+    /// They keep running.
     Soft,
     /// They are killed.
     #[default]
@@ -41,14 +41,14 @@ impl Purge {
     }
 }
 
-/// How long a process may take to stop at a safe point.
+/// How long a process may take to be suspended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Timeout {
-    /// The default of `sys`, five seconds.
+    /// The default of `sys`: five seconds.
     Default,
     /// As long as it takes.
     Infinity,
-    /// So many milliseconds.
+    /// This many milliseconds.
     Milliseconds(u64),
 }
 
@@ -94,30 +94,30 @@ impl Mfa {
 /// A high-level instruction.
 #[derive(Clone, Debug)]
 pub enum Instruction {
-    /// Loads a module that was not there.
+    /// Loads a module that is not in the version before.
     AddModule(Atom),
-    /// Unloads a module that will not be there.
+    /// Deletes a module that is not in the version after.
     DeleteModule(Atom),
-    /// Loads a module whose processes need no help.
+    /// Loads a module without suspending its processes.
     LoadModule {
         /// The module.
         module: Atom,
-        /// Before and after loading.
+        /// What happens to old code before and after loading.
         purge: (Purge, Purge),
         /// Modules that are replaced together with it.
         depends: Vec<Atom>,
     },
-    /// Loads a module and has its processes change their state.
+    /// Loads a module and calls `code_change` in its processes.
     Update {
         /// The module.
         module: Atom,
-        /// Whether it is a supervisor: its processes change state after loading, either way.
+        /// Whether it is a supervisor, whose processes change after loading in both directions.
         supervisor: bool,
-        /// For its processes to stop.
+        /// How long its processes may take to be suspended.
         timeout: Timeout,
         /// The last argument of `code_change`.
         extra: Term,
-        /// Before and after loading.
+        /// What happens to old code before and after loading.
         purge: (Purge, Purge),
         /// Modules that are replaced together with it.
         depends: Vec<Atom>,
@@ -129,7 +129,7 @@ pub enum Instruction {
 }
 
 impl Instruction {
-    /// The instruction in the shortest form that says the same.
+    /// The shortest form of the instruction.
     pub fn term(&self) -> Term {
         match self {
             Self::AddModule(module) => {

@@ -1,39 +1,40 @@
-//! What a module is: decided here for the generator, for the checks of a plan and, through the engine,
-//! for the node.
+//! Determines what a module is. The generator, the checks of a plan and (through the engine) the
+//! node all use this one answer.
 
 use super::facts::{Function, NewModule};
 use super::reason::Reason;
 use crate::term::{Atom, Term};
 
-/// What a module is.
+/// The kind of a module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModuleKind {
-    /// The callback module of a supervisor, and why it is taken for one.
+    /// The callback module of a supervisor, with the reason why it counts as one.
     Supervisor(Reason),
-    /// That of a `gen_server`.
+    /// The callback module of a `gen_server`.
     Server,
-    /// That of a `gen_statem` or `gen_fsm`.
+    /// The callback module of a `gen_statem` or `gen_fsm`.
     StateMachine,
-    /// That of a `gen_event`.
+    /// The callback module of a `gen_event`.
     EventHandler,
-    /// Its processes answer system messages themselves.
+    /// A special process: it answers system messages itself.
     Special,
-    /// It has a behaviour that somebody made, perhaps of one of those above.
+    /// A module with a behaviour of the application's own, which may be based on one of those
+    /// above.
     Custom,
-    /// It has no processes that keep a state for it.
+    /// No process keeps a state for it.
     Plain,
 }
 
-/// What the kind of a module is told by.
+/// The signs that the kind is determined from.
 pub struct Signs<'a> {
     /// The module.
     pub module: &'a Atom,
-    /// Its behaviours; `None` where its attributes are stripped.
+    /// Its behaviours; `None` if its attributes are stripped.
     pub behaviours: Option<Vec<Atom>>,
     /// Whether it exports a function.
     pub exports: &'a dyn Fn(&str, u32) -> bool,
-    /// The functions `start_link/2` and `start_link/3` that it calls; `None` where its calls are not known,
-    /// as those of code that is only loaded.
+    /// Which of `start_link/2` and `start_link/3` it calls; `None` if its calls are not known, as
+    /// for code that is only loaded.
     pub start_links: Option<&'a [(Atom, u32)]>,
 }
 
@@ -44,7 +45,7 @@ const SUPERVISORS: [&str; 3] = [
     "Elixir.DynamicSupervisor",
 ];
 
-/// What no supervisor exports: a server that starts supervisors does.
+/// Functions that no supervisor exports, but a server that starts supervisors does.
 const NOT_OF_SUPERVISORS: [(&str, u32); 5] = [
     ("handle_call", 3),
     ("handle_event", 2),
@@ -53,7 +54,7 @@ const NOT_OF_SUPERVISORS: [(&str, u32); 5] = [
     ("system_code_change", 4),
 ];
 
-/// The functions that change a state, in the order in which they are told of.
+/// The functions that convert a state, in the order in which reports name them.
 pub const CODE_CHANGES: [(&str, u32); 3] = [
     ("code_change", 3),
     ("code_change", 4),
@@ -75,7 +76,7 @@ fn atoms(list: &Term) -> Vec<Atom> {
 }
 
 impl ModuleKind {
-    /// The kind that these signs tell. `listed` are modules and behaviours that count as supervisors too.
+    /// Determines the kind. `listed` are modules and behaviours that count as supervisors too.
     pub fn of(signs: &Signs<'_>, listed: &[Atom]) -> Self {
         if listed.contains(signs.module) {
             return Self::Supervisor(Reason::Listed);
@@ -120,12 +121,12 @@ impl ModuleKind {
         }
     }
 
-    /// Whether it is that of a supervisor.
+    /// Whether it is a supervisor.
     pub fn supervises(&self) -> bool {
         matches!(self, Self::Supervisor(_))
     }
 
-    /// Whether a process may keep a state for it, in the way of a behaviour.
+    /// Whether a process may keep a state for it by means of a behaviour.
     pub fn keeps_state(&self) -> bool {
         !matches!(self, Self::Supervisor(_) | Self::Special | Self::Plain)
     }
@@ -149,8 +150,8 @@ fn is_supervisor(name: &Atom, listed: &[Atom]) -> bool {
 }
 
 impl Signs<'_> {
-    /// Why it is a supervisor though no behaviour says so: its attributes are stripped, or it is loaded and
-    /// what it calls is not known.
+    /// Why it counts as a supervisor although no behaviour says so: its attributes are stripped, or
+    /// its calls are not known.
     fn supervises(&self, listed: &[Atom]) -> Option<Reason> {
         let exports = |&(name, arity): &(&str, u32)| (self.exports)(name, arity);
         if !exports(&("init", 1)) || NOT_OF_SUPERVISORS.iter().any(exports) {
@@ -192,11 +193,11 @@ fn function(name: &'static str, arity: u32) -> Function {
 /// What kind of instruction a module needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A supervisor, and why it is taken for one.
+    /// A supervisor, with the reason why it counts as one.
     Supervisor(Reason),
-    /// Its processes change state in the function that it exports.
+    /// `code_change` must be called in its processes; the function that it exports.
     Update(Function),
-    /// Its processes, if it has any, need no help.
+    /// Loading it is enough.
     Plain,
 }
 

@@ -30,8 +30,8 @@ pub use warning::Warning;
 
 use crate::term::Atom;
 
-/// What everything runs on: where it changes, OTP's own release upgrades start the emulator anew, and so a
-/// node does not replace it while it runs.
+/// The applications that the emulator itself runs on. If one of them changes, OTP's release
+/// upgrades restart the emulator, so a running node does not replace them.
 pub const SYSTEM_APPLICATIONS: [&str; 4] = ["erts", "kernel", "stdlib", "sasl"];
 
 /// Whether an application is one of [`SYSTEM_APPLICATIONS`].

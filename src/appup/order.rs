@@ -1,9 +1,9 @@
-//! In which order changed modules are loaded, and which of them together.
+//! Determines the order in which changed modules are loaded, and which of them are loaded together.
 //!
-//! Going up, a function that is added is there before its caller, one that is removed stays until its
-//! caller is new. A module that is named only as an atom may be called through it: it comes first
-//! too, where nothing else speaks against it. Higher priorities come before lower ones, ties keep the
-//! order of the `.app`.
+//! In an upgrade a function that is added is loaded before its caller, and one that is removed
+//! stays until its caller is replaced. A module that is named only as an atom may be called through
+//! it, so it comes first too unless another constraint contradicts. Higher priorities come before
+//! lower ones; ties keep the order of the `.app` file.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,35 +15,35 @@ use crate::term::Atom;
 /// A module to be put in order.
 #[derive(Clone, Copy, Debug)]
 pub struct Item<'a> {
-    /// Its position in the facts, by which calls name it.
+    /// Its index in the facts, by which calls refer to it.
     pub position: u32,
     /// Its name.
     pub name: &'a Atom,
     /// What is known of it.
     pub changed: &'a ChangedModule,
-    /// Higher ones first.
+    /// Its priority: higher ones come first.
     pub priority: i64,
-    /// The modules that it asks to be replaced together with.
+    /// The modules that its attributes ask to replace together with it.
     pub depends: &'a [Atom],
 }
 
 /// The order of modules.
 #[derive(Clone, Debug)]
 pub struct Order {
-    /// The items, by number, as they are loaded going up.
+    /// The indices of the items, in the order in which an upgrade loads them.
     pub sequence: Vec<usize>,
-    /// For each item the constraints that it stands under.
+    /// The constraints of each item.
     pub reasons: Vec<Vec<Reason>>,
-    /// For each item the items that must be replaced together with it.
+    /// For each item, the items that must be replaced together with it.
     pub together: Vec<Vec<usize>>,
     /// The items that need each other.
     pub cycles: Vec<Vec<usize>>,
 }
 
-/// How many constraints are told of one module.
+/// How many constraints are reported for one module.
 const TOLD: usize = 8;
 
-/// In a cycle of more modules than this each names the next only: `systools` needs no more to keep
+/// In a larger cycle each module names only the next one: that is enough for `systools` to keep
 /// them together, and the script stays linear.
 const NAME_ALL: usize = 32;
 
@@ -59,9 +59,9 @@ pub fn order(items: &[Item<'_>]) -> Order {
 struct Plan<'a> {
     items: &'a [Item<'a>],
     by_position: HashMap<u32, usize>,
-    // What must come before what.
+    // The constraints of the order.
     strict: Graph,
-    // The same, and what depends on each other in both directions: what cannot be taken apart.
+    // The same, and mutual dependencies: what must not be separated.
     joined: Graph,
     weak: Vec<(usize, usize)>,
     depends: Vec<(usize, usize)>,
@@ -104,7 +104,8 @@ impl<'a> Plan<'a> {
             for call in new {
                 self.call(caller, call.module, &call.function, Self::added);
             }
-            // Code that is only loaded does not tell what it calls: most likely what it calls later.
+            // The calls of code that is only loaded are not known; those of the later version are
+            // the best guess.
             for call in changed.old.calls.as_deref().unwrap_or(new) {
                 self.call(caller, call.module, &call.function, Self::removed);
             }
@@ -180,7 +181,7 @@ impl<'a> Plan<'a> {
         }
     }
 
-    // A module that only loses functions is safe after, not before, those that may still call them.
+    // A module that only loses functions is safe after those that may still call them, not before.
     fn named(&self, named: usize, by: usize) -> (usize, usize) {
         let ChangedModule { old, new, .. } = self.items[named].changed;
         let gains = || new.interface.exports_beyond(old).next().is_some();
@@ -217,7 +218,7 @@ impl<'a> Plan<'a> {
             if group.iter().all(joined) {
                 group.sort_by_key(|&item| inner[item]);
             } else {
-                // No order is right for all of them.
+                // No order satisfies all of them.
                 group.sort_by_key(|&item| rank[item]);
                 self.cycle(&group, &mut order);
             }
@@ -248,8 +249,8 @@ impl<'a> Plan<'a> {
         order.cycles.push(group.to_vec());
     }
 
-    /// The groups in order. Weak constraints hold where they contradict neither a strict one nor a
-    /// priority nor each other.
+    /// The groups in order. A weak constraint holds unless it contradicts a strict one, a priority,
+    /// or another weak one.
     fn group_sequence(
         &mut self,
         group_of: &[usize],
@@ -293,7 +294,7 @@ impl<'a> Plan<'a> {
         strict.order(&ranks)
     }
 
-    /// For each item a number that it shares with those that it is joined with by dependencies alone.
+    /// For each item a number that it shares with the items that dependencies alone join it with.
     fn connected_by_depends(&self) -> Vec<usize> {
         let mut graph = Graph::new(self.items.len());
         for &(a, b) in &self.depends {

@@ -1,54 +1,55 @@
-//! Why an instruction is in a script.
+//! The reasons for the instructions of a script.
 
 use std::fmt;
 
 use super::facts::Function;
 use crate::term::{Atom, Term};
 
-/// Why an instruction is there, or stands where it stands.
+/// Why an instruction is in the script, or at its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// The module is in the version that is to run only.
+    /// The module is only in the version after.
     Added,
-    /// The module is in the version that runs only.
+    /// The module is only in the version before.
     Removed,
-    /// Its code differs.
+    /// The code of the module differs.
     Code,
     /// This attribute differs.
     Attribute(Atom),
     /// There is no earlier file to compare with.
     NoEarlierFile,
-    /// It does not differ: every module is asked for.
+    /// The module does not differ, but reloading every module was requested.
     AllModules,
-    /// It exports a function that the one which runs does not.
+    /// It exports a function that the version before does not.
     ExportAdded(Function),
     /// It no longer exports a function.
     ExportRemoved(Function),
-    /// It names this behaviour, which makes it a supervisor.
+    /// It has this behaviour, which makes it a supervisor.
     Behaviour(Atom),
     /// It is listed as a supervisor.
     Listed,
-    /// Its attributes are stripped, it calls this and exports `init/1`: a supervisor.
+    /// Its attributes are stripped, but it calls this function and exports `init/1`: it counts as a
+    /// supervisor.
     Calls(Atom, Function),
-    /// It exports this.
+    /// It exports this function.
     Exports(Function),
-    /// This attribute asks for it.
+    /// This attribute requests it.
     Steered(&'static str),
-    /// It goes before another module, which calls a function that it adds.
+    /// It comes before another module, which calls a function that it adds.
     AddsFor(Atom, Function),
-    /// It goes after another module, which calls a function that it removes.
+    /// It comes after another module, which calls a function that it removes.
     RemovesFrom(Atom, Function),
-    /// It goes before another module, which names it.
+    /// It comes before another module, which names it.
     NamedBy(Atom),
-    /// It goes before another module, which names it in `knit_depends`.
+    /// It comes before another module, which names it in `knit_depends`.
     DependedOnBy(Atom),
-    /// It goes after another module, which names it.
+    /// It comes after another module, which names it.
     NamedByBefore(Atom),
-    /// It goes after another module, which names it in `knit_depends`.
+    /// It comes after another module, which names it in `knit_depends`.
     DependedOnByBefore(Atom),
-    /// It and these need each other.
+    /// It and these modules need each other.
     Cycle(Vec<Atom>),
-    /// Its `knit_depends` names a module that is not replaced and is left out.
+    /// Its `knit_depends` names a module that is not replaced; the name is left out.
     DroppedDepends(Atom),
 }
 
@@ -64,7 +65,7 @@ fn atoms(atoms: &[Atom]) -> Term {
 }
 
 impl Reason {
-    /// The reason as it is for the same module going down, where all is the other way round.
+    /// The reason for the same module in a downgrade, where before and after are exchanged.
     pub fn of_down(self) -> Self {
         match self {
             Self::Added => Self::Removed,
@@ -79,7 +80,7 @@ impl Reason {
         }
     }
 
-    /// The reason as a term, an atom or a tuple with the reason's name in front.
+    /// The reason as a term: an atom, or a tuple with the name of the reason first.
     pub fn term(&self) -> Term {
         let with_atom =
             |tag, value: &Atom| Term::tuple([Term::atom(tag), Term::Atom(value.clone())]);

@@ -1,4 +1,4 @@
-//! A module that a script loads: its instruction, and why it is there.
+//! A module that a script loads: its instruction and the reasons for it.
 
 use std::collections::HashSet;
 
@@ -16,46 +16,46 @@ use crate::term::{Atom, Term};
 pub struct Loaded<'a> {
     /// Its name.
     pub name: &'a Atom,
-    /// What is known of it.
+    /// Its facts.
     pub new: &'a NewModule,
-    /// What its attributes ask for.
+    /// What its attributes request.
     pub steering: Steering,
 }
 
 /// A module that both versions have and that the script loads again.
 pub struct Changed<'a> {
-    /// The later one.
+    /// The later version.
     pub loaded: Loaded<'a>,
-    /// Its position in the facts.
+    /// Its index in the facts.
     pub position: u32,
-    /// What is known of both.
+    /// The facts of both versions.
     pub changed: &'a ChangedModule,
-    /// What kind of module the later one is.
+    /// The kind of the later version.
     pub kind: Kind,
 }
 
-/// A changed module as it stands in the scripts.
+/// A changed module at its position in the scripts.
 pub struct Replacement<'m, 'a> {
     /// The module.
     pub module: &'m Changed<'a>,
-    /// What is replaced together with it.
+    /// The modules that are replaced together with it.
     pub depends: Vec<Atom>,
-    /// Why it is replaced, and here.
+    /// Why it is replaced, and why at this position.
     pub reasons: Vec<Reason>,
 }
 
 /// The modules that a dependency may name.
 pub struct Names<'m> {
-    /// Those that are replaced.
+    /// The modules that are replaced.
     pub replaced: HashSet<&'m Atom>,
-    /// Those of either version.
+    /// The modules of either version.
     pub all: HashSet<&'m Atom>,
 }
 
 impl Names<'_> {
-    /// Adds what the attributes of `module` name, as far as the script replaces it: OTP refuses a
-    /// dependency on a module that it does not load. An added one is loaded before all others anyway, and
-    /// going down it is one that the script deletes.
+    /// Adds the dependencies that the attributes of `module` name, as far as the script replaces
+    /// them: OTP refuses a dependency on a module that is not loaded. An added module is loaded
+    /// before all others anyway, and a downgrade deletes it.
     pub fn depends(
         &self,
         module: &Changed<'_>,
@@ -83,7 +83,7 @@ impl Names<'_> {
 }
 
 impl Changed<'_> {
-    /// As it is put in order.
+    /// The item to be ordered.
     pub fn item(&self) -> Item<'_> {
         Item {
             position: self.position,
@@ -94,12 +94,12 @@ impl Changed<'_> {
         }
     }
 
-    /// Its name, where it does differ.
+    /// The name of the attribute, if it differs.
     pub fn differs(&self) -> Option<&Atom> {
         (!self.changed.change.is_empty()).then_some(self.loaded.name)
     }
 
-    /// Why it is loaded again, and as what.
+    /// Why it is loaded again, and why with this instruction.
     pub fn reasons(&self) -> Vec<Reason> {
         let ChangedModule { change, old, new } = self.changed;
         let mut reasons = Vec::new();
@@ -129,7 +129,7 @@ impl Changed<'_> {
     }
 }
 
-/// How many functions that come or go are told of one module.
+/// How many added or removed functions are reported for one module.
 const TOLD: usize = 16;
 
 impl Replacement<'_, '_> {
@@ -177,7 +177,7 @@ impl Replacement<'_, '_> {
 }
 
 impl Loaded<'_> {
-    /// The calls that it asks for right after it.
+    /// The calls that it requests right after itself.
     pub fn immediate(&self, direction: Direction) -> Vec<Step> {
         let asked = self.steering.applies.iter();
         sorted(
@@ -185,7 +185,7 @@ impl Loaded<'_> {
         )
     }
 
-    /// What a person should know of it.
+    /// Warnings about it.
     pub fn warn(&self, warnings: &mut Vec<Warning>) {
         let exports = |name, arity| self.new.interface.exports(name, arity);
         let module = || self.name.clone();

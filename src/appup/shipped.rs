@@ -1,8 +1,8 @@
 //! The appup that an application ships.
 //!
-//! What is there is used or refused, never replaced: its author knows more than a generator. It is read as
-//! OTP's own tools read it (`systools_relup`): of several terms the first counts, and one that names
-//! another version than the `.app` file is used, with a warning.
+//! A shipped appup is used or refused, never replaced: its author knows more than a generator. It
+//! is read as OTP's tools read it (`systools_relup`): of several terms the first counts, and an
+//! appup that names another version than the `.app` file is used, with a warning.
 
 use pcre2::bytes::RegexBuilder;
 
@@ -15,7 +15,7 @@ use crate::term::Term;
 /// A shipped appup, `{Vsn, [{From, Instructions}], [{To, Instructions}]}`.
 #[derive(Clone, Debug)]
 pub struct Shipped {
-    /// What a person should know of it.
+    /// Warnings about it.
     pub warnings: Vec<Warning>,
     up: Vec<(Version, Vec<Term>)>,
     down: Vec<(Version, Vec<Term>)>,
@@ -24,34 +24,34 @@ pub struct Shipped {
 /// The other version of a script.
 #[derive(Clone, Debug)]
 enum Version {
-    /// This one.
+    /// Exactly this version.
     Exact(String),
-    /// Those that a regular expression matches as a whole.
+    /// All versions that a regular expression matches as a whole.
     Pattern(Vec<u8>),
 }
 
-/// What is wrong with a shipped appup.
+/// Errors of a shipped appup.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ShippedError {
-    /// No term at all.
+    /// The file holds no term.
     #[error("holds no term")]
     Empty,
-    /// Not `{Vsn, [{From, Instructions}], [{To, Instructions}]}`.
+    /// The term is not `{Vsn, [{From, Instructions}], [{To, Instructions}]}`.
     #[error("not of the form {{Vsn, UpFrom, DownTo}}")]
     NotAnAppup,
-    /// Not a version and a list of instructions.
+    /// An entry is not a version and a list of instructions.
     #[error("the script {script} is not of the form {{Vsn, Instructions}}")]
     BadScript {
-        /// What is there instead.
+        /// The entry.
         script: Term,
     },
-    /// Not an instruction of appup(5) or relup(5).
+    /// An instruction is not one of appup(5) or relup(5).
     #[error("{instruction} is no instruction")]
     BadInstruction {
-        /// What is there instead.
+        /// The instruction.
         instruction: Term,
     },
-    /// A regular expression that is none.
+    /// A regular expression is not valid.
     #[error("{pattern} is no regular expression")]
     BadPattern {
         /// The regular expression.
@@ -74,7 +74,7 @@ impl ShippedError {
 }
 
 impl Shipped {
-    /// The appup in the terms of a file, which belongs to version `vsn`.
+    /// Parses the terms of an appup file of version `vsn`.
     pub fn from_terms(terms: Vec<Term>, vsn: &str) -> Result<Self, ShippedError> {
         let count = terms.len();
         let mut warnings = Vec::new();
@@ -96,8 +96,8 @@ impl Shipped {
         })
     }
 
-    /// The instructions from (up) or to (down) the version `other`, if there are any: of the first
-    /// entry that is that version or matches it. They are checked.
+    /// The instructions from (up) or to (down) the version `other`, if there are any: those of the
+    /// first entry that names or matches it. They have been checked.
     pub fn script(
         &self,
         direction: Direction,
@@ -143,11 +143,11 @@ fn script(script: Term) -> Result<(Version, Vec<Term>), ShippedError> {
     parts.ok_or(ShippedError::BadScript { script })
 }
 
-/// How hard a pattern may try. OTP gives up too, later, and takes that for no match.
+/// The limit on the steps of a match. OTP gives up too, later, and also takes that for no match.
 const LIMITS: &str = "(*LIMIT_MATCH=1000000)(*LIMIT_DEPTH=10000)(*LIMIT_HEAP=16384)";
 
 impl Version {
-    // As systools_relup:appup_search_for_version/2: what the first match found must be all.
+    // As systools_relup:appup_search_for_version/2: the first match must cover the whole version.
     fn covers(&self, vsn: &str) -> Result<bool, ShippedError> {
         let pattern = match self {
             Self::Exact(version) => return Ok(version == vsn),
@@ -203,7 +203,7 @@ mod tests {
         covers("<<\"1\\\\.[0-9]+\">>", "1.25", true);
         covers("<<\"1\\\\.[0-9]+\">>", "1.25.1", false);
         covers("<<\"^1\\\\.0(?:\\\\.\\\\d+)?$\">>", "1.0.7", true);
-        // The first match is what counts: as in OTP, which does not try for a longer one.
+        // The first match counts: like OTP, this does not try for a longer one.
         covers("<<\"1\\\\.0|1\\\\.0\\\\.1\">>", "1.0.1", false);
         covers("<<\".*\">>", "", true);
     }

@@ -1,58 +1,58 @@
-//! Module attributes that steer generation: knit's, as `-knit_X` or `-erlrc_X`.
+//! Module attributes that influence generation: those of knit, as `-knit_X` or `-erlrc_X`.
 //!
-//! Where a module has both, `-erlrc_X` holds.
+//! If a module has both, `-erlrc_X` takes precedence.
 
 use super::instruction::{Direction, Mfa, Purge, Timeout};
 use crate::term::{Atom, Term};
 
-/// What the attributes of a module ask for.
+/// What the attributes of a module request.
 #[derive(Clone, Debug, Default)]
 pub struct Steering {
-    /// Higher ones go first.
+    /// Its priority: higher ones come first.
     pub priority: i64,
-    /// The last argument of `code_change`, if given.
+    /// The last argument of `code_change`, if set.
     pub extra: Option<Term>,
-    /// Modules to be replaced together with it.
+    /// The modules to be replaced together with it.
     pub depends: Vec<Atom>,
-    /// For its processes to stop, if given.
+    /// How long its processes may take to be suspended, if set.
     pub timeout: Option<Timeout>,
-    /// What happens to processes that run old code, if given.
+    /// What happens to processes that run old code, if set.
     pub purge: Option<(Purge, Purge)>,
-    /// Functions to call.
+    /// The functions to call.
     pub applies: Vec<Apply>,
-    /// The attributes that say so, those of calls left out.
+    /// The attributes that are set, not counting those of calls.
     pub told: Vec<&'static str>,
 }
 
-/// A function to call, and when.
+/// A function to call, with its position.
 #[derive(Clone, Debug)]
 pub struct Apply {
-    /// In which script.
+    /// The script.
     pub direction: Direction,
-    /// Where in it.
+    /// The position in the script.
     pub phase: Phase,
-    /// Lower numbers first within a phase.
+    /// The order within a phase: lower numbers come first.
     pub number: i64,
     /// The call.
     pub mfa: Mfa,
-    /// The attribute that asks for it.
+    /// The attribute that requests it.
     pub attribute: &'static str,
 }
 
-/// Where in a script a function is called.
+/// The positions at which a script calls functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// Before any module is replaced.
     First,
-    /// Right after the module that asks for it.
+    /// Right after the module that requests it.
     Immediate,
-    /// After all.
+    /// After everything else.
     Last,
     /// When every node has committed.
     Committed,
 }
 
-/// An attribute with a value that it cannot have.
+/// An attribute with a value that is not valid.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the attribute '{attribute}' of the module '{module}' has a value that it cannot have")]
 pub struct BadAttribute {
@@ -60,12 +60,12 @@ pub struct BadAttribute {
     pub module: Atom,
     /// The attribute.
     pub attribute: Atom,
-    /// Its value, as the module holds it: a list.
+    /// Its value as the module holds it, which is a list.
     pub value: Term,
 }
 
 impl Steering {
-    /// What `attributes`, those of `module`, ask for.
+    /// Parses `attributes`, which are those of `module`.
     pub fn of(module: &Atom, attributes: &[(Atom, Term)]) -> Result<Self, BadAttribute> {
         let mut steering = Self::default();
         for (key, names) in KEYS {
@@ -128,8 +128,8 @@ const KEYS: &[(Key, [&str; 2])] = &[
     (Key::Apply, ["erlrc_apply", "knit_apply"]),
 ];
 
-/// The values of the first of `names` that the module has; one for each time it is written. The
-/// compiler puts a value that is no list into one.
+/// The values of the first of `names` that the module has, one for each time it is written. The
+/// compiler puts a value that is not a list into one.
 fn values(
     attributes: &[(Atom, Term)],
     names: &[&'static str; 2],
@@ -143,7 +143,7 @@ fn values(
     })
 }
 
-/// The values as `module_info(attributes)` would show them for one attribute.
+/// The values as `module_info(attributes)` returns them for one attribute.
 fn flat(values: Vec<Term>) -> Term {
     Term::List(
         values
@@ -166,8 +166,8 @@ fn single(values: &[Term]) -> Option<Term> {
     }
 }
 
-// A list of one element and that element alone look the same in a module: it is the element, as knit
-// has it. Other lists can only have been written as lists.
+// A module holds a list of one element and that element alone in the same form; it counts as the
+// element, as in knit. Other lists can only have been written as lists.
 fn extra(values: &[Term]) -> Option<Term> {
     single(values).or_else(|| match values {
         [list] => list.elements().map(|_| list.clone()),
@@ -182,7 +182,7 @@ fn integer(term: Term) -> Option<i64> {
     }
 }
 
-// Two levels: the list of the attribute and lists in it, which knit flattens.
+// Two levels: the list of the attribute, and lists in it, which knit flattens.
 fn depends(value: &Term, found: &mut Vec<Atom>) -> Option<()> {
     for item in value.elements()?.iter() {
         match item {

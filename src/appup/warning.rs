@@ -1,11 +1,11 @@
-//! What a person should know about a script before it runs, and what to do about it.
+//! Warnings about a script before it runs, with what to do about them.
 
 use std::fmt;
 
 use super::instruction::Direction;
 use crate::term::{Atom, Term};
 
-/// Something to know about a script.
+/// Something that a person should know about a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Warning {
     /// A module that is replaced loads a NIF library.
@@ -13,7 +13,7 @@ pub enum Warning {
         /// The module.
         module: Atom,
     },
-    /// A module that is replaced runs a function when it is loaded.
+    /// A module that is replaced has a function that runs when it is loaded.
     OnLoad {
         /// The module.
         module: Atom,
@@ -23,23 +23,23 @@ pub enum Warning {
         /// The module.
         module: Atom,
     },
-    /// An implementation of an Elixir protocol comes, goes or is replaced.
+    /// An implementation of an Elixir protocol is added, removed or replaced.
     ProtocolImplementation {
         /// The module.
         module: Atom,
     },
-    /// The `.app` lists a module that has no file.
+    /// The `.app` file lists a module that has no file.
     MissingBeam {
         /// The version whose `.app` it is.
         vsn: String,
         /// The module.
         module: Atom,
     },
-    /// There is a file of a module that the `.app` does not list.
+    /// There is a file of a module that the `.app` file does not list.
     UnlistedBeam {
         /// The version whose `.app` it is.
         vsn: String,
-        /// The module, or how the file is called.
+        /// The module, or the name of its file.
         module: String,
     },
     /// Both sides have the same version and differ.
@@ -53,17 +53,17 @@ pub enum Warning {
     DroppedDepends {
         /// The module.
         module: Atom,
-        /// What it depends on.
+        /// The dependency.
         depends: Atom,
     },
-    /// Modules need each other's new code.
+    /// Modules need new code of each other.
     Cycle {
         /// The modules.
         modules: Vec<Atom>,
     },
-    /// The file of the appup holds more terms than the one that counts.
+    /// The file of the appup holds more than one term; only the first counts.
     AppupTerms {
-        /// How many there are.
+        /// The number of terms.
         count: usize,
     },
     /// The appup names another version than the `.app` file beside it.
@@ -73,11 +73,11 @@ pub enum Warning {
         /// The version that the appup names.
         found: String,
     },
-    /// The appup that the application ships does not know the other version.
+    /// The appup that the application ships does not name the other version.
     NotCovered {
         /// The other version.
         vsn: String,
-        /// Which way was asked for.
+        /// The direction.
         direction: Direction,
     },
 }
@@ -208,7 +208,7 @@ impl fmt::Display for Warning {
     }
 }
 
-/// At most ten names, and how many more there are.
+/// At most ten names, and the number of further ones.
 fn list(modules: &[Atom]) -> String {
     const SHOWN: usize = 10;
     let mut text = String::new();

@@ -1,11 +1,12 @@
-//! What the hooks did: one record an operation, in the log `history` of the state directory.
+//! The history: one record for each operation of a hook, in the log `history` of the state
+//! directory.
 //!
-//! Written by the hooks at their end, read by `erlrc history` and `erlrc status`, which need no node for
-//! it. The log is one of [`crate::record`]; the form of a record is that of [`Record`], whose keys are
-//! never renamed. A reader passes over keys that it does not know, and a record of a higher
-//! [`version`](Record::version) is one it may not understand.
+//! Hooks append their record when they end; `erlrc history` and `erlrc status` read it without
+//! asking a node. The log is a [`crate::record`]; its records are [`Record`]s, whose keys are never
+//! renamed. A reader ignores unknown keys. It may be unable to understand a record of a higher
+//! [`version`](Record::version).
 //!
-//! Must not read the environment: who called is told by the caller.
+//! Must not read the environment: the caller passes in who called the hook.
 
 mod who;
 
@@ -17,15 +18,15 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The version of the form of a record.
+/// The version of the record format.
 pub const VERSION: u32 = 1;
 
-/// One operation of one hook run. Times that something took are in microseconds.
+/// One operation of one hook. Durations are in microseconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
-    /// The form of the record.
+    /// The version of the format, see [`VERSION`].
     pub version: u32,
-    /// When the hook began, UTC.
+    /// When the hook began, in UTC.
     pub time: Time,
     /// Who called it.
     pub who: Who,
@@ -33,48 +34,48 @@ pub struct Record {
     pub operation: String,
     /// The application.
     pub application: String,
-    /// The version that was to be left; of upgrade, downgrade, stop and unload.
+    /// The version before; of upgrade, downgrade, stop and unload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
-    /// Its directory, where it was said.
+    /// The directory of that version, if the caller named it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_dir: Option<String>,
-    /// The version that was to run; of upgrade, downgrade and start.
+    /// The version after; of upgrade, downgrade and start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
-    /// Its directory, where it was said.
+    /// The directory of that version, if the caller named it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_dir: Option<String>,
-    /// What came of it on each node, in the order in which they were asked.
+    /// The outcome on each node, in the order in which the nodes were asked.
     pub nodes: Vec<NodeRecord>,
-    /// What came of changing back the nodes that were done, where a later one failed.
+    /// The outcomes of reverting nodes that were done, after a later one failed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undone: Vec<NodeRecord>,
     /// The exit status of the hook.
     pub status: u8,
-    /// How long all of it took.
+    /// The duration of the whole operation.
     pub duration: u64,
 }
 
-/// What came of an operation on one node.
+/// The outcome of an operation on one node.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeRecord {
-    /// The node, as its entry is named.
+    /// The name of the node, as in its entry.
     pub node: String,
-    /// The word that the hook printed.
+    /// The outcome, as the hook printed it.
     pub outcome: String,
-    /// What it means, as an exit status.
+    /// The exit status that the outcome stands for.
     pub status: u8,
-    /// Why.
+    /// The reason of a failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The version that ran afterwards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub running: Option<String>,
-    /// What else was said.
+    /// Warnings of the node.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
-    /// Of an upgrade or downgrade that ran a script: what that cost.
+    /// For an upgrade or downgrade that ran a script: what the script cost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<Cost>,
 }
@@ -82,27 +83,27 @@ pub struct NodeRecord {
 /// What a script cost on a node.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cost {
-    /// What ran it: `transactional` or `release_handler`.
+    /// The evaluator: `transactional` or `release_handler`.
     pub evaluator: String,
-    /// Its instructions.
+    /// The number of instructions.
     #[serde(default)]
     pub instructions: u64,
-    /// Modules that were loaded.
+    /// The number of modules that were loaded.
     #[serde(default)]
     pub modules: u64,
-    /// Processes that stood still meanwhile.
+    /// The number of processes that were suspended.
     #[serde(default)]
     pub processes: u64,
-    /// The longest time for which they did.
+    /// The longest time for which a process was suspended.
     #[serde(default)]
     pub pause: u64,
-    /// The time of each stage.
+    /// The duration of each stage.
     #[serde(default)]
     pub stages: BTreeMap<String, u64>,
 }
 
 impl NodeRecord {
-    /// Of a node that was to go back: whether it did.
+    /// The record of a node that was to be reverted, with the outcome of that.
     pub fn taking_back(&self) -> &'static str {
         match self.status {
             0 => "undone",
@@ -112,7 +113,8 @@ impl NodeRecord {
 }
 
 impl Record {
-    /// Whether something was changed, or went wrong: what must outlive even a crash of the machine.
+    /// Whether something was changed or went wrong. Such a record must survive even a crash of the
+    /// machine.
     pub fn matters(&self) -> bool {
         let quiet = |node: &NodeRecord| {
             Outcome::parse(&node.outcome).is_some_and(|outcome| outcome.is_quiet())
@@ -120,7 +122,7 @@ impl Record {
         self.status != 0 || !self.undone.is_empty() || !self.nodes.iter().all(quiet)
     }
 
-    /// The longest time for which processes stood still on any node.
+    /// The longest time for which processes were suspended on any node.
     pub fn pause(&self) -> Option<u64> {
         self.nodes
             .iter()
@@ -129,8 +131,8 @@ impl Record {
     }
 }
 
-/// Writes `record` down below the directory `state`. The disk is waited for only where the record
-/// matters: a hook that found nothing to do must not cost more than that.
+/// Appends `record` to the history in the directory `state`. It waits for the disk only if the
+/// record matters: a hook that found nothing to do must stay cheap.
 pub fn record(state: &Path, record: &Record) -> Result<(), RecordError> {
     let log = log(state);
     if record.matters() {
@@ -140,7 +142,8 @@ pub fn record(state: &Path, record: &Record) -> Result<(), RecordError> {
     }
 }
 
-/// Every record below the directory `state`, the oldest first, and what is no record.
+/// Reads the history in the directory `state`: the records, the oldest first, and the lines that
+/// are not records.
 pub fn read(state: &Path) -> Result<(Vec<Record>, Tail), RecordError> {
     log(state).read()
 }

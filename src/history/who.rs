@@ -6,23 +6,23 @@ use std::path::Path;
 /// The caller of a hook.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Who {
-    /// The user in whose name the hook ran.
+    /// The effective user of the hook.
     pub uid: u32,
     /// That user's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// The user who became that one by sudo.
+    /// The user who became that one with sudo.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sudo_user: Option<String>,
-    /// The name of the process that called the hook, as the kernel has it: 15 bytes at most.
+    /// The name of the calling process, as the kernel keeps it: at most 15 bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
-    /// The maintainer script it ran in.
+    /// The maintainer script that called the hook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub script: Option<Script>,
 }
 
-/// A maintainer script, as dpkg names it to what it runs.
+/// A maintainer script, as dpkg names it in the environment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Script {
     /// The package.
@@ -32,7 +32,7 @@ pub struct Script {
 }
 
 impl Who {
-    /// The caller of this process, as far as the system tells.
+    /// The caller of this process, as far as the system shows it.
     pub fn calling() -> Self {
         let uid = rustix::process::getuid().as_raw();
         Self {
@@ -43,7 +43,7 @@ impl Who {
         }
     }
 
-    /// In a few words, for a person.
+    /// A short description for a person.
     pub fn in_words(&self) -> String {
         let user = self
             .user
@@ -61,7 +61,7 @@ impl Who {
     }
 }
 
-/// The name of the person that this process belongs to, where the system knows one.
+/// The name of the user of this process, if the system knows it.
 pub fn full_name() -> Option<String> {
     let uid = rustix::process::getuid().as_raw();
     full_name_in(Path::new("/etc/passwd"), uid)
@@ -69,7 +69,7 @@ pub fn full_name() -> Option<String> {
 
 fn full_name_in(passwd: &Path, uid: u32) -> Option<String> {
     let line = line_of(passwd, uid)?;
-    // Room and telephone follow after commas.
+    // The name is followed by commas with a room and telephone numbers.
     let name = line.split(':').nth(4)?.split(',').next()?.trim();
     (!name.is_empty()).then(|| name.to_owned())
 }
@@ -79,7 +79,7 @@ fn user_name(passwd: &Path, uid: u32) -> Option<String> {
     line.split(':').next().map(str::to_owned)
 }
 
-/// From the file alone: to ask a directory service takes longer than the hook, and may hang.
+/// Reads the file only: a directory service could take longer than the hook, or hang.
 fn line_of(passwd: &Path, uid: u32) -> Option<String> {
     let text = std::fs::read_to_string(passwd).ok()?;
     let uid = uid.to_string();

@@ -1,37 +1,37 @@
-//! Why there is no transition that answers an event.
+//! Why an event cannot be answered with a transition.
 
 use crate::application::FileError;
 use crate::term::{Atom, Term};
 
-/// An event that must be refused; nothing is to be done then.
+/// The event must be refused, and nothing is done.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
-    /// The specification of an application that has to run cannot be had.
+    /// An application that must run has no usable specification.
     #[error(transparent)]
     Specification(#[from] FileError),
-    /// Applications that need each other to run first.
+    /// Applications depend on each other in a cycle.
     #[error("circular dependency: {}", names(.cycle))]
     CircularDependency {
         /// The applications on the cycle, sorted. Never empty.
         cycle: Vec<Atom>,
     },
-    /// An application that two others include.
+    /// Two applications include the same one.
     #[error("'{included}' is included by '{by1}' and by '{by2}'")]
     DuplicateIncluded {
-        /// The application.
+        /// The included application.
         included: Atom,
-        /// The first includer in order of name.
+        /// The first includer, in alphabetical order.
         by1: Atom,
-        /// The second.
+        /// The second includer.
         by2: Atom,
     },
-    /// Running applications that depend on the one to stop.
+    /// Running applications depend on the one that is to be stopped.
     #[error("needed by {}", names(.applications))]
     NeededBy {
         /// Those applications, sorted.
         applications: Vec<Atom>,
     },
-    /// An application that is to run needs the one that is being stopped.
+    /// An application that must run depends on the one that is being stopped.
     #[error("needs '{needed}', which is being stopped")]
     NeedsStopped {
         /// The application that is being stopped.

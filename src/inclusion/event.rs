@@ -1,46 +1,45 @@
-//! What may happen to a node, and what is then to be done.
+//! Events of a node, and the actions that answer them.
 
 use super::Error;
 use crate::application::Application;
 use crate::term::{Atom, Term};
 
-/// What is asked of a node.
+/// An event.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// Run everything that is registered.
+    /// The node boots: every registered application must run.
     Boot,
-    /// Start an application; its specification is among the facts.
+    /// An application is to be started; its specification is among the facts.
     Start(Atom),
-    /// Stop an application.
+    /// An application is to be stopped.
     Stop(Atom),
-    /// Take an application to another version, whose specification this is.
+    /// An application is to be upgraded or downgraded to the version with this specification.
     Upgrade(Box<Application>),
 }
 
-/// One thing to do.
+/// An action.
 #[derive(Clone, Debug)]
 pub enum Action {
-    /// Load a specification and see to it that the code is found in `ebin`.
+    /// Load a specification, and put the directory `ebin` on the code path.
     Load {
         /// The specification.
         application: Box<Application>,
         /// The directory of its modules.
         ebin: String,
     },
-    /// Start an application that is loaded.
+    /// Start a loaded application.
     Start(Atom),
-    /// Stop an application that runs.
+    /// Stop a running application.
     Stop(Atom),
-    /// Let the loaded specification of an application name these as its `applications`.
+    /// Set the key `applications` of a loaded specification.
     Respecify(Atom, Vec<Atom>),
-    /// Here the script of an upgrade runs, and the new version's specification is put in force.
-    /// Where the application does not run, there is no code to change in place: its new version
-    /// becomes the one that is loaded.
+    /// Run the script of an upgrade and put the specification of the new version in force. If the
+    /// application does not run, there is no code to replace: the new version is loaded instead.
     Script,
 }
 
 impl Action {
-    /// The action as the node reads it.
+    /// The action as an Erlang term.
     pub fn into_term(self) -> Term {
         match self {
             Self::Load { application, ebin } => {
@@ -59,26 +58,26 @@ impl Action {
     }
 }
 
-/// The word for what a transition does.
+/// The outcome of a transition, as a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// What is wanted runs.
+    /// The registered applications run.
     Booted,
     /// The application is started.
     Started,
-    /// The application is started, after others that it includes were stopped.
+    /// The application is started after others that it includes have been stopped.
     StartedIncludedStopped,
-    /// The application runs already.
+    /// The application was running already.
     AlreadyRunning,
-    /// The application runs inside another one.
+    /// The application runs as part of another one.
     Included,
     /// The application is stopped.
     Stopped,
-    /// The application is stopped, others that it included are started.
+    /// The application is stopped, and others that it included are started.
     StoppedIncludedStarted,
-    /// The application does not run.
+    /// The application was not running.
     NotRunning,
-    /// The application runs in its other version.
+    /// The application runs in the other version.
     Upgraded,
 }
 
@@ -102,27 +101,27 @@ impl Outcome {
 /// The answer to an event.
 #[derive(Clone, Debug)]
 pub struct Transition {
-    /// What is to be done, in this order.
+    /// The actions, in order.
     pub actions: Vec<Action>,
-    /// What that comes to.
+    /// The outcome.
     pub outcome: Outcome,
-    /// Wanted applications that will not run, each with a warning that says why.
+    /// Wanted applications that will not run, each with a warning that gives the reason.
     pub skipped: Vec<Atom>,
-    /// What somebody should know.
+    /// Warnings for a person.
     pub warnings: Vec<Warning>,
 }
 
-/// Something that somebody should know.
+/// Something that a person should know.
 #[derive(Clone, Debug)]
 pub enum Warning {
     /// A registered application is not installed: its package was removed.
     PackageGone(Atom),
-    /// An application that was included is wanted, and cannot run by itself.
+    /// An application that was included is wanted but cannot run by itself.
     NotStarted(Atom, Box<Error>),
 }
 
 impl Warning {
-    /// The warning as `erlrc_error:format_error/1` reads it.
+    /// The warning as a term for `erlrc_error:format_error/1`.
     pub fn term(&self) -> Term {
         match self {
             Self::PackageGone(name) => {

@@ -1,24 +1,25 @@
-//! What a transition is decided from.
+//! The facts from which a transition is decided.
 
 use crate::application::{Application, FileError};
 use crate::term::Atom;
 use std::collections::HashMap;
 
-/// What is known of a node and of what is installed beside it.
+/// The state of a node and the applications that are installed.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
-    /// The loaded applications, as application_controller has them now.
+    /// The loaded applications, as application_controller has them.
     pub loaded: Vec<Loaded>,
-    /// `applications` as they were before a transition rewrote them.
+    /// The values of `applications` before transitions rewrote them.
     pub original: HashMap<Atom, Vec<Atom>>,
-    /// The applications that run themselves, not inside another.
+    /// The applications that run by themselves, not as part of another.
     pub running: Vec<Atom>,
-    /// The applications that an operation has stopped since.
+    /// The applications that an operation has stopped.
     pub stopped: Vec<Atom>,
     /// The applications that are registered and enabled.
     pub registered: Vec<Atom>,
-    /// What is on disk: of every application that is registered or reachable and not loaded. One
-    /// that is not mentioned is [`Specification::Gone`]; of one that is mentioned twice the last counts.
+    /// The specifications on disk of every application that is registered or reachable and not
+    /// loaded. An application that is not listed is [`Specification::Gone`]; of one that is listed
+    /// twice the last entry counts.
     pub specifications: Vec<(Atom, Specification)>,
 }
 
@@ -27,7 +28,7 @@ pub struct Facts {
 pub struct Loaded {
     /// Its name.
     pub name: Atom,
-    /// `applications`, as loaded or as rewritten.
+    /// `applications`, possibly rewritten.
     pub applications: Vec<Atom>,
     /// `included_applications`.
     pub included_applications: Vec<Atom>,
@@ -35,19 +36,19 @@ pub struct Loaded {
     pub optional_applications: Vec<Atom>,
 }
 
-/// What is on disk of an application.
+/// The specification of an application on disk.
 #[derive(Clone, Debug, Default)]
 pub enum Specification {
-    /// Its specification, overrides put over it, and the directory of its code.
+    /// The specification with overrides applied, and the directory of the code.
     Found {
         /// The specification.
         application: Box<Application>,
-        /// The directory that holds its `.app` file and modules.
+        /// The directory with its `.app` file and modules.
         ebin: String,
     },
-    /// Nothing: neither a `.app` file nor metadata.
+    /// There is neither a `.app` file nor metadata.
     #[default]
     Gone,
-    /// Something that cannot be used.
+    /// The files cannot be used.
     Unusable(FileError),
 }

@@ -1,29 +1,30 @@
-//! A directed graph of dependencies: start order and cycles. Iterative throughout: a chain of
-//! ten thousand applications must not need ten thousand frames.
+//! A directed graph of dependencies: start order and cycles. Nothing recurses, because a chain of
+//! ten thousand applications must not need ten thousand stack frames.
 
 use super::world::Id;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-/// Edges from what depends to what it depends on.
+/// Edges from an application to those that it depends on.
 pub struct Graph {
     edges: Vec<Vec<Id>>,
 }
 
 impl Graph {
-    /// No edges yet among `size` nodes.
+    /// A graph of `size` nodes without edges.
     pub fn new(size: usize) -> Self {
         Self {
             edges: vec![Vec::new(); size],
         }
     }
 
-    /// Lets `from` depend on `to`.
+    /// Adds a dependency of `from` on `to`.
     pub fn add(&mut self, from: Id, to: Id) {
         self.edges[from.index()].push(to);
     }
 
-    /// Sorts the edges and drops double ones: what follows is then the same whatever came first.
+    /// Sorts the edges and removes duplicates, so that results do not depend on the order of
+    /// insertion.
     pub fn normalize(&mut self) {
         for edges in &mut self.edges {
             edges.sort_unstable();
@@ -31,13 +32,13 @@ impl Graph {
         }
     }
 
-    /// What `node` depends on.
+    /// The dependencies of `node`.
     pub fn dependencies(&self, node: Id) -> &[Id] {
         &self.edges[node.index()]
     }
 
-    /// `nodes` with dependencies first, in order of name where that leaves a choice. Nodes on
-    /// cycles, and what depends on them, are left out.
+    /// Orders `nodes` so that dependencies come first, otherwise by name. Nodes on cycles, and
+    /// those that depend on them, are left out.
     pub fn order(&self, nodes: &[Id]) -> Vec<Id> {
         let mut missing = vec![0_usize; self.edges.len()];
         let mut chosen = vec![false; self.edges.len()];
@@ -70,8 +71,8 @@ impl Graph {
         order
     }
 
-    /// A shortest cycle through the greatest node that is on one together with a node for which
-    /// `relevant` holds; sorted. Edges from a node to itself do not count.
+    /// A shortest cycle, sorted, through the greatest node that shares a cycle with a node for
+    /// which `relevant` holds. Edges from a node to itself do not count.
     pub fn cycle(&self, relevant: impl Fn(Id) -> bool) -> Option<Vec<Id>> {
         let components = self.components();
         let mut size = vec![0_usize; self.edges.len()];
@@ -85,7 +86,7 @@ impl Graph {
         Some(self.shortest_cycle(Id::new(greatest), &components))
     }
 
-    /// Breadth first from `start` back to it, inside its strongly connected component.
+    /// Searches breadth first from `start` back to it, within its strongly connected component.
     fn shortest_cycle(&self, start: Id, components: &[usize]) -> Vec<Id> {
         let inside = components[start.index()];
         let mut came_from = vec![None; self.edges.len()];
@@ -107,7 +108,7 @@ impl Graph {
         vec![start]
     }
 
-    /// The strongly connected component of every node (Tarjan 1972, with a stack of its own).
+    /// The strongly connected component of every node (Tarjan 1972, with an explicit stack).
     fn components(&self) -> Vec<usize> {
         let mut search = Search::new(self.edges.len());
         for node in 0..self.edges.len() {
@@ -133,13 +134,13 @@ fn path_back(end: Id, came_from: &[Option<Id>]) -> Vec<Id> {
 const UNSEEN: usize = usize::MAX;
 
 struct Search {
-    /// Order of discovery.
+    /// The order of discovery.
     index: Vec<usize>,
-    /// The earliest node known to be reached, by order of discovery.
+    /// The earliest node that is known to be reachable, in order of discovery.
     low: Vec<usize>,
-    /// A node's component is known once it is `Some` other than [`UNSEEN`].
+    /// The component of a node; `UNSEEN` or `None` as long as it is not known.
     component: Vec<usize>,
-    /// Nodes whose component is not known yet.
+    /// The nodes whose component is not known yet.
     open: Vec<usize>,
     seen: usize,
     components: usize,
@@ -159,7 +160,7 @@ impl Search {
 
     fn from(&mut self, root: usize, edges: &[Vec<Id>]) {
         self.discover(root);
-        // A node and how many of its edges have been followed.
+        // A node, and the number of its edges that have been followed.
         let mut path = vec![(root, 0)];
         while let Some((node, followed)) = path.last_mut() {
             let node = *node;

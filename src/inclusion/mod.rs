@@ -1,21 +1,21 @@
 //! Start order and included applications: (facts, event) -> actions.
 //!
-//! Three lines hold after every transition:
+//! Three statements hold after every transition:
 //!
 //! 1. Every wanted application runs, is included in one that runs, or is listed as skipped.
 //! 2. When an application runs, all that it includes count as running.
-//! 3. No application both runs itself and is included by a running one, but for those of which that was so before:
-//!    OTP allows it, and who does it does it on purpose. Such an application is a unit of its own, is left running and
-//!    counts as running.
+//! 3. No application both runs by itself and is included by a running one, unless it did so before:
+//! OTP allows this, and an administrator who does it does it on purpose. Such an application is a
+//! unit of its own; it is left running and counts as running.
 //!
-//! An application that runs, with all that it includes, directly or through others, is a *unit*,
-//! named after the one that runs, its *top*. Units are what is started and stopped, and what
-//! depends on a member depends on the top: application_controller knows of nobody else, so the
-//! loaded specification of every dependent says so, and says again what it said before when the
-//! inclusion ends.
+//! An application that runs by itself, together with everything that it includes directly or
+//! indirectly, is a *unit*. The running application is the *top* of the unit. Units are started and
+//! stopped as a whole. An application that depends on a member of a unit depends on its top:
+//! application_controller knows only the top, so the loaded specification of every dependent is
+//! rewritten to name it, and is restored when the inclusion ends.
 //!
-//! Must not do I/O: `installed` brings the specifications. Linear in applications and
-//! dependencies but for the sorting; nothing recurses.
+//! Must not do I/O: [`crate::installed`] reads the specifications. The time is linear in
+//! applications and dependencies, apart from sorting, and nothing recurses.
 
 mod error;
 mod event;

@@ -1,35 +1,36 @@
-//! What has to start so that some applications run: they themselves, what they include, and all
-//! that these depend on; in which order, and what has to stop for it.
+//! Determines what has to start so that given applications run: they themselves, what they include,
+//! and all that these depend on; also the order, and what has to stop before.
 
 use super::Error;
 use super::graph::Graph;
 use super::state::State;
 use super::world::{Id, Source, World};
 
-/// What is to start, dependencies first.
+/// The units to start, dependencies first.
 pub struct Plan {
     /// The units, in start order.
     pub units: Vec<Unit>,
     top: Vec<Option<Id>>,
 }
 
-/// An application to start, and what it includes.
+/// A unit to start.
 pub struct Unit {
     /// The application that is started.
     pub top: Id,
-    /// All that it includes, through others too, and it itself: first, includers before included.
+    /// The application and everything that it includes, directly or indirectly; includers come
+    /// before what they include.
     pub members: Vec<Id>,
-    /// Those that run by themselves and have to stop before; dependents first.
+    /// The applications that run by themselves and have to stop before, dependents first.
     pub stops: Vec<Id>,
 }
 
 impl Plan {
-    /// The application that `id` is, or runs inside of, when the plan has been carried out.
+    /// The top of the unit of `id` after the plan has been carried out.
     pub fn top(&self, id: Id) -> Option<Id> {
         self.top[id.index()]
     }
 
-    /// The plan that makes `roots`, none of which runs, run, while `stopped` stays stopped.
+    /// The plan after which `roots`, none of which runs now, run, and `stopped` is still stopped.
     pub fn new(
         world: &World,
         state: &State,
@@ -68,7 +69,7 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// All that is not active and has to be for `roots` to run.
+    /// Every application that is not active and has to be so that `roots` run.
     fn reach(&self, roots: &[Id]) -> Result<Vec<bool>, Error> {
         let mut visited = vec![false; self.world.len()];
         let mut open: Vec<Id> = roots.to_vec();
@@ -106,7 +107,7 @@ impl Search<'_> {
         }
     }
 
-    /// Who includes each application, directly, among what is visited and what is active.
+    /// The direct includers of each application, among those visited and those active.
     fn includers(&self, visited: &[bool]) -> Result<Vec<Option<Id>>, Error> {
         let mut includers = vec![Vec::new(); self.world.len()];
         for by in self.world.ids().filter(|id| visited[id.index()]) {
@@ -137,7 +138,7 @@ impl Search<'_> {
         Ok(includer)
     }
 
-    /// The top of everything that is visited or active, once the plan has been carried out.
+    /// The top of every visited or active application after the plan has been carried out.
     fn tops(&self, visited: &[bool], includer: &[Option<Id>]) -> Result<Vec<Option<Id>>, Error> {
         let mut top: Vec<Option<Id>> = vec![None; self.world.len()];
         let mut on_path = vec![false; self.world.len()];
@@ -173,12 +174,12 @@ impl Search<'_> {
         }
     }
 
-    /// Which unit depends on which.
+    /// The dependencies between units.
     fn graph(&self, visited: &[bool], top: &[Option<Id>]) -> Result<Graph, Error> {
         let mut graph = Graph::new(self.world.len());
         for id in self.world.ids().rev() {
             let Some(own) = top[id.index()] else { continue };
-            // What was started on purpose runs on, and waits for nobody.
+            // An application that was started on purpose keeps running and waits for nothing.
             if !visited[id.index()] && !self.state.includers_set_aside(id).is_empty() {
                 continue;
             }
@@ -188,7 +189,8 @@ impl Search<'_> {
                     let cycle = self.world.names(&[id]);
                     return Err(Error::CircularDependency { cycle });
                 }
-                // What runs without an optional application does not wait for it to start.
+                // An application that runs without an optional dependency does not wait for it to
+                // start.
                 let counts = visited[id.index()]
                     || self.state.is_active(dependency)
                     || !node.is_optional(dependency);
@@ -202,7 +204,7 @@ impl Search<'_> {
         Ok(graph)
     }
 
-    /// What each application includes directly: of all, active ones too.
+    /// The direct inclusions of every application, active ones included.
     fn included(&self, visited: &[bool], includer: &[Option<Id>]) -> Vec<Vec<Id>> {
         let mut included = vec![Vec::new(); self.world.len()];
         let concerned = |id: &Id| visited[id.index()] || self.state.is_active(*id);
@@ -242,18 +244,18 @@ fn closed(path: &[Id], start: Id) -> Vec<Id> {
     cycle
 }
 
-/// Of two sorted cycles the one with the greater last.
+/// Of two sorted cycles, the one with the greater last element.
 fn greater(a: Vec<Id>, b: Vec<Id>) -> Vec<Id> {
     if a.last() > b.last() { a } else { b }
 }
 
-/// `ids` so that what depends on another one directly stands before it.
+/// Orders `ids` so that direct dependents come before what they depend on.
 fn dependents_first(world: &World, mut ids: Vec<Id>) -> Vec<Id> {
     if ids.len() < 2 {
         return ids;
     }
     ids.sort_unstable();
-    // Places in `ids` as the nodes of a small graph.
+    // The nodes of the small graph are indices into `ids`.
     let mut graph = Graph::new(ids.len());
     for (place, id) in ids.iter().enumerate() {
         for dependency in &world.node(*id).applications {

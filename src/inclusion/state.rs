@@ -1,21 +1,21 @@
-//! Which applications run, and inside which.
+//! Which applications run, by themselves or as part of which others.
 
 use super::world::{Id, World};
 use std::borrow::Cow;
 
-/// The applications that run themselves, and what follows from that.
+/// The applications that run by themselves, and what follows from that.
 #[derive(Clone)]
 pub struct State {
     running: Vec<bool>,
-    /// Of each application that runs although running ones include it, those that include it directly: somebody has
-    /// started it on purpose, and it is a unit of its own.
+    /// The direct includers of each application that runs by itself although running ones include
+    /// it: it was started on purpose and is a unit of its own.
     apart: Vec<Vec<Id>>,
     top: Vec<Option<Id>>,
     includer: Vec<Option<Id>>,
 }
 
 impl State {
-    /// The state in which `running` run themselves.
+    /// The state in which exactly `running` run by themselves.
     pub fn new(world: &World, running: impl IntoIterator<Item = Id>) -> Self {
         let mut flags = vec![false; world.len()];
         running.into_iter().for_each(|id| flags[id.index()] = true);
@@ -31,7 +31,7 @@ impl State {
         state
     }
 
-    /// Finds what runs although running applications include it.
+    /// Finds the applications that run by themselves although running ones include them.
     fn set_apart(&mut self, world: &World) {
         for by in world.ids() {
             if !self.is_active(by) {
@@ -45,7 +45,7 @@ impl State {
         }
     }
 
-    /// Those that include `id` directly where it was started on purpose all the same.
+    /// The direct includers of `id`, if it was started on purpose all the same.
     pub fn includers_set_aside(&self, id: Id) -> &[Id] {
         &self.apart[id.index()]
     }
@@ -55,32 +55,32 @@ impl State {
         self.apart[included.index()].contains(&by)
     }
 
-    /// Lets `id` be what its includers make of it, once it does not run by itself.
+    /// Forgets that `id` was started on purpose, once it no longer runs by itself.
     pub fn join(&mut self, id: Id) {
         self.apart[id.index()].clear();
     }
 
-    /// Whether `id` runs itself.
+    /// Whether `id` runs by itself.
     pub fn runs(&self, id: Id) -> bool {
         self.running[id.index()]
     }
 
-    /// The running application that `id` is, or runs inside of.
+    /// The top of the unit that `id` runs in.
     pub fn top(&self, id: Id) -> Option<Id> {
         self.top[id.index()]
     }
 
-    /// Whether `id` runs, itself or inside another.
+    /// Whether `id` runs, by itself or as part of another.
     pub fn is_active(&self, id: Id) -> bool {
         self.top(id).is_some()
     }
 
-    /// The application that includes `id` directly, where `id` runs inside another.
+    /// The direct includer of `id`, if `id` runs as part of another.
     pub fn includer(&self, id: Id) -> Option<Id> {
         self.includer[id.index()]
     }
 
-    /// Lets `stopped` run no more, and `started` run.
+    /// Marks `stopped` as not running and `started` as running.
     pub fn change(&mut self, world: &World, stopped: &[Id], started: &[Id]) {
         stopped
             .iter()
@@ -91,7 +91,7 @@ impl State {
         self.update(world);
     }
 
-    /// What the running applications include, through others too, counts as running.
+    /// Everything that running applications include, directly or indirectly, counts as running.
     pub fn update(&mut self, world: &World) {
         self.top = vec![None; world.len()];
         self.includer = vec![None; world.len()];
@@ -113,9 +113,9 @@ impl State {
         }
     }
 
-    /// What the `applications` of a loaded application have to be while this state lasts:
-    /// an application that runs inside another is replaced by that other, each once, and never by
-    /// the one that `id` itself is or runs inside of.
+    /// The value that the key `applications` of a loaded application must have in this state: an
+    /// application that runs as part of another is replaced by that other, each once, and never by
+    /// the top of `id` itself.
     pub fn applications<'w>(&self, world: &'w World, id: Id) -> Cow<'w, [Id]> {
         let own = self.top(id).unwrap_or(id);
         let written = &world.node(id).applications;

@@ -1,4 +1,4 @@
-//! The transition that answers an event.
+//! The transition for an event.
 
 use super::plan::{Plan, Unit};
 use super::state::State;
@@ -6,7 +6,7 @@ use super::world::{Id, Source, World};
 use super::{Action, Error, Event, Facts, Outcome, Transition, Warning};
 use crate::term::Atom;
 
-/// What is to be done when `event` meets `facts`.
+/// Decides what to do when `event` happens to a node with these `facts`.
 pub fn transition(mut facts: Facts, event: &Event) -> Result<Transition, Error> {
     let other = match event {
         Event::Upgrade(application) => Some(application.as_ref()),
@@ -39,7 +39,7 @@ pub(super) struct Script {
     warnings: Vec<Warning>,
 }
 
-/// The node as it is after the actions so far.
+/// The node after the actions so far.
 pub(super) struct Node<'a> {
     facts: &'a Facts,
     pub(super) world: &'a mut World,
@@ -103,7 +103,7 @@ impl Node<'_> {
         Ok(self.answer(outcome))
     }
 
-    /// The registered applications that are to run, in order of name.
+    /// The registered applications that should run, in alphabetical order.
     fn wanted(&self) -> Vec<Id> {
         let ids = |names: &[Atom]| names.iter().filter_map(|n| self.world.id(n)).collect();
         let mut wanted: Vec<Id> = ids(&self.facts.registered);
@@ -124,7 +124,8 @@ impl Node<'_> {
         })
     }
 
-    /// What ran inside of `top` and does no more, as far as it is to run or something needs it.
+    /// The applications that ran in the unit `top` and no longer do, as far as they are wanted or
+    /// needed.
     pub(super) fn freed(&self, before: &State, after: &State, top: Id) -> Freed {
         let was_inside = |id: &Id| *id != top && before.top(*id) == Some(top);
         let is_freed = |id: &Id| was_inside(id) && !after.is_active(*id);
@@ -149,7 +150,7 @@ impl Node<'_> {
         freed
     }
 
-    /// What is to start after `id` has stopped, unless something needs `id` itself.
+    /// The applications to start after `id` has stopped, unless `id` itself is needed for them.
     fn after_stop(&mut self, before: &State, id: Id) -> Result<Plan, Error> {
         let needs = |other: &Id| {
             let node = self.world.node(*other);
@@ -170,7 +171,7 @@ impl Node<'_> {
         let Ok(mut plan) = Plan::new(self.world, &self.state, &roots, Some(id)) else {
             return Err(self.needed_by(freed.needing));
         };
-        // A package must come off even where what it included cannot run without it.
+        // A package must be removable even if what its application included cannot run without it.
         for wanted in freed.wanted {
             roots.push(wanted);
             match Plan::new(self.world, &self.state, &roots, Some(id)) {
@@ -202,7 +203,7 @@ impl Node<'_> {
         self.start_units(units);
     }
 
-    /// Loads what is not loaded yet, but for `except`.
+    /// Loads what is not loaded yet, except `except`.
     pub(super) fn load<'u>(
         &mut self,
         units: impl IntoIterator<Item = &'u Unit>,
@@ -218,7 +219,8 @@ impl Node<'_> {
         }
     }
 
-    /// Starts `units`, after every loaded specification says what it has to while they run.
+    /// Starts `units`, after the loaded specifications have been rewritten for the state in which
+    /// they run.
     pub(super) fn start_units<'u>(&mut self, units: impl IntoIterator<Item = &'u Unit> + Clone) {
         let stops: Vec<Id> = units
             .clone()
@@ -273,9 +275,9 @@ impl Node<'_> {
     }
 }
 
-/// What is no longer inside another application.
+/// The applications that are no longer part of another one.
 pub(super) struct Freed {
-    /// Those that are to run.
+    /// Those that should run.
     pub(super) wanted: Vec<Id>,
     /// Those that a running application depends on.
     pub(super) needed: Vec<Id>,

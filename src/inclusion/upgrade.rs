@@ -1,4 +1,4 @@
-//! The transition that answers an upgrade or a downgrade.
+//! The transition for an upgrade or a downgrade.
 
 use super::plan::{Plan, Unit};
 use super::state::State;
@@ -9,7 +9,7 @@ use crate::application::Application;
 use std::collections::HashSet;
 
 impl Node<'_> {
-    /// The application goes to the version that `application` specifies.
+    /// Upgrades or downgrades the application to the version that `application` specifies.
     pub(super) fn upgrade(self, application: &Application) -> Result<Transition, Error> {
         let Some(id) = self.world.id(&application.name) else {
             return Ok(self.answer(Outcome::NotRunning));
@@ -20,7 +20,7 @@ impl Node<'_> {
         }
     }
 
-    /// The new version becomes what is loaded, then it is started.
+    /// Loads the new version, then starts it.
     fn upgrade_stopped(mut self, id: Id, new: &Application) -> Result<Transition, Error> {
         let old = self.world.node(id).clone();
         self.world.specify(new);
@@ -41,9 +41,10 @@ impl Node<'_> {
         Ok(self.answer(outcome))
     }
 
-    /// The upgrade as a start: where the new version's unit did not run and had to, these would be
-    /// the units to start before it. What the old version included is still inside it then and can
-    /// only be started after the script, and so can what includes or needs one of those.
+    /// Plans the upgrade as if the unit of the new version were started from scratch; the units
+    /// that this would start first are started before the script. What the old version includes is
+    /// part of it until the script has run, so such an application, and whatever includes or needs
+    /// it, is started after the script.
     fn upgrade_running(mut self, id: Id, top: Id, new: &Application) -> Result<Transition, Error> {
         let old_state = self.state.clone();
         let old_node = self.world.node(id).clone();
@@ -75,19 +76,19 @@ impl Node<'_> {
     }
 }
 
-/// The units around the script of an upgrade.
+/// The units that start around the script of an upgrade.
 #[derive(Default)]
 struct Split {
-    /// Those that start before it.
+    /// The units that start before the script.
     before: Vec<Unit>,
-    /// The one that is upgraded, and runs on.
+    /// The unit that is upgraded and keeps running.
     own: Option<Unit>,
-    /// Those that start after it.
+    /// The units that start after the script.
     after: Vec<Unit>,
 }
 
 impl Split {
-    /// Splits `units`. `top` is the application that runs on; where there is none, everything
+    /// Splits `units`. `top` is the application that keeps running; if there is none, everything
     /// starts after the script.
     fn new(units: Vec<Unit>, world: &World, old: &State, top: Option<Id>) -> Self {
         let was_inside = |id: &Id| top.is_some() && old.top(*id) == top;
@@ -110,7 +111,7 @@ impl Split {
     }
 }
 
-/// What the members of a unit depend on.
+/// The dependencies of the members of a unit.
 fn needed<'w>(world: &'w World, unit: &'w Unit) -> impl Iterator<Item = &'w Id> {
     let members = unit.members.iter();
     members.flat_map(|id| &world.node(*id).applications)

@@ -1,38 +1,38 @@
-//! The facts as numbers: every application that is named anywhere has an [`Id`], in order of name,
-//! so that ordering and comparing ids is ordering and comparing names.
+//! The facts as numbers: every application that is named anywhere has an [`Id`]. Ids are in
+//! alphabetical order, so that ordering ids is ordering names.
 
 use super::{Facts, Specification};
 use crate::application::{Application, FileError};
 use crate::term::Atom;
 use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 
-/// An application, by its place in the order of names.
+/// An application, by its index in the alphabetical order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id(u32);
 
 impl Id {
-    /// The id of the `index`th name.
+    /// The id of the name with this index.
     pub fn new(index: usize) -> Self {
         Self(u32::try_from(index).expect("fewer applications than fit into memory"))
     }
 
-    /// Its place.
+    /// The index.
     pub fn index(self) -> usize {
         self.0 as usize
     }
 }
 
-/// Whether an application can be loaded.
+/// Whether an application is loaded or can be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Source {
     /// It is loaded.
     Loaded,
-    /// Its specification is at hand.
+    /// Its specification is known.
     Disk,
-    /// It is nowhere.
+    /// There is no specification.
     #[default]
     Gone,
-    /// It is there and cannot be used.
+    /// Its files cannot be used.
     Unusable,
 }
 
@@ -40,11 +40,11 @@ pub enum Source {
 #[derive(Clone, Debug, Default)]
 pub struct Node {
     pub source: Source,
-    /// `applications` as its package and the administrator have it.
+    /// `applications` as the package and the administrator define it.
     pub applications: Vec<Id>,
-    /// `applications` as application_controller has it, where that is not the same.
+    /// `applications` as application_controller has it, if it was rewritten.
     pub current: Option<Vec<Id>>,
-    /// Without doubles.
+    /// Without duplicates.
     pub included: Vec<Id>,
     /// Sorted.
     pub optional: Vec<Id>,
@@ -56,7 +56,7 @@ impl Node {
         self.current.as_deref().unwrap_or(&self.applications)
     }
 
-    /// Whether it may do without `dependency`.
+    /// Whether `dependency` is optional for it.
     pub fn is_optional(&self, dependency: Id) -> bool {
         self.optional.binary_search(&dependency).is_ok()
     }
@@ -71,11 +71,11 @@ pub struct World {
 }
 
 impl World {
-    /// The applications of `facts`, and with them `others`.
+    /// The applications in `facts`, and `others`.
     pub fn new(facts: &mut Facts, others: &[&Application]) -> Self {
         let found = std::mem::take(&mut facts.specifications);
         let mut names = Names::with_capacity(found.len() + facts.loaded.len());
-        // First those that are sorted already.
+        // The sorted ones first.
         let ids: Vec<Id> = found.iter().map(|(name, _)| names.id(name)).collect();
         let specified = found.iter().map(|(_, found)| names.specified(found));
         let mut nodes: Vec<(Id, Node)> = ids.into_iter().zip(specified).collect();
@@ -109,17 +109,17 @@ impl World {
         names.into_world(nodes, found)
     }
 
-    /// How many applications there are.
+    /// The number of applications.
     pub fn len(&self) -> usize {
         self.nodes.len()
     }
 
-    /// All of them, in order of name.
+    /// All applications, in alphabetical order.
     pub fn ids(&self) -> impl DoubleEndedIterator<Item = Id> + use<> {
         (0..self.nodes.len()).map(Id::new)
     }
 
-    /// The application of this name.
+    /// The application with this name.
     pub fn id(&self, name: &Atom) -> Option<Id> {
         self.ids.get(name).copied()
     }
@@ -134,22 +134,22 @@ impl World {
         ids.iter().map(|id| self.name(*id).clone()).collect()
     }
 
-    /// What is known of an application.
+    /// An application.
     pub fn node(&self, id: Id) -> &Node {
         &self.nodes[id.index()]
     }
 
-    /// The same, to be changed.
+    /// An application, to be changed.
     pub fn node_mut(&mut self, id: Id) -> &mut Node {
         &mut self.nodes[id.index()]
     }
 
-    /// Whether an application is loaded, or can be.
+    /// Whether an application is loaded or can be.
     pub fn is_usable(&self, id: Id) -> bool {
         matches!(self.node(id).source, Source::Loaded | Source::Disk)
     }
 
-    /// Puts `application`'s specification in the place of what was known of it.
+    /// Replaces what is known of an application by its new specification.
     pub fn specify(&mut self, application: &Application) {
         let id = |name: &Atom| self.ids.get(name).copied();
         let ids = |names: &[Atom]| names.iter().filter_map(id).collect::<Vec<_>>();
@@ -165,7 +165,7 @@ impl World {
         }
     }
 
-    /// Marks an application as loaded and hands out the specification to load.
+    /// Marks an application as loaded, and returns the specification to load.
     pub fn load(&mut self, id: Id) -> Option<(Box<Application>, String)> {
         let specification = &mut self.specifications[id.index()];
         match std::mem::take(specification) {
@@ -182,7 +182,7 @@ impl World {
         }
     }
 
-    /// Why an application that is not usable is not.
+    /// Why an application is not usable.
     pub fn fault(&self, id: Id) -> FileError {
         let name = self.name(id);
         match &self.specifications[id.index()] {
@@ -206,7 +206,8 @@ impl Node {
     }
 }
 
-/// Names in the order they were met; their ids are places in that order until the world is made.
+/// Names in the order in which they were met; their ids are indices into that order until the world
+/// is made.
 #[derive(Default)]
 struct Names {
     names: Vec<Atom>,
@@ -258,7 +259,7 @@ impl Names {
 
     fn into_world(self, known: Vec<(Id, Node)>, found: Vec<(Atom, Specification)>) -> World {
         let mut by_name: Vec<usize> = (0..self.names.len()).collect();
-        // Stable: it takes advantage of what is sorted already.
+        // A stable sort is fast where parts are sorted already.
         by_name.sort_by(|a, b| self.names[*a].cmp(&self.names[*b]));
         let mut place = vec![Id::new(0); by_name.len()];
         for (rank, met) in by_name.iter().enumerate() {

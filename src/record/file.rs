@@ -1,4 +1,5 @@
-//! Opening, locking and moving the files of a log: what is opened is what was checked.
+//! Opens, locks and rotates the files of a log. Every check is made on the open file, so that the
+//! file that was checked is the file that is used.
 
 use super::RecordError;
 use rustix::fs::{FlockOperation, OFlags};
@@ -11,11 +12,11 @@ use std::time::{Duration, Instant};
 
 const OTHERS_WRITE: u32 = 0o022;
 const ROOT: u32 = 0;
-/// How long another hook may hold the log; it writes one line.
+/// How long a writer waits while another hook holds the lock; that hook writes a single line.
 const PATIENCE: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// The file `path` to read from; `None` where there is none.
+/// Opens `path` for reading; `None` if the file does not exist.
 pub fn to_read(path: &Path) -> Result<Option<File>, RecordError> {
     match options().read(true).open(path) {
         Ok(file) => check(path, &file).map(|()| Some(file)),
@@ -26,14 +27,15 @@ pub fn to_read(path: &Path) -> Result<Option<File>, RecordError> {
     }
 }
 
-/// The file `path` to append to, made where it is not there, locked against other writers.
+/// Opens `path` for appending, locked against other writers. The file is created if it does not
+/// exist.
 pub fn to_append(path: &Path) -> Result<File, RecordError> {
     let until = Instant::now() + PATIENCE;
     loop {
         let file = open_or_make(path)?;
         check(path, &file)?;
         lock(path, &file, until)?;
-        // Whoever held the lock may have moved the file away.
+        // The previous owner of the lock may have rotated the file.
         if is_at(&file, path) {
             return Ok(file);
         }
@@ -49,7 +51,8 @@ fn open_or_make(path: &Path) -> Result<File, RecordError> {
         other => return other.map_err(unusable),
     }
     let directory = directory_of(path);
-    // One line of the directory itself: others may see that there is a log, not what it holds.
+    // The directory may be listed by everybody: others may see that there is a log, but not what it
+    // holds.
     DirBuilder::new()
         .recursive(true)
         .mode(0o755)
@@ -64,14 +67,15 @@ fn open_or_make(path: &Path) -> Result<File, RecordError> {
     Ok(made)
 }
 
-/// Makes new names in the directory of `path` outlive a crash.
+/// Syncs the directory of `path`, so that new names survive a crash of the machine.
 pub fn sync_directory(path: &Path) -> Result<(), RecordError> {
     File::open(directory_of(path))
         .and_then(|directory| directory.sync_all())
         .map_err(|source| RecordError::unusable(path, source))
 }
 
-/// Moves `path` to `path.1`, that to `path.2`, and so on; the last of `keep` is lost.
+/// Renames `path` to `path.1`, `path.1` to `path.2`, and so on; the oldest of the `keep` files is
+/// deleted.
 pub fn rotate(path: &Path, keep: usize) -> Result<(), RecordError> {
     for number in (0..keep).rev() {
         let from = rotated(path, number);
@@ -85,7 +89,7 @@ pub fn rotate(path: &Path, keep: usize) -> Result<(), RecordError> {
     sync_directory(path)
 }
 
-/// The name of the log that is `number` rotations old.
+/// The name of the log after `number` rotations.
 pub fn rotated(path: &Path, number: usize) -> PathBuf {
     if number == 0 {
         return path.to_owned();
@@ -95,7 +99,7 @@ pub fn rotated(path: &Path, number: usize) -> PathBuf {
     name.into()
 }
 
-/// Whether the last line has no end, because writing it was cut short.
+/// Whether the last line has no line end, because a writer was interrupted.
 pub fn ends_within_line(file: &mut File) -> io::Result<bool> {
     if file.metadata()?.len() == 0 {
         return Ok(false);
@@ -106,7 +110,7 @@ pub fn ends_within_line(file: &mut File) -> io::Result<bool> {
     Ok(last != *b"\n")
 }
 
-/// Device and inode: what tells a file from any other.
+/// Device and inode, which identify a file.
 pub fn identity(file: &File) -> Option<(u64, u64)> {
     file.metadata()
         .ok()
@@ -121,7 +125,7 @@ fn is_at(file: &File, path: &Path) -> bool {
     there.is_some() && there == identity(file)
 }
 
-/// Does not follow a symbolic link, does not wait for the other end of a pipe.
+/// Opens without following a symbolic link and without waiting for the other end of a pipe.
 fn options() -> OpenOptions {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
     let mut options = OpenOptions::new();
@@ -129,7 +133,8 @@ fn options() -> OpenOptions {
     options
 }
 
-/// A regular file with no other name, of root or ours, that nobody else can write.
+/// Checks that the file is regular, has no other name, belongs to root or to the caller, and cannot
+/// be written by others.
 fn check(path: &Path, file: &File) -> Result<(), RecordError> {
     let metadata = file
         .metadata()
@@ -159,7 +164,8 @@ fn check(path: &Path, file: &File) -> Result<(), RecordError> {
     Ok(())
 }
 
-/// Not longer than `until`: who may read the log could hold it for ever.
+/// Waits for the lock until `until` at the latest: any process that may read the log could hold the
+/// lock for ever.
 fn lock(path: &Path, file: &File, until: Instant) -> Result<(), RecordError> {
     loop {
         match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {

@@ -5,28 +5,28 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::fmt;
 
-/// The most bytes that a line may have; a longer one is passed over without keeping it.
+/// The largest length of a line, in bytes. A longer one is skipped without being kept in memory.
 pub const LONGEST_LINE: usize = 1 << 20;
 
 /// What is wrong with a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Damage {
-    /// Fewer bytes of JSON than the line says: writing it was cut short.
+    /// There are fewer bytes of JSON than the length says: a writer was interrupted.
     Torn {
-        /// The bytes that are there.
+        /// The number of bytes in the file.
         found: usize,
-        /// The bytes that the line says.
+        /// The number of bytes that the line announces.
         expected: usize,
     },
-    /// More bytes than the line says.
+    /// There are more bytes than the length says.
     TooMuch,
-    /// The checksum is another.
+    /// The checksum does not match.
     Checksum,
-    /// It does not begin with a length and a checksum.
+    /// The line does not begin with a length and a checksum.
     NoRecord,
-    /// Longer than any record.
+    /// The line is longer than any record.
     TooLong,
-    /// Sound, but no JSON of the form that was asked for: written by another version.
+    /// The line is intact but is not JSON of the expected form: another version wrote it.
     NotUnderstood(String),
 }
 
@@ -45,11 +45,12 @@ impl fmt::Display for Damage {
     }
 }
 
-/// How long texts and lists may be where a record would be longer than a reader takes: the first that suffices.
+/// The limits that are tried, in this order, when a record is too long for a reader: lengths of
+/// texts and lists.
 const CUTS: [(usize, usize); 4] = [(65_536, 1000), (8192, 200), (1024, 50), (256, 20)];
 
-/// The line of `record`, with its line end. Texts and lists are cut where it would be longer than a reader takes: that
-/// something happened is worth more than all that was said of it. `None` where that does not suffice.
+/// The line of `record` with its line end. If it would be longer than a reader accepts, its texts
+/// and lists are cut: a shortened record is worth more than none. `None` if even that is too long.
 pub fn encode(record: &impl Serialize) -> Result<Option<Vec<u8>>, serde_json::Error> {
     let whole = line(record)?;
     if whole.len() <= LONGEST_LINE {
@@ -73,7 +74,8 @@ fn line(record: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
     Ok(line.into_bytes())
 }
 
-/// Cuts texts to so many bytes and lists to so many elements. What has a name each stays.
+/// Cuts texts to this many bytes and lists to this many elements. Values that stand under a key of
+/// their own are kept.
 fn cut(value: &mut Value, text: usize, list: usize) {
     match value {
         Value::String(whole) if whole.len() > text => {
@@ -91,13 +93,13 @@ fn cut(value: &mut Value, text: usize, list: usize) {
     }
 }
 
-/// Reads a line without its line end.
+/// Parses a line, given without its line end.
 pub fn decode<T: DeserializeOwned>(line: &[u8]) -> Result<T, Damage> {
     let json = checked(line)?;
     serde_json::from_slice(json).map_err(|error| Damage::NotUnderstood(error.to_string()))
 }
 
-/// The JSON of a line that is as it was written.
+/// The JSON of a line, if the line is intact.
 fn checked(line: &[u8]) -> Result<&[u8], Damage> {
     let (length, rest) = split(line).ok_or(Damage::NoRecord)?;
     let (sum, json) = split(rest).ok_or(Damage::NoRecord)?;
@@ -116,14 +118,15 @@ fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((bytes.get(..at)?, bytes.get(at + 1..)?))
 }
 
-/// Digits alone, no sign and no leading zero: there is one way to write a length.
+/// Accepts digits only, without a sign or a leading zero, so that a length can be written in one
+/// way only.
 fn decimal(digits: &[u8]) -> Option<usize> {
     let canonical = digits.iter().all(u8::is_ascii_digit) && !digits.starts_with(b"0");
     let text = std::str::from_utf8(digits).ok().filter(|_| canonical)?;
     text.parse().ok()
 }
 
-/// Eight digits, small letters.
+/// Eight hexadecimal digits in lower case.
 fn hexadecimal(digits: &[u8]) -> Option<u32> {
     let canonical = digits.len() == 8
         && digits

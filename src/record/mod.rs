@@ -1,17 +1,18 @@
-//! Logs of records that survive a crash: what the hooks write down for later.
+//! Logs of records that survive a crash. The hooks write their history and their journal into such
+//! logs.
 //!
-//! A log is a text file that only grows. Each record is one line, `LEN CRC JSON`: the number of bytes
-//! of the JSON in decimal, their CRC-32 (that of gzip) in eight hexadecimal digits, the JSON itself
-//! without line ends. A line that was cut short, or damaged since, is told by its length or its
-//! checksum; it costs no other record. Texts and lists are cut where a line would be longer than a
-//! reader takes. A line without an end is ended before the next is written.
+//! A log is a text file that only grows. Each record is one line, `LEN CRC JSON`: the length of the
+//! JSON in bytes (decimal), its CRC-32 (the one of gzip, eight hexadecimal digits), and the JSON
+//! itself without line ends. A line that was cut short or damaged is recognised by its length or
+//! checksum, and no other record is lost with it. Texts and lists are cut if a line would be longer
+//! than a reader accepts. If the last line has no line end, the next writer adds it first.
 //!
-//! A log that has grown over a limit becomes `NAME.1`, the one before it `NAME.2`, and so on; only so
-//! many are kept. Reading begins with the oldest.
+//! A log that exceeds its size limit is renamed to `NAME.1`, the one before it to `NAME.2`, and so
+//! on; only a few are kept. Readers begin with the oldest.
 //!
-//! Files are 0640, opened without following symbolic links, and refused when they are not regular,
-//! not root's or the caller's, writable by others, or have a second name. One writer at a time holds
-//! a lock (flock) for the time of one line; readers take none.
+//! Files have the mode 0640. They are opened without following symbolic links, and refused if they
+//! are not regular, belong to neither root nor the caller, can be written by others, or have a
+//! second name. A writer holds a lock (flock) while it writes one line; readers take no lock.
 //!
 //! Must not know what the records mean.
 
@@ -29,37 +30,37 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
-/// The most lines that are named; more are counted.
+/// How many damaged lines are reported one by one; beyond that they are only counted.
 const MOST_NAMED: usize = 100;
 
 /// Why a log cannot be used at all.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// The system refuses; a symbolic link shows as a loop.
+    /// The system refuses; a symbolic link is reported as a loop.
     #[error("cannot use {}", file.display())]
     Unusable {
         /// The file.
         file: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
-    /// The file is not one to trust.
+    /// The file is not safe to use.
     #[error("{} {reason}", file.display())]
     Refused {
         /// The file.
         file: PathBuf,
-        /// Why.
+        /// What is unsafe about it.
         reason: String,
     },
-    /// The record has no JSON.
+    /// The record cannot be written as JSON.
     #[error("a record for {} has no JSON form", file.display())]
     Form {
         /// The file.
         file: PathBuf,
-        /// Why.
+        /// The error of the serializer.
         source: serde_json::Error,
     },
-    /// The record is longer than a reader takes.
+    /// The record is longer than a reader accepts.
     #[error("a record for {} is longer than {LONGEST_LINE} bytes", file.display())]
     TooLong {
         /// The file.
@@ -76,7 +77,7 @@ impl RecordError {
     }
 }
 
-/// A log. Nothing is opened before it is used, and one that is not there is empty.
+/// A log. Its file is opened on each use; a log without a file is empty.
 #[derive(Clone, Debug)]
 pub struct RecordLog {
     path: PathBuf,
@@ -84,25 +85,25 @@ pub struct RecordLog {
     keep: usize,
 }
 
-/// What reading a log could not make sense of.
+/// What could not be read as records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tail {
-    /// Whether the last line was cut short: the crash of a writer, or one at work just now.
+    /// Whether the last line is cut short: a writer crashed, or is writing at this moment.
     pub torn: bool,
-    /// The other lines that are no records, the oldest first; no more than a hundred.
+    /// The other lines that are not records, the oldest first; at most a hundred.
     pub corrupt: Vec<CorruptLine>,
-    /// How many there are.
+    /// How many of them there are.
     pub corrupt_count: usize,
 }
 
-/// A line that is no record.
+/// A line that is not a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CorruptLine {
-    /// The file that it is in.
+    /// The file with the line.
     pub file: PathBuf,
-    /// Its number, from 1.
+    /// The line number, from 1.
     pub line: u64,
-    /// What is wrong with it.
+    /// What is wrong with the line.
     pub damage: Damage,
 }
 
@@ -113,7 +114,7 @@ impl fmt::Display for CorruptLine {
 }
 
 impl RecordLog {
-    /// The log in the file `path`, which becomes another once it has a megabyte; four old ones are kept.
+    /// The log in the file `path`. It is rotated at one megabyte, and four old files are kept.
     pub fn open(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
@@ -122,7 +123,7 @@ impl RecordLog {
         }
     }
 
-    /// The same, with a limit of `bytes` and `keep` old files.
+    /// The log in the file `path`, with a size limit in bytes and a number of old files to keep.
     #[must_use]
     pub fn rotated_at(self, bytes: u64, keep: usize) -> Self {
         Self {
@@ -132,20 +133,20 @@ impl RecordLog {
         }
     }
 
-    /// Writes `record` down; on return it outlives a crash of the machine.
+    /// Appends `record`. When this returns, the record survives a crash of the machine.
     pub fn append(&self, record: &impl Serialize) -> Result<(), RecordError> {
         let file = self.write(record)?;
         file.sync_data()
             .map_err(|source| RecordError::unusable(&self.path, source))
     }
 
-    /// Writes `record` down without waiting for the disk: it outlives a crash of the writer, not
-    /// always one of the machine.
+    /// Appends `record` without waiting for the disk. It survives a crash of the writer, but not
+    /// always a crash of the machine.
     pub fn append_lazily(&self, record: &impl Serialize) -> Result<(), RecordError> {
         self.write(record).map(drop)
     }
 
-    /// Every record, the oldest first, of old files too.
+    /// Reads every record, the oldest first, including those of rotated files.
     pub fn read<T: DeserializeOwned>(&self) -> Result<(Vec<T>, Tail), RecordError> {
         let (mut records, mut tail) = (Vec::new(), Tail::default());
         let mut files = self.files()?;
@@ -157,7 +158,7 @@ impl RecordLog {
                 let Some(line) = line else { break };
                 match line.decode() {
                     Ok(record) => records.push(record),
-                    // Where more follows, the writer is gone for good.
+                    // If more lines follow, the writer will not finish this one.
                     Err(_) if !line.ended && files.is_empty() => tail.torn = true,
                     Err(damage) => tail.note(&path, number, damage),
                 }
@@ -185,8 +186,8 @@ impl RecordLog {
         Ok(file)
     }
 
-    /// The files that are there, the newest first: a rotation meanwhile can show one of them twice,
-    /// but hides none that is kept.
+    /// The existing files, the newest first. A rotation at the same time can show a file twice, but
+    /// hides none that is kept.
     fn files(&self) -> Result<Vec<(PathBuf, File)>, RecordError> {
         let mut files: Vec<(PathBuf, File)> = Vec::new();
         for number in 0..=self.keep {
@@ -223,7 +224,7 @@ impl Tail {
     }
 }
 
-/// A line as it is in a file, no more of it than a record could have.
+/// A line of a file, read up to the largest length of a record.
 struct Line {
     bytes: Vec<u8>,
     ended: bool,
@@ -253,7 +254,7 @@ fn next_line(reader: &mut impl BufRead) -> io::Result<Option<Line>> {
         let part = buffer
             .get(..end.unwrap_or(buffer.len()))
             .unwrap_or_default();
-        // One byte too many tells that there was more.
+        // One extra byte shows that the line is too long.
         let room = (LONGEST_LINE + 1).saturating_sub(bytes.len());
         bytes.extend(part.iter().take(room));
         let used = part.len() + usize::from(end.is_some());
@@ -264,14 +265,14 @@ fn next_line(reader: &mut impl BufRead) -> io::Result<Option<Line>> {
     }
 }
 
-/// One write; where the disk is full, nothing of it stays.
+/// Writes in one call. If the disk is full, the part that was written is removed.
 fn append(file: &mut File, mut line: Vec<u8>) -> io::Result<()> {
     let before = file.metadata()?.len();
     if file::ends_within_line(file)? {
         line.insert(0, b'\n');
     }
     file.write_all(&line).inspect_err(|_| {
-        // What cannot be taken back is told as torn by the next reader.
+        // If it cannot be removed, the next reader reports the line as torn.
         let _ = file.set_len(before);
     })
 }

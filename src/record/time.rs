@@ -1,4 +1,4 @@
-//! Moments as records have them: UTC, to the millisecond, written as RFC 3339 has it.
+//! Points in time as records have them: UTC, in milliseconds, written as in RFC 3339.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -7,45 +7,45 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Milliseconds since 1970, up to the last that the calendar of the crate has, in the year 9999.
+/// Milliseconds since 1970, up to the year 9999, where the calendar of `jiff` ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Time(u64);
 
 impl Time {
-    /// The moment it is now, by the system's clock.
+    /// The current time of the system clock.
     pub fn now() -> Self {
         SystemTime::now().into()
     }
 
-    /// That many milliseconds after 1970 began.
+    /// The point in time this many milliseconds after the beginning of 1970.
     pub fn from_millis(millis: u64) -> Self {
         let latest = u64::try_from(Timestamp::MAX.as_millisecond()).unwrap_or_default();
         Self(millis.min(latest))
     }
 
-    /// Milliseconds since 1970 began.
+    /// Milliseconds since the beginning of 1970.
     pub fn millis(self) -> u64 {
         self.0
     }
 
-    /// The moment `before` this one.
+    /// The point in time that is earlier by `before`.
     #[must_use]
     pub fn minus(self, before: Duration) -> Self {
         let millis = u64::try_from(before.as_millis()).unwrap_or(u64::MAX);
         Self(self.0.saturating_sub(millis))
     }
 
-    /// How long after `earlier` this is; nothing where the clock was set back.
+    /// The time between `earlier` and this one; zero if the clock was set back.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 
-    /// Reads `2026-01-31`, `2026-01-31T12:00Z`, with seconds and a fraction if need be; `Z`, a blank
-    /// for the `T` and the whole time of day may be left out. Always UTC.
+    /// Parses `2026-01-31` or `2026-01-31T12:00Z`, optionally with seconds and a fraction. `Z` and
+    /// the time of day are optional, and a blank may stand for `T`. The time is always UTC.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.strip_suffix(['Z', 'z']).unwrap_or(text);
         let (date, time) = text.split_once(['T', 't', ' ']).unwrap_or((text, "00:00"));
-        // The crate would pass over an offset, and take more forms than people are told of.
+        // `jiff` would ignore an offset and accept more forms than the help describes.
         let plain = |text: &str, signs: [char; 2]| {
             let sign = |c: char| c.is_ascii_digit() || signs.contains(&c);
             !text.is_empty() && text.chars().all(sign)

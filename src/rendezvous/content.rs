@@ -4,10 +4,10 @@ use super::process::Process;
 use crate::identity::{Cookie, is_host};
 use std::path::PathBuf;
 
-/// What an entry says.
+/// The content of an entry.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Content {
-    /// What opens the node.
+    /// The cookie, if there is one.
     pub secret: Option<Secret>,
     /// `port=`
     pub port: Option<u16>,
@@ -21,17 +21,17 @@ pub struct Content {
     pub process: Process,
 }
 
-/// A cookie, or where it is.
+/// A cookie, or the file that holds it.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Secret {
     /// The cookie itself.
     Cookie(Cookie),
-    /// The absolute path of the file whose first line it is.
+    /// The absolute path of a file whose first line is the cookie.
     File(PathBuf),
 }
 
 impl Content {
-    /// Reads an entry. The reason of an error never quotes it.
+    /// Parses an entry. An error never quotes its text, which may be a cookie.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
         let mut content = Self::default();
         for (number, line) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
@@ -39,7 +39,7 @@ impl Content {
             let read = match key_value(line) {
                 _ if line.is_empty() || line.starts_with(b"#") && number > 1 => Ok(()),
                 Some((key, value)) if number > 1 || KEYS.contains(&key) => content.set(key, value),
-                // The first line may be a cookie with anything in it.
+                // The first line may be a cookie, which can contain anything.
                 _ if number == 1 => content.set_cookie(line),
                 _ => Err("is no key=value"),
             };
@@ -59,7 +59,7 @@ impl Content {
         Ok(())
     }
 
-    /// Unknown keys are left to later versions.
+    /// Ignores unknown keys, which later versions may write.
     fn set(&mut self, key: &str, value: &str) -> Result<(), &'static str> {
         match key {
             "cookie_file" => {
@@ -86,7 +86,7 @@ impl Content {
     }
 }
 
-/// What may stand on the first line and is no cookie.
+/// Whether the first line is not a cookie although it could be one.
 const KEYS: [&str; 5] = ["cookie_file", "port", "host", "managed", "socket"];
 
 fn absolute(value: &str) -> Option<PathBuf> {

@@ -1,4 +1,5 @@
-//! Reading a file that holds or names a secret: what is opened is what was checked.
+//! Reads files that hold or name a secret. Every check is made on the open file, so that the file
+//! that was checked is the file that is read.
 
 use super::{RendezvousError, SIZE_LIMIT};
 use rustix::fs::OFlags;
@@ -9,25 +10,26 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
-/// A file, and whose it is.
+/// The content of a file, and its owner.
 pub struct Text {
-    /// What it holds.
+    /// The content.
     pub bytes: Vec<u8>,
-    /// The user it belongs to.
+    /// The owner.
     pub owner: u32,
-    /// What should be mended.
+    /// What should be corrected about the file.
     pub warnings: Vec<String>,
 }
 
 const OTHERS_WRITE: u32 = 0o022;
 const OTHERS_READ: u32 = 0o044;
 
-/// How often a file with two names is looked at again, and after how long: a node that writes its entry gives it both
-/// for a moment.
+/// How often and at which intervals a file with two names is checked again: a node that writes its
+/// entry gives the file two names for a moment.
 const LOOKS: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Whether the file has a second name: what it holds may be meant for something else, whosever it is.
+/// Whether the file has a second name. Its content may then be meant for something else, whoever
+/// owns it.
 fn has_other_names(file: &File) -> std::io::Result<bool> {
     for _ in 0..LOOKS {
         if file.metadata()?.nlink() <= 1 {
@@ -38,8 +40,8 @@ fn has_other_names(file: &File) -> std::io::Result<bool> {
     Ok(true)
 }
 
-/// Reads a regular file that only its owner can write. Does not follow a symbolic link, does not wait
-/// for the other end of a pipe.
+/// Reads a regular file that only its owner can write, without following a symbolic link and
+/// without waiting for the other end of a pipe.
 pub fn read(file: &Path) -> Result<Text, RendezvousError> {
     let unreadable = |source| RendezvousError::Unreadable {
         file: file.to_owned(),

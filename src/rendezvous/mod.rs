@@ -1,10 +1,11 @@
-//! Rendezvous entries: which nodes run here, and the cookies that open them.
+//! Rendezvous entries: the nodes of this host and their cookies.
 //!
-//! An entry is a file named as its node in one of two directories: `$ERLRC_ROOT/nodes`, written by
-//! a person, and `/run/erlrc/nodes`, written by the node itself. Either may be absent.
+//! An entry is a file with the name of its node, in one of two directories: a person writes
+//! `$ERLRC_ROOT/nodes`, and nodes write `/run/erlrc/nodes` themselves. Either directory may be
+//! missing.
 //!
-//! Must not connect to anything; who listens on a node's port is checked by the distribution client,
-//! which is told whom to expect ([`Entry::listener`]).
+//! Must not connect to anything. The distribution client checks which user listens on the port of a
+//! node; [`Entry::listener`] tells it which user to expect.
 
 mod content;
 mod file;
@@ -19,51 +20,51 @@ use std::path::{Path, PathBuf};
 
 /// The largest entry and the largest cookie file that are read.
 const SIZE_LIMIT: u64 = 64 * 1024;
-/// The most entries of nodes that live, or may live.
+/// The largest number of entries that are read, not counting those of nodes that have ended.
 const ENTRY_LIMIT: usize = 4096;
 const ROOT: u32 = 0;
 
-/// A node's entry, sound and safe to use.
+/// The entry of a node that may be used.
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// The node.
     pub name: NodeName,
     /// The file.
     pub file: PathBuf,
-    /// The socket of the node's erlrc, the way to be tried first.
+    /// The socket of erlrc in the node, which is tried first.
     pub socket: Option<PathBuf>,
-    /// What opens the node by the distribution protocol; where there is a socket, [`Entry::cookie`] reads it
-    /// when it is wanted.
+    /// The cookie, for the distribution protocol. With a socket it is read by [`Entry::cookie`]
+    /// only when it is needed.
     cookie: Option<Cookie>,
     cookie_file: Option<PathBuf>,
-    /// The user whom the file belongs to.
+    /// The owner of the file.
     pub owner: u32,
     /// Whether the node's process runs.
     pub life: Life,
-    /// Its port, where the port mapper is not to be asked.
+    /// The port of the node, if the port mapper need not be asked.
     pub port: Option<u16>,
-    /// The host it runs on, where that is said.
+    /// The host of the node, if the entry names it.
     pub host: Option<String>,
     /// Whether the node wrote the entry itself.
     pub managed: bool,
-    /// Who must own the socket that the node listens on: an entry that is neither root's nor ours is
-    /// good for its owner's own node alone.
+    /// The user who must own the socket on which the node listens: an entry that belongs to neither
+    /// root nor the caller is valid for a node of its owner only.
     pub listener: Option<u32>,
-    /// Whether other hosts may be meant: in entries of root alone.
+    /// Whether the entry may name another host: entries of root only.
     pub may_leave_host: bool,
-    /// What the person who runs the host should mend.
+    /// What the administrator should correct.
     pub warnings: Vec<String>,
 }
 
 /// An entry that must not be used, or a directory that could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum RendezvousError {
-    /// The directory is there and cannot be read.
+    /// The directory exists and cannot be read.
     #[error("cannot read the directory {}", directory.display())]
     Directory {
         /// The directory.
         directory: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: std::io::Error,
     },
     /// The file cannot be opened or read.
@@ -71,22 +72,22 @@ pub enum RendezvousError {
     Unreadable {
         /// The file.
         file: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: std::io::Error,
     },
-    /// A symbolic link, directory, pipe, device or socket.
+    /// The entry is a symbolic link, directory, pipe, device or socket.
     #[error("{} is not a regular file", file.display())]
     NotRegular {
         /// The file.
         file: PathBuf,
     },
-    /// It has a second name somewhere.
+    /// The file has a second name.
     #[error("{} has several names (hard links)", file.display())]
     Linked {
         /// The file.
         file: PathBuf,
     },
-    /// Others than its owner can write to it.
+    /// Others than the owner can write the file.
     #[error("{} can be written by group or others (mode {mode:04o})", file.display())]
     Writable {
         /// The file.
@@ -94,7 +95,7 @@ pub enum RendezvousError {
         /// Its permissions.
         mode: u32,
     },
-    /// A cookie file of somebody else than the entry's owner.
+    /// The cookie file belongs to another user than the entry.
     #[error("{} belongs to uid {found}, the entry to uid {expected}", file.display())]
     OtherOwner {
         /// The cookie file.
@@ -104,36 +105,36 @@ pub enum RendezvousError {
         /// The owner of the entry.
         expected: u32,
     },
-    /// Larger than any entry is.
+    /// The file is larger than any entry.
     #[error("{} is larger than {SIZE_LIMIT} bytes", file.display())]
     TooLarge {
         /// The file.
         file: PathBuf,
     },
-    /// So many entries that this one is not looked at, nor those after it.
+    /// There are too many entries: this one and those after it are not read.
     #[error("{} and {more} more entries are passed over: {ENTRY_LIMIT} is the limit", file.display())]
     TooMany {
-        /// The first of them.
+        /// The first that is not read.
         file: PathBuf,
-        /// How many there are beside it.
+        /// The number of further ones.
         more: usize,
     },
-    /// Lines that are not understood; never quotes them, for they may hold the cookie.
+    /// A line cannot be parsed. It is never quoted, because it may hold the cookie.
     #[error("{}: {reason}", file.display())]
     Malformed {
         /// The file.
         file: PathBuf,
-        /// What is wrong, with the line's number.
+        /// What is wrong, with the line number.
         reason: String,
     },
 }
 
-/// What a directory of entries came to: file names in order, each an entry or why not.
+/// The files of a directory in order, each as an entry or an error.
 pub type Entries = Vec<(NodeName, Result<Entry, RendezvousError>)>;
 
-/// The entries of `directories`, sorted by name. An entry of an earlier directory hides those of later
-/// ones that are for the same node: a person's word outweighs the node's. What a dead node left behind is
-/// no entry, and is removed where that is ours to do.
+/// The entries of `directories`, sorted by name. An entry hides those of later directories for the
+/// same node: what a person wrote takes precedence over what the node wrote. The entry of a node
+/// that has ended is not returned, and is removed if this process may do so.
 pub fn entries(directories: &[PathBuf]) -> Result<Entries, RendezvousError> {
     let mut entries: Entries = Vec::new();
     let mut earlier: Vec<NodeName> = Vec::new();
@@ -164,7 +165,7 @@ pub fn entries(directories: &[PathBuf]) -> Result<Entries, RendezvousError> {
     Ok(entries)
 }
 
-/// Whether two names can mean one node: on a host the part before the `@` is unique.
+/// Whether two names can mean the same node: on one host the part before the `@` is unique.
 fn same_node(a: &NodeName, b: &NodeName) -> bool {
     let hosts_agree = match (a.host(), b.host()) {
         (Some(a), Some(b)) => a == b,
@@ -173,7 +174,7 @@ fn same_node(a: &NodeName, b: &NodeName) -> bool {
     a.local() == b.local() && hosts_agree
 }
 
-/// The file names in `directory` that are names of nodes; none where there is no directory.
+/// The names of files in `directory` that are node names; empty if the directory does not exist.
 fn names(directory: &Path) -> Result<Vec<NodeName>, RendezvousError> {
     let failed = |source| RendezvousError::Directory {
         directory: directory.to_owned(),
@@ -234,7 +235,7 @@ fn read(file: &Path, name: NodeName, namespace: Option<u64>) -> Result<Entry, Re
 }
 
 impl Entry {
-    /// What opens the node by the distribution protocol; `None` where the entry knows no such thing.
+    /// The cookie, for the distribution protocol; `None` if the entry names none.
     pub fn cookie(&self) -> Result<Option<Cookie>, RendezvousError> {
         match &self.cookie_file {
             Some(path) => cookie_of(path, self.owner, &mut Vec::new()).map(Some),
@@ -242,13 +243,14 @@ impl Entry {
         }
     }
 
-    /// Whether a node wrote it that has ended.
+    /// Whether a node wrote the entry and has ended since.
     fn is_left_behind(&self) -> bool {
         self.managed && self.life == Life::Dead
     }
 
-    /// Removes the entry and its socket where both are ours, or we are root; a node that came in between
-    /// writes its entry again. What cannot be removed is passed over the next time, too.
+    /// Removes the entry and its socket if both belong to the caller, or if the caller is root. If
+    /// a node wrote its entry in between, it writes it again. An entry that cannot be removed is
+    /// ignored the next time as well.
     fn remove(&self) {
         let caller = rustix::process::geteuid().as_raw();
         if caller != ROOT && caller != self.owner {
@@ -260,15 +262,16 @@ impl Entry {
         }
     }
 
-    /// Whether `socket` is a socket of the entry's owner: an entry must not have us remove anything else.
+    /// Whether `socket` is a socket of the entry's owner: an entry must not make the caller remove
+    /// anything else.
     fn owns(&self, socket: &Path) -> bool {
         let found = std::fs::symlink_metadata(socket);
         found.is_ok_and(|found| found.file_type().is_socket() && found.uid() == self.owner)
     }
 }
 
-/// The cookie in `path`, which must belong to `owner` as the entry does: otherwise an entry could have
-/// the hook, which may read anything, read other people's cookies.
+/// The cookie in the file `path`, which must belong to `owner`, the owner of the entry. Otherwise
+/// an entry could make the hook, which may read every file, read the cookie of another user.
 fn cookie_of(
     path: &Path,
     owner: u32,

@@ -1,34 +1,34 @@
-//! The process of a node, and whether it still runs.
+//! The process of a node, and whether it runs.
 //!
-//! A pid is given to one process after the other; with the time at which the process started it means
-//! one of them. Both mean something in one pid namespace alone.
+//! A pid is reused; together with the start time of the process it is unique. Both are valid in one
+//! pid namespace only.
 
 use std::path::Path;
 
-/// What an entry says of the node's process.
+/// The process that an entry names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Process {
     /// Its pid.
     pub pid: Option<u32>,
-    /// When it started: field 22 of `/proc/PID/stat`.
+    /// Its start time: field 22 of `/proc/PID/stat`.
     pub start_time: Option<u64>,
-    /// The pid namespace of both.
+    /// The pid namespace of the process.
     pub namespace: Option<u64>,
 }
 
 /// Whether a process runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Life {
-    /// It does.
+    /// The process runs.
     Alive,
     /// It has ended.
     Dead,
-    /// That cannot be told from here.
+    /// It cannot be determined from here.
     Unknown,
 }
 
 impl Process {
-    /// This very process.
+    /// The current process.
     pub fn own() -> Self {
         let stat = std::fs::read("/proc/self/stat").ok();
         Self {
@@ -38,7 +38,7 @@ impl Process {
         }
     }
 
-    /// Whether it runs, as far as this process can see. `own` is our pid namespace.
+    /// Whether the process runs, as far as it can be seen from the pid namespace `own`.
     pub fn life(&self, own: Option<u64>) -> Life {
         let (Some(pid), Some(start_time)) = (self.pid, self.start_time) else {
             return Life::Unknown;
@@ -50,7 +50,7 @@ impl Process {
             Ok(stat) if started(&stat) == Some(start_time) => Life::Alive,
             Ok(_) => Life::Dead,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                // Without /proc nothing can be told.
+                // Nothing can be determined without /proc.
                 match Path::new("/proc/self/stat").exists() {
                     true => Life::Dead,
                     false => Life::Unknown,
@@ -68,8 +68,8 @@ pub fn own_namespace() -> Option<u64> {
     text.parse().ok()
 }
 
-/// When the process of this `stat` started, and it is none that waits to be buried. The name of the program,
-/// in parentheses, may hold anything, parentheses among it.
+/// The start time in this `stat`, unless the process is a zombie. The name of the program, in
+/// parentheses, may contain anything, even parentheses.
 fn started(stat: &[u8]) -> Option<u64> {
     let end = stat.iter().rposition(|byte| *byte == b')')?;
     let rest = std::str::from_utf8(stat.get(end + 1..)?).ok()?;

@@ -1,4 +1,4 @@
-//! Making terms and looking into them.
+//! Constructors and accessors of terms.
 
 use super::{Atom, Term};
 use num_bigint::BigInt;
@@ -11,7 +11,7 @@ impl Term {
     /// The atom of a text known when this is compiled. Atoms from outside: [`Atom::new`].
     ///
     /// # Panics
-    /// Where `text` is longer than the VM accepts.
+    /// If `text` is longer than the VM accepts.
     pub fn atom(text: &'static str) -> Self {
         Term::Atom(Atom::of(text))
     }
@@ -63,7 +63,7 @@ impl Term {
         Term::List(elements)
     }
 
-    /// The atom that this is.
+    /// The atom, if this is one.
     pub fn as_atom(&self) -> Option<&Atom> {
         match self {
             Term::Atom(atom) => Some(atom),
@@ -76,7 +76,7 @@ impl Term {
         self.as_atom().is_some_and(|atom| atom.as_str() == text)
     }
 
-    /// The boolean that this is.
+    /// The boolean, if this is one.
     pub fn as_bool(&self) -> Option<bool> {
         match self.as_atom()?.as_str() {
             "true" => Some(true),
@@ -85,7 +85,7 @@ impl Term {
         }
     }
 
-    /// The integer that this is, where an `i64` holds it.
+    /// The integer, if this is one that fits into an `i64`.
     pub fn as_integer(&self) -> Option<i64> {
         match self {
             Term::Integer(integer) => Some(*integer),

@@ -10,7 +10,7 @@ impl Atom {
     /// The longest atom that the VM accepts, in characters.
     pub const MAX_CHARACTERS: usize = 255;
 
-    /// An atom of `text`; `None` where it is longer than the VM accepts.
+    /// An atom with this text; `None` if it is longer than the VM accepts.
     pub fn new(text: &str) -> Option<Self> {
         let fits =
             text.len() <= Self::MAX_CHARACTERS || text.chars().count() <= Self::MAX_CHARACTERS;
@@ -20,7 +20,7 @@ impl Atom {
     /// The atom of a text known when this is compiled.
     ///
     /// # Panics
-    /// Where `text` is longer than the VM accepts.
+    /// If `text` is longer than the VM accepts.
     pub fn of(text: &'static str) -> Self {
         assert!(
             text.len() <= Self::MAX_CHARACTERS,

@@ -1,4 +1,4 @@
-//! Bit strings put together from pieces of any number of bits.
+//! Bit strings that are assembled from pieces of any number of bits.
 
 use super::Term;
 use num_bigint::{BigInt, Sign};
@@ -7,17 +7,17 @@ use num_bigint::{BigInt, Sign};
 #[derive(Debug, Default)]
 pub struct BitWriter {
     bytes: Vec<u8>,
-    /// How many bits of the last byte are taken; 0 where all are.
+    /// How many bits of the last byte are used; 0 if all are.
     used: u8,
 }
 
 impl BitWriter {
-    /// How many bits there are.
+    /// The number of bits.
     pub fn len(&self) -> usize {
         self.bytes.len() * 8 - usize::from(if self.used == 0 { 0 } else { 8 - self.used })
     }
 
-    /// Whether there are none.
+    /// Whether there are no bits.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
@@ -49,8 +49,8 @@ impl BitWriter {
         self.push(&bytes, bits);
     }
 
-    /// Appends the low `bits` bits of `integer` in two's complement, low byte first. Where `bits`
-    /// is no multiple of 8, the last piece holds the highest bits.
+    /// Appends the low `bits` bits of `integer` in two's complement, low byte first. If `bits` is
+    /// not a multiple of 8, the last piece holds the highest bits.
     pub fn push_integer_little(&mut self, integer: &BigInt, bits: usize) {
         let mut bytes = two_complement(integer, bits);
         let spare = (8 - bits % 8) % 8;
@@ -60,13 +60,13 @@ impl BitWriter {
         self.push(&bytes, bits);
     }
 
-    /// Appends what another one collected.
+    /// Appends the bits of `other`.
     pub fn append(&mut self, other: BitWriter) {
         let bits = other.len();
         self.push(&other.bytes, bits);
     }
 
-    /// The binary, or bit string, of all that was appended.
+    /// The binary or bit string of everything that was appended.
     pub fn finish(self) -> Term {
         if self.used == 0 {
             Term::Binary(self.bytes)

@@ -1,8 +1,7 @@
-%% @doc Boots the node from `$ERLRC_ROOT/applications': one plan, made by the engine, carried out in
-%% order.
+%% @doc Boots the node from `$ERLRC_ROOT/applications': the engine makes a plan, which is carried out in order.
 %%
-%% Works from any boot script (`erl -boot start_sasl -s erlrc_boot boot'), as often as one likes:
-%% what is loaded or started already is respected. Everything is loaded before anything is started.
+%% Works from any boot script (`erl -boot start_sasl -s erlrc_boot boot') and can be repeated: applications that are
+%% already loaded or started are left alone. Everything is loaded before anything is started.
 -module(erlrc_boot).
 
 -export([boot/0, boot_or_halt/0]).
@@ -22,12 +21,12 @@
     | {duplicate_included, atom(), atom(), atom()}
     | {load_failed, atom(), term()}
     | {start_failed, atom(), term()}
-    %% With `{on_start_failure, continue}': all that failed, after everything else was started.
+    %% With `{on_start_failure, continue}': every application that failed, after all others were started.
     | {start_failed, [{atom(), term()}]}
     | term().
 
-%% @doc Starts everything that is registered. What was started before an application failed to start
-%% keeps running; before that nothing is started unless all of the plan is sound.
+%% @doc Starts every registered application. Nothing is started unless the whole plan is valid. If an application then
+%% fails to start, those that were started before it keep running.
 -spec boot() -> ok | {error, error()}.
 boot() ->
     try erlrc_operations:run(?MODULE, perform, []) of
@@ -37,9 +36,8 @@ boot() ->
         Class:Why -> failed({crashed, {Class, Why}}, [])
     end.
 
-%% @doc For units and boot scripts: {@link boot/0}, and then `READY=1' to systemd, or the end of the
-%% node with status 1. Applications that failed under `{on_start_failure, continue}' are printed and
-%% do not end the node.
+%% @doc For systemd units and boot scripts: calls {@link boot/0}, then sends `READY=1' to systemd, or ends the node with
+%% status 1. Applications that failed under `{on_start_failure, continue}' are printed and do not end the node.
 -spec boot_or_halt() -> ok | no_return().
 boot_or_halt() ->
     case boot() of
@@ -65,7 +63,7 @@ perform() ->
             ok -> run(#{on_failure => on_failure(), started => [], failed => []});
             {error, Why} -> failed(Why, [])
         end,
-    %% Also those of applications that others started: no directory is needed later on.
+    %% Also the modules of applications that others started, so that no directory is needed later.
     ok = erlrc_node:load_modules(),
     ok = erlrc_watch:refresh(),
     ok = erlrc_registration:refresh(),
@@ -94,7 +92,7 @@ run(#{started := Started, failed := Failed} = State) ->
             failed(Why, Started)
     end.
 
-%% What failed to start is not wanted any more: the plan does without it.
+%% An application that failed to start is no longer wanted, so the next plan leaves it out.
 transition(Failed) ->
     Facts = #{stopped := Stopped} = erlrc_node:facts(),
     try
@@ -106,7 +104,7 @@ transition(Failed) ->
 warn(Warning) ->
     ?LOG_WARNING(#{what => boot_warning, reason => Warning}, ?REPORT).
 
-%% As long as nothing was started or stopped, whatever goes wrong is undone.
+%% As long as nothing was started or stopped, a failure is undone.
 prepares({start, _}) -> false;
 prepares({stop, _}) -> false;
 prepares(_) -> true.
@@ -117,7 +115,8 @@ no_script() ->
 prepared({ok, _}, Actions, State) -> carry_out(Actions, [], State);
 prepared({error, Why}, _Actions, #{started := Started}) -> failed(Why, Started).
 
-%% What was started stays, whatever fails later. `Stopped' is what an includer is about to take in.
+%% Applications that were started keep running, whatever fails later. `Stopped' are those that an includer is about to
+%% take in.
 carry_out([{start, App} | Actions], Stopped, #{failed := Failed} = State) ->
     case {lists:keymember(App, 1, Failed), missing(App, Failed)} of
         {true, _} -> carry_out(Actions, Stopped, State);
@@ -140,7 +139,8 @@ start(App, Actions, Stopped, #{started := Started} = State) ->
         {ok, _} ->
             carry_out(Actions, Stopped, State#{started := [App | Started]});
         {error, {start_failed, App, Why}} ->
-            %% What ran and was to run inside App runs itself again, and is what others need.
+            %% Applications that ran by themselves before they were to run inside App are started again, and so is what
+            %% others need.
             Parts = erlrc_node:parts(App) -- [App],
             _ = erlrc_transition:undo([Undo || {Part, Undo} <- Stopped, lists:member(Part, Parts)]),
             ok = erlrc_specification:release(App, Parts),
@@ -152,7 +152,7 @@ unable(App, Why, #{on_failure := stop, started := Started}) ->
 unable(App, Why, #{on_failure := continue, failed := Failed} = State) ->
     run(State#{failed := [{App, Why} | Failed]}).
 
-%% What App, or an application that it includes, needs and what failed to start.
+%% The applications that App, or one that it includes, depends on and that failed to start.
 missing(_App, []) ->
     [];
 missing(App, Failed) ->

@@ -11,11 +11,11 @@
     | {boot_script_failed, file:filename(), iodata()}
     | {file_error, file:filename(), file:posix() | badarg | terminated | system_limit}.
 
-%% Those of kernel and stdlib cannot be other than permanent; what erlrc starts is temporary.
+%% Only permanent is possible for kernel and stdlib; what erlrc starts is temporary.
 -define(BASE, [{kernel, permanent}, {stdlib, permanent}, {sasl, permanent}, {erlrc, temporary}]).
 
-%% @doc Writes `Name.rel', `Name.script' and `Name.boot' for kernel, stdlib, sasl, erlrc, `Apps' and
-%% what these depend on. `Name' may be a path.
+%% @doc Writes `Name.rel', `Name.script' and `Name.boot' for kernel, stdlib, sasl, erlrc, `Apps' and their dependencies.
+%% `Name' may be a path.
 -spec make(file:filename(), [atom()]) -> ok | {error, error()}.
 make(Name, Apps) ->
     try
@@ -47,7 +47,7 @@ finish(usage) ->
     io:put_chars(standard_error, "usage: erlrc make-boot-script NAME [APP,APP]\n"),
     erlang:halt(2).
 
-%% The applications and all that they depend on, in no particular order.
+%% The applications and their dependencies, in no particular order.
 specifications([App | Apps], Specs) ->
     case lists:keymember(App, 1, Specs) of
         true ->
@@ -102,7 +102,7 @@ make_script(Name) ->
 failed(Name, Text) ->
     throw({?MODULE, {boot_script_failed, Name ++ ".rel", string:trim(Text)}}).
 
-%% systools has no way to say what is called last.
+%% systools offers no way to name the last call.
 append_boot(Name) ->
     File = Name ++ ".script",
     {ok, [{script, Id, Instructions}]} = file:consult(File),

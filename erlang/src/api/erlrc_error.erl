@@ -1,22 +1,21 @@
-%% @doc Says in one line what went wrong, where, why, and what to do next.
+%% @doc Formats errors as one line: what went wrong, where, why, and what to do next.
 -module(erlrc_error).
 
 -export([format_error/1, report/1]).
 
 -import(erlrc_reason, [names/1, parse/1, posix/1, term/1, text/2, why/1]).
 
-%% @doc One line for every reason and every warning of erlrc; what it does not know is printed as it
-%% is.
+%% @doc One line for every reason and every warning of erlrc; an unknown one is printed as a term.
 -spec format_error(term()) -> string().
 format_error(Reason) ->
     one_line(safely(fun format/1, Reason)).
 
-%% @doc A log report of erlrc as `logger' wants it: `what' says what it is about.
+%% @doc Formats a log report of erlrc for `logger'; `what' names the kind of report.
 -spec report(map()) -> {io:format(), [term()]}.
 report(Report) ->
     {"~ts", [one_line(safely(fun event/1, Report))]}.
 
-%% A reason with a known tag and unknown contents is printed as it is.
+%% A reason with a known tag and unknown contents is printed as a term.
 safely(Format, Reason) ->
     try
         unicode:characters_to_list(Format(Reason))
@@ -66,7 +65,7 @@ event(#{what := What} = Report) ->
 event(Report) ->
     text("erlrc: ~ts", [term(Report)]).
 
-%% Boot, SPEC section 4.
+%% Reasons of the boot.
 format({app_dir_unreadable, Dir, Posix}) ->
     text("cannot read ~ts: ~ts; create it, or set ERLRC_ROOT", [Dir, posix(Posix)]);
 format({appspec_file_not_found, File}) ->
@@ -142,7 +141,7 @@ format({file_error, File, Posix}) ->
 format(Reason) ->
     format_operation(Reason).
 
-%% Operations, SPEC section 6.
+%% Reasons of operations.
 format_operation(version_mismatch) ->
     "another version runs than the one that was named; nothing was done";
 format_operation({version_mismatch, App, Vsn}) ->
@@ -253,7 +252,7 @@ format_operation(Reason) ->
 restarted(Apps) ->
     text("these were restarted and have lost their states: ~ts", [names(Apps)]).
 
-%% With those that had to be killed for it.
+%% Also names the processes that had to be killed for it.
 gone(Gone) ->
     text("these ended on the way back and nobody has started them again: ~ts", [lists:join(", ", [lost(What) || What <- Gone])]).
 
@@ -267,7 +266,7 @@ called(Calls) ->
     Names = [text("~ts:~ts/~b", [Module, Function, length(Arguments)]) || {Module, Function, Arguments} <- Calls],
     text("what the script called cannot be taken back: ~ts", [lists:join(", ", Names)]).
 
-%% Requests of the binary.
+%% Reasons of requests that the command sends.
 format_request(incomplete_request) ->
     "the request names no operation or no application";
 format_request({unknown_operation, Operation}) ->

@@ -1,6 +1,6 @@
-%% @doc What the binary calls: one request, one answer, both maps and versioned. Keys that one side
-%% does not know are ignored, so that old scripts, a new binary and an old node understand each
-%% other. Never crashes.
+%% @doc The hook protocol: the command sends one request and gets one answer. Both are maps and have a version. Each
+%% side ignores keys that it does not know, so that old scripts, a new command and an old node understand each other.
+%% Never crashes.
 -module(erlrc_hook).
 
 -export([request/1]).
@@ -8,7 +8,7 @@
 -export_type([request/0, answer/0, status/0]).
 
 -define(PROTOCOL, 1).
-%% Milliseconds for the question what is being done.
+%% Milliseconds for the question which operation is being carried out.
 -define(PATIENCE, 1000).
 
 -type request() :: #{atom() => term()}.
@@ -19,43 +19,44 @@
     outcome := atom(),
     %% Text, UTF-8.
     reason => binary(),
-    %% Of the outcome `script_failed' alone: what failed in it.
+    %% Only for the outcome `script_failed': what failed in the script.
     cause => atom(),
-    %% Of the status `failed', where a script was run: whether something of the new version was tried.
+    %% Only for the status `failed', if a script was run: whether code of the new version was committed.
     committed => boolean(),
     %% The version of the application that runs now.
     running => binary(),
     warnings => [binary()],
-    %% Of the operation `dry_run' alone: a line for each step.
+    %% Only for the operation `dry_run': one line for each step.
     plan => [binary()],
-    %% Of the operation `running' alone: where the application is, what a hook does with its plan.
+    %% Only for the operation `running': where the application is, and what a hook shall do with its plan.
     dir => binary(),
     preflight => strict | warn | off,
-    %% Of the operation `running' with `from' and `to': what these mean where no directory is named.
+    %% Only for the operation `running' with `from' and `to': the directories of these versions, if the request names
+    %% none.
     from_dir | to_dir => binary(),
     old_side => directory | stash | gone,
-    %% Of the operations `versions' and `code': what the node finds of the application, the best first.
+    %% Only for the operations `versions' and `code': the versions that the node finds, the preferred one first.
     versions => [#{vsn := binary(), dir := binary(), source := erlrc_versions:source()}],
-    %% Of the operation `code' alone: what is loaded.
+    %% Only for the operation `code': what is loaded.
     code => erlrc_loaded:code(),
-    %% Of the operation `live_plan' alone, see {@link erlrc_live_plan}.
+    %% Only for the operation `live_plan', see {@link erlrc_live_plan}.
     findings => [erlrc_finding:finding()],
     evaluator => erlrc_evaluator:name(),
     modules => [binary()],
     processes | tried | milliseconds => non_neg_integer(),
-    %% Of the operations `running' and `code' alone.
+    %% Only for the operations `running' and `code'.
     os_pid => binary(),
     otp_release => binary(),
     erlrc => binary(),
-    %% Of an upgrade or downgrade that ran a script: what that cost.
+    %% For an upgrade or downgrade that ran a script: what the script cost.
     report => erlrc_evaluator:report(),
-    %% The way back is kept open under this number.
+    %% The number under which the node keeps the operation open for a rollback.
     held => binary(),
-    %% Of the question `outcome' alone, where the operation has ended: what it answered.
+    %% Only for the question `outcome', if the operation has ended: its answer.
     answer => answer()
 }.
 
-%% @doc Carries out a request. Operations wait for those before them; questions are answered at once.
+%% @doc Carries out a request. Operations wait for earlier ones; questions are answered at once.
 -spec request(request()) -> answer().
 request(#{operation := Question} = Request) when
     Question =:= running; Question =:= code; Question =:= versions; Question =:= status; Question =:= progress;
@@ -63,7 +64,7 @@ request(#{operation := Question} = Request) when
 ->
     perform(Request);
 request(#{operation := live_plan} = Request) ->
-    %% Nothing can be foreseen while an operation changes the node, and it may take for ever.
+    %% While an operation changes the node, which may take for ever, no prediction is possible.
     case erlrc_status:operation(erlang:monotonic_time(millisecond) + ?PATIENCE) of
         #{name := Name} = Current when Name =/= <<"live_plan">>, Name =/= <<"dry_run">> ->
             answer(refused, busy, {busy, Current}, undefined);
@@ -74,7 +75,7 @@ request(Request) ->
     in_turn(Request).
 
 in_turn(Request) ->
-    %% No frame of this module waits: it can be replaced meanwhile.
+    %% No frame of this module waits on the stack, so the module can be replaced meanwhile.
     How = (erlrc_request:id(Request))#{deadline => erlrc_request:deadline(Request), unfinished => {?MODULE, unfinished}},
     erlrc_operations:run(?MODULE, perform, [Request], How).
 
@@ -133,7 +134,7 @@ outcome(in_progress) ->
 outcome(unknown_operation) ->
     answer(ok, unknown_operation, undefined, undefined).
 
-%% Somebody has called `init:stop/0' or the like.
+%% `init:stop/0' or a similar function has been called.
 is_stopping() ->
     element(1, init:get_status()) =:= stopping.
 
@@ -141,7 +142,7 @@ classified(#{operation := Name, application := App} = Operation, Result) ->
     {Status, Outcome, Reason} = classify(Name, Result),
     with_committed(answer(Status, Outcome, detailed(Reason, Operation), App)).
 
-%% What comes before and after a script fails without one.
+%% Steps before and after a script can fail without the script.
 with_committed(#{status := failed} = Answer) ->
     case get(erlrc_report) of
         #{committed := Committed} -> Answer#{committed => Committed};
@@ -150,7 +151,7 @@ with_committed(#{status := failed} = Answer) ->
 with_committed(Answer) ->
     Answer.
 
-%% Which version, which directory: the words of `erlrcdynamic' do not say it.
+%% Which version and which directory: the errors of `erlrcdynamic' do not name them.
 detailed(version_mismatch, #{application := App}) ->
     case running(App) of
         none -> version_mismatch;
@@ -189,7 +190,7 @@ node_facts() ->
         erlrc => case Version of {ok, Vsn} -> text(Vsn); undefined -> <<>> end
     }.
 
-%% Where the versions are that an upgrade without directories would go from and to, and what shows the one that it leaves:
+%% The directories of the versions for an upgrade that names none, and where the version that it leaves can be seen:
 %% `directory', `stash' or `gone'.
 meant(App, #{from := From, to := To}) ->
     Side =
@@ -207,11 +208,11 @@ versions(App) ->
      || #{vsn := Vsn, dir := Dir, source := Source} <- erlrc_versions:find(App)
     ].
 
-%% Names as text, so that the answer makes no atoms where it is read.
+%% Names as text, so that a reader creates no atoms.
 live_plan(#{modules := Modules} = Plan) ->
     Plan#{modules := [atom_to_binary(Module) || Module <- Modules]}.
 
-%% What a result means to a package hook.
+%% The status of a result, for a package hook.
 classify(_, restart_new_emulator) ->
     {restart_emulator, restart_new_emulator, restart_new_emulator};
 classify(_, {ok, Outcome}) when is_atom(Outcome) ->
@@ -230,7 +231,7 @@ classify(Operation, Outcome) when is_atom(Outcome) ->
 classify(_Operation, Result) ->
     {bug, crashed, {crashed, {unexpected_result, Result}}}.
 
-%% What is not named here is a refusal, in a word.
+%% Any other error is a refusal, and its tag is the outcome.
 done(start, Outcome) ->
     lists:member(Outcome, [started, started_included_stopped, already_running, included]);
 done(stop, Outcome) ->
@@ -244,7 +245,7 @@ word(Reason) when is_tuple(Reason), tuple_size(Reason) > 0 -> word(element(1, Re
 word(Reason) when is_atom(Reason) -> case is_word(atom_to_list(Reason)) of true -> Reason; false -> error end;
 word(_Reason) -> error.
 
-%% What a hook takes for a word.
+%% The words that a hook accepts as an outcome.
 is_word(Text) ->
     length(Text) =< 64 andalso Text =/= [] andalso
         lists:all(fun(Char) -> Char =:= $_ orelse (Char >= $a andalso Char =< $z) end, Text).
@@ -274,7 +275,7 @@ failure_of(Tag) ->
         _ -> failed
     end.
 
-%% What goes wrong while the node is stopped goes wrong because it is stopped.
+%% A failure while the node is being stopped is attributed to the stop.
 answer(Status, Outcome, Reason, App) when Status =:= failed; Status =:= not_rolled_back; Status =:= bug ->
     case is_stopping() of
         true -> made(failed, node_stopping, {node_stopping, Reason}, App);
@@ -295,7 +296,7 @@ made(Status, Outcome, Reason, App) ->
     Answer = #{protocol => ?PROTOCOL, status => Status, outcome => Outcome},
     lists:foldl(fun add/2, Answer, Optional).
 
-%% What failed within a script, where the outcome says no more than that it did.
+%% What failed within a script, of which the outcome only says that it failed.
 cause({script_failed, _App, Why}) when is_atom(Why) -> Why;
 cause({script_failed, _App, Why}) when is_atom(element(1, Why)) -> element(1, Why);
 cause(_Reason) -> none.
@@ -320,7 +321,7 @@ warnings() ->
         Warnings -> [text(erlrc_error:format_error(Warning)) || Warning <- Warnings]
     end.
 
-%% Where `erlrc_evaluator' put it; that module may be of another version by now.
+%% `erlrc_evaluator' has put it there; that module may be of another version by now.
 report() ->
     case get(erlrc_report) of
         undefined -> none;

@@ -1,11 +1,12 @@
-%% @doc The parts of an error's words that are not ours: terms, names, the errors of files and of whoever else.
+%% @doc Formats the parts of an error that do not come from erlrc: terms, names, and errors of files and of other
+%% modules.
 -module(erlrc_reason).
 
 -export([names/1, parse/1, posix/1, term/1, text/2, why/1]).
 
 -define(DEPTH, 60).
 
-%% @doc What a file of terms can be refused for.
+%% @doc Why a file of terms is refused.
 -spec parse(term()) -> iodata().
 parse({Line, Column, Text}) when is_integer(Line), is_integer(Column) ->
     text("line ~b, column ~b: ~ts", [Line, Column, why(Text)]);
@@ -44,7 +45,7 @@ parse(not_a_regular_file) ->
 parse(Why) ->
     why(Why).
 
-%% @doc The reason of somebody else: text, a file's error, or any term.
+%% @doc The reason of another module: text, the error of a file, or any term.
 -spec why(term()) -> iodata().
 why(Text) when is_binary(Text) ->
     Text;
@@ -75,12 +76,12 @@ posix(Reason) ->
         Text -> Text
     end.
 
-%% @doc Atoms, as a list in a sentence.
+%% @doc Atoms as a list in a sentence.
 -spec names([atom()]) -> iodata().
 names(Apps) ->
     lists:join(", ", [atom_to_list(App) || App <- Apps]).
 
-%% @doc Any term, cut where it is long: a reason may hold whole process states.
+%% @doc Any term, cut if it is long: a reason may contain whole process states.
 -spec term(term()) -> iodata().
 term(Term) ->
     io_lib:format("~0tP", [Term, ?DEPTH]).
@@ -90,7 +91,7 @@ registration(on_exit) -> "stay or halt";
 registration(upgrade_policy) -> "a list of hot, restart_application and defer";
 registration(_Tag) -> "another value".
 
-%% @doc Text as `io_lib' makes it.
+%% @doc Text in the form in which `io_lib' returns it.
 -spec text(io:format(), [term()]) -> iodata().
 text(Format, Arguments) ->
     io_lib:format(Format, Arguments).

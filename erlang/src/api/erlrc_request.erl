@@ -1,11 +1,11 @@
-%% @doc What a request of the binary may hold. Nothing in it is trusted, and nothing in it becomes an atom that is not the
-%% name of an application.
+%% @doc Checks the requests of the command. Nothing in a request is trusted, and only the name of an application becomes
+%% an atom.
 -module(erlrc_request).
 
 -export([checked/1, deadline/1, id/1]).
 -export_type([checked/0]).
 
-%% Bytes of a name of an operation.
+%% The longest name of an operation, in bytes.
 -define(ID, 64).
 
 -type checked() ::
@@ -13,17 +13,18 @@
     | {dry_run | live_plan, checked()}
     | {error, term()}.
 
-%% @doc How long the one who asks will wait. What is no number is refused in its turn, by {@link checked/1}.
+%% @doc How long the caller will wait. {@link checked/1} refuses a value that is not a number.
 -spec deadline(erlrc_hook:request()) -> erlrc_deadline:deadline().
 deadline(#{patience := Patience}) when is_integer(Patience), Patience > 0 -> erlrc_deadline:in(Patience);
 deadline(_Request) -> infinity.
 
-%% @doc The name that the one who asks gave to the operation, to ask for its outcome by. What is none is refused as above.
+%% @doc The name that the caller gave to the operation, by which it can ask for the outcome. {@link checked/1} refuses a
+%% value that is not a name.
 -spec id(erlrc_hook:request()) -> #{id => erlrc_outcome:id()}.
 id(#{id := Id}) when is_binary(Id), byte_size(Id) > 0, byte_size(Id) =< ?ID -> #{id => Id};
 id(_Request) -> #{}.
 
-%% @doc The operation that is meant, or why there is none.
+%% @doc The requested operation, or why the request is refused.
 -spec checked(erlrc_hook:request()) -> checked().
 checked(Request) ->
     case [Key || Key <- [patience, id], not is_bound(Key, Request)] of
@@ -36,7 +37,8 @@ is_bound(patience, #{patience := Patience}) -> is_integer(Patience) andalso Pati
 is_bound(id, #{id := _} = Request) -> id(Request) =/= #{};
 is_bound(_Key, _Request) -> true.
 
-%% An operation of its own, no option: a node that does not know it refuses instead of carrying it out.
+%% An operation of its own and not an option, because a node that does not know it must refuse it instead of carrying it
+%% out.
 meant(#{operation := dry_run, 'of' := Operation}) when Operation =:= confirm; Operation =:= revert ->
     {error, {unknown_operation, {dry_run, Operation}}};
 meant(#{operation := dry_run, 'of' := Operation} = Request) ->
@@ -113,7 +115,7 @@ options(#{options := Options}) when is_map(Options) ->
 options(_Request) ->
     {ok, #{}}.
 
-%% What the evaluators know themselves is theirs to refuse.
+%% The evaluators check their own options.
 is_option(Key, Value) when Key =:= max_pause; Key =:= hold -> is_integer(Value) andalso Value >= 0;
 is_option(old_code, Value) -> lists:member(Value, [<<"wait">>, <<"kill">>, wait, kill]);
 is_option(appup, Value) -> Value =:= shipped orelse Value =:= generated;

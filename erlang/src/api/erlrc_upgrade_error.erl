@@ -1,11 +1,11 @@
-%% @doc What goes wrong with appups, scripts and the engine, said as `erlrc_error' wants it.
+%% @doc Formats errors of appups, scripts and the engine for `erlrc_error'.
 -module(erlrc_upgrade_error).
 
 -export([format/1]).
 
 -import(erlrc_reason, [names/1, parse/1, posix/1, term/1, text/2, why/1]).
 
-%% @doc The words for a reason, `unknown' where it is another's.
+%% @doc The text for a reason; `unknown' if the reason is of another module.
 -spec format(term()) -> iodata() | unknown.
 format(bad_old_appfile) ->
     "the .app file of the earlier version is missing or broken";
@@ -199,9 +199,9 @@ broken_off(Why) ->
         false -> why(Why)
     end.
 
-%% Whether it says somewhere that a limit of the emulator was reached.
+%% Whether a term says somewhere that a limit of the emulator was reached.
 is_full(system_limit) -> true;
-%% `code:prepare_loading/1' keeps the stack alone.
+%% `code:prepare_loading/1' keeps only the stack.
 is_full({erlang, spawn_opt, Arguments, _}) when is_list(Arguments) -> true;
 is_full(Reason) when is_tuple(Reason) -> is_full(tuple_to_list(Reason));
 is_full([First | Rest]) -> is_full(First) orelse is_full(Rest);

@@ -1,9 +1,8 @@
 %% @doc Applications on a running node: start, stop, unload, upgrade, downgrade.
 %%
-%% Every function works as soon as erlrc is on the code path. Operations run one at a time, in the
-%% order in which they were asked for. Asking for what is already so succeeds. After `{error, _}'
-%% the node is as it was before, or the reason is `{not_rolled_back, Why, Left}', and `Left' names
-%% what is not.
+%% Every function works as soon as erlrc is on the code path. Operations run one at a time, in the order in which they
+%% were requested. A request for a state that the node is already in succeeds. After `{error, _}' the node is as it was
+%% before, unless the reason is `{not_rolled_back, Why, Left}', where `Left' names what is not.
 -module(erlrcdynamic).
 
 -export([start/2, start/3, stop/2, unload/2, unload/3]).
@@ -47,7 +46,8 @@
     %% start, stop, unload
     vsn => vsn(),
     dir => dir(),
-    %% upgrade, downgrade: from what runs to what is to run; confirm, revert: the same, and which hold is meant
+    %% upgrade, downgrade: the version before and the version after; confirm, revert: the same, and which operation is
+    %% meant
     held => string(),
     from => vsn(),
     to => vsn(),
@@ -61,12 +61,12 @@
 start(App, Vsn) ->
     run(#{operation => start, application => App, vsn => Vsn}).
 
-%% @doc Starts an application, after the applications that it needs, from `Dir'.
+%% @doc Starts an application from `Dir', after the applications that it depends on.
 -spec start(atom(), vsn(), dir()) -> start_result().
 start(App, Vsn, Dir) ->
     run(#{operation => start, application => App, vsn => Vsn, dir => Dir}).
 
-%% @doc Stops an application; applications that it included are started, where they are wanted.
+%% @doc Stops an application; applications that it included are started if they are wanted.
 -spec stop(atom(), vsn()) -> stop_result().
 stop(App, Vsn) ->
     run(#{operation => stop, application => App, vsn => Vsn}).
@@ -76,8 +76,7 @@ stop(App, Vsn) ->
 unload(App, Vsn) ->
     run(#{operation => unload, application => App, vsn => Vsn}).
 
-%% @doc Unloads a stopped application: its specification, its modules, its directory on the code
-%% path.
+%% @doc Unloads a stopped application: its specification, its modules, and its directory on the code path.
 -spec unload(atom(), vsn(), dir()) -> unload_result().
 unload(App, Vsn, Dir) ->
     run(#{operation => unload, application => App, vsn => Vsn, dir => Dir}).
@@ -118,8 +117,7 @@ downgrade(App, Earlier, Later, EarlierDir, LaterDir) ->
         to_dir => EarlierDir
     }).
 
-%% @doc The appup from one version to the other and back, generated from the files; nothing is
-%% changed or loaded.
+%% @doc Generates the appup between the two versions from their files. Nothing is changed or loaded.
 -spec make_appup(atom(), From :: vsn(), To :: vsn(), FromDir :: dir(), ToDir :: dir()) ->
     {ok, erlrc_engine:appup()} | {error, term()}.
 make_appup(App, From, To, FromDir, ToDir) ->
@@ -141,7 +139,7 @@ run(Operation) ->
         [Bad | _] -> {error, Bad}
     end.
 
-%% A name or a version of the wrong type is the caller's slip, not a crash of ours.
+%% A name or a version of the wrong type is an error of the caller, not a crash of erlrc.
 bad_arguments(Operation) ->
     Keys = [application, vsn, from, to, dir, from_dir, to_dir],
     [{bad_argument, Key, Value} || Key <- Keys, {ok, Value} <- [maps:find(Key, Operation)], not is_sound(Key, Value)].
@@ -188,7 +186,7 @@ live_plan(#{operation := Operation, application := App} = Request) ->
         Other -> Other
     end.
 
-%% Where erlrc does not run there is nothing to stop but erlrc itself.
+%% If erlrc does not run, there is nothing to stop but erlrc itself.
 prepare(stop, erlrc) ->
     case erlrc_node:status(erlrc) of
         {running, _} -> ok;
@@ -199,7 +197,7 @@ prepare(unload, erlrc) ->
 prepare(_Operation, _App) ->
     erlrc_app:ensure_started().
 
-%% Whatever waits for its confirmation has it when something else begins.
+%% An operation that waits for its confirmation is confirmed when another one begins.
 perform(confirm, Request) -> erlrc_revert:confirm(Request);
 perform(revert, Request) -> erlrc_settlement:cover(fun() -> erlrc_revert:revert(Request) end);
 perform(Operation, Request) ->

@@ -1,5 +1,5 @@
-%% @doc Numbers and parts of binaries, by functions instead of patterns. What OTP 25 makes of a pattern such as
-%% `<<Size:32, Rest/binary>>', OTP 29 refuses to load, and erlrc is compiled once for all releases.
+%% @doc Reads numbers and parts of binaries with functions instead of patterns. OTP 29 refuses to load what OTP 25
+%% compiles from a pattern such as `<<Size:32, Rest/binary>>', and erlrc is compiled once for all releases.
 -module(erlrc_bytes).
 
 -export([starts_with/2, number/3, part/3, rest/2, blocks/2]).
@@ -9,7 +9,7 @@
 starts_with(Binary, Prefix) ->
     part(Binary, 0, byte_size(Prefix)) =:= {ok, Prefix}.
 
-%% @doc The unsigned number of so many bytes at a place, the highest byte first.
+%% @doc The unsigned number in this many bytes at a position, the highest byte first.
 -spec number(binary(), non_neg_integer(), pos_integer()) -> {ok, non_neg_integer()} | none.
 number(Binary, At, Size) ->
     case part(Binary, At, Size) of
@@ -17,18 +17,17 @@ number(Binary, At, Size) ->
         none -> none
     end.
 
-%% @doc So many bytes at a place, where they are there.
+%% @doc This many bytes at a position, if they exist.
 -spec part(binary(), non_neg_integer(), non_neg_integer()) -> {ok, binary()} | none.
 part(Binary, At, Size) when At + Size =< byte_size(Binary) -> {ok, binary:part(Binary, At, Size)};
 part(_Binary, _At, _Size) -> none.
 
-%% @doc All that comes from a place on.
+%% @doc Everything from a position on.
 -spec rest(binary(), non_neg_integer()) -> binary().
 rest(Binary, At) when At =< byte_size(Binary) -> binary:part(Binary, At, byte_size(Binary) - At);
 rest(_Binary, _At) -> <<>>.
 
-%% @doc The blocks of which a binary consists, each after its size, a number of so many bytes; up to the first that is
-%% not there as a whole.
+%% @doc The blocks of a binary, each preceded by its size in this many bytes; stops at the first incomplete block.
 -spec blocks(binary(), pos_integer()) -> [binary()].
 blocks(Binary, Digits) -> blocks(Binary, Digits, 0).
 

@@ -1,42 +1,41 @@
-%% @doc The code path as a list whose order matters, and what is loaded against what lies in files.
+%% @doc The code path as an ordered list, and loaded code compared with code in files.
 -module(erlrc_code_path).
 
 -export([absolute/0, reachable/0, libs/0, use/1, restore/1, member/1, leave/1]).
 -export([set/1, replace/4, md5/1, ebin/1, stands_for/2]).
 
-%% @doc The code path, every directory absolute.
+%% @doc The code path with absolute directories.
 -spec absolute() -> [file:filename()].
 absolute() ->
     [filename:absname(Dir) || Dir <- code:get_path()].
 
-%% Where Debian and Fedora have the applications of Elixir, which `erl' does not look for there.
+%% The directories in which Debian and Fedora install the applications of Elixir, which `erl' does not search.
 -define(LIBRARIES, ["/usr/lib/elixir/lib", "/usr/share/elixir/lib"]).
 
-%% @doc The code path, then the directories of applications that packages of other languages have brought along: an
-%% application that needs one of those puts it on the code path when it is loaded.
+%% @doc The code path, followed by the directories of applications that other packages have installed. Such a directory
+%% is added to the code path when an application that needs it is loaded.
 -spec reachable() -> [file:filename()].
 reachable() ->
     Path = absolute(),
     Known = [filename:basename(filename:dirname(Ebin)) || Ebin <- Path],
-    %% What else the value may be is said at boot.
+    %% Other values are reported at boot.
     Libraries = [Dir || Dir <- application:get_env(erlrc, library_dirs, ?LIBRARIES), is_list(Dir) orelse is_binary(Dir)],
     Path ++ [
         Ebin
      || Library <- Libraries,
         Ebin <- filelib:wildcard(filename:join([Library, "*", "ebin"])),
-        %% With `erl -pa' or ERL_LIBS it is somebody's own choice which.
+        %% With `erl -pa' or ERL_LIBS the order is the choice of the administrator.
         not lists:member(filename:basename(filename:dirname(Ebin)), Known)
     ].
 
-%% @doc Where OTP has chosen among the versions of an application itself.
+%% @doc The directories for which OTP itself has chosen among several versions of an application.
 -spec libs() -> [file:filename()].
 libs() ->
     Given = string:lexemes(os:getenv("ERL_LIBS", ""), ":"),
     [code:lib_dir() | [filename:absname(Dir) || Dir <- Given]].
 
-%% @doc Makes sure that these `ebin' directories are where these applications are loaded from: each
-%% takes the place of other directories of its application, else it comes last. Answers the path as
-%% it was, or `unchanged'.
+%% @doc Makes sure that these applications are loaded from these `ebin' directories: each takes the place of other
+%% directories of its application, or is added at the end. Returns the previous path, or `unchanged'.
 -spec use([{atom(), file:filename_all()}]) -> unchanged | {changed, [file:filename()]}.
 use([]) ->
     unchanged;
@@ -52,13 +51,13 @@ use(Wanted) ->
             {changed, Path}
     end.
 
-%% The directories of the path by the name that they have before their first hyphen.
+%% The directories of the path, keyed by their names up to the first hyphen.
 by_name(Path) ->
     Add = fun(Dir, Acc) -> maps:update_with(name(Dir), fun(Dirs) -> [Dir | Dirs] end, [Dir], Acc) end,
     lists:foldl(Add, #{}, lists:reverse(Path)).
 
-%% The directories whose place a directory takes. One that is not called after its application stands for it where no
-%% other does.
+%% The directories that a directory replaces. A directory that is not named after its application counts for it only if
+%% no other does.
 change(Name, Dir, Named, Path) ->
     case [Each || Each <- maps:get(Name, Named, []), stands_for(Name, Each)] of
         [First | Old] ->
@@ -92,15 +91,15 @@ changed(Path, Changes) ->
 name(Dir) ->
     lists:takewhile(fun(Char) -> Char =/= $- end, application_directory(Dir)).
 
-%% `foo-1.0' of `.../foo-1.0/ebin'.
+%% `foo-1.0' for `.../foo-1.0/ebin'.
 application_directory(Dir) ->
     case filename:basename(Dir) of
         "ebin" -> filename:basename(filename:dirname(filename:absname(Dir)));
         Other -> Other
     end.
 
-%% @doc Whether a directory of the code path is that of a version of an application: it is called after it, and has its
-%% `.app' file, unless it is gone. `foo-plugin' is no version of foo.
+%% @doc Whether a directory of the code path holds a version of an application: it is named after it, and holds its
+%% `.app' file unless the directory is gone. `foo-plugin' is not a version of foo.
 -spec stands_for(string(), file:filename()) -> boolean().
 stands_for(Name, Dir) ->
     Directory = application_directory(Dir),
@@ -120,14 +119,14 @@ restore({changed, Path}) -> set_path(Path).
 member(Dir) ->
     lists:member(filename:join(Dir, "ebin"), absolute()).
 
-%% @doc Takes an application directory off the code path.
+%% @doc Removes an application directory from the code path.
 -spec leave(file:filename()) -> ok.
 leave(Dir) ->
     Ebin = filename:join(Dir, "ebin"),
     _ = [code:del_path(Entry) || Entry <- code:get_path(), filename:absname(Entry) =:= Ebin],
     ok.
 
-%% A path with a directory that is gone is refused as a whole.
+%% The code server refuses a whole path that contains a missing directory.
 set_path(Path) ->
     case code:set_path(Path) of
         true ->
@@ -137,7 +136,7 @@ set_path(Path) ->
             ok
     end.
 
-%% @doc Makes this the code path, if it is not already.
+%% @doc Sets the code path, unless it is the same already.
 -spec set([file:filename()]) -> ok.
 set(Path) ->
     case code:get_path() of
@@ -145,8 +144,8 @@ set(Path) ->
         _ -> set_path(Path)
     end.
 
-%% @doc The path with the directory of one version of an application in the place of that of the other, or in front
-%% where the path knows neither.
+%% @doc The path with the directory of one version of an application in the place of the directory of the other version;
+%% at the front if the path contains neither.
 -spec replace(atom(), From :: file:filename(), To :: file:filename(), [file:filename()]) -> [file:filename()].
 replace(App, From, To, Path) ->
     New = ebin(To),

@@ -1,5 +1,5 @@
-%% @doc What an application took from the environment when it was compiled, held against what the environment is: the key
-%% `compile_env' of an `.app' file, as mix writes it. Elixir itself does not boot where they differ.
+%% @doc Compares the environment that an application was compiled with, the key `compile_env' of an `.app' file written
+%% by mix, with the present environment. Elixir itself does not boot if they differ.
 -module(erlrc_compile_env).
 
 -export([contradictions/1, format/1]).
@@ -8,7 +8,7 @@
 -type contradiction() ::
     {compile_env, App :: atom(), Path :: [term(), ...], Compiled :: {ok, term()} | error, Set :: {ok, term()} | error}.
 
-%% @doc The keys that have another value on this node than the application was compiled with.
+%% @doc The keys whose value on this node differs from the one that the application was compiled with.
 -spec contradictions(erlrc_engine:application_specification()) -> [contradiction()].
 contradictions({application, _, Keys}) ->
     case proplists:get_value(compile_env, Keys, []) of
@@ -38,7 +38,7 @@ inside(Key, {ok, [Pair | More]}) ->
 inside(_Key, _None) ->
     error.
 
-%% @doc A contradiction in words.
+%% @doc A difference in words.
 -spec format(contradiction()) -> iodata().
 format({compile_env, App, Path, Compiled, Set}) ->
     Name = lists:join($., [io_lib:format("~0tp", [Part]) || Part <- Path]),

@@ -1,13 +1,13 @@
-%% @doc By which release of OTP a module's file was compiled, for people. A file that this release cannot read is taken
-%% apart as far as it is the same in all of them.
+%% @doc Finds out, for messages, which release of OTP compiled the file of a module. A file that this release cannot
+%% read is parsed as far as its format is the same in all releases.
 -module(erlrc_compiler).
 
 -export([made_by/1]).
 
-%% What is said of the compilation has options and a path.
+%% The compile information contains options and a path.
 -define(LARGEST, 65536).
 
-%% @doc Where that can be told, as the end of a sentence.
+%% @doc The end of a sentence that names the release, empty if it cannot be determined.
 -spec made_by(file:filename()) -> iodata().
 made_by(File) ->
     case file:read_file(File) of
@@ -32,7 +32,7 @@ info(Beam) ->
         _ -> []
     end.
 
-%% A name and a size come before what is in a chunk, and up to three bytes behind it.
+%% A chunk has a name and a size before its content, and up to three bytes of padding after it.
 chunk(Beam, At) ->
     case {erlrc_bytes:part(Beam, At, 4), erlrc_bytes:number(Beam, At + 4, 4)} of
         {{ok, <<"CInf">>}, {ok, Size}} -> compile_info(erlrc_bytes:part(Beam, At + 8, Size));
@@ -58,7 +58,7 @@ said(Info) ->
         error:_ -> ""
     end.
 
-%% The versions of the application compiler.
+%% The versions of the application compiler, with their releases.
 release(8, Minor) when Minor >= 5 -> 27;
 release(8, Minor) when Minor >= 3 -> 26;
 release(8, 2) -> 25;

@@ -1,5 +1,5 @@
-%% @doc The environment that the specification of an application had when it was loaded, or when its version changed
-%% last: a value that is equal to it was set by nobody. The file of the override may have become another one since.
+%% @doc Remembers the environment in the specification of an application at the time when it was loaded or last changed
+%% its version. A value that is still equal to it was not set by anybody. The override file may have been changed since.
 %%
 %% The table `erlrc_table' holds `{{defaults, App}, Vsn, Env}'.
 -module(erlrc_defaults).
@@ -8,21 +8,21 @@
 
 -type env() :: [{atom(), term()}].
 
-%% @doc A specification, its override put over it, is loaded from now on.
+%% @doc Remembers a specification, with its override applied, that is loaded from now on.
 -spec remember({application, atom(), [{atom(), term()}]}) -> ok.
 remember({application, App, Keys}) ->
     Row = {{defaults, App}, proplists:get_value(vsn, Keys), proplists:get_value(env, Keys, [])},
-    %% The table begins and ends with erlrc.
+    %% The table exists as long as erlrc runs.
     _ = ets:whereis(erlrc_table) =/= undefined andalso ets:insert(erlrc_table, Row),
     ok.
 
-%% @doc An application is no longer loaded.
+%% @doc Forgets an application that is no longer loaded.
 -spec forget(atom()) -> ok.
 forget(App) ->
     _ = ets:whereis(erlrc_table) =/= undefined andalso ets:delete(erlrc_table, {defaults, App}),
     ok.
 
-%% @doc What was remembered of an application, where it is still of the version that is loaded.
+%% @doc The remembered environment, if it belongs to the version that is loaded.
 -spec recall(atom()) -> {ok, env()} | unknown.
 recall(App) ->
     case ets:whereis(erlrc_table) =/= undefined andalso ets:lookup(erlrc_table, {defaults, App}) of
@@ -33,8 +33,9 @@ recall(App) ->
 of_version(true, Env) -> {ok, Env};
 of_version(false, _Env) -> unknown.
 
-%% @doc The same; where OTP has loaded the application, or another erlrc, each key of the specification in `Dir' as it
-%% is without the override, or with it where that is what the node has. `Overridden' is the environment with it.
+%% @doc The same. If OTP or an earlier erlrc loaded the application, nothing is remembered; then each key of the
+%% specification in `Dir' has its value without the override, or with it if the node has that value. `Overridden' is the
+%% environment with the override.
 -spec recall(atom(), file:filename_all(), env()) -> env().
 recall(App, Dir, Overridden) ->
     case recall(App) of

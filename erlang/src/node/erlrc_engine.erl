@@ -1,12 +1,11 @@
 %% @doc The engine: functions of a native library, `priv/erlrc_nif-HASH.so', built by `native/build.sh'.
 %%
-%% All of them run on dirty schedulers, return `{ok, _}' or `{error, Reason}' unless their type says
-%% otherwise, and fail with `badarg' on arguments that are not of their type. Paths are binaries or
-%% strings, versions are strings.
+%% All functions run on dirty schedulers, and return `{ok, _}' or `{error, Reason}' unless their type says otherwise.
+%% They fail with `badarg' for arguments of another type. Paths are binaries or strings, versions are strings.
 %%
-%% The name of the library holds a hash of its content, for two reasons: an upgrade of erlrc loads this
-%% module again exactly when the library has changed, and two versions of the library never share a path,
-%% which the dynamic linker would take for one and the same.
+%% The name of the library contains a hash of its content, for two reasons: an upgrade of erlrc reloads this module
+%% exactly if the library has changed, and two versions of the library never have the same path, which the dynamic
+%% linker would take for the same library.
 -module(erlrc_engine).
 
 -export([
@@ -47,7 +46,7 @@
     round_trip/1
 ]).
 
-%% ERLRC_LIBRARY_HEADER is defined by rebar.config: its build has made the header beforehand.
+%% rebar.config defines ERLRC_LIBRARY_HEADER, because its build has made the header before.
 -ifdef(ERLRC_LIBRARY_HEADER).
 -include("erlrc_engine_library.hrl").
 -else.
@@ -79,7 +78,7 @@
     root := path(),
     apps := path(),
     path := [path()],
-    %% Where OTP has put one of several versions on the path itself.
+    %% Directories for which OTP itself has chosen one of several versions.
     libs := [path()],
     loaded := [{
         App :: atom(),
@@ -91,7 +90,7 @@
     original := [{App :: atom(), Applications :: [atom()]}],
     running := [App :: atom()],
     stopped := [App :: atom()],
-    %% How many new ones an answer may bring.
+    %% The number of atoms that the result may add.
     atoms => non_neg_integer()
 }.
 -type event() ::
@@ -108,7 +107,7 @@
     | script.
 -type transition() :: #{
     actions := [action()],
-    %% What the actions come to.
+    %% The outcome of the actions.
     outcome :=
         booted
         | started
@@ -142,12 +141,12 @@ consult(_File) ->
 application(_App, _Dir, _Root) ->
     erlang:nif_error(not_loaded()).
 
-%% @doc What is to be done when `Event' meets `Facts'.
+%% @doc The transition for `Event' on a node with these `Facts'.
 -spec transition(facts(), event()) -> {ok, transition()} | {error, reason()}.
 transition(_Facts, _Event) ->
     erlang:nif_error(not_loaded()).
 
-%% @doc The appup from `Old' to `New' and back, generated from the modules of both.
+%% @doc Generates the appup between `Old' and `New' from the modules of both.
 -spec make_appup(App :: atom(), Old :: version(), New :: version(), options()) ->
     {ok, #{
         appup := appup(),
@@ -158,46 +157,46 @@ transition(_Facts, _Event) ->
 make_appup(_App, _Old, _New, _Options) ->
     erlang:nif_error(not_loaded()).
 
-%% @doc The instructions from one version to the other: those of the appup that the newer version
-%% brings, where it covers the pair, otherwise generated ones.
+%% @doc The instructions from one version to the other: those of the appup in the later version if it covers the pair,
+%% otherwise generated ones.
 -spec upgrade_script(App :: atom(), Old :: version(), New :: version(), direction(), options()) ->
     {ok, script()} | {error, reason()}.
 upgrade_script(_App, _Old, _New, _Direction, _Options) ->
     erlang:nif_error(not_loaded()).
 
-%% @doc The digest, as `beam_lib:md5/1' has it, of every module in a directory.
+%% @doc The digest of every module in a directory, as `beam_lib:md5/1' returns it.
 -spec module_digests(Dir :: path()) ->
     {ok, [{module(), Md5 :: binary() | {error, reason()}}]} | {error, reason()}.
 module_digests(_Dir) ->
     erlang:nif_error(not_loaded()).
 
-%% @doc What a module is, told by what it exports and its behaviours, as the generator of appups tells it. `Supervisors'
-%% are modules and behaviours that count as supervisors too.
+%% @doc The kind of a module, determined from its exports and behaviours in the same way as for generated appups.
+%% `Supervisors' lists modules and behaviours that also count as supervisors.
 -spec module_kind(
     {module(), Exports :: [{atom(), arity()}], Behaviours :: [module()]}, Supervisors :: [module()]
 ) -> {ok, module_kind()}.
 module_kind(_Module, _Supervisors) ->
     erlang:nif_error(not_loaded()).
 
-%% @doc The applications that are not replaced while the emulator runs.
+%% @doc The applications that a running emulator does not replace.
 -spec system_applications() -> {ok, [App :: atom()]}.
 system_applications() ->
     erlang:nif_error(not_loaded()).
 
-%% @doc The module in `File' as a module of the name `Name', to run functions of it beside the loaded one; and what
-%% others would notice of each of `Functions', which are exported: nothing where there are no effects and, where it
-%% calls funs, none is handed in.
+%% @doc The module in `File', renamed to `Name', so that its functions can run beside the loaded module; and for each
+%% exported function in `Functions' the effects that others would notice. A function without effects can be called
+%% safely, unless it calls funs and is passed one.
 -spec shadow(File :: path(), Name :: module(), Functions :: [{atom(), arity()}]) ->
     {ok, {Beam :: binary(), [effects() | not_exported]}} | {error, reason()}.
 shadow(_File, _Name, _Functions) ->
     erlang:nif_error(not_loaded()).
 
-%% @doc The order of two versions, as dpkg has it.
+%% @doc Compares two versions in the same way as dpkg.
 -spec compare_vsn(vsn(), vsn()) -> lt | eq | gt.
 compare_vsn(_A, _B) ->
     erlang:nif_error(not_loaded()).
 
-%% @doc The version of the library: that of the application, unless files of two versions were mixed.
+%% @doc The version of the library, which is that of the application unless files of two versions were mixed.
 -spec vsn() -> vsn().
 vsn() ->
     erlang:nif_error(not_loaded()).
@@ -207,8 +206,8 @@ vsn() ->
 round_trip(_Term) ->
     erlang:nif_error(not_loaded()).
 
-%% Without its library the module loads all the same, for an error that says what is missing is of more
-%% use than `undef'. Only where a working version would be replaced does it refuse to.
+%% Without its library the module is loaded all the same, because an error that names the missing library is more useful
+%% than `undef'. It refuses to be loaded only if it would replace a working version.
 load() ->
     Loaded = [erlang:load_nif(filename:rootname(Library), 0) || Library <- found(directories())],
     case lists:member(ok, Loaded) of
@@ -221,8 +220,8 @@ load() ->
             end
     end.
 
-%% The directory of the application first; but while it is being upgraded, the code path may still name
-%% the other version.
+%% The directory of the application comes first, because during an upgrade the code path may still name the other
+%% version.
 directories() ->
     Own =
         case code:lib_dir(erlrc) of

@@ -1,23 +1,22 @@
-%% @doc The specification and the environment of a loaded application when its version changes.
+%% @doc Changes the specification and the environment of a loaded application to those of another version.
 %%
-%% OTP's own step wipes the environment, and what application_controller keeps of sys.config for
-%% applications loaded later. Here every key is merged three ways: a value that somebody set (in
-%% sys.config, on the command line, at run time) stays, a key that nobody set follows the default of
-%% the new `.app'.
+%% OTP's own way wipes the environment, and what application_controller keeps of sys.config for applications that are
+%% loaded later. Here every key is merged three ways: a value that was set (in sys.config, on the command line, at run
+%% time) stays; a key that was not set gets the default of the new `.app' file.
 -module(erlrc_environment).
 
 -export([check/0, preview/3, before/2, change/3, put_back/2, merge/4, difference/2, config_change/4]).
 -export_type([env/0, change/0, undo/0]).
 
 -type env() :: [{atom(), term()}].
-%% As `Module:config_change/3' gets it.
+%% The arguments of `Module:config_change/3'.
 -type change() :: {Changed :: env(), New :: env(), Removed :: [atom()]}.
 -type undo() :: {erlrc_evaluator:specification(), env()}.
 
 -define(TIMEOUT, 30000).
 
-%% @doc Whether the configuration of application_controller can be read here: asked before anything
-%% is changed.
+%% @doc Whether the configuration of application_controller can be read in this release; to be asked before anything is
+%% changed.
 -spec check() -> ok | {error, term()}.
 check() ->
     case configuration() of
@@ -25,9 +24,8 @@ check() ->
         {error, _} = Error -> Error
     end.
 
-%% @doc Gives a loaded application a new specification and the merged environment. `Old' is what the
-%% environment was before anybody set something, or `unknown'. Answers what was before, for {@link
-%% put_back/2}, and what changed.
+%% @doc Gives a loaded application a new specification and the merged environment. `Old' is the environment before any
+%% value was set, or `unknown'. Returns the previous state, for {@link put_back/2}, and the difference.
 -spec change(atom(), env() | unknown, erlrc_evaluator:specification()) ->
     {ok, undo(), change()} | {error, term()}.
 change(App, Old, {application, App, Keys} = Spec) ->
@@ -44,18 +42,18 @@ change(App, Old, {application, App, Keys} = Spec) ->
             Error
     end.
 
-%% @doc What {@link change/3} would answer for {@link put_back/2}.
+%% @doc What {@link change/3} would return for {@link put_back/2}.
 -spec before(atom(), env() | unknown) -> undo().
 before(App, Old) ->
     {ok, Loaded} = application:get_all_key(App),
     {was(App, Loaded, Old), application:get_all_env(App)}.
 
-%% With the environment that {@link put_back/2} is to remember.
+%% The same, with the environment that {@link put_back/2} shall restore.
 was(App, Keys, unknown) -> {application, App, lists:keydelete(env, 1, Keys)};
 was(App, Keys, Old) -> {application, App, lists:keystore(env, 1, Keys, {env, Old})}.
 
-%% @doc What {@link change/3} would do: the difference, and the keys whose value somebody set and that stay although
-%% the default changes.
+%% @doc What {@link change/3} would do: the difference, and the keys that keep a value that was set although their
+%% default changes.
 -spec preview(atom(), env() | unknown, erlrc_evaluator:specification()) ->
     {ok, change(), Kept :: [atom()]} | {error, term()}.
 preview(App, Old, {application, App, Keys}) ->
@@ -86,11 +84,11 @@ kept(Old, New, After) ->
 put_back(App, {{application, App, _} = Spec, Env}) ->
     write(Spec, application:get_all_env(App), Env).
 
-%% @doc The environment under the new version: `Now' is that of the moment, `Old' and `New' are
-%% those of the `.app' files, `Explicit' is what sys.config and command line say.
+%% @doc The environment under the new version: `Now' is the present one, `Old' and `New' are those of the `.app' files,
+%% `Explicit' is what sys.config and the command line set.
 -spec merge(env(), env() | unknown, env(), env()) -> env().
 merge(Now, unknown, New, Explicit) ->
-    %% What cannot be told from a value that somebody set is kept like one.
+    %% A value of which it is not known whether it was set is treated as one that was set.
     merge(Now, [], New, Explicit);
 merge(Now, Old, New, Explicit) ->
     Expected = override(Old, Explicit),
@@ -107,7 +105,7 @@ merge_key(Key, Now, Expected, Coming) ->
         end,
     [Kept || Kept =/= false].
 
-%% @doc What `config_change/3' is told of the step from one environment to the other.
+%% @doc The arguments of `config_change/3' for the difference between two environments.
 -spec difference(env(), env()) -> change().
 difference(Before, After) ->
     Changed = [
@@ -118,9 +116,9 @@ difference(Before, After) ->
     Removed = [Key || {Key, _} <- Before, not lists:keymember(Key, 1, After)],
     {Changed, New, Removed}.
 
-%% @doc Tells the start module of the new version, where it wants to know and there is something to
-%% tell. It is called in a process of its own: neither a crash nor a call that does not return can
-%% hurt application_controller.
+%% @doc Calls `config_change/3' of the new version's start module, if it exports it and there is a difference. The call
+%% runs in a process of its own, so that neither a crash nor a call that does not return can harm
+%% application_controller.
 -spec config_change(atom(), erlrc_evaluator:specification(), change(), timeout()) ->
     ok | {error, term()}.
 config_change(_App, _Spec, {[], [], []}, _Timeout) ->
@@ -150,7 +148,7 @@ call(App, Module, Arguments, Timeout) ->
         end
     end.
 
-%% Key by key, so that nobody who reads meanwhile misses a value that stays.
+%% One key after the other, so that a process that reads meanwhile never misses a value that stays.
 write({application, App, _} = Spec, Before, After) ->
     case erlrc_specification:replace(Spec) of
         ok ->
@@ -168,7 +166,7 @@ defaults({application, App, Keys} = Spec) ->
         false -> erlrc_defaults:forget(App)
     end.
 
-%% There is no call for it: it is the last field of the state, on every release from 25 on.
+%% There is no function for this: the configuration is the last field of the state in every release from 25 on.
 configuration() ->
     State = sys:get_state(application_controller, ?TIMEOUT),
     Last = element(tuple_size(State), State),
@@ -185,7 +183,7 @@ is_configuration(_) ->
 is_entry({App, Env}) -> is_atom(App) andalso is_list(Env);
 is_entry(_) -> false.
 
-%% As application_controller reads `-App Key Value ...', later ones win.
+%% In the same way as application_controller reads `-App Key Value ...': later ones win.
 command_line(App) ->
     case init:get_argument(App) of
         {ok, Arguments} ->

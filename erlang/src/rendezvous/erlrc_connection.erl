@@ -1,15 +1,16 @@
-%% @doc One connection to the node's socket: a frame with a request, a frame with its answer, and so on until either side
-%% closes. It ends with its connection; what it was asked for goes on.
+%% @doc One connection to the socket of the node: a frame with a request, a frame with its answer, and so on until
+%% either side closes it. The process ends with its connection; an operation that was requested goes on.
 %%
-%% The request is carried out in a process of its own without a frame of this module, so that an upgrade of erlrc through
-%% this very connection finds nobody in its old code. For the same reason this server stands outside the supervision tree.
+%% The request is carried out in a process of its own that has no frame of this module on its stack. So an upgrade of
+%% erlrc that arrives through this very connection finds no process in its old code. For the same reason this server is
+%% outside the supervision tree.
 -module(erlrc_connection).
 -behaviour(gen_server).
 
 -export([start/0, serve/2]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, code_change/3]).
 
-%% Milliseconds for the first request, between two of them, and for the other side to take what is sent.
+%% Milliseconds for the first request, for the pause between two requests, and for the other side to read what is sent.
 -define(FIRST, 10000).
 -define(IDLE, 120000).
 -define(SEND, 30000).
@@ -19,12 +20,12 @@
 start() ->
     gen_server:start(?MODULE, [], []).
 
-%% @doc Serves a socket that belongs to the server by now.
+%% @doc Serves a socket that the server already owns.
 -spec serve(pid(), gen_tcp:socket()) -> ok.
 serve(Server, Socket) ->
     gen_server:cast(Server, {serve, Socket}).
 
-%% State: the socket, and what is being done for it.
+%% State: the socket, and the request that is being carried out.
 %% @private
 -spec init([]) -> {ok, map(), timeout()}.
 init([]) ->
@@ -57,13 +58,13 @@ handle_info({io_request, From, As, Request}, #{request := {_, _}} = State) ->
         true -> {noreply, State};
         false -> {stop, normal, State}
     end;
-%% Of what a call has left behind.
+%% Late messages of calls that are over.
 handle_info({io_request, From, As, _Request}, State) ->
     _ = From ! {io_reply, As, {error, terminated}},
     {noreply, State, ?IDLE};
 handle_info(timeout, #{request := none} = State) ->
     {stop, normal, State};
-%% Closed, or a second request before the answer to the first.
+%% The socket was closed, or a second request came before the answer to the first.
 handle_info(Message, #{socket := Socket} = State) when
     element(1, Message) =:= tcp, element(2, Message) =:= Socket;
     Message =:= {tcp_closed, Socket};
@@ -91,7 +92,7 @@ asked({request, Request}, State) ->
 asked({call, {M, F, A}, user}, State) ->
     begun(call, erpc:send_request(node(), M, F, A), State);
 asked({call, {M, F, A}, caller}, #{leader := Leader} = State) ->
-    %% What is spawned has the group leader of the one who spawns it.
+    %% A process inherits the group leader of the process that spawns it.
     true = group_leader(self(), self()),
     Id = erpc:send_request(node(), M, F, A),
     true = group_leader(Leader, self()),
@@ -102,7 +103,7 @@ asked({error, {bad_frame, Why}}, State) ->
     Reason = <<"the request is not understood: ", (atom_to_binary(Why))/binary>>,
     answered(answer(refused, bad_request, #{reason => Reason}), State).
 
-%% The socket is listened to meanwhile: whoever closes it does not wait any more.
+%% The socket is read meanwhile, because a client that closes it no longer waits for the answer.
 begun(Kind, Id, #{socket := Socket} = State) ->
     case inet:setopts(Socket, [{active, once}]) of
         ok -> {noreply, State#{request := {Id, Kind}}};
@@ -112,7 +113,7 @@ begun(Kind, Id, #{socket := Socket} = State) ->
 done(request, Answer) -> Answer;
 done(call, Result) -> answer(ok, called, #{result => Result}).
 
-%% As `rpc' has it.
+%% The same form as `rpc' returns.
 failed(error, {exception, Why, Stack}) -> called({Why, Stack});
 failed(exit, {exception, Why}) -> called(Why);
 failed(_Class, Why) -> called(Why).
@@ -126,7 +127,7 @@ answer(Status, Outcome, More) ->
 answered(Answer, #{request := Request} = State) ->
     case {send(Answer, State), Request} of
         {true, none} -> await(State, ?IDLE);
-        %% Listened to already.
+        %% The socket is being read already.
         {true, _} -> idle(State#{request := none}, ?IDLE);
         {false, _} -> {stop, normal, State}
     end.

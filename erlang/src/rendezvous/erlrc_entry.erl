@@ -1,5 +1,5 @@
-%% @doc The text of the node's own entry and its file. An entry without `managed=1' is a person's and is left alone, as is
-%% that of another node that lives.
+%% @doc The text of the node's own entry, and its file. An entry without `managed=1' was written by a person and is left
+%% alone; so is the entry of another node that runs.
 -module(erlrc_entry).
 
 -export([name/1, content/2, distribution/0, publish/2, remove/2]).
@@ -9,16 +9,17 @@
 
 -define(MAX_ENTRY, 65536).
 
-%% Where the node listens for other nodes, and the file that holds its cookie.
+%% The address on which the node accepts other nodes, and the file that holds its cookie.
 -type distribution() :: #{address := {inet:ip_address(), inet:port_number()}, cookie_file => file:filename_all()}.
 
-%% @doc The name of the entry of the node that is called `Node'. Without distribution it has one that is its own for as long as
-%% its process lives.
+%% @doc The name of the entry of the node `Node'. A node without distribution has a name that is unique while its
+%% process lives.
 -spec name(node()) -> string().
 name(nonode@nohost) -> "nonode-" ++ os:getpid() ++ "@nohost";
 name(Node) -> atom_to_list(Node).
 
-%% @doc The entry of a node with this socket and this distribution. Keys that a hook does not know it passes over.
+%% @doc The text of the entry of this node, with this socket and this distribution. A hook ignores keys that it does not
+%% know.
 -spec content({ok, file:filename_all()} | {error, term()}, distribution() | none) -> binary().
 content(Socket, Distribution) ->
     Process = maps:with([os_pid, start_time, pid_namespace], erlrc_process:identity()),
@@ -45,7 +46,7 @@ is_local({127, _, _, _}) -> true;
 is_local({0, 0, 0, 0, 0, 0, 0, Last}) -> Last =< 1;
 is_local(_) -> false.
 
-%% @doc How other nodes reach this one; and, where no file is known that holds its cookie, the files that were tried.
+%% @doc How other nodes reach this one; if no file is known that holds the cookie, also the files that were tried.
 -spec distribution() -> none | {distribution(), Tried :: [file:filename_all()]}.
 distribution() ->
     case is_alive() andalso address() of
@@ -53,7 +54,7 @@ distribution() ->
         _ -> none
     end.
 
-%% `net_kernel' owns the socket, and that one has no peer.
+%% The distribution socket is a port of `net_kernel' without a peer.
 address() ->
     Listeners = [
         Address
@@ -83,7 +84,7 @@ cookie(Distribution) ->
         [] -> {Distribution, Files}
     end.
 
-%% Where OTP itself reads it from, after what the environment of erlrc says.
+%% The file that erlrc's environment names, then those that OTP itself reads.
 cookie_files() ->
     Configured =
         case application:get_env(erlrc, cookie_file) of
@@ -116,8 +117,8 @@ read(File) ->
             Error
     end.
 
-%% @doc Writes the entry unless it is there as it should be. It is complete or not there at all; the name of the temporary file
-%% is none that a hook would take.
+%% @doc Writes the entry unless it is up to date. Readers see a complete entry or none; hooks ignore the name of the
+%% temporary file.
 -spec publish(file:filename_all(), binary()) -> ok | {error, term()}.
 publish(File, Content) ->
     case read(File) of
@@ -156,7 +157,7 @@ write(File, Temporary, Content) ->
 
 place(Temporary, File) ->
     case read(File) of
-        %% A link, unlike a rename, takes nobody's entry away that came in between.
+        %% A link, unlike a rename, never replaces an entry that another node wrote in between.
         {error, enoent} -> file:make_link(Temporary, File);
         {ok, Present} -> replace(may_go(keys(Present)), Temporary, File);
         {error, _} = Error -> Error
@@ -179,7 +180,7 @@ keys(Content) ->
     Lines = [binary:split(Line, <<"=">>) || Line <- binary:split(Content, <<"\n">>, [global])],
     maps:from_list([{string:trim(Key), string:trim(Value)} || [Key, Value] <- Lines]).
 
-%% @doc Removes what this node wrote, and only as it wrote it.
+%% @doc Removes the entry if it still is as this node wrote it.
 -spec remove(file:filename_all(), binary()) -> ok.
 remove(File, Content) ->
     case read(File) of

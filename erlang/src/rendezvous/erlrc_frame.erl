@@ -1,8 +1,8 @@
-%% @doc The frames of the node's socket as terms: what may come in, and what goes out. Nothing in a frame becomes an atom
-%% that the node does not have.
+%% @doc The frames of the node's socket as terms: decodes requests and encodes answers. A frame creates no atoms that
+%% the node does not already have.
 %%
-%% Keys of a request are binaries: one that this node does not know is passed over, as the hook protocol wants it, where an
-%% unknown atom would spoil the whole frame.
+%% Keys of a request are binaries. The hook protocol requires that unknown keys are ignored, but an unknown atom would
+%% make the whole frame unreadable.
 -module(erlrc_frame).
 
 -export([decode/1, encode/1]).
@@ -14,10 +14,11 @@
     | {error, {bad_frame, atom()}}
     | {undefined, binary(), binary()}.
 
-%% @doc What a frame asks for. `call' is any function: who may speak to the socket may do all that the node may.
+%% @doc Decodes a frame. `call' is a call of any function: a client that may use the socket may do all that the node
+%% may.
 -spec decode(binary()) -> request().
 decode(<<131, 80, _/bits>>) ->
-    %% A compressed term is as large as it likes.
+    %% A compressed term can be arbitrarily large.
     {error, {bad_frame, compressed}};
 decode(Frame) ->
     try binary_to_term(Frame, [safe]) of
@@ -28,7 +29,7 @@ decode(Frame) ->
         error:badarg -> {error, {bad_frame, unknown_words}}
     end.
 
-%% @doc A frame with this term.
+%% @doc Encodes a term as a frame.
 -spec encode(term()) -> erlang:iovec().
 encode(Term) ->
     term_to_iovec(Term).
@@ -46,7 +47,7 @@ call(_Call) ->
 leader(#{<<"output">> := caller}) -> caller;
 leader(_Call) -> user.
 
-%% The keys that the node has as atoms, in the options, too.
+%% The keys that the node has as atoms, also those of the options.
 known(Map) ->
     Known = maps:from_list([{Key, Value} || {Name, Value} <- maps:to_list(Map), {ok, Key} <- [existing(Name)]]),
     case Known of

@@ -1,8 +1,8 @@
-%% @doc The socket on which the node listens for the hooks: a Unix socket beside the directory of entries, of the node's
-%% user alone. It needs no distribution, no port mapper and no cookie.
+%% @doc The Unix socket on which the node accepts hooks. It is beside the directory of entries and belongs to the node's
+%% user. It needs neither distribution nor a port mapper nor a cookie.
 %%
-%% Whoever connects must be root or the node's own user, as the kernel says, whatever the mode of the file has become. The
-%% number of connections is bounded: when it is reached, the one that has been idle for longest makes room.
+%% A client must be root or the node's own user. The kernel tells which user it is, so the mode of the file does not
+%% matter. The number of connections is bounded: at the limit, the one that has been idle longest is closed.
 -module(erlrc_listener).
 -behaviour(gen_server).
 
@@ -11,20 +11,20 @@
 
 -include_lib("kernel/include/file.hrl").
 
-%% Connections at a time, and bytes of a request.
+%% The number of connections, and the size of a request in bytes.
 -define(CONNECTIONS, 64).
 -define(REQUEST, 1048576).
-%% A socket's path has no more bytes.
+%% The longest path of a socket, in bytes.
 -define(PATH, 107).
-%% Milliseconds before the next try after an accept that failed.
+%% Milliseconds until the next attempt after a failed accept.
 -define(PAUSE, 1000).
 
-%% @doc Starts the server, which listens when it is first asked where.
+%% @doc Starts the server. It opens the socket when it is first asked for the address.
 -spec start_link() -> gen_server:start_ret().
 start_link() ->
     gen_server:start_link({local, ?MODULE}, ?MODULE, [], []).
 
-%% @doc Where the node listens. Listens anew where the file of the socket is gone.
+%% @doc The address of the socket. The socket is opened again if its file is gone.
 -spec address() -> {ok, file:filename_all()} | {error, term()}.
 address() ->
     try
@@ -33,28 +33,28 @@ address() ->
         exit:_ -> {error, not_started}
     end.
 
-%% @doc A connection has been asked for something.
+%% @doc Tells the server that a connection has received a request.
 -spec busy(pid()) -> ok.
 busy(Connection) ->
     gen_server:cast(?MODULE, {busy, Connection}).
 
-%% @doc A connection waits for what it is asked for next.
+%% @doc Tells the server that a connection waits for its next request.
 -spec idle(pid()) -> ok.
 idle(Connection) ->
     gen_server:cast(?MODULE, {idle, Connection}).
 
-%% State: the socket with its file, as `{Socket, Path, Inode}'; the connections, each `busy' or since when it is idle; and
-%% the process that waits for the next one.
+%% State: the socket with its file, `{Socket, Path, Inode}'; the connections, each either `busy' or with the time since
+%% which it is idle; and the process that accepts the next one.
 %% @private
 -spec init([]) -> {ok, map(), {continue, started}}.
 init([]) ->
     _ = process_flag(trap_exit, true),
     ok = erlrc_operation:leave_group(),
-    %% Only atoms that are there are taken from a request.
+    %% Requests are decoded with existing atoms only.
     ok = code:ensure_modules_loaded([erlrc_hook, erlrc_request, erlrc_options]),
     {ok, #{socket => none, connections => #{}, acceptor => none}, {continue, started}}.
 
-%% @private Whoever wants to know where asks after that, when this server was started anew.
+%% @private After a restart of this server the registration asks for the address again.
 -spec handle_continue(started, map()) -> {noreply, map()}.
 handle_continue(started, State) ->
     ok = erlrc_registration:refresh(),
@@ -82,7 +82,7 @@ handle_cast(_Request, State) ->
 handle_info({accepted, Acceptor, {ok, Socket}}, #{acceptor := Acceptor} = State) ->
     {noreply, accept(accepted(Socket, State#{acceptor := none}))};
 handle_info({accepted, Acceptor, {error, _}}, #{acceptor := Acceptor} = State) ->
-    %% As when there are too many open files. The timer stands for the process.
+    %% This happens when too many files are open. Until the timer fires, it takes the place of the accepting process.
     {noreply, State#{acceptor := erlang:start_timer(?PAUSE, self(), accept)}};
 handle_info({accepted, _Earlier, {ok, Socket}}, State) ->
     ok = gen_tcp:close(Socket),
@@ -120,13 +120,14 @@ listening(#{socket := none} = State) ->
         {error, _} = Error -> {Error, State}
     end.
 
-%% Beside the directory of entries; else in it, for a node that may write nowhere else, under a name that no entry has.
+%% Beside the directory of entries. A node that cannot write there puts the socket into the directory, under a name that
+%% no entry has.
 places() ->
     Run = erlrc_node:run_dir(),
     Name = name(erlrc_process:identity()),
     [filename:join([filename:dirname(Run), "sockets", Name]), filename:join(Run, "." ++ Name)].
 
-%% Of this process and no other one, so that what is in the way was left by nobody who lives.
+%% The name contains the identity of this process, so a file with this name was left by a process that has ended.
 name(#{os_pid := Pid, start_time := Time}) -> binary_to_list(<<Pid/binary, "-", Time/binary>>);
 name(#{os_pid := Pid}) -> binary_to_list(Pid).
 
@@ -145,7 +146,8 @@ listen(Path) ->
     _ = filelib:ensure_dir(Path),
     _ = file:delete(Path),
     Options = [{ifaddr, {local, Path}}, {packet, 4}, {packet_size, ?REQUEST}, {active, false}, {backlog, 128}, binary],
-    %% Whatever the kernel application says: the other backend does not take the option that tells who is there.
+    %% The backend is chosen here, whatever the kernel application is configured for: the other one does not support the
+    %% option that returns the user of the peer.
     case gen_tcp:listen(0, [{inet_backend, inet} | Options]) of
         {ok, Socket} -> private(Socket, Path);
         {error, _} = Error -> Error
@@ -167,7 +169,7 @@ inode(Path) ->
         {error, _} = Error -> Error
     end.
 
-%% Only the file of this very socket.
+%% Removes the file only if it is the file of this socket.
 close(none) ->
     ok;
 close({Socket, Path, Inode}) ->
@@ -177,7 +179,7 @@ close({Socket, Path, Inode}) ->
         _ -> ok
     end.
 
-%% Evaluated, so that no frame of this module waits there: it can be replaced meanwhile.
+%% Runs in the evaluator, so that no frame of this module waits on the stack and the module can be replaced meanwhile.
 accept(#{socket := {Socket, _, _}, acceptor := none} = State) ->
     case room(State) of
         {true, Next} -> Next#{acceptor := acceptor(Socket)};
@@ -196,7 +198,7 @@ acceptor(Listening) ->
     {ok, Expressions} = erl_parse:parse_exprs(Tokens),
     spawn_link(erl_eval, exprs, [Expressions, [{'Listening', Listening}, {'Server', self()}]]).
 
-%% One that goes is missed when it has gone.
+%% A connection that is being closed counts until it has ended.
 room(#{connections := Connections} = State) when map_size(Connections) < ?CONNECTIONS ->
     {true, State};
 room(#{connections := Connections} = State) ->

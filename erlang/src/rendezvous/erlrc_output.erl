@@ -1,9 +1,9 @@
-%% @doc The I/O protocol for a process that passes output on and has no input.
+%% @doc The I/O protocol for a process that forwards output and has no input.
 -module(erlrc_output).
 
 -export([request/1]).
 
-%% @doc The text of a request in UTF-8, and the reply to it.
+%% @doc The text of an output request in UTF-8, and the reply to it.
 -spec request(term()) -> {binary(), term()}.
 request({put_chars, Encoding, Text}) ->
     text(Encoding, Text);

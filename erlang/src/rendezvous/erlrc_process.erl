@@ -1,5 +1,5 @@
-%% @doc Which process of the operating system this node is, and who is at the other end of a Unix socket. What the hooks
-%% read in `/proc' about a process is read here in the same way.
+%% @doc The operating system process of this node, and the user at the other end of a Unix socket. It reads `/proc' in
+%% the same way as the hooks do.
 -module(erlrc_process).
 
 -export([identity/0, is_alive/2, uid/0, peer/1]).
@@ -7,27 +7,27 @@
 
 -include_lib("kernel/include/file.hrl").
 
-%% `start_time' is field 22 of `/proc/PID/stat': with it a pid means one process and never another one.
+%% `start_time' is field 22 of `/proc/PID/stat'. Together with it a pid identifies a single process.
 -type identity() :: #{os_pid := binary(), start_time => binary(), pid_namespace => binary()}.
 
-%% Socket level SOL_SOCKET and option SO_PEERCRED, as Linux numbers them; the answer is `struct ucred'.
+%% Socket level SOL_SOCKET and option SO_PEERCRED, with their numbers on Linux; the value is a `struct ucred'.
 -define(SOL_SOCKET, 1).
 -define(SO_PEERCRED, 17).
 -define(UCRED_BYTES, 12).
 
-%% @doc What tells the process of this node from all others of the host.
+%% @doc What distinguishes the process of this node from all others of the host.
 -spec identity() -> identity().
 identity() ->
     Pid = os:getpid(),
     Known = [{start_time, start_time(Pid)}, {pid_namespace, pid_namespace()}],
     maps:from_list([{os_pid, list_to_binary(Pid)} | [{Key, Value} || {Key, {ok, Value}} <- Known]]).
 
-%% @doc Whether the process `Pid' that started at `StartTime' still runs.
+%% @doc Whether the process `Pid' with the start time `StartTime' still runs.
 -spec is_alive(binary(), binary()) -> boolean().
 is_alive(Pid, StartTime) ->
     start_time(binary_to_list(Pid)) =:= {ok, StartTime}.
 
-%% The name of the program, in parentheses, may hold anything, parentheses among it.
+%% The name of the program, in parentheses, may contain anything, even parentheses.
 start_time(Pid) ->
     case file:read_file(filename:join(["/proc", Pid, "stat"])) of
         {ok, Stat} -> field(string:split(Stat, ")", trailing));

@@ -1,12 +1,13 @@
-%% @doc Looks after the node's own entry in `/run/erlrc/nodes', so that the hooks find the node: its socket, its process and,
-%% where it is distributed, where it listens for other nodes and which file holds its cookie, never the cookie itself.
+%% @doc Maintains the node's own entry in `/run/erlrc/nodes', through which the hooks find the node. The entry names its
+%% socket and its process; for a distributed node also the address on which it accepts other nodes, and the file that
+%% holds its cookie, but never the cookie itself.
 %%
-%% The entry is looked at every few seconds, and when another node comes up: it is written again when it is gone or when the
-%% node has got a name, another name or another cookie since. What could not be written is tried again, and said once for each
-%% cause. Nothing is written where the environment of erlrc says `{register_node, false}'.
+%% The entry is checked every few seconds, and when another node connects. It is written again when it is gone, or when
+%% the node has got another name or another cookie. A failed write is repeated, and logged once for each cause. With
+%% `{register_node, false}' in erlrc's environment nothing is written.
 %%
-%% A clean stop takes the entry away, nothing else does: while erlrc is started anew after its supervisor was killed, the
-%% hooks still have to find the node.
+%% Only a clean stop removes the entry: if erlrc is restarted because its supervisor was killed, the hooks must still
+%% find the node.
 -module(erlrc_registration).
 -behaviour(gen_server).
 
@@ -17,9 +18,9 @@
 -include_lib("kernel/include/logger.hrl").
 
 -define(REPORT, #{report_cb => fun erlrc_error:report/1}).
-%% Milliseconds between two looks at the entry.
+%% Milliseconds between two checks of the entry.
 -define(EVERY, 3000).
-%% Milliseconds until erlrc is started anew when its supervisor was killed, and how often that is tried.
+%% Milliseconds between attempts to restart erlrc after its supervisor was killed, and the number of attempts.
 -define(AGAIN, 200).
 
 %% @doc Starts the server.
@@ -27,12 +28,12 @@
 start_link() ->
     gen_server:start_link({local, ?MODULE}, ?MODULE, [], []).
 
-%% @doc Looks at the entry now.
+%% @doc Checks the entry now.
 -spec refresh() -> ok.
 refresh() ->
     gen_server:cast(?MODULE, refresh).
 
-%% @doc Takes the entry away: erlrc is about to stop.
+%% @doc Removes the entry, because erlrc is about to stop.
 -spec withdraw() -> ok.
 withdraw() ->
     try
@@ -41,8 +42,8 @@ withdraw() ->
         exit:_ -> ok
     end.
 
-%% State: the entry as it was written, `{File, Content}', `none' or, when it has been taken away, `withdrawn'; and which causes
-%% have been said of why it could not be written; and how the node was reached when it was called so and had this cookie.
+%% State: the entry as it was written, `{File, Content}', or `none', or `withdrawn' after it has been removed; the
+%% causes of failed writes that have been logged; and how the node was reached with its present name and cookie.
 %% @private
 -spec init([]) -> {ok, map(), {continue, refresh}}.
 init([]) ->
@@ -85,13 +86,13 @@ handle_info(_Message, State) ->
 %% @private
 -spec terminate(term(), map()) -> ok.
 terminate(killed, _State) ->
-    %% The supervisor was: nobody else would start erlrc anew.
+    %% The supervisor was killed, and no other process would restart erlrc.
     _ = timer:apply_after(?AGAIN, erlrc_app, revive, []),
     ok;
 terminate(_Reason, _State) ->
     ok.
 
-%% @private The state of earlier versions is the entry alone.
+%% @private In earlier versions the state was the entry alone.
 -spec code_change(term(), term(), term()) -> {ok, map()}.
 code_change(_Vsn, State, _Extra) when is_map(State) ->
     {ok, State};
@@ -106,14 +107,14 @@ look(State) ->
         _ -> State
     end.
 
-%% The search for the socket goes over all ports of the node.
+%% Searching for the distribution socket visits all ports of the node.
 seen(Name, #{seen := {Name, Distribution}} = State) ->
     look(erlrc_listener:address(), Distribution, State);
 seen(Name, State) ->
     Distribution = erlrc_entry:distribution(),
     look(erlrc_listener:address(), Distribution, State#{seen := {Name, Distribution}}).
 
-%% It is about to be, and the entry stays as it is until then.
+%% The listener is about to have a socket; until then the entry stays as it is.
 look({error, not_started}, _Distribution, State) ->
     State;
 look({error, Why}, none, State) ->
@@ -128,7 +129,7 @@ look(Socket, Distribution, #{entry := Entry} = State) ->
 known({Distribution, _Tried}) -> Distribution;
 known(none) -> none.
 
-%% The node is called something else by now.
+%% The node has another name now.
 forget(File, {File, _}) -> ok;
 forget(_File, Entry) -> remove(Entry).
 
@@ -143,7 +144,7 @@ written({File, _}, {error, not_managed}, State) ->
 written({File, _}, {error, Why}, State) ->
     said(#{what => node_not_registered, file => File, reason => Why}, State#{entry := none}).
 
-%% With a socket there is no need of a cookie.
+%% With a socket no cookie is needed.
 reachable({ok, _}, _Distribution, State) ->
     silent(cookie_file_unknown, silent(node_without_socket, State));
 reachable({error, Why}, {_, []}, State) ->
@@ -163,6 +164,6 @@ said(Report, #{said := Said} = State) ->
             State#{said := [Report | Said]}
     end.
 
-%% It is well now: when it goes wrong again, that is said again.
+%% The cause is gone: if it comes back, it is logged again.
 silent(What, #{said := Said} = State) ->
     State#{said := [Report || #{what := Other} = Report <- Said, Other =/= What]}.

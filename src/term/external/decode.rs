@@ -1,4 +1,4 @@
-//! Terms out of the external format, without recursion and without taking a length on faith.
+//! Decodes the external format without recursion and without trusting any length in it.
 
 use super::{ExternalError, Opaque, compressed, leaf, tag};
 use crate::term::{Atom, Limits, Term};
@@ -25,7 +25,8 @@ fn plain_prefix(bytes: &[u8], limits: &Limits) -> Step<(Term, usize)> {
     let mut decoder = Decoder::new(bytes, limits);
     let mut term = decoder.term()?;
     if decoder.atoms > limits.atoms {
-        // Too many, but maybe not too many distinct ones: only then is it worth to tell.
+        // The count includes repeated atoms; the distinct ones are counted only if it exceeds the
+        // limit.
         decoder = Decoder::new(bytes, limits);
         decoder.distinct = Some(HashSet::new());
         term = decoder.term()?;
@@ -62,7 +63,7 @@ pub(super) struct Decoder<'a> {
     open: Vec<Open>,
     stack: Vec<Term>,
     values: usize,
-    /// How many atoms there are, the same one twice counting twice.
+    /// The number of atoms, repeated ones included.
     pub(super) atoms: usize,
     pub(super) distinct: Option<HashSet<Atom>>,
 }
