@@ -21,7 +21,7 @@ pub use file_error::{Fault, FileError, FileKind};
 pub use metadata::Metadata;
 pub use overrides::merge;
 pub use registration::{OnExit, Registration, is_application_name};
-pub use upgrade_policy::{Rung, UpgradePolicy};
+pub use upgrade_policy::{Strategy, UpgradePolicy};
 
 /// An application specification. The keys that decide about starting it are typed fields; the
 /// others are kept as written.

@@ -5,7 +5,7 @@ use crate::term::Term;
 
 /// A way to bring a node to another version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rung {
+pub enum Strategy {
     /// Replace the code without a restart.
     Hot,
     /// Stop the old version and start the new one; its state is lost.
@@ -17,11 +17,11 @@ pub enum Rung {
 
 /// The ways to try, in this order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UpgradePolicy(Vec<Rung>);
+pub struct UpgradePolicy(Vec<Strategy>);
 
 impl Default for UpgradePolicy {
     fn default() -> Self {
-        Self(vec![Rung::Hot, Rung::Defer])
+        Self(vec![Strategy::Hot, Strategy::Defer])
     }
 }
 
@@ -29,32 +29,34 @@ impl UpgradePolicy {
     /// Parses a list of words; `None` if it is not such a list, or empty.
     pub fn from_term(term: &Term) -> Option<Self> {
         let words = term.elements()?;
-        let rungs: Option<Vec<Rung>> = words
+        let strategies: Option<Vec<Strategy>> = words
             .iter()
             .map(|word| match word.as_atom()?.as_str() {
-                "hot" => Some(Rung::Hot),
-                "restart_application" => Some(Rung::RestartApplication),
-                "defer" => Some(Rung::Defer),
+                "hot" => Some(Strategy::Hot),
+                "restart_application" => Some(Strategy::RestartApplication),
+                "defer" => Some(Strategy::Defer),
                 _ => None,
             })
             .collect();
-        rungs.filter(|rungs| !rungs.is_empty()).map(Self)
+        strategies
+            .filter(|strategies| !strategies.is_empty())
+            .map(Self)
     }
 
     /// The first way.
-    pub fn first(&self) -> Rung {
-        self.0.first().copied().unwrap_or(Rung::Hot)
+    pub fn first(&self) -> Strategy {
+        self.0.first().copied().unwrap_or(Strategy::Hot)
     }
 
-    /// The way to try after `rung`; `None` if it was the last one, which makes it a failure.
-    pub fn after(&self, rung: Rung) -> Option<Rung> {
-        let tried = self.0.iter().position(|&known| known == rung)?;
+    /// The way to try after `strategy`; `None` if it was the last one, which makes it a failure.
+    pub fn after(&self, strategy: Strategy) -> Option<Strategy> {
+        let tried = self.0.iter().position(|&known| known == strategy)?;
         self.0.get(tried + 1).copied()
     }
 
     /// Whether a node may keep running the old version.
     pub fn defers(&self) -> bool {
-        self.0.contains(&Rung::Defer)
+        self.0.contains(&Strategy::Defer)
     }
 }
 
@@ -69,17 +71,26 @@ mod tests {
     }
 
     #[test]
-    fn each_rung_follows_the_one_before_it() {
+    fn each_strategy_follows_the_one_before_it() {
         let all = policy("[hot, restart_application, defer].").expect("a policy");
-        assert_eq!(all.after(Rung::Hot), Some(Rung::RestartApplication));
-        assert_eq!(all.after(Rung::RestartApplication), Some(Rung::Defer));
-        assert_eq!(all.after(Rung::Defer), None);
+        assert_eq!(all.after(Strategy::Hot), Some(Strategy::RestartApplication));
+        assert_eq!(
+            all.after(Strategy::RestartApplication),
+            Some(Strategy::Defer)
+        );
+        assert_eq!(all.after(Strategy::Defer), None);
         let strict = policy("[hot].").expect("a policy");
-        assert_eq!((strict.after(Rung::Hot), strict.defers()), (None, false));
-        assert_eq!(UpgradePolicy::default().after(Rung::Hot), Some(Rung::Defer));
+        assert_eq!(
+            (strict.after(Strategy::Hot), strict.defers()),
+            (None, false)
+        );
+        assert_eq!(
+            UpgradePolicy::default().after(Strategy::Hot),
+            Some(Strategy::Defer)
+        );
         assert_eq!(
             policy("[restart_application].").map(|policy| policy.first()),
-            Some(Rung::RestartApplication)
+            Some(Strategy::RestartApplication)
         );
     }
 

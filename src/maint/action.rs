@@ -1,4 +1,4 @@
-//! What is decided: the actions of a maintainer script.
+//! The actions of a maintainer script.
 
 use super::facts::Version;
 use super::gate::Unmet;
@@ -6,54 +6,55 @@ use crate::appup::Direction;
 use crate::identity::NodeName;
 use std::path::PathBuf;
 
-/// From what runs to what is to run.
+/// A change from the version that runs to another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// Which way that is.
+    /// The direction.
     pub direction: Direction,
-    /// The version that runs.
+    /// The version before.
     pub from: String,
-    /// Where its files are; `None` where the nodes have to do with what they have loaded.
+    /// The directory of the version before; `None` if only the code that nodes have loaded is left
+    /// of it.
     pub from_dir: Option<PathBuf>,
-    /// The version that is to run.
+    /// The version after.
     pub to: Version,
 }
 
-/// What is to be done. Actions are carried out in their order.
+/// An action. Actions are carried out in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Keep this version, whose directory is about to go.
+    /// Keep a copy of this version in the stash: its directory is about to be removed.
     Stash(Version),
-    /// Take these nodes from one version to another.
+    /// Upgrade or downgrade these nodes.
     Swap {
-        /// The nodes, which all run the same version.
+        /// The nodes, all of which run the same version.
         nodes: Vec<NodeName>,
-        /// From which version to which.
+        /// The versions before and after.
         change: Change,
     },
-    /// Leave this node until the package is configured.
+    /// Leave the node until the package is configured.
     Wait {
         /// The node.
         node: NodeName,
-        /// The version that it is to get to.
+        /// The version that it is to run.
         to: Version,
-        /// Why.
+        /// The reason.
         unmet: Unmet,
     },
-    /// Leave everything to the end of the package manager's run.
+    /// Leave everything until the end of the package manager's run.
     Queue(Version),
-    /// Say that these nodes still need a restart to get to the installed version.
+    /// Report that these nodes still need a restart to run the installed version.
     Remind {
         /// The nodes.
         nodes: Vec<NodeName>,
-        /// The version that they are to get to.
+        /// The version that they are to run.
         to: Version,
     },
-    /// These nodes do not say what they run.
+    /// Report that these nodes do not say what they run.
     Unreachable {
         /// The nodes.
         nodes: Vec<NodeName>,
-        /// The version that they should get to.
+        /// The version that they should run.
         to: Version,
     },
     /// Start the application on these nodes.
@@ -69,11 +70,12 @@ pub enum Action {
         nodes: Vec<NodeName>,
         /// The version that runs, or may be loaded.
         vsn: String,
-        /// Its directory, if that is known.
+        /// Its directory, if known.
         dir: Option<PathBuf>,
     },
-    /// Drop what is kept and no node runs: this version is settled.
+    /// Remove every version from the stash that no node runs, and close the journal: all nodes run
+    /// this version.
     Settle,
-    /// Drop all that is kept and known of the application.
+    /// Remove everything about the application from stash and journal.
     Forget,
 }

@@ -1,17 +1,18 @@
-//! What the package manager is doing, from the name and the arguments of a maintainer script.
+//! Determines what the package manager is doing, from the name and the arguments of a maintainer
+//! script.
 
-/// The package format that a script belongs to.
+/// The package format of a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// dpkg: scripts with words, every failure has a way back.
+    /// dpkg: the first argument is a word, and dpkg unwinds every failure.
     Deb,
-    /// rpm: scriptlets with the number of versions that are left, no way back.
+    /// rpm: the argument is the number of versions that are left, and a failure is not unwound.
     Rpm,
 }
 
 impl Format {
-    /// The name on the command line, the ending of file names, and the name of the table for this format
-    /// alone in the specification of a package.
+    /// The name on the command line, the ending of file names, and the name of the table for this
+    /// format in a package specification.
     pub fn name(self) -> &'static str {
         match self {
             Self::Deb => "deb",
@@ -20,52 +21,52 @@ impl Format {
     }
 }
 
-/// Where in the life of a package a script is called.
+/// The moment in the life of a package at which a script is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
-    /// Nothing of ours is to be done.
+    /// There is nothing to do.
     Nothing,
-    /// Another version is about to be unpacked: the old one alone is there.
+    /// Another version is about to be unpacked; only the old one is on the disk.
     Prepare,
-    /// Both versions are there, the new one is what the package manager wants.
+    /// Both versions are on the disk, and the package manager is installing the new one.
     Swap,
-    /// Both versions are there, the old one is to be had again.
+    /// Both versions are on the disk, and the package manager is restoring the old one.
     Unswap,
-    /// The new version alone is there.
+    /// Only the new version is on the disk.
     Configure,
-    /// The old version alone is there again, after an upgrade that failed.
+    /// Only the old version is on the disk again, after a failed upgrade.
     Restore,
-    /// The version that was to be removed stays.
+    /// The removal of the package was cancelled.
     Resume,
-    /// The application is about to be removed.
+    /// The package is about to be removed.
     Stop,
-    /// Its files are gone.
+    /// The files of the package are removed.
     Gone,
-    /// Its files are gone, or another package's now.
+    /// The files of the package are removed, or belong to another package now.
     Disappeared,
-    /// Its configuration is gone too.
+    /// The configuration of the package is removed too.
     Purged,
 }
 
 /// A call of a maintainer script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Call {
-    /// Whose script it is.
+    /// The format of the package.
     pub format: Format,
-    /// What it is called for.
+    /// The moment.
     pub moment: Moment,
-    /// Whether the package manager makes something sensible of a failure.
+    /// Whether the package manager can handle a failure.
     pub may_fail: bool,
 }
 
 impl Call {
-    /// The call of `script` with `arguments`; `None` where there is no such script.
+    /// Parses the arguments of `script`; `None` if there is no such script.
     pub fn parse(format: Format, script: &str, arguments: &[String]) -> Option<Self> {
         let moment = match format {
             Format::Deb => deb(script, arguments)?,
             Format::Rpm => rpm(script, arguments)?,
         };
-        // A conflict that takes away what another needs goes on whatever we say.
+        // dpkg ignores a failing `prerm deconfigure` that a conflict causes, so it must not fail.
         let deconfigured = arguments.first().is_some_and(|word| word == "deconfigure");
         Some(Self {
             format,
@@ -75,13 +76,13 @@ impl Call {
     }
 }
 
-/// A failing `preinst abort-upgrade` leaves a package that must be reinstalled by hand; one of
-/// postrm, of a postinst that takes back, cannot be helped by the package manager either.
+/// A failing `preinst abort-upgrade` would leave a package that must be reinstalled by hand. A
+/// failing postrm, or a postinst that unwinds, is of no use to the package manager either.
 fn may_fail(moment: Moment) -> bool {
     matches!(moment, Moment::Swap | Moment::Configure | Moment::Stop)
 }
 
-/// Words that a later dpkg may add are none of ours.
+/// Later versions of dpkg may add words; they are ignored.
 fn deb(script: &str, arguments: &[String]) -> Option<Moment> {
     let word = arguments.first().map_or("", String::as_str);
     Some(match (script, word) {
@@ -101,7 +102,7 @@ fn deb(script: &str, arguments: &[String]) -> Option<Moment> {
     })
 }
 
-/// `$1` is how many versions of the package there are when the scriptlet has run. A downgrade and a
+/// `$1` is the number of versions of the package after the scriptlet. A downgrade and a
 /// reinstallation look like an upgrade.
 fn rpm(script: &str, arguments: &[String]) -> Option<Moment> {
     let left: Option<u32> = arguments.first().and_then(|count| count.parse().ok());

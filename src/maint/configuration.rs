@@ -2,15 +2,15 @@
 
 use crate::term::Term;
 
-/// What the apt pre-flight does with what it finds.
+/// What the apt pre-flight does with the errors of the plans.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Preflight {
-    /// Keeps apt from beginning.
+    /// Stop apt before it begins.
     Strict,
-    /// Says it.
+    /// Print them.
     #[default]
     Warn,
-    /// Does not look.
+    /// Make no plans.
     Off,
 }
 
@@ -19,9 +19,9 @@ pub enum Preflight {
 pub struct FileKey {
     /// Its name.
     pub name: &'static str,
-    /// What it is where it is not said; nothing, if empty.
+    /// Its default; empty if there is none.
     pub default: &'static str,
-    /// What it may be, in words.
+    /// The values that it may have, in words.
     pub values: &'static str,
     /// What it means, in a sentence.
     pub meaning: &'static str,
@@ -55,21 +55,21 @@ pub const FILE_KEYS: [FileKey; 4] = [
     },
 ];
 
-/// What the file says. Terms that are not known are a later version's.
+/// The content of the file. Unknown terms are those of later versions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Configuration {
-    /// `{batch, true}`: all swaps of one run of the package manager are made at its end.
+    /// `{batch, true}`: all upgrades of one run of the package manager are made at its end.
     pub batch: bool,
-    /// `{strict, true}`: a node that cannot be spoken to fails the package.
+    /// `{strict, true}`: a node that cannot be reached fails the package.
     pub strict: bool,
     /// `{apt_preflight, strict | warn | off}`.
     pub preflight: Preflight,
-    /// The terms that were passed over.
+    /// The terms that were ignored.
     pub unknown: Vec<Term>,
 }
 
 impl Configuration {
-    /// What these terms say.
+    /// Parses the terms of the file.
     pub fn from_terms(terms: Vec<Term>) -> Self {
         let mut configuration = Self::default();
         for term in terms {
@@ -98,7 +98,7 @@ impl Configuration {
     fn take(&mut self, term: &Term) -> Option<()> {
         let (tag, value) = term.as_pair()?;
         if tag.is_atom("metrics") {
-            // Read by what writes them.
+            // Read by the code that writes metrics.
             return Some(());
         }
         match (tag.as_atom()?.as_str(), value.as_atom()?.as_str()) {

@@ -1,4 +1,4 @@
-//! Facts -> actions, for each moment in the life of a package.
+//! Decides what to do at each moment in the life of a package: facts -> actions.
 
 use super::action::{Action, Change};
 use super::call::{Call, Moment};
@@ -9,7 +9,7 @@ use crate::appup::Direction;
 use crate::identity::NodeName;
 use std::cmp::Ordering;
 
-/// What `call` has to do where `facts` are so.
+/// Decides what `call` has to do, given these `facts`.
 pub fn decide(call: Call, facts: &Facts) -> Vec<Action> {
     match call.moment {
         Moment::Nothing => Vec::new(),
@@ -26,7 +26,7 @@ pub fn decide(call: Call, facts: &Facts) -> Vec<Action> {
     }
 }
 
-/// What nodes may still need when it is gone from the disk.
+/// Keeps what nodes may still need after it is removed from the disk.
 fn prepare(facts: &Facts) -> Vec<Action> {
     let Some(old) = &facts.metadata else {
         return Vec::new();
@@ -51,7 +51,8 @@ fn queue(facts: &Facts) -> Vec<Action> {
     }
 }
 
-/// Only what runs is swapped: what does not run is started, or not, when the package is configured.
+/// Only running applications are upgraded here; others are started, or not, when the package is
+/// configured.
 fn swap(facts: &Facts) -> Vec<Action> {
     let to = facts.installed_version();
     if !facts.is_present(&to.dir) {
@@ -68,7 +69,8 @@ fn swap(facts: &Facts) -> Vec<Action> {
     plan.actions()
 }
 
-/// A version that was replaced by itself is put right when its old files are back.
+/// If a version was replaced by the same version with other files, the nodes are restored when the
+/// old files are back.
 fn unswap(facts: &Facts) -> Vec<Action> {
     let back = &facts.own;
     let mut plan = Plan::new(facts, back);
@@ -103,8 +105,8 @@ fn configure(facts: &Facts) -> Vec<Action> {
     actions
 }
 
-/// Where the way back could not be gone while both versions were there, it is gone now, with what the
-/// nodes have loaded. Bytes may differ under one version: those are compared.
+/// If nodes could not be downgraded while both versions were on the disk, they are now, from the
+/// code that they have loaded. Files may differ under the same version, so those are compared.
 fn restore(facts: &Facts) -> Vec<Action> {
     let back = &facts.own;
     let mut plan = Plan::new(facts, back);
@@ -123,12 +125,13 @@ fn restore(facts: &Facts) -> Vec<Action> {
     actions
 }
 
-/// Whether it was found that the node has to be restarted to get to this version.
+/// Whether it is known that the node needs a restart to run this version.
 fn waits(facts: &Facts, node: &NodeFacts, to: &Version) -> bool {
     facts.pending.get(&node.name) == Some(&to.vsn)
 }
 
-/// What is new is started at once, unless it needs something that waits for the end of the run as well.
+/// A new application is started at once, unless it depends on one that waits for the end of the run
+/// as well.
 fn configure_in_batch(facts: &Facts) -> Vec<Action> {
     let idle = facts
         .nodes
@@ -152,8 +155,8 @@ fn start(facts: &Facts, nodes: Vec<&NodeFacts>) -> Vec<Action> {
     plan.actions()
 }
 
-/// What runs is what is stopped, be it another version than the package's: a node may have waited for
-/// its restart.
+/// Stops whatever version runs, even if it is not the version of the package: the node may have
+/// been waiting for a restart.
 fn stop(facts: &Facts) -> Vec<Action> {
     let mut groups: Vec<(String, Vec<NodeName>)> = Vec::new();
     let mut unknown = Vec::new();
@@ -185,7 +188,7 @@ fn stop(facts: &Facts) -> Vec<Action> {
     actions
 }
 
-/// Another package may have the application by now: then nothing of it is to be stopped.
+/// Another package may own the application by now; then it must not be stopped.
 fn gone(facts: &Facts) -> Vec<Action> {
     if facts.metadata.is_some() {
         return Vec::new();
@@ -200,7 +203,7 @@ fn gone(facts: &Facts) -> Vec<Action> {
     actions
 }
 
-/// What is to become of each node, on its way to actions.
+/// The decisions for each node, from which the actions are made.
 struct Plan<'a> {
     facts: &'a Facts,
     to: &'a Version,
@@ -277,7 +280,8 @@ fn join(groups: &mut Vec<(String, Vec<NodeName>)>, vsn: &str, node: NodeName) {
     }
 }
 
-/// Which way it is, an appup knows best; where there is none the order of the versions says so.
+/// The direction: the appup that covers the pair determines it; without one, the order of the
+/// versions.
 fn change(facts: &Facts, from: String, to: &Version) -> Change {
     let shipped = facts.appups.iter().find(|(known, _)| *known == from);
     let direction = match shipped {

@@ -1,4 +1,4 @@
-//! What is so on the host, as far as a maintainer script has to know.
+//! The facts about a host that a maintainer script decides from.
 
 use super::gate::Minimum;
 use crate::appup::Direction;
@@ -7,72 +7,72 @@ use crate::term::Atom;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// A version of an application, and the directory that its package has for it.
+/// A version of an application, with the directory of its package.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Version {
-    /// Its name.
+    /// The version.
     pub vsn: String,
-    /// Its directory, the one that holds `ebin`.
+    /// Its directory, which holds `ebin`.
     pub dir: PathBuf,
 }
 
-/// A version that is kept although its package is gone.
+/// A version that is kept in the stash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stashed {
-    /// The version, and where it was.
+    /// The version with its original directory.
     pub version: Version,
-    /// Where it is kept.
+    /// The directory in the stash.
     pub dir: PathBuf,
 }
 
-/// What a node has of the application.
+/// The state of the application on a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NodeState {
-    /// It runs in this version, by itself or included in another.
+    /// It runs in this version, by itself or as part of another.
     Running(String),
     /// It does not run.
     Idle,
-    /// The node is there and does not say.
+    /// The node is up and does not answer.
     Unknown,
 }
 
-/// A node of this host that is up.
+/// A node of this host that runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeFacts {
     /// Its name.
     pub name: NodeName,
-    /// What it has of the application.
+    /// The state of the application on the node.
     pub state: NodeState,
-    /// Which versions run of the applications that the new version asks for.
+    /// The running versions of the applications that the new version has requirements for.
     pub siblings: BTreeMap<Atom, String>,
 }
 
-/// Everything that is decided from.
+/// All facts.
 #[derive(Clone, Debug)]
 pub struct Facts {
-    /// What the script that calls belongs to.
+    /// The version that the calling script belongs to.
     pub own: Version,
-    /// What the metadata file says that is installed now.
+    /// The version in the metadata file.
     pub metadata: Option<Version>,
-    /// The directories that hold the version that they are said to hold.
+    /// The directories that hold the version that they should hold.
     pub present: BTreeSet<PathBuf>,
-    /// The versions of the application that are kept, each sound.
+    /// The versions of the application in the stash that are intact.
     pub stash: Vec<Stashed>,
-    /// The nodes that are up.
+    /// The nodes that run.
     pub nodes: Vec<NodeFacts>,
     /// Whether the application is registered and enabled.
     pub registered: bool,
-    /// Whether applications may be started now (policy-rc.d).
+    /// Whether policy-rc.d allows starting applications now.
     pub may_start: bool,
-    /// Shipped appups that lead from these versions to the installed one, and which way that is.
+    /// The versions from which a shipped appup leads to the installed one, with the direction.
     pub appups: Vec<(String, Direction)>,
-    /// What the new version asks of the versions of others.
+    /// The requirements of the new version for the versions of other applications.
     pub minimums: Vec<Minimum>,
-    /// The versions of those that are installed.
+    /// The installed versions of those applications.
     pub installed: BTreeMap<Atom, String>,
-    /// Nodes that need a restart to get to a version, as was found before.
+    /// The nodes that are known to need a restart to run a version.
     pub pending: BTreeMap<NodeName, String>,
-    /// Whether all swaps wait for the end of the package manager's run.
+    /// Whether all upgrades wait for the end of the package manager's run.
     pub batch: bool,
 }
 
@@ -82,13 +82,13 @@ impl Facts {
         self.metadata.as_ref().unwrap_or(&self.own)
     }
 
-    /// Whether `dir` holds what it is said to hold.
+    /// Whether `dir` holds the version that it should hold.
     pub fn is_present(&self, dir: &Path) -> bool {
         self.present.contains(dir)
     }
 
-    /// Where the version `vsn` is now: in the directory of its package, else in the stash; `None` where
-    /// there is nothing of it but what nodes have loaded.
+    /// The present directory of version `vsn`: that of its package, or else the one in the stash.
+    /// `None` if only the code that nodes have loaded is left.
     pub fn place(&self, vsn: &str) -> Option<PathBuf> {
         let packaged = [Some(&self.own), self.metadata.as_ref()];
         let packaged = packaged.into_iter().flatten();
@@ -100,7 +100,7 @@ impl Facts {
         original.or_else(|| self.stashed(vsn).map(|stashed| stashed.dir.clone()))
     }
 
-    /// The version `vsn` in the stash.
+    /// Version `vsn` in the stash.
     pub fn stashed(&self, vsn: &str) -> Option<&Stashed> {
         self.stash.iter().find(|stashed| stashed.version.vsn == vsn)
     }

@@ -1,7 +1,8 @@
-//! What the new version of an application asks of others, against what runs.
+//! Compares the requirements of a new version for other applications with the versions that run.
 //!
-//! dpkg unpacks in an order of its own: with `Depends: b (= 2.0)` the dependent comes first. What is
-//! unmet at that time is met when the package is configured, which dpkg does in order of dependency.
+//! dpkg chooses the order of unpacking: with `Depends: b (= 2.0)` the dependent comes first. A
+//! requirement that is not met then is met when the package is configured, which happens in the
+//! order of dependencies.
 
 use super::facts::{Facts, NodeFacts};
 use crate::application::vsn;
@@ -9,21 +10,21 @@ use crate::term::Atom;
 use std::cmp::Ordering;
 use std::fmt;
 
-/// The least version of an application that another one works with.
+/// The earliest version of an application that another one works with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Minimum {
-    /// The application that is needed.
+    /// The required application.
     pub application: Atom,
-    /// The least version of it.
+    /// The earliest version.
     pub vsn: String,
 }
 
-/// A need that is not met.
+/// A requirement that is not met.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unmet {
-    /// What is asked for.
+    /// The requirement.
     pub minimum: Minimum,
-    /// The version that is there instead, if any.
+    /// The present version, if any.
     pub found: Option<String>,
 }
 
@@ -40,8 +41,8 @@ impl fmt::Display for Unmet {
     }
 }
 
-/// What `node` does not yet give the new version. What does not run there yet is started from what is
-/// installed.
+/// The requirements of the new version that `node` does not meet yet. An application that does not
+/// run there is started from the installed version.
 pub fn unmet(facts: &Facts, node: &NodeFacts) -> Option<Unmet> {
     let found = |application| {
         let runs = node.siblings.get(application);

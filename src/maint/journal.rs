@@ -1,7 +1,8 @@
-//! What maintainer scripts note before and after they act, and what that comes to.
+//! The journal: what maintainer scripts record before and after they act.
 //!
-//! A record is an intent or its end; the last one of an application and node counts. Names and paths
-//! are checked when they are read: a journal that somebody wrote into must not lead anywhere else.
+//! A record is an intent or its completion; for each application and node the last one counts.
+//! Names and paths are checked when they are read, so that a journal which somebody else has
+//! written into cannot lead outside.
 
 use super::facts::Version;
 use super::gate::Minimum;
@@ -12,30 +13,30 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
-/// How far an application has come on its way from one version to another.
+/// How far an application has come from one version to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// The old version is in the stash.
     Prepared,
-    /// A node is being taken to the new version.
+    /// A node is being upgraded to the new version.
     Swapping,
-    /// It runs the new version.
+    /// The node runs the new version.
     Swapped,
-    /// It runs the old version again.
+    /// The node runs the old version again.
     Unswapped,
     /// The node waits until the package is configured.
     Deferred,
-    /// The node goes on with the old version until it is restarted.
+    /// The node keeps the old version until it is restarted.
     Pending,
     /// The application waits for the end of the package manager's run.
     Queued,
-    /// Nothing is left to do.
+    /// There is nothing left to do.
     Done,
 }
 
 impl State {
-    /// Its name in the journal.
+    /// The word in the journal.
     pub fn name(self) -> &'static str {
         match self {
             Self::Prepared => "prepared",
@@ -50,12 +51,12 @@ impl State {
     }
 }
 
-/// A version as a record has it.
+/// A version in a record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subject {
-    /// Its name.
+    /// The version.
     pub vsn: String,
-    /// Its directory, where that is known.
+    /// Its directory, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dir: Option<PathBuf>,
 }
@@ -72,34 +73,34 @@ impl From<&Version> for Subject {
 /// One line of the journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
-    /// When, RFC 3339.
+    /// The time, as in RFC 3339.
     pub time: String,
     /// The maintainer script and its arguments, or `doctor`.
     pub script: String,
-    /// How far it has come.
+    /// The state.
     pub state: State,
     /// The application.
     pub application: String,
-    /// The node, where it is about one alone.
+    /// The node, if the record is about a single one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
-    /// What ran.
+    /// The version before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Subject>,
-    /// What is to run.
+    /// The version after.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<Subject>,
-    /// Why, where that is to be said.
+    /// The reason, if there is one to report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// What the version that is to run asks of the versions of others: the old version's scripts, which
-    /// make the swap, do not know.
+    /// The requirements of the new version for the versions of other applications. The scripts of
+    /// the old version, which make the upgrade, do not know them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub needs: BTreeMap<String, String>,
 }
 
 impl Record {
-    /// Whether every name and path in it is one that erlrc would have written.
+    /// Whether every name and path in it is one that erlrc writes.
     fn is_sound(&self) -> bool {
         let subjects = [&self.from, &self.to];
         is_application_name(&self.application)
@@ -113,7 +114,7 @@ impl Record {
 }
 
 impl Record {
-    /// What the version that is to run asks for, as far as it can be meant.
+    /// The requirements of the new version, as far as they are valid.
     pub fn minimums(&self) -> Vec<Minimum> {
         let minimum = |(name, vsn): (&String, &String)| {
             let sound = is_application_name(name) && is_vsn(vsn);
@@ -132,30 +133,30 @@ impl Subject {
     }
 }
 
-/// Text that can stand in a directory name.
+/// Whether a text can be part of the name of a directory.
 pub(super) fn is_vsn(text: &str) -> bool {
     let bad = |c: char| c.is_control() || c.is_whitespace() || c == '/';
     !text.is_empty() && text.len() <= 255 && !text.contains(bad)
 }
 
-/// Absolute, and no way up in it.
+/// Whether a path is absolute and contains no `..`.
 fn is_plain(path: &Path) -> bool {
     let plain = |part| matches!(part, Component::RootDir | Component::Normal(_));
     path.is_absolute() && path.components().all(plain)
 }
 
-/// What is open.
+/// The open records.
 #[derive(Clone, Debug, Default)]
 pub struct Journal {
     open: BTreeMap<(String, Option<String>), Record>,
-    /// Every directory that a record has named.
+    /// Every directory that a record names.
     dirs: BTreeSet<PathBuf>,
-    /// How many records were passed over because of what they name.
+    /// The number of records that were ignored because of a name or path.
     pub refused: usize,
 }
 
 impl Journal {
-    /// What `records` come to, the oldest first.
+    /// Reads `records`, the oldest first.
     pub fn replay(records: impl IntoIterator<Item = Record>) -> Self {
         let mut journal = Self::default();
         for record in records {
@@ -164,7 +165,7 @@ impl Journal {
         journal
     }
 
-    /// Takes one more record.
+    /// Adds a record.
     pub fn note(&mut self, record: Record) {
         if !record.is_sound() {
             self.refused += 1;
@@ -183,23 +184,23 @@ impl Journal {
         }
     }
 
-    /// Whether an operation has ever had to do with `dir`.
+    /// Whether any record names `dir`.
     pub fn names(&self, dir: &Path) -> bool {
         self.dirs.contains(dir)
     }
 
-    /// All that is open, by application and node.
+    /// Every open record, by application and node.
     pub fn open(&self) -> impl Iterator<Item = &Record> {
         self.open.values()
     }
 
-    /// What is open of `application`.
+    /// The open records of `application`.
     pub fn of(&self, application: &Atom) -> impl Iterator<Item = &Record> {
         let name = application.as_str().to_owned();
         self.open().filter(move |record| record.application == name)
     }
 
-    /// The nodes that need a restart to get to a version of `application`.
+    /// The nodes that need a restart to run a version of `application`.
     pub fn pending(&self, application: &Atom) -> BTreeMap<NodeName, String> {
         let pending = |record: &Record| {
             let node = NodeName::parse(record.node.as_deref()?)?;
@@ -209,7 +210,7 @@ impl Journal {
         self.of(application).filter_map(pending).collect()
     }
 
-    /// What the version of `application` that is being installed asks for.
+    /// The requirements of the version of `application` that is being installed.
     pub fn minimums(&self, application: &Atom) -> Vec<Minimum> {
         let prepared = self
             .of(application)

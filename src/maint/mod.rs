@@ -1,10 +1,10 @@
-//! What a maintainer script has to do: (format, script, arguments, facts) -> actions.
+//! Decides what a maintainer script has to do: (format, script, arguments, facts) -> actions.
 //!
-//! Pure: [`Call`] says what the package manager is doing, [`Facts`] what is so on this host,
-//! [`decide`] what follows from both. Which directories are there at which script, and what a failure
-//! of it leads to, is dpkg's and rpm's own: deb-preinst(5) and its siblings, Debian policy chapter 6,
-//! rpm-scriptlets(7). Scripts in installed packages are frozen; what they call is not, so all of the
-//! judgement is here.
+//! Pure: [`Call`] is what the package manager is doing, [`Facts`] is the state of the host,
+//! [`decide`] derives the actions. Which directories exist when a script is called, and what
+//! follows from its failure, is defined by dpkg and rpm: deb-preinst(5) and related pages, Debian
+//! policy chapter 6, rpm-scriptlets(7). The scripts in installed packages are frozen, but the
+//! command that they call is not; so every decision is made here.
 
 mod action;
 mod call;
@@ -24,8 +24,8 @@ mod tests;
 pub use action::{Action, Change};
 pub use call::{Call, Format, Moment};
 pub use checkup::{
-    Ailment, Checkup, Content, DOCTOR, Directory, Package, Registered, Repair, Silence, Stand,
-    Weight,
+    Checkup, Content, DOCTOR, Directory, Finding, NodeFinding, Package, Registered, Repair,
+    Severity, Silence,
 };
 pub use configuration::{Configuration, FILE_KEYS, FileKey, Preflight};
 pub use decide::decide;

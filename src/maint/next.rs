@@ -1,58 +1,59 @@
-//! What becomes of a node whose change of version was asked for: a table of how it ended, when, and the policy.
+//! What happens to a node after a change of version was attempted: a table of result, phase and
+//! upgrade policy.
 
 use super::call::Moment;
-use crate::application::{Rung, UpgradePolicy};
+use crate::application::{Strategy, UpgradePolicy};
 use crate::outcome::{Class, Outcome};
 
-/// What became of a change of version on a node.
+/// The result of a change of version on a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It runs what it is to run.
+    /// It runs the new version.
     Done,
-    /// It is not there, or not ours.
+    /// It does not run, or erlrc does not look after it.
     Absent,
-    /// Something that it needs is not installed yet.
+    /// A requirement is not installed yet.
     TooEarly,
-    /// It cannot be spoken to, or does not say how the change ended.
+    /// It cannot be reached, or does not say how the change ended.
     Unreachable,
-    /// It is as it was: a change without restart is not to be had.
+    /// It is as it was: the change is not possible without a restart.
     NotHot,
-    /// It failed.
+    /// The change failed.
     Failed,
 }
 
-/// Which way the package manager goes.
+/// The phase of the package manager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Forward, and what the new version needs may come later in the same run.
+    /// Forward; requirements of the new version may still be unpacked later in the run.
     Early,
-    /// Forward, and everything is there.
+    /// Forward; everything is on the disk.
     Forward,
-    /// Back: nothing can be refused any more.
+    /// Backward; nothing can be refused any more.
     Back,
 }
 
-/// What is to be done about a node.
+/// What to do about a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Note that it is changed.
+    /// Record that it was changed.
     Changed,
-    /// Note that it is as it was.
+    /// Record that it is as it was.
     Unchanged,
     /// Leave it until the package is configured.
     Wait,
-    /// Note that it has to be asked again later.
+    /// Record that it must be asked again later.
     AskLater,
-    /// Say that it cannot be spoken to, which fails the package where that is wanted.
+    /// Report that it cannot be reached, which fails the package if the configuration is strict.
     Complain,
-    /// Try this instead.
-    Try(Rung),
-    /// End all of it: what was changed elsewhere goes back.
+    /// Try this way instead.
+    Try(Strategy),
+    /// Give up: the nodes that were changed are changed back.
     End,
 }
 
 impl Phase {
-    /// The phase that a moment in the life of a package belongs to.
+    /// The phase of a moment in the life of a package.
     pub fn of(moment: Moment) -> Self {
         match moment {
             Moment::Swap => Self::Early,
@@ -63,8 +64,8 @@ impl Phase {
 }
 
 impl Verdict {
-    /// What a node's answer means. A failure before the code was replaced says nothing against the new version,
-    /// unless its files are the reason.
+    /// Interprets the answer of a node. A failure before the code was replaced says nothing against
+    /// the new version, unless the reason is in its files.
     pub fn of(class: Class, outcome: &Outcome) -> Self {
         match (class, outcome) {
             (Class::Done, _) => Self::Done,
@@ -80,22 +81,24 @@ impl Verdict {
         }
     }
 
-    /// What is to be done about the node.
+    /// Decides what to do about the node.
     pub fn next(self, phase: Phase, policy: &UpgradePolicy) -> Next {
         match (self, phase) {
             (Self::Done, _) => Next::Changed,
             (Self::Absent, _) => Next::Unchanged,
             (Self::Unreachable, _) if policy.defers() => Next::AskLater,
             (Self::Unreachable, _) => Next::Complain,
-            (Self::TooEarly | Self::NotHot | Self::Failed, Phase::Back) => Next::Try(Rung::Defer),
+            (Self::TooEarly | Self::NotHot | Self::Failed, Phase::Back) => {
+                Next::Try(Strategy::Defer)
+            }
             (Self::TooEarly, Phase::Early) => Next::Wait,
-            (Self::NotHot, _) => policy.after(Rung::Hot).map_or(Next::End, Next::Try),
+            (Self::NotHot, _) => policy.after(Strategy::Hot).map_or(Next::End, Next::Try),
             (Self::TooEarly | Self::Failed, _) => Next::End,
         }
     }
 }
 
-/// Whether it is the running node that cannot be changed, whatever the version.
+/// Whether the cause is the running node and not the version.
 fn is_of_node(outcome: &Outcome) -> bool {
     matches!(
         outcome,
@@ -164,7 +167,7 @@ mod tests {
     }
 
     const ALL: &str = "hot, restart_application, defer";
-    const DEFER: Next = Next::Try(Rung::Defer);
+    const DEFER: Next = Next::Try(Strategy::Defer);
 
     #[test]
     fn what_succeeds_or_is_not_there_is_noted() {
@@ -176,7 +179,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_hot_is_tried_as_the_policy_says() {
-        let restart = Next::Try(Rung::RestartApplication);
+        let restart = Next::Try(Strategy::RestartApplication);
         row(Verdict::NotHot, "hot", [Next::End, Next::End, DEFER]);
         row(Verdict::NotHot, "hot, defer", [DEFER; 3]);
         row(Verdict::NotHot, ALL, [restart, restart, DEFER]);

@@ -4,19 +4,19 @@ use crate::appup::Direction;
 use crate::term::Atom;
 use std::collections::BTreeSet;
 
-/// An application that is to change, and what it needs.
+/// An application that is to change its version, with its dependencies.
 #[derive(Clone, Debug)]
 pub struct Changing {
     /// The application.
     pub application: Atom,
-    /// The applications that its new version needs.
+    /// The applications that its new version depends on.
     pub needs: Vec<Atom>,
-    /// Which way it goes.
+    /// The direction.
     pub direction: Direction,
 }
 
-/// The places in `changing` in the order to go by: first those that go down, each before what it
-/// needs, then those that go up, each after what it needs. In a circle any order is as good.
+/// The indices into `changing` in the order to follow: first the downgrades, each before its
+/// dependencies, then the upgrades, each after its dependencies. In a cycle any order will do.
 pub fn order(changing: &[Changing]) -> Vec<usize> {
     let mut visited = BTreeSet::new();
     let mut sorted = Vec::new();
@@ -32,7 +32,7 @@ pub fn order(changing: &[Changing]) -> Vec<usize> {
     down.chain(up).copied().collect()
 }
 
-/// No deeper than there are applications that change at once.
+/// The depth is bounded by the number of applications that change at once.
 fn visit(
     changing: &[Changing],
     place: usize,

@@ -1,4 +1,4 @@
-//! What apt is about to do, as it tells `DPkg::Pre-Install-Pkgs` hooks: apt.conf(5).
+//! Parses what apt is about to do, as it tells `DPkg::Pre-Install-Pkgs` hooks: apt.conf(5).
 
 use std::path::PathBuf;
 
@@ -9,26 +9,26 @@ pub struct Unpacked {
     pub package: String,
     /// The version that is installed.
     pub old: String,
-    /// The version that is to be.
+    /// The version that is to be installed.
     pub new: String,
     /// The file.
     pub deb: PathBuf,
 }
 
-/// apt talks in another version of its words.
+/// apt uses another version of this format.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PreflightError {
-    /// Not `VERSION 3`.
+    /// The first line is not `VERSION 3`.
     #[error(
         "apt says {0:?}, not VERSION 3; set DPkg::Tools::Options::/usr/bin/erlrc::Version \"3\""
     )]
     Version(String),
 }
 
-/// The packages in what apt says that are replaced. After the version comes apt's configuration, up to
-/// an empty line; then a line for each package: name, old version, its architecture and multi-arch,
-/// `<`, `=` or `>`, new version, its architecture and multi-arch, and the file or `**CONFIGURE**`,
-/// `**REMOVE**`. What does not look like that is passed over: it is a later apt's.
+/// The packages that are replaced. After the version come the configuration of apt, up to an empty
+/// line, and then a line for each package: name, old version, its architecture and multi-arch, `<`,
+/// `=` or `>`, new version, its architecture and multi-arch, and the file or `**CONFIGURE**` or
+/// `**REMOVE**`. Other lines are ignored: later versions of apt may write them.
 pub fn replaced(text: &str) -> Result<Vec<Unpacked>, PreflightError> {
     let mut lines = text.lines();
     let first = lines.next().unwrap_or_default();
@@ -41,7 +41,7 @@ pub fn replaced(text: &str) -> Result<Vec<Unpacked>, PreflightError> {
 }
 
 fn package(line: &str) -> Option<Unpacked> {
-    // A file name may hold spaces, the other fields do not.
+    // A file name may contain spaces, the other fields do not.
     let fields: Vec<&str> = line.splitn(9, ' ').collect();
     let [package, old, _, _, _, new, _, _, action] = fields.as_slice() else {
         return None;

@@ -8,7 +8,7 @@ use crate::cli::resolution::Known;
 use crate::cli::{nodes, settings, status};
 use crate::installed;
 use crate::maint::{
-    Checkup, Content, Directory, Package, Registered, Silence, Stand, Stashed, Version,
+    Checkup, Content, Directory, NodeFinding, Package, Registered, Silence, Stashed, Version,
 };
 use crate::outcome::Class;
 use crate::rendezvous::Entry;
@@ -29,7 +29,7 @@ pub fn examine(session: &Session<'_>) -> Checkup {
     let mut checkup = Checkup {
         registered: registered(session, &packages),
         mistaken: mistaken(session),
-        stands: stands(session),
+        node_findings: node_findings(session),
         directories,
         packages,
         unfinished: session.stash().leftovers(),
@@ -166,22 +166,23 @@ fn mistaken(session: &Session<'_>) -> Vec<(PathBuf, String)> {
 }
 
 /// What has died or failed on the nodes.
-fn stands(session: &Session<'_>) -> Vec<Stand> {
+fn node_findings(session: &Session<'_>) -> Vec<NodeFinding> {
     let (connection, packages) = (&session.hook.connection, &session.places.packages);
     let Ok(report) = status::gathered(session.common, connection, packages) else {
         return Vec::new();
     };
-    let mut stands = Vec::new();
+    let mut node_findings = Vec::new();
     for node in &report.nodes {
         for app in &node.applications {
             let found = app.findings.iter();
-            stands.extend(found.filter_map(|finding| stand(&node.node, app, *finding)));
+            node_findings
+                .extend(found.filter_map(|finding| node_finding(&node.node, app, *finding)));
         }
     }
-    stands
+    node_findings
 }
 
-fn stand(node: &str, app: &ApplicationStatus, finding: Finding) -> Option<Stand> {
+fn node_finding(node: &str, app: &ApplicationStatus, finding: Finding) -> Option<NodeFinding> {
     let name = &app.application;
     let vsn = app.loaded.as_ref().or(app.installed.as_ref());
     let (kind, advice) = match finding {
@@ -203,7 +204,7 @@ fn stand(node: &str, app: &ApplicationStatus, finding: Finding) -> Option<Stand>
         // These are told by what packages and journal say.
         Finding::OtherVersion | Finding::Pending => return None,
     };
-    Some(Stand {
+    Some(NodeFinding {
         application: name.clone(),
         kind,
         text: format!("on {node} {}", status::found(app, finding)),

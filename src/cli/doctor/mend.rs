@@ -3,7 +3,7 @@
 use crate::cli::Status;
 use crate::cli::hook::chain;
 use crate::cli::maint::{Note, Session, reconcile};
-use crate::maint::{Ailment, Checkup, Repair, State};
+use crate::maint::{Checkup, Finding, Repair, State};
 use crate::term::Atom;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,19 +17,19 @@ pub enum Mended {
     Failed(String),
 }
 
-/// Mends each of `ailments`; `None` where there is nothing that could be done. Nodes come first: what
+/// Mends each of `findings`; `None` where there is nothing that could be done. Nodes come first: what
 /// is kept is kept for them.
-pub fn mend(session: &Session<'_>, checkup: &Checkup, ailments: &[Ailment]) -> Vec<Option<Mended>> {
+pub fn mend(session: &Session<'_>, checkup: &Checkup, findings: &[Finding]) -> Vec<Option<Mended>> {
     let mut reconciled: BTreeMap<Atom, Mended> = BTreeMap::new();
-    for ailment in ailments {
-        if let Some(Repair::Reconcile(name)) = &ailment.repair
+    for finding in findings {
+        if let Some(Repair::Reconcile(name)) = &finding.repair
             && !reconciled.contains_key(name)
         {
             reconciled.insert(name.clone(), bring(session, checkup, name));
         }
     }
-    let one = |ailment: &Ailment| {
-        Some(match ailment.repair.as_ref()? {
+    let one = |finding: &Finding| {
+        Some(match finding.repair.as_ref()? {
             Repair::Reconcile(name) => reconciled.get(name)?.clone(),
             Repair::Discard(dir) => discard(session, dir),
             Repair::Remove(dir) => remove(dir),
@@ -39,7 +39,7 @@ pub fn mend(session: &Session<'_>, checkup: &Checkup, ailments: &[Ailment]) -> V
             }
         })
     };
-    ailments.iter().map(one).collect()
+    findings.iter().map(one).collect()
 }
 
 /// To the version that is installed, where it can be had hot.

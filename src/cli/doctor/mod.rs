@@ -6,7 +6,7 @@ mod mend;
 use super::hook::HookArguments;
 use super::maint::{Places, Session};
 use super::{Common, Failure, Output, Status, ask, nodes, output, scratch};
-use crate::maint::{Ailment, Call, Checkup, Format, Moment, Weight};
+use crate::maint::{Call, Checkup, Finding, Format, Moment, Severity};
 use crate::term::Atom;
 use mend::{Mended, mend};
 use std::collections::BTreeSet;
@@ -61,19 +61,19 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
         scratch::sweep();
     }
     let checkup = examine::examine(&session);
-    let ailments = checkup.ailments();
+    let findings = checkup.findings();
     let out = common.output();
-    let unmended = vec![None; ailments.len()];
+    let unmended = vec![None; findings.len()];
     let mended = match arguments.yes {
-        true => mend(&session, &checkup, &ailments),
+        true => mend(&session, &checkup, &findings),
         false => unmended.clone(),
     };
-    say(&ailments, &mended, out);
-    let mended = match arguments.yes || hook.dry_run || !is_wanted(&ailments, out) {
+    say(&findings, &mended, out);
+    let mended = match arguments.yes || hook.dry_run || !is_wanted(&findings, out) {
         true => mended,
         false => {
-            let mended = mend(&session, &checkup, &ailments);
-            let (done, how): (Vec<Ailment>, Vec<Option<Mended>>) = ailments
+            let mended = mend(&session, &checkup, &findings);
+            let (done, how): (Vec<Finding>, Vec<Option<Mended>>) = findings
                 .iter()
                 .cloned()
                 .zip(mended.clone())
@@ -83,14 +83,14 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
             mended
         }
     };
-    if ailments.is_empty() {
+    if findings.is_empty() {
         out.text(&all_well(&checkup, arguments, common));
     }
-    let left = ailments.iter().zip(&mended).any(|(ailment, mended)| {
-        ailment.weight != Weight::Info && !matches!(mended, Some(Mended::Done))
+    let left = findings.iter().zip(&mended).any(|(finding, mended)| {
+        finding.severity != Severity::Info && !matches!(mended, Some(Mended::Done))
     });
     let status = if left { Status::Failed } else { Status::Done };
-    let findings: Vec<_> = ailments.iter().zip(&mended).map(json).collect();
+    let findings: Vec<_> = findings.iter().zip(&mended).map(json).collect();
     let report = serde_json::json!({
         "dry_run": !arguments.yes,
         "findings": findings,
@@ -100,17 +100,17 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     Ok(status)
 }
 
-fn say(ailments: &[Ailment], mended: &[Option<Mended>], out: Output) {
-    for (ailment, mended) in ailments.iter().zip(mended) {
-        out.text(&output::printable_lines(&text(ailment, mended.as_ref())));
+fn say(findings: &[Finding], mended: &[Option<Mended>], out: Output) {
+    for (finding, mended) in findings.iter().zip(mended) {
+        out.text(&output::printable_lines(&text(finding, mended.as_ref())));
     }
 }
 
 /// Asks on a terminal whether to mend; anywhere else nobody has said so.
-fn is_wanted(ailments: &[Ailment], out: Output) -> bool {
-    let count = ailments
+fn is_wanted(findings: &[Finding], out: Output) -> bool {
+    let count = findings
         .iter()
-        .filter(|ailment| ailment.repair.is_some())
+        .filter(|finding| finding.repair.is_some())
         .count();
     let question = match count {
         0 => return false,
@@ -144,38 +144,38 @@ fn all_well(checkup: &Checkup, arguments: &Arguments, common: &Common) -> String
     }
 }
 
-fn weight(ailment: &Ailment) -> &'static str {
-    match ailment.weight {
-        Weight::Info => "info",
-        Weight::Warning => "warning",
-        Weight::Error => "error",
+fn severity(finding: &Finding) -> &'static str {
+    match finding.severity {
+        Severity::Info => "info",
+        Severity::Warning => "warning",
+        Severity::Error => "error",
     }
 }
 
-fn text(ailment: &Ailment, mended: Option<&Mended>) -> String {
-    let what = match (mended, &ailment.repair) {
+fn text(finding: &Finding, mended: Option<&Mended>) -> String {
+    let what = match (mended, &finding.repair) {
         (Some(Mended::Done), _) => "mended".to_owned(),
-        (Some(Mended::Failed(why)), _) => format!("not mended: {why}; {}", ailment.advice),
+        (Some(Mended::Failed(why)), _) => format!("not mended: {why}; {}", finding.advice),
         (None, Some(_)) => "erlrc doctor --yes mends it".to_owned(),
-        (None, None) => ailment.advice.clone(),
+        (None, None) => finding.advice.clone(),
     };
-    let text = output::printable(&ailment.text);
+    let text = output::printable(&finding.text);
     format!(
         "{}: {text}\n  {}\n",
-        weight(ailment),
+        severity(finding),
         output::printable(&what)
     )
 }
 
-fn json((ailment, mended): (&Ailment, &Option<Mended>)) -> serde_json::Value {
+fn json((finding, mended): (&Finding, &Option<Mended>)) -> serde_json::Value {
     serde_json::json!({
-        "kind": ailment.kind,
-        "severity": weight(ailment),
-        "subject": ailment.subject,
-        "text": ailment.text,
-        "advice": ailment.advice,
+        "kind": finding.kind,
+        "severity": severity(finding),
+        "subject": finding.subject,
+        "text": finding.text,
+        "advice": finding.advice,
         "details": {
-            "can_be_mended": ailment.repair.is_some(),
+            "can_be_mended": finding.repair.is_some(),
             "mended": matches!(mended, Some(Mended::Done)),
         },
     })

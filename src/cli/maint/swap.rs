@@ -2,7 +2,7 @@
 //! leaves behind.
 
 use super::carry::{Carrier, step};
-use crate::application::{Rung, UpgradePolicy};
+use crate::application::{Strategy, UpgradePolicy};
 use crate::cli::Status;
 use crate::cli::hook::operation::{self, Step};
 use crate::cli::hook::{Answer, Outcomes, chain};
@@ -14,14 +14,18 @@ use std::collections::BTreeMap;
 /// A node that could not be changed hot, and why.
 struct Left {
     node: NodeName,
-    rung: Option<Rung>,
+    strategy: Option<Strategy>,
     why: String,
 }
 
 impl Left {
-    fn new(node: &NodeName, rung: Option<Rung>, why: String) -> Self {
+    fn new(node: &NodeName, strategy: Option<Strategy>, why: String) -> Self {
         let node = node.clone();
-        Self { node, rung, why }
+        Self {
+            node,
+            strategy,
+            why,
+        }
     }
 }
 
@@ -36,7 +40,7 @@ impl Carrier<'_> {
         let (hot, other): (Vec<NodeName>, Vec<NodeName>) = nodes
             .iter()
             .cloned()
-            .partition(|node| first(node) == Rung::Hot);
+            .partition(|node| first(node) == Strategy::Hot);
         let mut left: Vec<Left> = other.into_iter().map(|node| self.by_policy(node)).collect();
         for node in &hot {
             self.note_node(State::Swapping, node, &change.to, None);
@@ -55,7 +59,7 @@ impl Carrier<'_> {
             Phase::Early | Phase::Forward => self.round(&hot, &[step(change)], &tolerates),
         };
         let Some(outcome) = outcome else {
-            return self.climb_all(&[], left, change);
+            return self.try_strategies_on_all(&[], left, change);
         };
         if outcome.status != Status::Done {
             for node in &hot {
@@ -65,14 +69,14 @@ impl Carrier<'_> {
         }
         let (status, done) = self.judge(&outcome, (phase, change), &mut left);
         match status {
-            Status::Done => self.climb_all(&done, left, change),
+            Status::Done => self.try_strategies_on_all(&done, left, change),
             status => status,
         }
     }
 
     fn by_policy(&self, node: NodeName) -> Left {
         Left {
-            rung: Some(self.host.policy(&node).first()),
+            strategy: Some(self.host.policy(&node).first()),
             node,
             why: "its upgrade policy does not begin with hot".to_owned(),
         }
@@ -103,7 +107,7 @@ impl Carrier<'_> {
                 }
                 Next::AskLater => self.note_node(State::Deferred, node, to, Some(&why)),
                 Next::Complain => status = status.worse(answer.class.into()),
-                Next::Try(rung) => left.push(Left::new(node, Some(rung), why)),
+                Next::Try(strategy) => left.push(Left::new(node, Some(strategy), why)),
                 Next::End => left.push(Left::new(node, None, why)),
             }
         }
@@ -111,9 +115,14 @@ impl Carrier<'_> {
     }
 
     /// The next steps of the policy; where one fails for good, those that are `done` go back.
-    fn climb_all(&mut self, done: &[NodeName], left: Vec<Left>, change: &Change) -> Status {
+    fn try_strategies_on_all(
+        &mut self,
+        done: &[NodeName],
+        left: Vec<Left>,
+        change: &Change,
+    ) -> Status {
         for left in left {
-            let status = self.climb(&left, change);
+            let status = self.try_strategies(&left, change);
             if status != Status::Done {
                 self.note_node(State::Unswapped, &left.node, &change.to, Some(&left.why));
                 return status.worse(self.all_back(done, change));
@@ -138,19 +147,19 @@ impl Carrier<'_> {
         }
     }
 
-    fn climb(&mut self, left: &Left, change: &Change) -> Status {
-        let mut rung = left.rung;
-        while let Some(now) = rung {
+    fn try_strategies(&mut self, left: &Left, change: &Change) -> Status {
+        let mut strategy = left.strategy;
+        while let Some(now) = strategy {
             let status = match now {
-                Rung::Hot => self.hot_again(left, change),
-                Rung::RestartApplication => self.restart(&left.node, change),
-                Rung::Defer => return self.defer(left, change),
+                Strategy::Hot => self.hot_again(left, change),
+                Strategy::RestartApplication => self.restart(&left.node, change),
+                Strategy::Defer => return self.defer(left, change),
             };
             if status == Status::Done {
                 self.note_node(State::Swapped, &left.node, &change.to, Some(&left.why));
                 return status;
             }
-            rung = self.host.policy(&left.node).after(now);
+            strategy = self.host.policy(&left.node).after(now);
         }
         Status::Failed
     }

@@ -2,7 +2,7 @@
 
 use crate::catalogue::Entry;
 
-/// Every kind of ailment.
+/// Every kind of finding.
 pub const DOCTOR: [Entry; 19] = [
     Entry {
         name: "damaged_stash",

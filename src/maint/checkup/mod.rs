@@ -1,7 +1,7 @@
-//! What is wrong on a host, from what its disk, its nodes and its journal say.
+//! Finds what is wrong on a host, from its disk, its nodes and its journal.
 
-mod ailments;
 mod kinds;
+mod rules;
 #[cfg(test)]
 mod tests;
 
@@ -14,12 +14,12 @@ use crate::term::Atom;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-/// What an application directory beside that of the package holds.
+/// The content of an application directory beside that of the package.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// The whole application: OTP may take it for the installed one.
+    /// The whole application, which OTP may take for the installed one.
     Application,
-    /// An appup without an application, which is as bad.
+    /// An appup without an application, which is just as bad.
     AppupAlone,
 }
 
@@ -28,22 +28,23 @@ pub enum Content {
 pub struct Directory {
     /// The application.
     pub application: Atom,
-    /// Where.
+    /// The directory.
     pub dir: PathBuf,
-    /// What it holds.
+    /// Its content.
     pub content: Content,
-    /// Whether a package has it; `None` where nobody knows.
+    /// Whether it belongs to a package; `None` if that is not known.
     pub owned: Option<bool>,
-    /// Whether a package has the directory of the installed version itself: where none has, a person looks after both.
+    /// Whether the directory of the installed version belongs to a package; if not, a person
+    /// manages both.
     pub packaged: bool,
 }
 
-/// An application that does not stand as it should on a node.
+/// An application whose state on a node is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stand {
+pub struct NodeFinding {
     /// The application.
     pub application: String,
-    /// What it is: a stable name.
+    /// The kind: a stable name.
     pub kind: &'static str,
     /// What and where, in one sentence.
     pub text: String,
@@ -60,98 +61,98 @@ pub struct Registered {
     pub file: PathBuf,
     /// Whether nodes start it when they boot.
     pub enabled: bool,
-    /// Whether there is metadata of it, or a directory in a library that is known here.
+    /// Whether there is metadata of it, or a directory in a library that is known on the host.
     pub installed: bool,
 }
 
-/// What a package says about its application, and whether it is so.
+/// The installed version of an application, as its package says, and whether that is true.
 #[derive(Clone, Debug)]
 pub struct Package {
     /// The application.
     pub application: Atom,
     /// The version.
     pub version: Version,
-    /// Whether the directory holds it.
+    /// Whether the directory holds the version.
     pub complete: bool,
 }
 
-/// Everything that is looked at.
+/// All facts of a checkup.
 #[derive(Clone, Debug, Default)]
 pub struct Checkup {
-    /// What packages say.
+    /// The installed packages.
     pub packages: Vec<Package>,
-    /// What is registered.
+    /// The registrations.
     pub registered: Vec<Registered>,
-    /// Applications that do not stand as they should on a node: what is wrong, and what to do.
-    pub stands: Vec<Stand>,
-    /// Files of this host that say something that cannot be meant: where, and what.
+    /// The applications whose state on a node is not as it should be.
+    pub node_findings: Vec<NodeFinding>,
+    /// The configuration files with an invalid value, and what is wrong.
     pub mistaken: Vec<(PathBuf, String)>,
-    /// Of each node the applications that it has loaded or finds on its own code path.
+    /// For each node the applications that it has loaded or finds on its code path.
     pub found: BTreeMap<NodeName, BTreeSet<Atom>>,
-    /// Directories that no metadata names, of applications that have some.
+    /// The directories of applications with metadata that no metadata names.
     pub directories: Vec<Directory>,
-    /// What is kept, with its application.
+    /// The versions in the stash, with their applications.
     pub stash: Vec<(Atom, Stashed)>,
-    /// What is kept and damaged, with the reason.
+    /// The damaged versions in the stash, with the reason.
     pub damaged: Vec<(PathBuf, String)>,
-    /// What is to be said of nodes that are there and have no entry.
+    /// A report about nodes that run and have no entry.
     pub unlisted: Option<String>,
-    /// What an interrupted keeping left.
+    /// What an interrupted script left in the stash.
     pub unfinished: Vec<PathBuf>,
-    /// What each node runs.
+    /// The versions that each node runs.
     pub nodes: BTreeMap<NodeName, BTreeMap<Atom, String>>,
-    /// Nodes that do not say, with the reason and what may help.
+    /// The nodes that do not answer, with the reason.
     pub unknown: BTreeMap<NodeName, Silence>,
     /// The journal.
     pub journal: Journal,
 }
 
-/// Why a node says nothing.
+/// Why a node does not answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Silence {
-    /// The word that hooks have for it.
+    /// The outcome, as hooks print it.
     pub outcome: String,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 
-/// How much something matters.
+/// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Weight {
-    /// It goes away by itself, or disturbs nobody.
+pub enum Severity {
+    /// It goes away by itself, or does no harm.
     Info,
-    /// Look at it.
+    /// It should be looked at.
     Warning,
     /// It breaks something.
     Error,
 }
 
-/// What can be done about it without a person.
+/// A repair that needs no person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Repair {
-    /// Discard it from the stash.
+    /// Remove the directory from the stash.
     Discard(PathBuf),
-    /// Remove the directory, which our own upgrade left.
+    /// Remove the directory, which an upgrade by erlrc has left.
     Remove(PathBuf),
-    /// Bring the nodes to the version that is installed.
+    /// Upgrade or downgrade the nodes to the installed version.
     Reconcile(Atom),
-    /// Close what the journal has open.
+    /// Close the open records of the journal.
     Close(Atom),
 }
 
 /// Something that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ailment {
-    /// What it is: a stable name.
+pub struct Finding {
+    /// The kind: a stable name.
     pub kind: &'static str,
     /// How much it matters.
-    pub weight: Weight,
-    /// What it is about.
+    pub severity: Severity,
+    /// The application, directory, file or node.
     pub subject: String,
     /// What and where, in one sentence.
     pub text: String,
     /// What a person can do.
     pub advice: String,
-    /// What the doctor can do.
+    /// The repair, if there is one.
     pub repair: Option<Repair>,
 }

@@ -71,10 +71,10 @@ fn orphan(mut checkup: Checkup, vsn: &str, owned: Option<bool>) -> Checkup {
 
 #[track_caller]
 fn case(checkup: &Checkup, expected: &[(&str, Option<Repair>)]) {
-    let found = checkup.ailments();
+    let found = checkup.findings();
     let found: Vec<(&str, Option<Repair>)> = found
         .into_iter()
-        .map(|ailment| (ailment.kind, ailment.repair))
+        .map(|finding| (finding.kind, finding.repair))
         .collect();
     assert_eq!(found, expected);
 }

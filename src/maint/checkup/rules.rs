@@ -1,6 +1,6 @@
-//! The rules: what of all that was looked at is not as it should be.
+//! The rules: which of the facts are not as they should be.
 
-use super::{Ailment, Checkup, Content, Directory, Registered, Repair, Silence, Weight};
+use super::{Checkup, Content, Directory, Finding, Registered, Repair, Severity, Silence};
 use crate::identity::NodeName;
 use crate::maint::facts::Version;
 use crate::maint::journal::State;
@@ -8,8 +8,8 @@ use crate::term::Atom;
 use std::collections::BTreeSet;
 
 impl Checkup {
-    /// Everything that is not as it should be, the worst first.
-    pub fn ailments(&self) -> Vec<Ailment> {
+    /// Every finding, the most severe first.
+    pub fn findings(&self) -> Vec<Finding> {
         let mut found = Vec::new();
         self.packages(&mut found);
         self.directories(&mut found);
@@ -18,17 +18,17 @@ impl Checkup {
         self.kept(&mut found);
         self.registrations(&mut found);
         self.rest(&mut found);
-        found.sort_by_key(|ailment| std::cmp::Reverse(ailment.weight));
+        found.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         found
     }
 
-    fn packages(&self, found: &mut Vec<Ailment>) {
+    fn packages(&self, found: &mut Vec<Finding>) {
         for package in self.packages.iter().filter(|package| !package.complete) {
             let Version { vsn, dir } = &package.version;
             let name = &package.application;
-            found.push(Ailment {
+            found.push(Finding {
                 kind: "incomplete_package",
-                weight: Weight::Error,
+                severity: Severity::Error,
                 subject: name.to_string(),
                 text: format!(
                     "{name} {vsn} is installed, and {} does not hold it",
@@ -40,8 +40,8 @@ impl Checkup {
         }
     }
 
-    /// Only what our own upgrades are known to have left is taken away.
-    fn directories(&self, found: &mut Vec<Ailment>) {
+    /// Only directories that an upgrade by erlrc is known to have left are removed.
+    fn directories(&self, found: &mut Vec<Finding>) {
         for directory in &self.directories {
             let (dir, name) = (directory.dir.display(), &directory.application);
             let text = match directory.content {
@@ -49,25 +49,25 @@ impl Checkup {
                 Content::AppupAlone => format!("{dir} holds an appup of {name} and nothing else"),
             };
             let ours = directory.owned == Some(false) && self.journal.names(&directory.dir);
-            // Where a person looks after the directories, several versions are what they want to have.
+            // If a person manages the directories, several versions are intended.
             let wanted = !directory.packaged && directory.content == Content::Application;
-            let (weight, text, advice) = match wanted && !ours {
+            let (severity, text, advice) = match wanted && !ours {
                 true => (
-                    Weight::Info,
+                    Severity::Info,
                     format!("{dir} holds another version of {name} than the metadata names"),
                     format!("nothing, or to go there: erlrc upgrade {name}=VERSION"),
                 ),
                 false => (
-                    Weight::Error,
+                    Severity::Error,
                     format!(
                         "{text}; a node that boots without erlrc may take it for what is installed"
                     ),
                     format!("if nobody needs it, move it away: {dir}"),
                 ),
             };
-            found.push(Ailment {
+            found.push(Finding {
                 kind: "orphan_directory",
-                weight,
+                severity,
                 subject: name.to_string(),
                 text,
                 advice,
@@ -77,7 +77,7 @@ impl Checkup {
         }
     }
 
-    /// A node may run what lies there, and load more of it.
+    /// A node may run code from the directory, and load more of it.
     fn is_used(&self, directory: &Directory) -> bool {
         let base = directory.dir.file_name().map(|base| base.to_string_lossy());
         let named = |vsn: &String| {
@@ -95,7 +95,7 @@ impl Checkup {
         runs.filter_map(move |(node, runs)| Some((node, runs.get(application)?)))
     }
 
-    fn mismatches(&self, found: &mut Vec<Ailment>) {
+    fn mismatches(&self, found: &mut Vec<Finding>) {
         for package in &self.packages {
             let (name, installed) = (&package.application, &package.version.vsn);
             let pending = self.journal.pending(name);
@@ -103,13 +103,13 @@ impl Checkup {
             for (node, vsn) in self.running(name).filter(|(_, vsn)| *vsn != installed) {
                 let text = format!("{node} runs {name} {vsn}, {installed} is installed");
                 let waits = pending.get(node) == Some(installed);
-                found.push(Ailment {
+                found.push(Finding {
                     kind: if waits {
                         "restart_needed"
                     } else {
                         "version_mismatch"
                     },
-                    weight: Weight::Warning,
+                    severity: Severity::Warning,
                     subject: name.to_string(),
                     text,
                     advice: match waits {
@@ -122,7 +122,7 @@ impl Checkup {
         }
     }
 
-    fn journal(&self, found: &mut Vec<Ailment>) {
+    fn journal(&self, found: &mut Vec<Finding>) {
         let mut closed = BTreeSet::new();
         for record in self.journal.open() {
             let Some(name) = Atom::new(&record.application) else {
@@ -135,10 +135,10 @@ impl Checkup {
                 .find(|package| package.application == name);
             let settled = self.is_settled(&name, record.node.as_deref());
             let to = record.to.as_ref().map_or("another version", |to| &to.vsn);
-            let (kind, weight, text) = match record.state {
+            let (kind, severity, text) = match record.state {
                 State::Swapping => (
                     "interrupted",
-                    Weight::Warning,
+                    Severity::Warning,
                     format!(
                         "'{}' was interrupted when it took {node} to {name} {to}",
                         record.script
@@ -146,12 +146,12 @@ impl Checkup {
                 ),
                 State::Deferred | State::Queued if !settled => (
                     "waiting",
-                    Weight::Warning,
+                    Severity::Warning,
                     format!("{name} {to} waits on {node} since {}", record.time),
                 ),
                 _ if settled && closed.insert(name.clone()) => (
                     "journal_open",
-                    Weight::Info,
+                    Severity::Info,
                     format!("'{}' left the journal of {name} open", record.script),
                 ),
                 _ => continue,
@@ -161,9 +161,9 @@ impl Checkup {
                 (false, Some(package)) if package.complete => Some(Repair::Reconcile(name.clone())),
                 _ => None,
             };
-            found.push(Ailment {
+            found.push(Finding {
                 kind,
-                weight,
+                severity,
                 subject: name.to_string(),
                 text,
                 advice: "run erlrc doctor again when the package manager has ended".to_owned(),
@@ -172,7 +172,7 @@ impl Checkup {
         }
     }
 
-    /// Whether every node, or the one, runs what is installed or nothing.
+    /// Whether the node, or every node, runs the installed version or none.
     fn is_settled(&self, application: &Atom, node: Option<&str>) -> bool {
         let package = self
             .packages
@@ -185,20 +185,20 @@ impl Checkup {
         self.unknown.is_empty() && meant.all(|(_, vsn)| Some(vsn) == installed)
     }
 
-    fn kept(&self, found: &mut Vec<Ailment>) {
+    fn kept(&self, found: &mut Vec<Finding>) {
         for (name, stashed) in &self.stash {
             let vsn = &stashed.version.vsn;
             let needed = self.running(name).any(|(_, runs)| runs == vsn);
-            // Under the name of what is installed the package has it.
+            // The stash is not needed for the installed version: its package holds it.
             let packaged = self.packages.iter().any(|package| {
                 package.application == *name && package.version.vsn == *vsn && package.complete
             });
             if (needed && !packaged) || !self.unknown.is_empty() {
                 continue;
             }
-            found.push(Ailment {
+            found.push(Finding {
                 kind: "stale_stash",
-                weight: Weight::Info,
+                severity: Severity::Info,
                 subject: name.to_string(),
                 text: format!(
                     "{name} {vsn} is kept in {}, and no node runs it",
@@ -209,9 +209,9 @@ impl Checkup {
             });
         }
         for (dir, why) in &self.damaged {
-            found.push(Ailment {
+            found.push(Finding {
                 kind: "damaged_stash",
-                weight: Weight::Warning,
+                severity: Severity::Warning,
                 subject: dir.display().to_string(),
                 text: format!("what is kept in {} is not used: {why}", dir.display()),
                 advice: "nodes that run it go on with what they have loaded; restart them"
@@ -220,9 +220,9 @@ impl Checkup {
             });
         }
         for dir in &self.unfinished {
-            found.push(Ailment {
+            found.push(Finding {
                 kind: "unfinished_stash",
-                weight: Weight::Info,
+                severity: Severity::Info,
                 subject: dir.display().to_string(),
                 text: format!("{} was left by a hook that was interrupted", dir.display()),
                 advice: "it can go".to_owned(),
@@ -231,16 +231,16 @@ impl Checkup {
         }
     }
 
-    fn registrations(&self, found: &mut Vec<Ailment>) {
+    fn registrations(&self, found: &mut Vec<Finding>) {
         for registered in &self.registered {
             let name = &registered.application;
             let runs: Vec<String> = self
                 .running(name)
                 .map(|(node, _)| node.to_string())
                 .collect();
-            let (weight, kind, text, advice) = match registered.enabled {
+            let (severity, kind, text, advice) = match registered.enabled {
                 false if !runs.is_empty() => (
-                    Weight::Warning,
+                    Severity::Warning,
                     "disabled",
                     format!(
                         "{name} runs on {} and is disabled: the next boot does not start it",
@@ -249,7 +249,7 @@ impl Checkup {
                     format!("erlrc enable {name}, or erlrc disable --now {name}"),
                 ),
                 false => (
-                    Weight::Info,
+                    Severity::Info,
                     "disabled",
                     format!(
                         "{name} is registered and disabled: nodes do not start it when they boot"
@@ -259,9 +259,9 @@ impl Checkup {
                 true if registered.installed || self.is_found(name) => continue,
                 true => self.orphaned(registered),
             };
-            found.push(Ailment {
+            found.push(Finding {
                 kind,
-                weight,
+                severity,
                 subject: name.to_string(),
                 text,
                 advice,
@@ -270,13 +270,14 @@ impl Checkup {
         }
     }
 
-    /// Whether a node has it, from wherever that may be.
+    /// Whether a node finds the application, wherever it is.
     fn is_found(&self, application: &Atom) -> bool {
         self.found.values().any(|found| found.contains(application))
     }
 
-    /// A registration whose application is not seen from here; a node may have a code path of its own.
-    fn orphaned(&self, registered: &Registered) -> (Weight, &'static str, String, String) {
+    /// A registration whose application is not found on the host; a node may find it on a code path
+    /// of its own.
+    fn orphaned(&self, registered: &Registered) -> (Severity, &'static str, String, String) {
         let (name, file) = (&registered.application, registered.file.display());
         let asked = !self.found.is_empty() && self.unknown.is_empty();
         let (text, advice) = match asked {
@@ -293,24 +294,24 @@ impl Checkup {
                 "ask again when its node is up".to_owned(),
             ),
         };
-        (Weight::Info, "registration_without_package", text, advice)
+        (Severity::Info, "registration_without_package", text, advice)
     }
 
-    fn rest(&self, found: &mut Vec<Ailment>) {
-        for stand in &self.stands {
-            found.push(Ailment {
-                kind: stand.kind,
-                weight: Weight::Warning,
-                subject: stand.application.clone(),
-                text: stand.text.clone(),
-                advice: stand.advice.clone(),
+    fn rest(&self, found: &mut Vec<Finding>) {
+        for node_finding in &self.node_findings {
+            found.push(Finding {
+                kind: node_finding.kind,
+                severity: Severity::Warning,
+                subject: node_finding.application.clone(),
+                text: node_finding.text.clone(),
+                advice: node_finding.advice.clone(),
                 repair: None,
             });
         }
         for (file, what) in &self.mistaken {
-            found.push(Ailment {
+            found.push(Finding {
                 kind: "mistaken_file",
-                weight: Weight::Error,
+                severity: Severity::Error,
                 subject: file.display().to_string(),
                 text: what.clone(),
                 advice: "correct it: until then what it says does not hold".to_owned(),
@@ -318,9 +319,9 @@ impl Checkup {
             });
         }
         for (node, silence) in &self.unknown {
-            found.push(Ailment {
+            found.push(Finding {
                 kind: "unreachable_node",
-                weight: Weight::Warning,
+                severity: Severity::Warning,
                 subject: node.to_string(),
                 text: format!("{node} does not say what it runs: {}", silence.reason),
                 advice: silence.advice(node),
@@ -328,9 +329,9 @@ impl Checkup {
             });
         }
         if let Some(text) = &self.unlisted {
-            found.push(Ailment {
+            found.push(Finding {
                 kind: "node_without_entry",
-                weight: Weight::Info,
+                severity: Severity::Info,
                 subject: "epmd".to_owned(),
                 text: text.clone(),
                 advice: "nothing, where erlrc is not to look after it".to_owned(),
@@ -338,9 +339,9 @@ impl Checkup {
             });
         }
         if self.journal.refused > 0 {
-            found.push(Ailment {
+            found.push(Finding {
                 kind: "forged_journal",
-                weight: Weight::Warning,
+                severity: Severity::Warning,
                 subject: "journal".to_owned(),
                 text: format!("{} records name what erlrc would not", self.journal.refused),
                 advice: "find out who wrote them".to_owned(),
