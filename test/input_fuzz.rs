@@ -119,7 +119,7 @@ fn no_mutation_of_a_history_is_too_much() {
     let record: history::Record = serde_json::from_str(
         r#"{"version": 1, "time": "2026-03-01T00:00:00.000Z", "who": {"uid": 0}, "operation": "upgrade",
             "application": "foo", "nodes": [{"node": "n1", "outcome": "upgraded", "status": 0}],
-            "status": 0, "duration": 1}"#,
+            "status": 0, "duration_us": 1}"#,
     )
     .unwrap();
     history::record(dir.path(), &record).unwrap();

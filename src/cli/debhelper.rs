@@ -12,6 +12,8 @@ scripts, and ${erlrc:Pre-Depends}, ${erlrc:Depends}, ${erlrc:Suggests} and ${erl
 debian/control. debian/PACKAGE.erlrc may list built applications to install there first, a directory a
 line. What erlrc.toml or rebar.config specify about dependencies and registration holds here too.
 
+JSON: a line for each application, {\"kind\": \"debhelper\", \"version\": 1, \"application\", \"package\"}
+
 Example:
   dh_erlrc -pegerl")]
 pub struct Arguments {
@@ -50,9 +52,8 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     let search_path = std::env::var_os("PATH").unwrap_or_default();
     let staged = stage(&here, &arguments.package, &search_path);
     for (application, package) in staged.map_err(|error| failed(error.into()))? {
-        common
-            .output()
-            .json(&serde_json::json!({"application": application, "package": package}));
+        let report = serde_json::json!({"application": application, "package": package});
+        common.output().envelope("debhelper", 1, &report);
         if arguments.verbose {
             common
                 .output()

@@ -69,6 +69,7 @@ pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
     };
     let wanted: Result<Vec<Wanted>, Failure> = arguments.words.iter().map(wanted).collect();
     let change = Change {
+        command: "downgrade",
         hook: &arguments.hook,
         options: &arguments.options,
         common,

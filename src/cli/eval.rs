@@ -76,7 +76,10 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
         out.warning(&format!("the output is cut after {OUTPUT_LIMIT} bytes"));
     }
     let printed = String::from_utf8_lossy(&printed);
-    Ok(report(&entry.name, common, evaluation, &printed))
+    let name = node
+        .peer()
+        .map_or_else(|| entry.name.to_string(), str::to_owned);
+    Ok(report(&name, common, evaluation, &printed))
 }
 
 /// How much output is kept for machines, which get it in one piece.
@@ -90,9 +93,8 @@ fn text(arguments: &Arguments) -> Result<String, Failure> {
         .map_err(|source| Failure::new(Status::Failed, EvalError::Input { source }))
 }
 
-fn report(node: &NodeName, common: &Common, evaluation: Evaluation, printed: &str) -> Status {
+fn report(node: &str, common: &Common, evaluation: Evaluation, printed: &str) -> Status {
     let out = common.output();
-    let node = node.to_string();
     match evaluation {
         Evaluation::Value(text) => {
             out.envelope(

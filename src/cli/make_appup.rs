@@ -21,6 +21,9 @@ Attributes of modules steer it: -erlrc_priority(N), _extra(Term), _depends([Modu
 _purge(P) and -erlrc_apply({Phase, {Module, Function, Args}}) with Phase first, immediate, last or
 committed, which is when every node has committed. {up | down, ...} around it names the direction.
 
+JSON: {\"kind\": \"appup\", \"version\": 1, \"application\", \"from\", \"to\", \"appup\": TERM, \"up\": [{\"instruction\",
+\"reasons\"}], \"down\": as up, \"warnings\": [{\"warning\", \"text\"}]}
+
 Examples:
   erlrc make-appup egerl 4.0.1 4.1.0 /usr/lib/erlang/lib/egerl-4.0.1 ./egerl-4.1.0 > egerl.appup
   erlrc make-appup --explain egerl 4.0.1 4.1.0 ./old ./new")]
@@ -77,7 +80,7 @@ pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
     for warning in &generated.warnings {
         out.warning(&format!("warning: {warning}"));
     }
-    out.json(&as_json(&arguments.app, &generated));
+    out.envelope("appup", 1, &as_json(&arguments.app, &generated));
     out.text(&if arguments.explain {
         explained(&arguments.app, &generated)
     } else {

@@ -27,6 +27,8 @@ Writes NAME.rel, NAME.script and NAME.boot for kernel, stdlib, sasl, erlrc, the 
 named and all that these depend on. A node that is started with it boots what is registered, and ends
 with status 1 when that fails; under systemd it says when it is ready (Type=notify).
 
+JSON: {\"kind\": \"boot_script\", \"version\": 1, \"files\": [FILE], \"dry_run\"}
+
 Examples:
   erlrc make-boot-script /usr/lib/node1/boot crypto,ssl
   erl -boot /usr/lib/node1/boot -sname node1")]
@@ -55,6 +57,8 @@ enum MakeError {
         erl: PathBuf,
         source: std::io::Error,
     },
+    #[error("no boot script was written")]
+    Refused,
     #[error("{} ended with {status}", erl.display())]
     Ended { erl: PathBuf, status: ExitStatus },
 }
@@ -67,26 +71,19 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
         file.to_string_lossy().into_owned()
     });
     if !arguments.dry_run {
-        let status = make(arguments)?;
-        if status != Status::Done {
-            return Ok(status);
-        }
+        make(arguments)?;
     }
     let out = common.output();
-    let key = if arguments.dry_run {
-        "would_write"
-    } else {
-        "written"
-    };
-    out.json(&json!({ key: files }));
+    let report = json!({ "files": files, "dry_run": arguments.dry_run });
+    out.envelope("boot_script", 1, &report);
     for file in &files {
         out.text(&format!("{file}\n"));
     }
     Ok(Status::Done)
 }
 
-/// What went wrong inside Erlang it has said by itself, with the statuses of this command line.
-fn make(arguments: &Arguments) -> Result<Status, Failure> {
+/// What went wrong inside Erlang it has said by itself.
+fn make(arguments: &Arguments) -> Result<(), Failure> {
     let erl = arguments.erl.clone();
     let failed = |error| Failure::new(Status::Failed, error);
     let status = command(arguments).status().map_err(|source| {
@@ -94,8 +91,8 @@ fn make(arguments: &Arguments) -> Result<Status, Failure> {
         failed(MakeError::Erl { erl, source }).hint("name the Erlang to use by --erl")
     })?;
     match status.code() {
-        Some(0) => Ok(Status::Done),
-        Some(1) => Ok(Status::Failed),
+        Some(0) => Ok(()),
+        Some(1) => Err(failed(MakeError::Refused)),
         _ => Err(failed(MakeError::Ended { erl, status })),
     }
 }

@@ -7,7 +7,7 @@ use crate::installed;
 use crate::migration::{Loss, source};
 use crate::script::migrations;
 use crate::term::Atom;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -18,7 +18,8 @@ Prints, for each module whose states change and whose code_change does not conve
 do, ready to be pasted into the later version: what --migrate does by itself. Both versions need debug
 information. Modules that cannot be converted field by field are named with the reason, and the status is 1.
 
-JSON: {\"kind\": \"migration\", \"version\": 1, \"application\", \"modules\": {MODULE: TEXT}}.
+JSON: {\"kind\": \"migration\", \"version\": 1, \"application\", \"modules\": {MODULE: SOURCE}, \"refused\": {MODULE:
+[REASON]}, \"status\"}
 
 Examples:
   erlrc make-migration egerl 4.0.1 4.1.0 ./egerl-4.0.1 ./egerl-4.1.0")]
@@ -54,7 +55,7 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     let dirs = (arguments.fromdir.as_path(), arguments.todir.as_path());
     let found = migrations::find(dirs, modules.cloned(), Direction::Up, Loss::Allowed);
     let output = common.output();
-    let mut texts = BTreeMap::new();
+    let (mut texts, mut refused) = (BTreeMap::new(), BTreeMap::new());
     let mut status = Status::Done;
     for (module, migration) in found {
         match migration {
@@ -66,11 +67,15 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
             Err(obstacles) => {
                 let why: Vec<String> = obstacles.iter().map(ToString::to_string).collect();
                 output.warning(&format!("{module} is not converted: {}", why.join("; ")));
+                refused.insert(module.to_string(), why);
                 status = Status::Failed;
             }
         }
     }
-    output.json(&as_json(&arguments.app, &texts));
+    let report = json!({
+        "application": arguments.app.as_str(), "modules": texts, "refused": refused, "status": status.code(),
+    });
+    output.envelope("migration", 1, &report);
     match texts.is_empty() {
         true if status == Status::Done => {
             output.text("%% No state changes without a code_change that converts it.\n")
@@ -78,8 +83,4 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
         _ => output.text(&texts.into_values().collect::<Vec<_>>().join("\n")),
     }
     Ok(status)
-}
-
-fn as_json(application: &Atom, texts: &BTreeMap<String, String>) -> Value {
-    json!({"kind": "migration", "version": 1, "application": application.as_str(), "modules": texts})
 }

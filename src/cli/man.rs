@@ -7,7 +7,11 @@ use std::path::PathBuf;
 
 /// Arguments of `erlrc man`.
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Example:\n  erlrc man /usr/share/man/man8")]
+#[command(after_help = "\
+JSON: {\"kind\": \"man\", \"version\": 1, \"files\": [FILE]}
+
+Example:
+  erlrc man /usr/share/man/man8")]
 pub struct Arguments {
     /// Directory for the pages; it is created if it does not exist
     #[arg(value_name = "DIR")]
@@ -22,14 +26,19 @@ struct ManError {
 }
 
 /// Writes `erlrc.8`, a page for each command and `erlrc-findings.7`.
-pub fn run(arguments: &Arguments, _: &Common) -> Result<Status, Failure> {
-    write(arguments).map(|()| Status::Done).map_err(|source| {
+pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
+    let files = write(arguments).map_err(|source| {
         let directory = arguments.directory.display().to_string();
         Failure::new(Status::Failed, ManError { directory, source })
-    })
+    })?;
+    let report = serde_json::json!({ "files": files });
+    common.output().envelope("man", 1, &report);
+    Ok(Status::Done)
 }
 
-fn write(arguments: &Arguments) -> std::io::Result<()> {
+/// Writes them; their files.
+fn write(arguments: &Arguments) -> std::io::Result<Vec<String>> {
+    let mut files = Vec::new();
     std::fs::create_dir_all(&arguments.directory)?;
     let root = super::command().disable_help_subcommand(true);
     for (name, command) in pages(root) {
@@ -38,9 +47,14 @@ fn write(arguments: &Arguments) -> std::io::Result<()> {
             .section("8")
             .render(&mut page)?;
         let page = legible(&String::from_utf8_lossy(&page));
-        std::fs::write(arguments.directory.join(format!("{name}.8")), page)?;
+        let file = arguments.directory.join(format!("{name}.8"));
+        std::fs::write(&file, page)?;
+        files.push(file.display().to_string());
     }
-    std::fs::write(arguments.directory.join("erlrc-findings.7"), findings())
+    let file = arguments.directory.join("erlrc-findings.7");
+    std::fs::write(&file, findings())?;
+    files.push(file.display().to_string());
+    Ok(files)
 }
 
 /// The page that lists every finding.

@@ -98,7 +98,8 @@ pub enum Command {
 Registers the application, or puts its registration in force; what else the file says stays. With --now it
 is started on every node where it does not run.
 
-JSON: {\"kind\": \"registration\", \"version\": 1, \"application\", \"enabled\", \"changed\", \"file\"}; with --now as erlrc start after it.
+JSON: {\"kind\": \"registration\", \"version\": 1, \"application\", \"enabled\", \"changed\", \"file\"}; with --now as erlrc start
+after it, for each node where it does not run.
 
 Examples:
   erlrc enable egerl
@@ -108,7 +109,7 @@ Examples:
     #[command(after_help = "\
 The registration stays and says {enabled, false}. With --now the application is stopped on every node.
 
-JSON: as erlrc enable; with --now as erlrc stop after it.
+JSON: as erlrc enable; with --now as erlrc stop after it, for each node that runs it.
 
 Examples:
   erlrc disable egerl
@@ -301,9 +302,23 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         output::error_text(&text);
     }));
     let arguments = multi_call(arguments.into_iter().collect());
-    panic::catch_unwind(AssertUnwindSafe(|| dispatch(arguments)))
-        .unwrap_or(Status::Bug)
-        .into()
+    let form = form_for(&arguments);
+    let status = panic::catch_unwind(AssertUnwindSafe(|| dispatch(arguments)));
+    let bug = |_| {
+        let failure = Failure::new(Status::Bug, "internal error, standard error says more");
+        Output::new(form).json(&failure.json());
+        Status::Bug
+    };
+    status.unwrap_or_else(bug).into()
+}
+
+/// The form of output that is asked for, where the command line may be a wrong one.
+fn form_for(arguments: &[OsString]) -> Form {
+    let mut options = arguments.iter().take_while(|word| *word != "--");
+    match options.any(|word| word == "--json") {
+        true => Form::Json,
+        false => Form::Text,
+    }
 }
 
 fn dispatch(arguments: Vec<OsString>) -> Status {
@@ -321,11 +336,12 @@ fn dispatch(arguments: Vec<OsString>) -> Status {
                 Status::Done
             };
             let _ = error.print();
-            if status == Status::Usage && arguments.iter().any(|word| word == "--json") {
+            if status == Status::Usage {
                 let text = error.to_string();
                 let first: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).collect();
                 let first = first.join(" ").trim_start_matches("error: ").to_owned();
-                Output::new(Form::Json).json(&Failure::new(status, first).json());
+                let failure = Failure::new(status, first);
+                Output::new(form_for(&arguments)).json(&failure.json());
             }
             return status;
         }

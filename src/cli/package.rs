@@ -15,6 +15,9 @@ to be said about the package is read from erlrc.toml or from {erlrc, [...]} in r
 here; every key has a default. Prints the files made. The same input gives the same bytes: everything
 in a package has the time SOURCE_DATE_EPOCH or else that of its newest file.
 
+JSON: a line for each package, {\"kind\": \"package\", \"version\": 1, \"file\", \"format\", \"package\", \"vsn\", \"warnings\"};
+with --emit {\"kind\": \"packaging\", \"version\": 1, \"files\": [FILE], \"missing\": what debian/control lacks}
+
 Keys: name prefix version epoch revision maintainer section priority homepage summary description
 license copyright otp libdir register pre-depends multi-arch sources exclude triggers; depends recommends
 suggests conflicts breaks replaces provides (lists of \"package (>= version)\"); tables dependencies
@@ -101,9 +104,11 @@ pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
     };
     if let Some(project) = arguments.emit {
         let emitted = emit(&request, &project).map_err(failed)?;
-        for file in emitted.files {
-            let file = file.display().to_string();
-            out.json(&json!({"file": file}));
+        let files = emitted.files.iter();
+        let files: Vec<String> = files.map(|file| file.display().to_string()).collect();
+        let report = json!({"files": files, "missing": emitted.missing});
+        out.envelope("packaging", 1, &report);
+        for file in files {
             out.text(&format!("{file}\n"));
         }
         let Some(stanza) = emitted.missing else {
@@ -119,12 +124,14 @@ pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
         for warning in &made.warnings {
             out.warning(&format!("warning: {warning}"));
         }
-        out.json(&json!({
+        let report = json!({
             "file": made.file.display().to_string(),
             "format": format.name(),
             "package": made.package,
-            "version": made.version,
-        }));
+            "vsn": made.version,
+            "warnings": made.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        });
+        out.envelope("package", 1, &report);
         out.text(&format!("{}\n", made.file.display()));
     }
     Ok(Status::Done)

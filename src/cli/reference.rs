@@ -470,8 +470,8 @@ fn json() {
          With `--json` a command prints one object on one line (`erlrc logs` and `erlrc status --watch`: one for each record). \
          It has `kind` and `version`. What is described here stays as long as `version` stays; later versions of erlrc may \
          add keys, so a program must ignore keys that it does not know. Warnings go to standard error as text.\n\n\
-         A command that cannot do its work prints an object of the kind `error` instead: see its \
-         [schema](../../schema/error-1.json). `erlrc plan` has [a schema of its own](../../schema/plan-1.json). \
+         A command that cannot do its work prints an object of the kind `error` instead. Every kind has a schema: \
+         `schema/KIND-VERSION.json`, as [that of errors](../../schema/error-1.json). \
          Exit statuses are those of [this list](exit-statuses.md), words in `outcome` those of [this one](outcomes.md).\n\n{sections}"
     );
     page("json.md", &(text.trim_end().to_owned() + "\n"));

@@ -5,7 +5,7 @@ use super::hook::operation::{Operation, Step, Version};
 use super::hook::request::versions;
 use super::hook::{self, Asker, HookArguments, Round};
 use super::resolution::{self, Known};
-use super::{Common, Failure, Status, nodes, output, status};
+use super::{Common, Failure, Status, change, nodes, output, status};
 use crate::application::Registration;
 use crate::installed;
 use crate::rendezvous::Entries;
@@ -35,7 +35,7 @@ pub struct Arguments {
 Stops the application on every node that runs it and starts the same version again: its state is lost.
 Where it does not run nothing is done. When a node fails to stop, those before it are started again.
 
-JSON: as erlrc stop, then as erlrc start.
+JSON: for each node that runs it as erlrc stop, then as erlrc start.
 
 Examples:
   erlrc restart egerl
@@ -276,6 +276,7 @@ pub fn restart(arguments: &RestartArguments, common: &Common) -> Result<Status, 
         common
             .output()
             .text(&format!("{name} runs on no node, nothing to do\n"));
+        change::unchanged("stop", Some(name), (&[], Status::Done), hook, common);
     }
     let (mut status, stopped) = stop(name, known, hook, common)?;
     for (entries, version) in stopped {

@@ -87,6 +87,7 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
         return Err(failure.hint("--yes agrees, --dry-run shows what would be done"));
     }
     let change = Change {
+        command: "undo",
         hook: &arguments.hook,
         options: &arguments.options,
         common,

@@ -64,6 +64,7 @@ pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
         return between(arguments, common);
     }
     let change = Change {
+        command: "upgrade",
         hook: &arguments.hook,
         options: &arguments.options,
         common,
@@ -75,11 +76,6 @@ pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
             .map(|word| change::wanted(word))
             .collect::<Result<_, _>>()?,
     };
-    if wanted.is_empty() {
-        common
-            .output()
-            .text("nothing to do: every node runs what is installed\n");
-    }
     change.to(&wanted)
 }
 

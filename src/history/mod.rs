@@ -54,6 +54,7 @@ pub struct Record {
     /// The exit status of the hook.
     pub status: u8,
     /// The duration of the whole operation.
+    #[serde(rename = "duration_us", alias = "duration")]
     pub duration: u64,
 }
 
@@ -95,10 +96,10 @@ pub struct Cost {
     #[serde(default)]
     pub processes: u64,
     /// The longest time for which a process was suspended.
-    #[serde(default)]
+    #[serde(default, rename = "pause_us", alias = "pause")]
     pub pause: u64,
     /// The duration of each stage.
-    #[serde(default)]
+    #[serde(default, rename = "stages_us", alias = "stages")]
     pub stages: BTreeMap<String, u64>,
 }
 

@@ -13,10 +13,12 @@ pub struct Live {
     /// How many processes would stand still, their supervisors with them.
     pub processes: u64,
     /// For about how many microseconds, on a slow machine.
+    #[serde(rename = "pause_us")]
     pub pause: u64,
     /// On how many states `code_change` was tried.
     pub tried: u64,
     /// How long the node took, in milliseconds.
+    #[serde(rename = "duration_ms")]
     pub milliseconds: u64,
 }
 

@@ -39,6 +39,7 @@ pub struct Plan {
     /// How many modules around the application were looked at.
     pub looked_at: usize,
     /// How long the plan took.
+    #[serde(rename = "duration_us")]
     pub microseconds: u64,
 }
 

@@ -4,12 +4,14 @@
 //! Pure: [`Facts`] are gathered elsewhere, [`report`] says what they come to. The report is also the JSON
 //! of `erlrc status`; its keys are never renamed.
 
+mod health;
 mod join;
 mod node;
 mod prometheus;
 #[cfg(test)]
 mod tests;
 
+pub use health::{Check, Health, Peer};
 pub use join::report;
 pub use node::{Current, Held, Loaded, NodeFacts, OldCode, Process, State};
 pub use prometheus::prometheus;
@@ -172,7 +174,7 @@ pub struct Last {
     /// The same as an exit status.
     pub status: u8,
     /// The longest time for which processes stood still, in microseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "pause_us", skip_serializing_if = "Option::is_none")]
     pub pause: Option<u64>,
 }
 

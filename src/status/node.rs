@@ -23,6 +23,7 @@ pub struct NodeFacts {
     #[serde(skip)]
     pub root: Option<String>,
     /// How long it has been up, in milliseconds.
+    #[serde(rename = "uptime_ms")]
     pub uptime: u64,
     /// The loaded applications.
     #[serde(skip)]
@@ -84,6 +85,7 @@ pub struct Current {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub application: Option<String>,
     /// Since when, in milliseconds since 1970, by the node's clock.
+    #[serde(rename = "since_ms")]
     pub since: u64,
     /// How many wait behind it.
     pub waiting: u64,
@@ -99,6 +101,7 @@ pub struct Held {
     /// The version that runs.
     pub to: String,
     /// For how long yet, in milliseconds.
+    #[serde(rename = "left_ms")]
     pub left: u64,
 }
 
@@ -111,7 +114,7 @@ pub struct OldCode {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub application: Option<String>,
     /// When its code became old, in milliseconds since 1970.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "since_ms", skip_serializing_if = "Option::is_none")]
     pub since: Option<u64>,
     /// Who runs it, some of them.
     pub processes: Vec<Process>,
@@ -215,17 +218,17 @@ fn old_code(term: &Term) -> Option<OldCode> {
     })
 }
 
-fn list<T>(term: &Term, key: &str, item: impl Fn(&Term) -> Option<T>) -> Vec<T> {
+pub(super) fn list<T>(term: &Term, key: &str, item: impl Fn(&Term) -> Option<T>) -> Vec<T> {
     let elements = term.get(key).and_then(Term::elements).unwrap_or_default();
     elements.iter().filter_map(item).collect()
 }
 
-fn text(term: &Term, key: &str) -> Option<String> {
+pub(super) fn text(term: &Term, key: &str) -> Option<String> {
     term.get(key).and_then(line)
 }
 
 /// Text of a node, fit for one line.
-fn line(term: &Term) -> Option<String> {
+pub(super) fn line(term: &Term) -> Option<String> {
     let text = String::from_utf8_lossy(term.as_binary()?).into_owned();
     Some(
         text.chars()

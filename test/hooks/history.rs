@@ -74,9 +74,9 @@ fn every_hook_run_is_written_down_and_told_with_the_node_down() {
         [&Value::from("transactional"), &Value::from(2)]
     );
     let times = [
-        &upgrade["duration"],
-        &report["pause"],
-        &report["stages"]["commit"],
+        &upgrade["duration_us"],
+        &report["pause_us"],
+        &report["stages_us"]["commit"],
     ];
     assert!(
         times

@@ -4,12 +4,14 @@
 
 mod boot_script;
 mod call;
+mod check;
 mod config;
 mod eval;
 mod everyday;
 mod history;
 mod host;
 mod hostile;
+mod json;
 mod lost;
 mod operations;
 mod pages;
@@ -19,6 +21,8 @@ mod prediction;
 mod progress;
 mod reach;
 mod resolution;
+#[path = "../support/schema.rs"]
+mod schema;
 mod secrets;
 mod socket;
 mod status;

@@ -76,10 +76,10 @@ fn what_an_upgrade_cost_is_told_to_machines() {
     let numbers = ["instructions", "modules"].map(|key| cost[key].as_u64());
     assert_eq!(numbers, [Some(1), Some(1)], "{cost}");
     assert!(
-        cost["pause"].is_u64() && cost["processes"].is_u64(),
+        cost["pause_us"].is_u64() && cost["processes"].is_u64(),
         "{cost}"
     );
-    let stages = cost["stages"].as_object().expect("stages");
+    let stages = cost["stages_us"].as_object().expect("stages");
     assert!(
         stages.contains_key("prepare") && stages.contains_key("commit"),
         "{cost}"

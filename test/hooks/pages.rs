@@ -47,7 +47,7 @@ fn every_command_has_a_page_and_completions() {
 }
 
 /// The commands as the help lists them, so that none is forgotten.
-fn commands(host: &Host) -> Vec<String> {
+pub fn commands(host: &Host) -> Vec<String> {
     let help = host.erlrc(&["--help"]).out;
     let listed: Vec<String> = help
         .lines()

@@ -66,7 +66,7 @@ fn what_runs_is_held_against_what_is_installed() {
     );
     let seen = &json["nodes"][0];
     assert!(
-        seen["uptime"].is_u64() && seen["os_pid"].is_u64() && seen["complete"] == true,
+        seen["uptime_ms"].is_u64() && seen["os_pid"].is_u64() && seen["complete"] == true,
         "{seen}"
     );
     install(&host, "2.0");
@@ -170,7 +170,7 @@ fn who_lingers_in_old_code_is_named() {
         (0, &json!("foo_server"), &json!("foo"), &json!(1))
     );
     assert!(
-        code_of["since"].is_u64() && code_of["processes"][0]["pid"].is_string(),
+        code_of["since_ms"].is_u64() && code_of["processes"][0]["pid"].is_string(),
         "{json}"
     );
     let run = host.erlrc(&["status"]);

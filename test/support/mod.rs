@@ -5,6 +5,7 @@
 pub mod application;
 pub mod impostor;
 pub mod mutate;
+pub mod schema;
 pub mod terms;
 
 use std::path::{Path, PathBuf};

@@ -60,7 +60,7 @@
 -spec request(request()) -> answer().
 request(#{operation := Question} = Request) when
     Question =:= running; Question =:= code; Question =:= versions; Question =:= status; Question =:= progress;
-    Question =:= outcome
+    Question =:= outcome; Question =:= health
 ->
     perform(Request);
 request(#{operation := live_plan} = Request) ->
@@ -101,6 +101,8 @@ performed({ok, #{operation := progress}}) ->
     maps:merge(answer(ok, progress, undefined, undefined), maps:from_list(Progress));
 performed({ok, #{operation := status}}) ->
     maps:merge(answer(ok, status, undefined, undefined), erlrc_status:report());
+performed({ok, #{operation := health}}) ->
+    maps:merge(answer(ok, health, undefined, undefined), erlrc_health:report());
 performed({ok, #{operation := outcome, id := Id}}) ->
     outcome(erlrc_operations:outcome(Id));
 performed({dry_run, {ok, #{application := App} = Operation}}) ->

@@ -47,7 +47,7 @@ meant(#{operation := outcome, id := Id}) ->
     {ok, #{operation => outcome, id => Id}};
 meant(#{operation := outcome}) ->
     {error, {missing, id}};
-meant(#{operation := Question}) when Question =:= status; Question =:= progress ->
+meant(#{operation := Question}) when Question =:= status; Question =:= progress; Question =:= health ->
     {ok, #{operation => Question}};
 meant(#{operation := live_plan, 'of' := Operation} = Request) when Operation =:= upgrade; Operation =:= downgrade ->
     {live_plan, meant(Request#{operation := Operation})};

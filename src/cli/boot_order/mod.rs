@@ -73,7 +73,7 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     if let Some(file) = &arguments.svg {
         draw(&order, file)?;
     }
-    if arguments.dot {
+    if arguments.dot && !out.is_json() {
         out.text(&picture::dot(&order));
     } else {
         print(&order, out);

@@ -34,13 +34,13 @@ down is no fault. With --prometheus the status is 0 when the file was written.
 a round.
 
 JSON: {\"kind\": \"status\", \"version\": 1, \"time\", \"nodes\": [...], \"pending\": [...], \"warnings\": [...]}. A node has node, state (up
-or an outcome of the hooks), reason, otp_release, erts, erlrc, os_pid, uptime (milliseconds),
-operation {name, application, since, waiting}, old_code [{module, application, since, count,
+or an outcome of the hooks), reason, otp_release, erts, erlrc, os_pid, uptime_ms,
+operation {name, application, since_ms, waiting}, held {application, from, to, left_ms}, old_code [{module, application, since_ms, count,
 processes [{pid, name, initial_call, current}]}], old_modules, complete (false where there was no time
 to ask all processes), restart_needed [{kind, file | what, time}] and applications; one of these has
 application, state (running, included, loaded, absent, unknown), running, loaded (not running) and
 installed (versions), includer, registered, enabled, stopped, last {time, operation, outcome, reason, from, to,
-status, pause} (the last change, or attempt at one), refused_modules {otp_release, modules} (what
+status, pause_us} (the last change, or attempt at one), refused_modules {otp_release, modules} (what
 the emulator with which the node starts next does not load), findings
 (other_version, not_running, failed, pending, refused_modules). Pending is application, node, state, from, to, time,
 reason. Keys are never renamed, new ones may come.

@@ -3,6 +3,10 @@
 //! Nodes that run the same version from the same directory are changed together, all or none; nodes on different
 //! versions one group after the other, each from where it is.
 
+mod still;
+
+pub use still::unchanged;
+
 use super::arguments::{Apps, application, directory, vsn};
 use super::hook::operation::{self, Operation, Step};
 use super::hook::request::versions;
@@ -10,11 +14,13 @@ use super::hook::{self, Answer, Asker, HookArguments, Options, Round};
 use super::resolution::{self, Known, Version};
 use super::{Common, Failure, Status, nodes, status};
 use crate::appup::Direction;
+use crate::history::NodeRecord;
 use crate::identity::NodeName;
 use crate::rendezvous::{Entries, Entry};
 use crate::term::{Atom, Term};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
+use still::Still;
 
 /// An application, and the version that is to run; what is installed, where none is named.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +80,8 @@ pub fn long(words: &[String]) -> Result<Long, Failure> {
 
 /// How it is to be done.
 pub struct Change<'a> {
+    /// What the person called: `upgrade`, `downgrade` or `undo`.
+    pub command: &'static str,
     /// What the command line says of nodes and time.
     pub hook: &'a HookArguments,
     /// How upgrades are carried out.
@@ -99,8 +107,11 @@ impl Change<'_> {
             return Ok(Status::Done);
         }
         let entries = nodes::entries(self.common, &self.hook.connection)?;
-        if entries.is_empty() {
-            let text = nodes::none(self.common, &self.hook.connection);
+        if entries.is_empty() || wanted.is_empty() {
+            let text = match entries.is_empty() {
+                true => nodes::none(self.common, &self.hook.connection),
+                false => "nothing to do: every node runs what is installed".to_owned(),
+            };
             self.common.output().text(&format!("{text}\n"));
         }
         let mut status = Status::Done;
@@ -109,6 +120,9 @@ impl Change<'_> {
             if !matches!(status, Status::Done | Status::Unreachable) {
                 break;
             }
+        }
+        if entries.is_empty() || wanted.is_empty() {
+            self.unchanged(None, &[], status);
         }
         if !self.hook.dry_run {
             status::refresh(self.common, &self.hook.connection);
@@ -160,30 +174,17 @@ impl Change<'_> {
             return Err(resolution::nowhere(name));
         }
         let mut groups: Vec<Group> = Vec::new();
-        let (mut status, mut well) = (Status::Done, Vec::new());
+        let mut still = Vec::new();
         for (node, said) in said {
             match said {
-                Err(answer) => {
-                    self.say(
-                        name,
-                        node,
-                        &answer.outcome.to_string(),
-                        answer.reason.as_deref(),
-                    );
-                    status = status.worse(answer.class.into());
-                }
+                Err(answer) => still.push(Still::of_answer(node, *answer)),
                 Ok(known) => match self.way(wanted, &known, &apps)? {
-                    None if known.running.is_none() => {
-                        self.say(name, node, "not_running", Some("erlrc start starts it"));
-                    }
-                    None => well.push((node, known.running.unwrap_or_default())),
+                    None => still.push(Still::of_known(node, known)),
                     Some((from, to)) => add(&mut groups, (from, to), node, entries),
                 },
             }
         }
-        for (node, vsn) in &well {
-            self.say(name, node, &format!("{vsn} runs, nothing to do"), None);
-        }
+        let mut status = self.say(name, &still);
         for group in &groups {
             status = status.worse(self.group(name, group));
             if !matches!(status, Status::Done | Status::Unreachable) {
@@ -226,11 +227,30 @@ impl Change<'_> {
         Ok(Some((from, to)))
     }
 
-    /// One line in the manner of the hooks about a node that is not changed.
-    fn say(&self, name: &Atom, node: &NodeName, word: &str, reason: Option<&str>) {
-        let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
-        let line = super::output::printable(&format!("{name} on {node}: {word}{reason}"));
-        self.common.output().text(&format!("{line}\n"));
+    /// One line in the manner of the hooks about each node that is not changed, those that have nothing to do the last;
+    /// the worst of their statuses.
+    fn say(&self, name: &Atom, still: &[Still]) -> Status {
+        let (well, other): (Vec<&Still>, Vec<&Still>) =
+            still.iter().partition(|one| one.text.is_some());
+        for one in other.into_iter().chain(well) {
+            let reason = one.record.reason.as_ref();
+            let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
+            let word = one.text.as_ref().unwrap_or(&one.record.outcome);
+            let line = format!("{name} on {}: {word}{reason}", one.record.node);
+            let line = super::output::printable(&line);
+            self.common.output().text(&format!("{line}\n"));
+        }
+        let statuses = still.iter().map(|one| one.status);
+        let status = statuses.fold(Status::Done, Status::worse);
+        if !still.is_empty() {
+            let records: Vec<&NodeRecord> = still.iter().map(|one| &one.record).collect();
+            self.unchanged(Some(name), &records, status);
+        }
+        status
+    }
+
+    fn unchanged(&self, name: Option<&Atom>, nodes: &[&NodeRecord], status: Status) {
+        unchanged(self.command, name, (nodes, status), self.hook, self.common);
     }
 
     fn group(&self, name: &Atom, group: &Group) -> Status {
