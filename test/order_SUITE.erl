@@ -7,7 +7,7 @@
 -compile(export_all).
 -compile(nowarn_export_all).
 
--import(service_fixture, [versions/3, child/1, child/2, up/4, call/4, photograph/1, still/2, server/2]).
+-import(service_fixture, [versions/3, child/1, child/2, up/3, up/4, down/4, call/4, photograph/1, still/2, server/2]).
 -import(service_fixture, [server/3]).
 -import(service_fixture, [in_background/4, answer/1, advanced/1, start_child/2]).
 
@@ -20,7 +20,14 @@ all() ->
         answers_later_and_goes_on,
         call_of_a_failed_attempt_leaves_no_trace,
         no_client_is_answered_before_the_way_back,
-        call_that_is_never_answered_is_forgotten
+        call_that_is_never_answered_is_forgotten,
+        code_change_calls_a_machine_that_stands,
+        code_change_calls_a_machine_of_state_functions,
+        code_change_calls_a_handler_that_stands,
+        machine_that_would_have_to_run_is_not_touched,
+        code_change_calls_going_down,
+        machine_answers_going_down,
+        call_going_down_leaves_no_trace
     ].
 
 init_per_testcase(Case, Config) ->
@@ -87,20 +94,104 @@ no_client_is_answered_before_the_way_back(Config) ->
     {error, _} = answer(Upgrade),
     ?assertEqual([{1, 1, none}, {1, 0, none}], states(Config, [sa, sb])).
 
-%% A special process answers no calls where it stands. The caller gives up; its request is not carried out later.
+%% A machine that would have to change its state answers no calls where it stands. The caller gives up; its request is
+%% not carried out later.
 call_that_is_never_answered_is_forgotten(Config) ->
-    Body = "catch gen_server:call(counter, next, 200), error(poisoned)",
-    Counter = "-module(counter).\n-behaviour(gen_statem).\n-export([start_link/0, init/1, callback_mode/0, handle_event/4, code_change/4]).\n"
-        "start_link() -> gen_statem:start_link({local, ?MODULE}, ?MODULE, [], []).\ncallback_mode() -> handle_event_function.\n"
-        "init([]) -> {ok, counting, {0}}.\ncode_change(_, S, {N}, _) -> {ok, S, {N}};\ncode_change(_, S, D, _) -> {ok, S, D}.\n"
-        "handle_event({call, From}, next, _, {N}) -> {keep_state, {N + 1}, {reply, From, N + 1}};\n"
-        "handle_event({call, From}, state, _, D) -> {keep_state_and_data, {reply, From, D}}.\n",
-    Newer = Counter ++ "%% 2\n",
-    Dirs = versions(Config, [server(sb, 1), Counter], [server(sb, 2, Body), lists:flatten(string:replace(Newer, "{ok, counting, {0}}", "{ok, counting, {0 + 0}}"))]),
-    _ = [{ok, _} = start_child(Config, child(Name)) || Name <- [sb, counter]],
+    Body = "catch gen_statem:call(counter, leave, 200), error(poisoned)",
+    Dirs = with_machine(Config, Body),
+    Before = photograph(Config),
     {error, {script_failed, service, {code_change_failed, _, sb, _}}} =
         up(Config, Dirs, [advanced(counter), advanced(sb)], #{suspend => always}),
-    ?assertEqual({0}, call(Config, gen_statem, call, [counter, state])).
+    ?assertEqual({counting, {0}}, call(Config, gen_statem, call, [counter, state])),
+    still(Config, Before).
+
+%% Its answer comes from an event that it inserts.
+code_change_calls_a_machine_that_stands(Config) ->
+    Dirs = with_machine(Config, "1 = gen_statem:call(counter, next, 20000), 2 = gen_statem:call(counter, later, 20000)"),
+    {ok, _} = up(Config, Dirs, [advanced(counter), advanced(sb)], #{suspend => always, code_change_timeout => 10000}),
+    ?assertEqual({counting, {2}}, call(Config, gen_statem, call, [counter, state])),
+    ?assertEqual([{2, 0, none}], states(Config, [sb])).
+
+code_change_calls_a_machine_of_state_functions(Config) ->
+    Counter = fun(Version) ->
+        "-module(counter).\n-behaviour(gen_statem).\n-export([start_link/0, init/1, callback_mode/0, counting/3, code_change/4, version/0]).\n"
+            "version() -> " ++ integer_to_list(Version) ++ ".\n"
+            "start_link() -> gen_statem:start_link({local, ?MODULE}, ?MODULE, [], []).\ncallback_mode() -> [state_functions, state_enter].\n"
+            "init([]) -> {ok, counting, 0}.\ncode_change(_, S, N, _) -> {ok, S, N}.\n"
+            "counting(enter, _, _) -> keep_state_and_data;\n"
+            "counting({call, From}, next, N) -> throw({next_state, counting, N + 1, {reply, From, N + 1}}).\n"
+    end,
+    Dirs = versions(Config, [server(sb, 1), Counter(1)], [server(sb, 2, "1 = gen_statem:call(counter, next, 20000)"), Counter(2)]),
+    _ = [{ok, _} = start_child(Config, child(Name)) || Name <- [sb, counter]],
+    {ok, _} = up(Config, Dirs, [advanced(counter), advanced(sb)], #{suspend => always, code_change_timeout => 10000}),
+    ?assertEqual(2, call(Config, gen_statem, call, [counter, next])).
+
+code_change_calls_a_handler_that_stands(Config) ->
+    Handler = fun(Version) ->
+        "-module(tally).\n-behaviour(gen_event).\n-export([init/1, handle_event/2, handle_call/2, code_change/3, version/0]).\n"
+            "version() -> " ++ integer_to_list(Version) ++ ".\ninit(N) -> {ok, {1, N}}.\nhandle_event(_, S) -> {ok, S}.\n"
+            "handle_call(next, {V, N}) -> {ok, {V, N + 1}, {V, N + 1}}.\ncode_change(_, {_, N}, _) -> {ok, {" ++
+            integer_to_list(Version) ++ ", N}}.\n"
+    end,
+    Body = "{2, 6} = gen_event:call(events, {tally, b}, next, 20000), {2, 2} = gen_event:call(events, tally, next, 20000)",
+    Dirs = versions(Config, [server(sb, 1), Handler(1)], [server(sb, 2, Body), Handler(2)]),
+    Events = #{id => events, start => {gen_event, start_link, [{local, events}]}, modules => dynamic},
+    _ = [{ok, _} = start_child(Config, Spec) || Spec <- [child(sb), Events]],
+    _ = [ok = call(Config, gen_event, add_handler, [events, Name, N]) || {Name, N} <- [{tally, 1}, {{tally, b}, 5}]],
+    {ok, _} = up(Config, Dirs, [advanced(tally), advanced(sb)], #{code_change_timeout => 10000}),
+    ?assertEqual({2, 3}, call(Config, gen_event, call, [events, tally, next])),
+    ?assertEqual({2, 7}, call(Config, gen_event, call, [events, {tally, b}, next])).
+
+%% What it would do is done once, when it runs: a timeout is no answer that it could give where it stands.
+machine_that_would_have_to_run_is_not_touched(Config) ->
+    Dirs = with_machine(Config, "{'EXIT', {timeout, _}} = (catch gen_statem:call(counter, alarm, 300))"),
+    {ok, _} = up(Config, Dirs, [advanced(counter), advanced(sb)], #{suspend => always}),
+    fixture:wait_until(fun() -> {counting, {1}} =:= call(Config, gen_statem, call, [counter, state]) end),
+    #{suspended := [], kept := []} = photograph(Config),
+    {dictionary, Dictionary} = call(Config, erlang, process_info, [service_fixture:pid(Config, counter), dictionary]),
+    ?assertEqual(false, lists:keymember(erlrc_inner_calls, 1, Dictionary)).
+
+code_change_calls_going_down(Config) ->
+    Dirs = started(Config, [{sa, "ok"}, {sb, "is_tuple(Vsn) andalso (1 = gen_server:call(sa, next, 20000))"}]),
+    {ok, _} = up(Config, Dirs, [advanced(sa), advanced(sb)]),
+    {ok, _} = down(Config, Dirs, [advanced(sa), advanced(sb)], #{code_change_timeout => 10000}),
+    ?assertEqual([{1, 1, none}, {1, 0, none}], states(Config, [sa, sb])).
+
+machine_answers_going_down(Config) ->
+    Dirs = with_machine(Config, "is_tuple(Vsn) andalso (1 = gen_statem:call(counter, next, 20000))"),
+    {ok, _} = up(Config, Dirs, [advanced(counter), advanced(sb)], #{suspend => always}),
+    {ok, _} = down(Config, Dirs, [advanced(counter), advanced(sb)], #{suspend => always, code_change_timeout => 10000}),
+    ?assertEqual({counting, {1}}, call(Config, gen_statem, call, [counter, state])),
+    ?assertEqual([{1, 0, none}], states(Config, [sb])),
+    #{suspended := [], kept := []} = photograph(Config).
+
+call_going_down_leaves_no_trace(Config) ->
+    Body = "is_tuple(Vsn) andalso begin 1 = gen_server:call(sa, next, 20000), error(poisoned) end",
+    Dirs = started(Config, [{sa, "ok"}, {sb, Body}]),
+    {ok, _} = up(Config, Dirs, [advanced(sa), advanced(sb)]),
+    Before = photograph(Config),
+    {error, {script_failed, service, {code_change_failed, _, sb, {poisoned, _}}}} =
+        down(Config, Dirs, [advanced(sa), advanced(sb)], #{code_change_timeout => 10000}),
+    still(Config, Before),
+    ?assertEqual([{2, 0, none}, {2, 0, none}], states(Config, [sa, sb])).
+
+with_machine(Config, Body) ->
+    Counter = fun(Version) ->
+        "-module(counter).\n-behaviour(gen_statem).\n-export([start_link/0, init/1, callback_mode/0, handle_event/4, code_change/4, version/0]).\n"
+            "version() -> " ++ integer_to_list(Version) ++ ".\n"
+            "start_link() -> gen_statem:start_link({local, ?MODULE}, ?MODULE, [], []).\ncallback_mode() -> handle_event_function.\n"
+            "init([]) -> {ok, counting, {0}}.\ncode_change(_, S, D, _) -> {ok, S, D}.\n"
+            "handle_event({call, From}, next, _, {N}) -> {keep_state, {N + 1}, {reply, From, N + 1}};\n"
+            "handle_event({call, From}, later, _, _) -> {keep_state_and_data, [{next_event, internal, {answer, From}}]};\n"
+            "handle_event(internal, {answer, From}, S, {N}) -> {next_state, S, {N + 1}, [{reply, From, N + 1}, hibernate]};\n"
+            "handle_event({call, From}, leave, _, D) -> {next_state, left, D, {reply, From, gone}};\n"
+            "handle_event({call, _}, alarm, _, _) -> {keep_state_and_data, {{timeout, bell}, 0, ring}};\n"
+            "handle_event({timeout, bell}, ring, _, {N}) -> {keep_state, {N + 1}};\n"
+            "handle_event({call, From}, state, S, D) -> {keep_state_and_data, {reply, From, {S, D}}}.\n"
+    end,
+    Dirs = versions(Config, [server(sb, 1), Counter(1)], [server(sb, 2, Body), Counter(2)]),
+    _ = [{ok, _} = start_child(Config, child(Name)) || Name <- [sb, counter]],
+    Dirs.
 
 started(Config, Servers) ->
     Dirs = versions(Config, [server(Name, 1) || {Name, _} <- Servers], [server(Name, 2, Body) || {Name, Body} <- Servers]),

@@ -14,8 +14,11 @@
 %% What `code_change' is told: version and extra.
 -type argument() :: {term(), term()}.
 %% `keep': a request that each is sent before, `timeout': the longest time in which no process finishes, `supervisors':
-%% those that take new specifications over, `standing': those that answer what these call.
--type how() :: #{keep := none | term(), timeout := timeout(), supervisors => #{pid() => _}, standing => [pid()]}.
+%% those that take new specifications over, `standing': those that answer what these call, `before': where the states are
+%% kept if these change before the code does.
+-type how() :: #{
+    keep := none | term(), timeout := timeout(), supervisors => #{pid() => _}, standing => [pid()], before => id()
+}.
 
 -define(OLD(Id), {'$erlrc_snapshot', Id}).
 -define(NEW(Id), {'$erlrc_migrated', Id}).
@@ -196,8 +199,23 @@ change(Changed, Arguments, #{timeout := Timeout} = How) ->
         left => Timeout,
         tick => ?TICK,
         standing => maps:get(standing, How, []),
+        undone => fun(Pid) -> undone(Pid, Changed, Arguments, How, Ref) end,
         calls => []
     }).
+
+%% What a state that has changed before its code has to go back to while it answers.
+undone(Pid, Changed, Arguments, #{before := Id}, Ref) ->
+    {_, Modules} = lists:keyfind(Pid, 1, Changed ++ [{Pid, []}]),
+    case [Module || Module <- Modules, is_map_key(Module, Arguments)] of
+        [] ->
+            none;
+        [Module | _] ->
+            Self = self(),
+            Failed = fun(Why) -> Self ! {{Ref, {Pid, Module}}, Why} end,
+            #{kept => ?OLD(Id), module => Module, argument => maps:get(Module, Arguments), failed => Failed}
+    end;
+undone(_Pid, _Changed, _Arguments, _How, _Ref) ->
+    none.
 
 send([], _Arguments, _How, _Ref, Sent) ->
     Sent;
@@ -241,7 +259,8 @@ request(Pid, Module, {Vsn, Extra}, _How, Ref) ->
 changed(_Ref, #{errors := [{{Pid, Module}, {error, Why}} | _]}, #{calls := Calls}) ->
     ok = erlrc_inner_calls:discard(Calls),
     {error, {code_change_failed, Pid, Module, reason(Why)}};
-changed(_Ref, #{left := 0}, _Wait) ->
+changed(_Ref, #{left := 0}, #{calls := Calls}) ->
+    ok = erlrc_inner_calls:settle(Calls),
     {ok, []};
 changed(Ref, #{left := Before} = Answers0, #{left := Left, tick := Tick, timeout := Timeout} = Wait) ->
     case erlrc_system:collect(Ref, Answers0, min(Left, Tick)) of
@@ -255,9 +274,10 @@ no_progress(Ref, #{answered := Answered} = Answers, #{keys := Keys, left := Left
     Missing = missing(Keys(), Answered),
     case {lists:usort([Pid || {Pid, _} <- Missing, is_process_alive(Pid)]), Left} of
         {[], _} ->
+            ok = erlrc_inner_calls:settle(Calls),
             {ok, Missing};
         {Alive, Left} when Left > 0 ->
-            Served = erlrc_inner_calls:serve(Alive, Standing),
+            Served = erlrc_inner_calls:serve(Alive, Standing, maps:get(undone, Wait)),
             changed(Ref, Answers, Wait#{tick := min(2 * Tick, ?LONGEST_TICK), calls := lists:usort(Served ++ Calls)});
         {Alive, _} ->
             ok = erlrc_inner_calls:discard(Calls),

@@ -176,7 +176,8 @@ change(When, #{id := Id, batch := Batch, changed := Changed, exact := Exact} = W
      || {Module, Mode, Extra} <- maps:get(When, Batch)
     ]),
     Keep = case keeps(When, Batch, Context) of true -> erlrc_migrate:keep(Id); false -> none end,
-    How = #{
+    Before = maps:from_list([{before, Id} || When =:= before]),
+    How = Before#{
         keep => Keep,
         timeout => code_change_timeout(Context),
         supervisors => maps:get(supervisors, Context, #{}),
