@@ -12,6 +12,7 @@ all() ->
     [
         init_is_called_once,
         init_is_called_once_going_down,
+        init_is_called_once_where_there_are_children,
         gained_child_has_the_name_of_the_removed,
         gained_child_has_the_port_of_the_removed,
         gained_child_takes_the_place_of_one_elsewhere,
@@ -41,6 +42,41 @@ init_is_called_once_going_down(Config) ->
     Before = counted(Config),
     {ok, _} = down(Config, Dirs, [{update, counting, supervisor}]),
     ?assertEqual(Before + 1, counted(Config)).
+
+%% Two of each: written out, by a function of the module, in a variable. Those that come and go are known all the same.
+init_is_called_once_where_there_are_children(Config) ->
+    Ways = [
+        fun(Ids) -> lists:flatten(io_lib:format("{ok, {#{strategy => one_for_one}, [~ts]}}", [specs(Ids)])) end,
+        fun(Ids) -> lists:flatten(io_lib:format("Specs = [spec(I) || I <- ~p], _ = Specs, {ok, {{one_for_one, 5, 10}, [~ts]}}",
+            [Ids, lists:join(", ", [io_lib:format("spec(~p)", [Id]) || Id <- Ids])])) end,
+        fun(Ids) -> lists:flatten(io_lib:format("First = [~ts], Flags = #{intensity => 3}, {ok, {Flags, First ++ []}}", [specs(Ids)])) end
+    ],
+    Names = [written, made, bound],
+    Old = [counting(Name, Way([a, b])) || {Name, Way} <- lists:zip(Names, Ways)],
+    New = [counting(Name, Way([b, c])) || {Name, Way} <- lists:zip(Names, Ways)],
+    Dirs = versions(Config, [server(one, 1) | Old], [server(one, 1) | New]),
+    _ = [{ok, _} = call(Config, supervisor, start_child, [service_sup, child(Name, #{type => supervisor})]) || Name <- Names],
+    Counted = fun() -> [call(Config, persistent_term, get, [Name]) || Name <- Names] end,
+    Children = fun(Name) -> lists:sort([Id || {Id, Pid, _, _} <- call(Config, supervisor, which_children, [Name]), is_pid(Pid)]) end,
+    ?assertEqual([1, 1, 1], Counted()),
+    {ok, _} = up(Config, Dirs, [{update, Name, supervisor} || Name <- Names]),
+    ?assertEqual([2, 2, 2], Counted()),
+    ?assertEqual([[b, c], [b, c], [b, c]], lists:map(Children, Names)),
+    {ok, _} = down(Config, Dirs, [{update, Name, supervisor} || Name <- Names]),
+    ?assertEqual([3, 3, 3], Counted()),
+    ?assertEqual([[a, b], [a, b], [a, b]], lists:map(Children, Names)).
+
+specs(Ids) ->
+    lists:join(", ", [io_lib:format("#{id => ~p, start => {one, start_link, [~p]}}", [Id, Id]) || Id <- Ids]).
+
+counting(Name, Answer) ->
+    lists:flatten(io_lib:format(
+        "-module(~p).~n-behaviour(supervisor).~n-export([start_link/0, init/1, spec/1]).~n"
+        "start_link() -> supervisor:start_link({local, ?MODULE}, ?MODULE, []).~n"
+        "spec(Id) -> #{id => Id, start => {one, start_link, [Id]}}.~n"
+        "init([]) -> persistent_term:put(?MODULE, 1 + persistent_term:get(?MODULE, 0)), ~ts.~n",
+        [Name, Answer]
+    )).
 
 gained_child_has_the_name_of_the_removed(Config) ->
     Old = child(old, #{start => {one, start_link, []}, modules => [one]}),

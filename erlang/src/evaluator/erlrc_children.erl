@@ -1,13 +1,14 @@
 %% @doc The children of supervisors whose specification changed.
 %%
 %% OTP's supervisor takes the new specifications over and leaves it there: a child that is new is not started, one that
-%% is gone from them stays. To tell which are which, `init/1' of the old module is asked, in a process of its own, where the
-%% supervisor has any children; an `init/1' that cannot be called twice just means that nothing is known and nothing done.
+%% is gone from them stays. To tell which are which, where the supervisor has any children, the debug information of the old
+%% module is read; where that does not say it, a copy of its `init/1' is asked, if that has no effects; and `init/1' itself, in a
+%% process of its own, as the last resort. One that cannot be called twice means that nothing is known and nothing done.
 %% `init/1' of the new module is called once, by the supervisor itself as OTP has it: what it answers is noted.
 -module(erlrc_children).
 
 -export([arguments/1, child_ids/1]).
--export([before/1, specify/4, specified/0, added/2, removed/2, take_down/1, remove/1, stop/2, start/1, restart/1]).
+-export([before/2, specify/4, specified/0, added/2, removed/2, take_down/1, remove/1, stop/2, start/1, restart/1]).
 -export([init/1]).
 -export_type([known/0]).
 
@@ -16,14 +17,37 @@
 
 -define(INIT_TIMEOUT, 2000).
 
-%% @doc What the supervisors with these callback modules have in their specifications now.
--spec before([module()]) -> [known()].
-before([]) ->
+%% @doc What the supervisors with these callback modules have in their specifications now; `Ebin' holds what is loaded.
+-spec before([module()], file:filename()) -> [known()].
+before([], _Ebin) ->
     [];
-before(Modules) ->
+before(Modules, Ebin) ->
+    Written = maps:from_list([{Module, written(Module, file(Ebin, Module))} || Module <- Modules]),
     #{targets := Targets} = erlrc_discover:processes(Modules, #{}),
     Pids = [Pid || {Pid, #{kind := supervisor, suspended := false}} <- maps:to_list(Targets)],
-    [{Pid, Ids} || {Pid, Module, Arguments} <- arguments(Pids), {ok, Ids} <- [ids(children(Pid), Module, Arguments)]].
+    [
+        {Pid, Ids}
+     || {Pid, Module, Arguments} <- arguments(Pids),
+        {ok, Ids} <- [ids(children(Pid), {Module, Arguments}, maps:get(Module, Written, unknown))]
+    ].
+
+file(Ebin, Module) -> filename:join(Ebin, atom_to_list(Module) ++ code:objfile_extension()).
+
+%% What the file says without a call, else the file itself; nothing where something else is loaded.
+written(Module, File) ->
+    Loaded = Module:module_info(md5),
+    case file:read_file(File) of
+        {ok, Beam} ->
+            case beam_lib:md5(Beam) of
+                {ok, {Module, Loaded}} -> known(erlrc_specified:ids(Module, Beam), File);
+                _ -> unknown
+            end;
+        {error, _} ->
+            unknown
+    end.
+
+known(unknown, File) -> {file, File};
+known(Ids, _File) -> Ids.
 
 %% @doc The callback module of supervisors, and its arguments: the last two fields of a supervisor's state.
 -spec arguments([pid()]) -> [{pid(), module(), term()}].
@@ -42,9 +66,16 @@ arguments(Pids) ->
     Found.
 
 %% What has no children loses none.
-ids([], _Module, _Arguments) ->
+ids([], _Init, _Written) ->
     {ok, []};
-ids(_Children, Module, Arguments) ->
+ids(_Children, _Init, {ok, Ids}) ->
+    {ok, Ids};
+ids(Children, Init, {file, File}) ->
+    case erlrc_hindrance:init(Init, File) of
+        {ok, Answer} -> child_ids(Answer);
+        _ -> ids(Children, Init, unknown)
+    end;
+ids(_Children, {Module, Arguments}, unknown) ->
     case erlrc_check:call({Module, init, [Arguments]}, ?INIT_TIMEOUT) of
         {ok, Answer} -> child_ids(Answer);
         {error, _} -> unknown

@@ -88,12 +88,12 @@ leave(Why, Left, #{guardian := Guardian} = Context) ->
 fail(Why, Left) -> throw({failed, Why, Left}).
 supervisors(_Segments, #{options := #{supervisor_children := false}}) ->
     [];
-supervisors(Segments, _Context) ->
+supervisors(Segments, #{from := Ebin}) ->
     Changed = [
         Module
      || {batch, #{before := Before, 'after' := After}, _} <- Segments, {Module, _, _} <- Before ++ After
     ],
-    erlrc_children:before([Module || Module <- lists:usort(Changed), erlrc_segment:is_supervisor(Module)]).
+    erlrc_children:before([Module || Module <- lists:usort(Changed), erlrc_segment:is_supervisor(Module)], Ebin).
 %% The windows that were opened, the newest first. Nothing follows the last one unless children or a check do.
 segments([], _Supervisors, _Context) ->
     [];

@@ -8,7 +8,7 @@
 %% among them.
 -module(erlrc_shape).
 
--export([compare/3, between/4, records/2]).
+-export([compare/3, between/4, records/2, forms/2]).
 -export_type([verdict/0, reason/0]).
 
 -type verdict() :: same | {other, reason()}.
@@ -119,7 +119,9 @@ read(Module, Beam) ->
 field({typed_record_field, Field, _Type}) -> field(Field);
 field(Field) -> element(3, element(3, Field)).
 
-%% Forms of Erlang are there as they are; other languages bring the module that makes them.
+%% @doc The forms of a module, as its debug information has them. Those of Erlang are there as they are; other languages
+%% bring the module that makes them.
+-spec forms(module(), binary()) -> [term()] | none.
 forms(Module, Beam) ->
     case beam_lib:chunks(Beam, [debug_info]) of
         {ok, {Module, [{debug_info, {debug_info_v1, erl_abstract_code, {Forms, _}}}]}} when is_list(Forms) ->
