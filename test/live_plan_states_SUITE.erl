@@ -16,6 +16,7 @@ all() ->
         every_behaviour,
         special_process_that_would_fail,
         special_process_that_hides_its_state,
+        states_that_no_callback_takes,
         code_change_with_effects_is_not_tried,
         code_change_that_hangs_is_given_up,
         code_change_that_takes_all_memory_is_given_up,
@@ -94,6 +95,41 @@ special_process_that_hides_its_state(Config) ->
     Answer = plan(Config, Dirs),
     ?assertEqual([{code_change_not_tried, info}], kinds(Answer)),
     ?assertMatch({ok, #{tried := 0, processes := 2}}, Answer).
+
+%% A code_change that returns what it was given, or one element too few; what a clause takes is no finding, and nor is a
+%% callback that took no state before.
+states_that_no_callback_takes(Config) ->
+    Pool = fun(Name, Head, Init, Change) ->
+        lists:flatten(io_lib:format(
+            "-module(~p).~n-behaviour(gen_server).~n-export([start_link/0, init/1, handle_call/3, handle_cast/2, code_change/3]).~n"
+            "-record(state, {holder, size}).~n-export([new/0]).~nnew() -> #state{}.~n"
+            "start_link() -> gen_server:start_link({local, ?MODULE}, ?MODULE, [], []).~ninit([]) -> {ok, ~ts}.~n"
+            "handle_call(size, _, ~ts) -> {reply, S, State}.~nhandle_cast(never, none_of_them = S) -> {noreply, S}.~n"
+            "code_change(_, State, _) -> ~ts.~n",
+            [Name, Init, Head, Change]
+        ))
+    end,
+    Old = "{pool, S} = State",
+    Cases = [
+        {unchanged, "{pool, S, _} = State", "{ok, State}"},
+        {logged, "#{size := S} = State", "_ = {State, 1}, {ok, State}"},
+        {atom, "#state{size = S} = State", "{ok, element(1, State)}"},
+        {taken, "{pool, S, _} = State", "{pool, S} = State, {ok, {pool, S, none}}"},
+        {record, "#state{size = S} = State", "{pool, S} = State, {ok, #state{size = S}}"}
+    ],
+    Names = [Name || {Name, _, _} <- Cases],
+    Dirs = versions(
+        Config,
+        [Pool(Name, Old, "{pool, 1}", "{ok, State}") || Name <- Names],
+        [Pool(Name, Head, "{pool, 1}", Change) || {Name, Head, Change} <- Cases],
+        [child(Name) || Name <- Names]
+    ),
+    Before = photograph(Config),
+    {ok, #{findings := Findings, tried := 5}} = plan(Config, Dirs),
+    Refused = [{Subject, Text} || #{kind := state_refused, severity := error, subject := Subject, text := Text} <- Findings],
+    ?assertEqual([<<"atom">>, <<"logged">>, <<"unchanged">>], lists:sort([Subject || {Subject, _} <- Refused])),
+    [?assertMatch({0, _}, binary:match(Text, <<"No clause of handle_call/3 takes">>)) || {_, Text} <- Refused],
+    still(Config, Before).
 
 code_change_with_effects_is_not_tried(Config) ->
     Bodies = [

@@ -7,8 +7,10 @@
 
 %% @doc Of a trial of `code_change', and of what was seen in the states.
 -spec trial(erlrc_trial:result()) -> [erlrc_finding:finding()].
-trial(#{tried := Tried, failed := Failed, skipped := Skipped, funs := Funs, paths := Paths}) ->
+trial(#{tried := Tried, failed := Failed, refused := Refused, skipped := Skipped, funs := Funs, paths := Paths}) ->
     [failure(Module, Failed, Tried) || Module <- lists:usort([M || {_, M, _} <- Failed])] ++
+        [refusal(Module, [{Pid, Callback} || {Pid, M, Callback} <- Refused, M =:= Module])
+            || Module <- lists:usort([M || {_, M, _} <- Refused])] ++
         [skipped(Each) || Each <- Skipped] ++
         [fun_finding(Funs) || Funs =/= []] ++
         [path_finding(Paths) || Paths =/= []].
@@ -26,6 +28,18 @@ failure(Module, All, Tried) ->
             count => length(Failed),
             processes => erlrc_finding:named([Pid || {Pid, _} <- Failed])
         }
+    ).
+
+refusal(Module, Refused) ->
+    Pids = lists:usort([Pid || {Pid, _} <- Refused]),
+    Callbacks = [io_lib:format("~ts/~w", [Name, Arity]) || {Name, Arity} <- lists:usort([Each || {_, Each} <- Refused])],
+    erlrc_finding:new(
+        state_refused, error, atom_to_binary(Module),
+        erlrc_finding:text("No clause of ~ts takes what code_change makes of the states of ~w processes: they would end with their next message.", [
+            lists:join(", ", Callbacks), length(Pids)
+        ]),
+        "Let code_change return what the callbacks take, or let a clause take it.",
+        #{count => length(Pids), processes => erlrc_finding:named(Pids)}
     ).
 
 skipped({Module, Why, Count}) ->

@@ -23,13 +23,17 @@
     %% Processes whose state names a file below the old directory.
     paths := [pid()],
     %% Records of an earlier size that the state holds after `code_change', or that it holds and was not tried.
-    records := [{pid(), stays | untried, erlrc_look:record()}]
+    records := [{pid(), stays | untried, erlrc_look:record()}],
+    %% Callbacks of which no clause takes the state that `code_change' makes.
+    refused := [{pid(), module(), {atom(), arity()}}]
 }.
 
 -record(trial, {
     %% What is told to those that run a module: version and extra; and who is called.
     modules :: #{module() => {Vsn :: term(), Extra :: term()}},
     callbacks :: #{module() => callback() | {skip, term()}},
+    %% What the callbacks take now, and what those of the new version do.
+    heads :: #{module() => {erlrc_heads:heads(), erlrc_heads:heads()}},
     %% Funs of modules that change, files of the old directory.
     wanted :: erlrc_look:wanted(),
     nobody :: pid(),
@@ -57,6 +61,7 @@ run(Changes, Targets, #{changed := Changed, directory := Directory} = Options) -
     Trial = #trial{
         modules = maps:from_list([{Module, {Vsn, Extra}} || {Module, Vsn, Extra, _} <- Changes]),
         callbacks = Callbacks,
+        heads = maps:from_list(lists:append([heads(Change) || Change <- Changes])),
         wanted = erlrc_look:wanted(Changed, Directory, maps:get(records, Options, #{})),
         nobody = erlrc_system:nobody(),
         max_words = maps:get(max_state_words, Options, ?MAX_WORDS),
@@ -67,6 +72,15 @@ run(Changes, Targets, #{changed := Changed, directory := Directory} = Options) -
         summary(Found ++ [{skipped, Module, Why} || {Module, Why} <- Special])
     after
         [forget(Shadow) || {Shadow, _} <- maps:values(Callbacks), Shadow =/= skip]
+    end.
+
+%% Going down the code that will run is not the one that is tried.
+heads({_Module, {down, _}, _Extra, _File}) ->
+    [];
+heads({Module, _Vsn, _Extra, File}) ->
+    case [file:read_file(Each) || Each <- [code:which(Module), File], is_list(Each)] of
+        [{ok, Old}, {ok, New}] -> [{Module, {erlrc_heads:of_beam(Module, Old), erlrc_heads:of_beam(Module, New)}}];
+        _ -> []
     end.
 
 %% The modules of a process with the callback module that is called for each: a server's own, whatever module is said to
@@ -248,7 +262,7 @@ worst(Results) ->
         [] -> nothing
     end.
 
-try_state(Pid, {Module, Own}, State, #trial{modules = Modules, callbacks = Callbacks, wanted = Wanted}) ->
+try_state(Pid, {Module, Own}, State, #trial{modules = Modules, callbacks = Callbacks, wanted = Wanted} = Trial) ->
     Seen = erlrc_look:at(State, Wanted, erlrc_look:new(?LOOKS)),
     case {Modules, Callbacks} of
         {#{Module := _}, #{Own := {skip, Why}}} ->
@@ -256,16 +270,38 @@ try_state(Pid, {Module, Own}, State, #trial{modules = Modules, callbacks = Callb
         {#{Module := {Vsn, Extra}}, #{Own := {_, CallsFuns} = Callback}} ->
             case CallsFuns andalso erlrc_look:may_hold_funs(Seen) of
                 true -> {skipped, Module, funs_in_state, Pid, Seen};
-                false -> outcome(change(Callback, Module, Vsn, State, Extra), Pid, Module, Seen, Wanted)
+                false ->
+                    Changed = change(Callback, Module, Vsn, State, Extra),
+                    Refused = refused(Changed, {Module, Own}, State, Trial),
+                    outcome(Changed, {Pid, Module, Refused}, Seen, Wanted)
             end;
         _ ->
             {seen, Pid, Seen, erlrc_look:records(Seen)}
     end.
 
-outcome({ok, New}, Pid, _Module, Seen, Wanted) ->
-    {tried, Pid, Seen, erlrc_look:records(erlrc_look:at(New, Wanted, erlrc_look:new(?LOOKS)))};
-outcome({error, Why}, Pid, Module, _Seen, _Wanted) ->
+outcome({ok, New}, {Pid, _Module, Refused}, Seen, Wanted) ->
+    {tried, Pid, Seen, erlrc_look:records(erlrc_look:at(New, Wanted, erlrc_look:new(?LOOKS))), Refused};
+outcome({error, Why}, {Pid, Module, _Refused}, _Seen, _Wanted) ->
     {failed, Pid, Module, Why}.
+
+%% What has never taken any state takes none now.
+refused({ok, New}, {Module, Module}, State, #trial{heads = Heads, callbacks = Callbacks}) ->
+    #{Module := {Shadow, _}} = Callbacks,
+    case Heads of
+        #{Module := {Old, Taken}} ->
+            [{Module, Each} || Each <- erlrc_heads:refusing(Taken, New) -- erlrc_heads:refusing(Old, data(Shadow, State))];
+        #{} ->
+            []
+    end;
+refused(_Changed, _Modules, _State, _Trial) ->
+    [].
+
+%% A machine's callbacks are given its data.
+data(Shadow, State) ->
+    case {erlang:function_exported(Shadow, code_change, 4), State} of
+        {true, {_Name, Data}} -> Data;
+        _ -> State
+    end.
 
 %% As gen_server, gen_event, gen_statem and sys judge the answer.
 change(Callback, Module, Vsn, State, Extra) ->
@@ -307,7 +343,8 @@ summary(Found) ->
         [Key || Result <- Found, Key <- skipped(Result)]
     ),
     #{
-        tried => length([tried || {tried, _, _, _} <- Found]),
+        tried => length([tried || {tried, _, _, _, _} <- Found]),
+        refused => [{Pid, Module, Callback} || {tried, Pid, _, _, Refused} <- Found, {Module, Callback} <- Refused],
         records => lists:append([stale(Result) || Result <- Found]),
         failed => [{Pid, Module, Why} || {failed, Pid, Module, Why} <- Found],
         skipped => [{Module, Why, Count} || {{Module, Why}, Count} <- lists:sort(maps:to_list(Skipped))],
@@ -315,12 +352,12 @@ summary(Found) ->
         paths => lists:sublist([Pid || {Pid, {_, true}} <- Seen], ?NAMED)
     }.
 
-stale({tried, Pid, _, Records}) -> [{Pid, stays, Record} || Record <- Records];
+stale({tried, Pid, _, Records, _}) -> [{Pid, stays, Record} || Record <- Records];
 stale({seen, Pid, _, Records}) -> [{Pid, stays, Record} || Record <- Records];
 stale({skipped, _, _, Pid, Seen}) -> [{Pid, untried, Record} || Record <- erlrc_look:records(Seen)];
 stale(_) -> [].
 
-seen({tried, Pid, Seen, _}) -> [{Pid, Seen}];
+seen({tried, Pid, Seen, _, _}) -> [{Pid, Seen}];
 seen({seen, Pid, Seen, _}) -> [{Pid, Seen}];
 seen({skipped, _, _, Pid, Seen}) -> [{Pid, Seen}];
 seen(_) -> [].

@@ -3,7 +3,7 @@
 use crate::catalogue::Entry;
 
 /// The findings that a node has to be asked for.
-pub const NODE: [Entry; 30] = [
+pub const NODE: [Entry; 31] = [
     Entry {
         name: "application_stopped",
         meaning: "Another application would be stopped, because the new version changes which application includes it.",
@@ -118,6 +118,11 @@ pub const NODE: [Entry; 30] = [
         name: "script_refused",
         meaning: "OTP's tools refuse the script.",
         remedy: "Correct the appup, or delete it: erlrc then generates one.",
+    },
+    Entry {
+        name: "state_refused",
+        meaning: "code_change was tried on copies of the states that are there now, and no clause of a callback of the new version takes what it returned.",
+        remedy: "Make code_change return what the callbacks take, or add a clause that takes it.",
     },
     Entry {
         name: "supervisor_children_changed",
