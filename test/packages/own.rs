@@ -67,6 +67,24 @@ fn it_can_be_removed_under_a_node() {
 }
 
 #[test]
+fn it_finds_its_nodes_again() {
+    let row = given("{till 1.0}");
+    row.when("dpkg -r erlrc")
+        .succeeds()
+        .says("shop@host keeps erlrc ")
+        .does_not_say("undef")
+        .does_not_say("not unloaded");
+    row.when(&format!("dpkg -i {}", package::erlrc()))
+        .succeeds();
+    row.when("erlrc status").succeeds().says("shop@host: up");
+    row.when("dpkg -i {till 1.1}")
+        .succeeds()
+        .says("erlrc-upgrade: Upgrading 'till': (shop@host) upgraded\n");
+    row.then("till", "ii 1.1-1", "1.1");
+    row.lost_nothing("till", "1.0 1.1");
+}
+
+#[test]
 fn what_emulators_are_made_of_is_replaced_under_a_node() {
     let row = given("{till 1.0}");
     row.when("erlrc status")
