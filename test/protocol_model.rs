@@ -1,10 +1,10 @@
 //! A model of the protocol by which an upgrade ends entirely old or entirely new, explored exhaustively.
 //!
-//! What stands for what: `Step` is what the evaluator does between two entries of its journal (`erlrc_window:run/3`,
-//! `within/2`, `erlrc_transaction:conclude/3`); `Journal` holds the entries that decide, which the guardian has a copy of:
-//! `open`, `changing`, `migrated`, `confirmed`, `released`. `settle` is `erlrc_undo:run/2` under `erlrc_guardian:settle/3`;
-//! it is done by the guardian, or by the evaluator where that is dead. Evaluator or guardian may die before any step, and
-//! a step of the evaluator may fail. The lock of a handle is that of `erlrc_commit`.
+//! `Step` is what the evaluator does between two entries of its journal (`erlrc_window`, `erlrc_execution`). `Journal` holds
+//! the entries that decide how an operation ends; the guardian has a copy of them. Their order is that of real upgrades:
+//! `strike_SUITE` holds `protocol_journal` against the journals that a node writes, this model is held against it below.
+//! `settle` stands for `erlrc_undo`, which the guardian runs, or the evaluator if the guardian is dead. Either may die
+//! before any step, and a step of the evaluator may fail. A handle is locked as in `erlrc_commit`.
 
 use std::collections::HashSet;
 
@@ -217,6 +217,18 @@ fn explore(protocol: Protocol) -> (usize, Option<&'static str>) {
         }
     }
     (seen.len(), None)
+}
+
+#[test]
+fn the_model_notes_what_a_node_notes() {
+    let noted = Protocol::Real
+        .steps()
+        .into_iter()
+        .filter_map(|step| match step {
+            Step::Note(entry) => Some(format!("{entry:?}\n").to_lowercase()),
+            _ => None,
+        });
+    assert_eq!(noted.collect::<String>(), include_str!("protocol_journal"));
 }
 
 #[test]

@@ -5,14 +5,14 @@
 -include_lib("stdlib/include/assert.hrl").
 
 -export([all/0, init_per_testcase/2, end_per_testcase/2]).
--export([upgrade/1, downgrade/1, upgrade_that_is_held/1, start_and_stop/1, upgrade_of_what_does_not_run/1, revert/1]).
+-export([journal_is_that_of_the_model/1, upgrade/1, downgrade/1, upgrade_that_is_held/1, start_and_stop/1, upgrade_of_what_does_not_run/1, revert/1]).
 %% On the node.
 -export([strike/3, striker/4, facts/0]).
 
 -define(VICTIMS, [operation, erlrc_guardian, erlrc_settlement, erlrc_operations, erlrc_sup, {operation, erlrc_operations}]).
 
 all() ->
-    [upgrade, downgrade, upgrade_that_is_held, start_and_stop, upgrade_of_what_does_not_run, revert].
+    [journal_is_that_of_the_model, upgrade, downgrade, upgrade_that_is_held, start_and_stop, upgrade_of_what_does_not_run, revert].
 
 %% Version 2 depends on `helper', no longer includes `part', and has another environment.
 init_per_testcase(Case, Config) ->
@@ -57,6 +57,19 @@ library(Dir, App, Keys) ->
 callback(App) -> list_to_atom(atom_to_list(App) ++ "_app").
 supervisor(App) -> list_to_atom(atom_to_list(App) ++ "_sup").
 
+%% `protocol_model.rs' explores what may happen between these entries: what it assumes of their order is so, up and down.
+journal_is_that_of_the_model(Config) ->
+    {ok, Text} = file:read_file(filename:join(project:root(), "test/protocol_journal")),
+    Model = [binary_to_atom(Name) || Name <- string:lexemes(Text, "\n")],
+    ok = boot(Config),
+    [
+        begin
+            Entries = steps(Config, change(Config, Operation, #{})),
+            ?assertEqual({Operation, Model}, {Operation, [Name || {erlrc_journal, Name} <- Entries, lists:member(Name, Model)]})
+        end
+     || Operation <- [upgrade, downgrade]
+    ].
+
 upgrade(Config) ->
     ok = boot(Config),
     sweep(Config, change(Config, upgrade, #{}), [change(Config, downgrade, #{}), stop_helper()]).
@@ -94,7 +107,7 @@ revert(Config) ->
     Old = facts(Config),
     Revert = Held(),
     New = facts(Config),
-    Steps = steps(Config, Revert),
+    Steps = length(steps(Config, Revert)),
     [
         begin
             Request = Held(),
@@ -132,7 +145,7 @@ sweep(Config, There, Back) ->
     ok = back(Config, There),
     ok = back(Config, Back),
     Old = facts(Config),
-    Steps = steps(Config, There),
+    Steps = length(steps(Config, There)),
     New = facts(Config),
     ?assertNotEqual(Old, New),
     ok = back(Config, Back),
@@ -170,10 +183,10 @@ whole(Config, Answer, {Old, New}, Where) ->
     ?assertEqual({Where, Answer, Expected}, {Where, Answer, Now}),
     ok.
 
-%% How many steps the operation notes if nothing happens.
+%% The steps that the operation notes if nothing happens, each with the module that keeps the notes.
 steps(Config, Request) ->
     _ = struck(Config, Request, infinity, nobody),
-    call(Config, persistent_term, get, [?MODULE]).
+    lists:reverse(call(Config, persistent_term, get, [?MODULE])).
 
 struck(Config, Request, N, Victim) ->
     Id = integer_to_binary(erlang:unique_integer([positive])),
@@ -209,7 +222,7 @@ call(Config, Module, Function, Arguments) ->
 
 %% A process that kills the victim when the operation notes its step number N.
 strike(_, N, Victim) ->
-    persistent_term:put(?MODULE, 0),
+    persistent_term:put(?MODULE, []),
     Self = self(),
     Striker = spawn(?MODULE, striker, [Self, 0, N, Victim]),
     receive
@@ -228,8 +241,9 @@ striker(Owner, 0, N, Victim) ->
 
 striking(Count, N, Victim) ->
     receive
-        {trace, _, call, _} ->
-            persistent_term:put(?MODULE, Count),
+        {trace, _, call, {Module, note, [Entry]}} ->
+            Name = case Entry of _ when is_tuple(Entry) -> element(1, Entry); _ -> Entry end,
+            persistent_term:put(?MODULE, [{Module, Name} | persistent_term:get(?MODULE)]),
             _ = [strike(Victim) || Count =:= N],
             striking(Count + 1, N, Victim)
     end.
