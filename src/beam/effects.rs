@@ -1,7 +1,8 @@
-//! What a function does beside computing its value, as far as the instructions tell: what it and all that
-//! it calls within its module send, receive and call elsewhere.
+//! The effects of a function beside computing its value, as its instructions show them: what the
+//! function, and every function of its module that it calls, sends, receives and calls in other
+//! modules.
 //!
-//! Conservative: a call that is not known to be harmless is an effect.
+//! Conservative: a call that is not known to be harmless counts as an effect.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -12,30 +13,30 @@ use super::literals::literals;
 use super::{BeamError, Chunk, Module};
 use crate::term::{Atom, Term};
 
-/// Something that others may see.
+/// An effect that other processes may notice.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effect {
     /// It sends a message.
     Send,
     /// It receives messages.
     Receive,
-    /// It calls a function whose name is only known when it runs.
+    /// It calls a function whose name is determined at run time.
     Apply,
-    /// It calls this function of another module, or one that its own does not have.
+    /// It calls this function of another module, or one that its own module lacks.
     Call(String, String, usize),
 }
 
 /// The effects of a function.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Effects {
-    /// In order, each once.
+    /// The effects in order, each once.
     pub effects: BTreeSet<Effect>,
-    /// Whether it calls funs. Those that it makes itself are looked into: where none comes in from outside,
-    /// with an argument, [`Effects::effects`] is all there is.
+    /// Whether it calls funs. Funs that it creates itself are analysed; as long as no fun is passed
+    /// in with an argument, [`Effects::effects`] is complete.
     pub calls_funs: bool,
 }
 
-/// The effects of an exported function; `None` where it is not exported.
+/// The effects of an exported function; `None` if it is not exported.
 pub fn effects(
     module: &Module<'_>,
     function: &str,
@@ -59,10 +60,10 @@ const RECEIVE: [u8; 6] = [21, 22, 23, 24, 25, 26];
 const CALL_FUN: [u8; 2] = [75, 178];
 const MAKE_FUN: [u8; 2] = [103, 171];
 const APPLY: [u8; 2] = [112, 113];
-/// Of compilers long before OTP 25; nothing makes it any more.
+/// An instruction of compilers long before OTP 25, which no compiler emits any more.
 const MAKE_FUN_OLD: u8 = 76;
 
-/// What one function does itself.
+/// The effects of one function by itself.
 #[derive(Debug, Default)]
 struct Body {
     calls: BTreeSet<usize>,
@@ -71,7 +72,7 @@ struct Body {
     calls_funs: bool,
 }
 
-/// The functions of a module, by their entry labels, and who calls whom.
+/// The functions of a module by their entry labels, with the calls between them.
 struct Graph<'m, 'a> {
     module: &'m Module<'a>,
     bodies: Vec<Body>,
@@ -114,7 +115,7 @@ impl<'m, 'a> Graph<'m, 'a> {
             self.bodies.push(Body::default());
             return;
         }
-        // The label before `func_info` belongs to the function before; nothing calls it.
+        // The label before `func_info` belongs to the previous function; nothing calls it.
         let Some(last) = self.bodies.len().checked_sub(1) else {
             return;
         };
@@ -196,14 +197,14 @@ impl<'m, 'a> Graph<'m, 'a> {
             }
             open.extend(called.into_iter().filter(|function| seen.insert(*function)));
         }
-        // A literal `fun m:f/1` is made by no instruction.
+        // No instruction creates a literal `fun m:f/1`.
         if effects.calls_funs && self.has_literal_funs() {
             effects.effects.insert(Effect::Apply);
         }
         Ok(effects)
     }
 
-    /// Whether a literal may be an external fun. Its tag may be part of something else as well.
+    /// Whether a literal may be an external fun. Its tag may also be part of another term.
     fn has_literal_funs(&self) -> bool {
         let chunks = self.module.chunks();
         chunks.get(Chunk::LitT).is_some()
@@ -222,7 +223,7 @@ fn import_place(opcode: u8) -> Option<usize> {
     }
 }
 
-/// An external fun begins with its tag and that of an atom: no text does.
+/// An external fun begins with its tag and the tag of an atom, which no text does.
 fn has_export(literals: &[u8]) -> bool {
     const EXPORT: u8 = 113;
     const ATOMS: [u8; 4] = [100, 115, 118, 119];
@@ -256,7 +257,7 @@ impl Effect {
             Self::Receive => Term::atom("receive"),
             Self::Apply => Term::atom("apply"),
             Self::Call(module, function, arity) => {
-                // They were atoms of the module.
+                // They are taken from the atoms of the module.
                 let name = |text| Atom::new(text).map_or(Term::NIL, Term::Atom);
                 let arity = i64::try_from(*arity).unwrap_or_default();
                 Term::tuple([name(module), name(function), Term::Integer(arity)])

@@ -1,10 +1,11 @@
-//! Functions of OTP that nobody but their caller can notice, and that do the same in any process: they
-//! compute, or read a clock. The process dictionary is not among them.
+//! Functions of OTP whose calls only the caller can notice, and that do the same in every process:
+//! they compute, or read a clock. The functions of the process dictionary are not among them.
 //!
-//! What is not listed counts as noticed. A plan that warns of what an `init/1` repeats has a list of its own,
-//! of what certainly is: what is in neither is unknown.
+//! A function that is not listed counts as noticeable. A plan that warns of what `init/1` repeats
+//! has a list of its own, of functions that are certainly noticeable; a function in neither list is
+//! unknown.
 
-/// Modules of which every function is harmless, given harmless funs.
+/// Modules all of whose functions are harmless, as long as the funs that they are given are.
 const MODULES: [&str; 38] = [
     "array",
     "base64",
@@ -152,7 +153,7 @@ const OPERATORS: [&str; 22] = [
     "=:=", "=/=", "<", "=<", ">", ">=", "++", "--",
 ];
 
-/// Harmless functions of other modules: they read, or make the specification of a child.
+/// Harmless functions of other modules: they read, or build the specification of a child.
 const OTHERS: [(&str, &str); 18] = [
     ("application", "get_all_env"),
     ("application", "get_env"),
@@ -174,7 +175,7 @@ const OTHERS: [(&str, &str); 18] = [
     ("Elixir.System", "get_env"),
 ];
 
-/// What only writes a line into a log: somebody may read it, nothing depends on it.
+/// Functions that only write to a log, on which nothing depends.
 const LOGS: [(&str, &[&str]); 2] = [
     (
         "logger",
@@ -203,7 +204,7 @@ fn logs(module: &str, function: &str) -> bool {
     of_module.any(|(_, functions)| functions.contains(&function))
 }
 
-/// Whether nobody notices a call of this function.
+/// Whether a call of this function is harmless.
 pub(super) fn is_harmless(module: &str, function: &str, arity: usize) -> bool {
     match module {
         "erlang" => match (function, arity) {

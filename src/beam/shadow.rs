@@ -1,16 +1,16 @@
-//! A module under another name: to run functions of a new version beside the old one.
+//! Renames a module, so that functions of a new version can run beside the old one.
 //!
-//! The atom with the number 1 is the name of a module. It gets the new name, and the old one a number of
-//! its own, which everything that does not mean the module itself is made to name: tags of records,
-//! registered names, functions of that name. So the shadow does what the module does, and its calls of
-//! itself stay within it.
+//! The atom with the number 1 is the name of a module. It is replaced by the new name, and the old
+//! name gets a number of its own, which replaces the number 1 wherever the module itself is not
+//! meant: in tags of records, registered names and functions of that name. So the renamed module
+//! behaves like the original, and its calls of itself stay within it.
 
 use super::chunks::sections;
 use super::instructions::{Operand, body, walk};
 use super::opcodes::has_on_load;
 use super::{AtomTable, BeamError, Chunk, Chunks};
 
-/// Chunks that the loader needs, which name no module or are made to.
+/// Chunks that the loader needs and that name no module, or are rewritten.
 const KEPT: [&[u8; 4]; 6] = [b"StrT", b"LitT", b"Meta", b"Line", b"Type", b"Attr"];
 /// Chunks that only tools read.
 const DROPPED: [&[u8; 4]; 7] = [
@@ -39,7 +39,7 @@ pub fn shadow(bytes: &[u8], name: &str) -> Result<Vec<u8>, BeamError> {
             b"FunT" => renamed_table(content, 24, 0, own).ok_or_else(|| bad(Chunk::FunT))?,
             _ if KEPT.iter().any(|kept| *kept == id) => content.to_vec(),
             _ if DROPPED.iter().any(|dropped| *dropped == id) => continue,
-            // Nobody knows what it names.
+            // What this chunk names is not known.
             _ => return Err(BeamError::BadChunk { chunk: "unknown" }),
         };
         push_chunk(&mut form, id, &content);
@@ -61,7 +61,8 @@ fn length(length: usize) -> u32 {
     u32::try_from(length).expect("a module has MAX_BYTES at most")
 }
 
-/// In the encoding of the table: OTP 28 and later negate the count and write compact lengths.
+/// In the encoding of the original table: OTP 28 and later negate the count and write compact
+/// lengths.
 fn renamed_atoms(chunk: &[u8], atoms: &AtomTable<'_>, name: &str) -> Option<Vec<u8>> {
     let count = i32::try_from(atoms.len() + 1).ok()?;
     let compact = i32::from_be_bytes(*chunk.first_chunk::<4>()?) < 0;
@@ -79,7 +80,8 @@ fn renamed_atoms(chunk: &[u8], atoms: &AtomTable<'_>, name: &str) -> Option<Vec<
     Some(table)
 }
 
-/// A table behind its count; in each entry, the number of an atom at `field` that means no module.
+/// A table after its count; in each entry, `field` is the number of an atom that is not the name of
+/// a module.
 fn renamed_table(chunk: &[u8], entry: usize, field: usize, own: usize) -> Option<Vec<u8>> {
     let own = u32::try_from(own).ok()?.to_be_bytes();
     let mut table = chunk.to_vec();
@@ -100,7 +102,7 @@ fn renamed_code(chunk: &[u8], own: usize) -> Option<Vec<u8>> {
     let mut short = false;
     walk(code, |instruction| {
         for (place, placed) in instruction.operands.iter().enumerate() {
-            // The module of `func_info` is the module itself.
+            // The module in `func_info` is the module itself.
             let itself = instruction.opcode == FUNC_INFO && place == 0;
             if placed.operand == Operand::Atom(1) && !itself {
                 renamed.extend_from_slice(&code[copied..placed.range.start]);

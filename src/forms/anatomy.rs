@@ -1,4 +1,4 @@
-//! What a plan wants to know from a module's debug information.
+//! What a plan needs from the debug information of a module.
 
 use super::children::{Children, children};
 use super::effects::{Effect, effects};
@@ -12,42 +12,42 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What `code_change` does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CodeChange {
-    /// There is none.
+    /// The module has none.
     Absent,
-    /// It gives the state back as it was.
+    /// It returns the state unchanged.
     Trivial,
-    /// It does something: its text, without places.
+    /// It does something: its clauses without source locations.
     Own(Term),
 }
 
-/// What a module's debug information says.
+/// The content of a module's debug information.
 #[derive(Debug)]
 pub struct Anatomy {
     /// The records that the module defines.
     pub records: BTreeMap<Atom, Record>,
-    /// Those that it uses.
+    /// The records that it uses.
     pub used: BTreeSet<Atom>,
-    /// Where its processes keep their state.
+    /// The behaviour, which determines where the state is.
     pub keeper: Keeper,
-    /// The shapes of its processes' states, where it has processes.
+    /// The shapes of the states of its processes, if it has processes.
     pub states: BTreeSet<Shape>,
-    /// For each record that a state is: those in its fields.
+    /// For each record that is a state, the records in its fields.
     pub parts: BTreeMap<Atom, BTreeSet<Atom>>,
     /// What `code_change` does.
     pub code_change: CodeChange,
-    /// How many elements the states have that `code_change` takes, where each of its clauses takes a record or a tuple
-    /// alone.
+    /// The sizes of the states that `code_change` accepts, if each of its clauses accepts only a
+    /// record or a tuple.
     pub takes: Option<BTreeSet<usize>>,
-    /// The children, where it is a supervisor that says them.
+    /// The children, if it is a supervisor that specifies them in `init/1`.
     pub children: Option<Children>,
-    /// What `init/1` does to others, where it is a supervisor.
+    /// The effects of `init/1` that others notice, if it is a supervisor.
     pub effects: BTreeSet<Effect>,
-    /// The functions that make funs which may be kept.
+    /// The functions that create funs which may be kept.
     pub escapes: BTreeSet<String>,
 }
 
 impl Anatomy {
-    /// What the chunk `Dbgi` of a module of this kind says.
+    /// Reads the chunk `Dbgi` of a module of this kind.
     pub fn read(chunk: Option<&[u8]>, kind: &ModuleKind) -> Debug<Self> {
         match Forms::read(chunk) {
             Debug::Known(forms) => Debug::Known(Self::of(&forms, kind)),
@@ -57,11 +57,11 @@ impl Anatomy {
         }
     }
 
-    /// What the forms of a module of this kind say.
+    /// Analyses the forms of a module of this kind.
     pub fn of(forms: &Forms, kind: &ModuleKind) -> Self {
         let supervises = kind.supervises();
         let changes = |arity| !forms.clauses("code_change", arity).is_empty();
-        // What others have made of these behaviours has their callbacks.
+        // A behaviour that is based on one of these has the same callbacks.
         let keeper = if *kind == ModuleKind::StateMachine || changes(4) && !changes(3) {
             Keeper::Machine
         } else {
@@ -136,7 +136,7 @@ fn takes(forms: &Forms, keeper: Keeper) -> Option<BTreeSet<usize>> {
     sizes.filter(|sizes| !sizes.is_empty())
 }
 
-/// How many elements a term has that matches a pattern, where it must be a record or a tuple.
+/// The number of elements of the terms that match a pattern, if these must be records or tuples.
 fn size_of(forms: &Forms, pattern: &Term) -> Option<usize> {
     match node(pattern)? {
         ("record", [Term::Atom(name), Term::List(_)]) => Some(forms.records.get(name)?.len() + 1),
@@ -157,8 +157,8 @@ fn code_change(forms: &Forms, keeper: Keeper) -> CodeChange {
     CodeChange::Own(Term::list(clauses.iter().map(without_places)))
 }
 
-/// Whether a clause of `code_change` returns `{ok, State}`, or of a machine `{ok, Name, State}`, as it got
-/// them.
+/// Whether a clause of `code_change` returns the state that it was given: `{ok, State}`, or `{ok,
+/// Name, State}` for a state machine.
 fn gives_back(whole: &Term, keeper: Keeper) -> bool {
     let Some((patterns, [answer])) = clause(whole) else {
         return false;

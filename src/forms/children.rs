@@ -5,15 +5,15 @@ use super::{Forms, call, literal_atom, node, without_places};
 use crate::term::Term;
 use std::collections::BTreeMap;
 
-/// The children of a supervisor: what each is, by its id as text.
+/// The children of a supervisor, by id as text.
 pub type Children = BTreeMap<String, Term>;
 
-/// The children, where `init/1` says them all.
+/// The children, if `init/1` shows all of them.
 pub fn children(forms: &Forms) -> Option<Children> {
     let mut found = None;
     for (answer, scope) in returned(forms, "init", 1) {
         let children = children_in(forms, (answer, scope))?;
-        // More than one set of children: which it is, is known when it runs.
+        // There are several sets of children; which one is used is determined at run time.
         if found.replace(children).is_some() {
             return None;
         }
@@ -80,8 +80,8 @@ fn list_into(forms: &Forms, list: Outcome<'_>, children: &mut Children) -> Optio
     }
 }
 
-/// The id of a child and the whole of it: a map, a tuple, or what Elixir makes one of, which asks the
-/// module and calls it by the module's name unless it is told another one.
+/// The id of a child with its whole specification: a map, a tuple, or Elixir's form, which asks the
+/// module for its specification and uses the module's name as the id unless another one is given.
 fn child_of(child: &Term) -> Option<(String, Term)> {
     Some((text(id_of(child)?), without_places(child)))
 }
@@ -125,7 +125,7 @@ fn value_of<'t>(key: &str, list: &'t Term) -> Option<&'t Term> {
     None
 }
 
-/// An id as a person would write it; of one that is not a plain atom, its abstract form.
+/// The id as a person would write it; if it is not a plain atom, its abstract form.
 fn text(id: &Term) -> String {
     literal_atom(id).map_or_else(|| without_places(id).to_string(), ToString::to_string)
 }

@@ -1,19 +1,20 @@
-//! What a function does to others: calls that an `init/1` which runs a second time would repeat.
+//! The effects of a function that others notice: calls that are repeated when `init/1` runs a
+//! second time.
 
 use super::{Forms, call, node, walk};
 use crate::term::{Atom, Term};
 use std::collections::BTreeSet;
 
-/// A call with effects that can be seen from outside.
+/// A call whose effects are visible outside the process.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Effect {
     /// The function, as `module:name/arity`.
     pub function: String,
-    /// Whether it fails where it has been called before: a name that is taken.
+    /// Whether it fails if it has been called before, because a name is taken.
     pub once: bool,
 }
 
-/// What `init/1` calls, itself or through functions of its module.
+/// The calls of `init/1`, made directly or through functions of its module.
 pub fn effects(forms: &Forms) -> BTreeSet<Effect> {
     let mut found = BTreeSet::new();
     let (mut open, mut seen) = (vec![("init".to_owned(), 1)], BTreeSet::new());
@@ -23,7 +24,7 @@ pub fn effects(forms: &Forms) -> BTreeSet<Effect> {
         }
         for whole in forms.clauses(&name, arity) {
             walk(whole, &mut |term| {
-                // What is made into a fun is not called here.
+                // A call inside a fun is not made here.
                 if matches!(node(term), Some(("fun" | "named_fun", _))) {
                     return false;
                 }
@@ -65,8 +66,8 @@ fn effect(module: &str, name: &str, arity: usize, once: bool) -> Effect {
     }
 }
 
-/// Whether an expression of a clause's body is reached whatever is the case, and nothing catches what it
-/// raises.
+/// Whether an expression in the body of a clause is always reached, and nothing catches its
+/// exceptions.
 fn is_plain(clause: &Term, wanted: &Term) -> bool {
     let mut plain = false;
     let body = super::clause(clause).map_or(&[][..], |(_, body)| body);

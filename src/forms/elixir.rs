@@ -1,12 +1,13 @@
-//! Elixir's debug information (`{elixir_v1, Module, Specifications}` of the backend `elixir_erl`), put into
-//! Erlang's abstract format as far as a plan reads that: matches, choices, calls, tuples, maps.
+//! Translates Elixir's debug information (`{elixir_v1, Module, Specifications}` of the backend
+//! `elixir_erl`) to Erlang's abstract format, as far as a plan reads it: matches, choices, calls,
+//! tuples, maps.
 //!
-//! What has no counterpart becomes a node `opaque`, which tells nothing.
+//! What has no counterpart becomes a node `opaque`, from which nothing is concluded.
 
 use super::Forms;
 use crate::term::{Atom, Term};
 
-/// The functions of a module; none where its debug information has another form than is known.
+/// The functions of a module; `None` if its debug information has an unknown form.
 pub fn forms(data: &Term) -> Option<Forms> {
     let [module, _specifications] = data.as_tagged("elixir_v1")? else {
         return None;
@@ -39,7 +40,7 @@ fn clause_of(patterns: &[Term], body: &Term) -> Term {
     form("clause", [patterns, Term::NIL, Term::List(block(body))])
 }
 
-/// A node of the abstract format. What is made here stands nowhere in a source text.
+/// A node of the abstract format, without a source location.
 fn form<const N: usize>(kind: &'static str, parts: [Term; N]) -> Term {
     let mut node = vec![Term::atom(kind), Term::Integer(0)];
     node.extend(parts);
@@ -90,7 +91,7 @@ fn tuple(parts: &[Term]) -> Term {
     form("tuple", [Term::list(parts.iter().map(expression))])
 }
 
-/// Elixir tells variables of one name apart by their version.
+/// Elixir distinguishes variables of the same name by a version.
 fn variable(name: &Atom, meta: &Term) -> Term {
     let meta = meta.elements().unwrap_or_default();
     let mut versions = meta.iter().filter_map(|pair| pair.as_tagged("version"));
@@ -125,7 +126,7 @@ fn map(pairs: &[Term], structure: Option<&Atom>) -> Term {
     let pair = |(key, value): (&Term, &Term)| {
         form("map_field_assoc", [expression(key), expression(value)])
     };
-    // An update of another map has no pairs of its own alone.
+    // An update of a map does not show all of its pairs.
     let Some(mut fields) = pairs
         .iter()
         .map(|each| each.as_pair().map(pair))

@@ -1,10 +1,11 @@
-//! Funs that may outlive the call that they are made in: those that are put into something.
+//! Funs that may outlive the call in which they are created, because they are put into something.
 
 use super::{Forms, call, node, variable, walk};
 use crate::term::{Atom, Term};
 use std::collections::BTreeSet;
 
-/// The functions, as `name/arity`, that make a fun which may end up in a state, a table or a message.
+/// The functions, as `name/arity`, that create a fun which may be put into a state, a table or a
+/// message.
 pub fn escapes(forms: &Forms) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for ((name, arity), clauses) in &forms.functions {
@@ -40,7 +41,7 @@ fn fun_names(clause: &Term) -> BTreeSet<&Atom> {
 
 fn is_fun(term: &Term) -> bool {
     match node(term) {
-        // A fun of a module's exported function outlives its code.
+        // An external fun of an exported function survives the replacement of its code.
         Some(("fun", [what])) => {
             let parts = what.as_tuple().unwrap_or_default();
             !matches!(parts, [tag, _, _, _] if tag.is_atom("function"))
@@ -50,7 +51,7 @@ fn is_fun(term: &Term) -> bool {
     }
 }
 
-/// Whether a node puts a fun into something that may be kept: a structure, a table, a message.
+/// Whether a node puts a fun into something that may be kept: a data structure, a table, a message.
 fn keeps(term: &Term, names: &BTreeSet<&Atom>) -> bool {
     let fun = |part: &Term| is_fun(part) || variable(part).is_some_and(|name| names.contains(name));
     match node(term) {

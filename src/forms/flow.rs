@@ -1,18 +1,18 @@
-//! What expressions come to, as far as that can be told from the text alone.
+//! The values of expressions, as far as the source text shows them.
 
 use super::{Forms, call, clause, node, variable, walk};
 use crate::term::{Atom, Term};
 
-/// An expression that another one comes to, and the clause of a function that it stands in.
+/// An expression that is the value of another one, and the clause that contains it.
 pub type Outcome<'f> = (&'f Term, &'f Term);
 
-/// How many steps are followed, through variables and calls.
+/// How many steps through variables and calls are followed.
 const STEPS: usize = 8;
 
-/// More outcomes than this are nothing to tell a shape from.
+/// With more results than this, no shape is concluded.
 const MOST: usize = 64;
 
-/// What the function may return.
+/// The expressions that the function may return.
 pub fn returned<'f>(forms: &'f Forms, name: &str, arity: usize) -> Vec<Outcome<'f>> {
     let mut found = Vec::new();
     Flow {
@@ -23,7 +23,7 @@ pub fn returned<'f>(forms: &'f Forms, name: &str, arity: usize) -> Vec<Outcome<'
     found
 }
 
-/// What an expression of a clause may come to.
+/// The expressions that an expression in a clause may evaluate to.
 pub fn outcomes<'f>(forms: &'f Forms, (expression, clause): Outcome<'f>) -> Vec<Outcome<'f>> {
     let mut found = Vec::new();
     Flow {
@@ -112,7 +112,7 @@ impl<'f> Flow<'f, '_> {
     }
 }
 
-/// What a variable is bound to in a clause by a match of its own.
+/// The expression that a match in the clause binds a variable to.
 fn bound<'f>(expression: &Term, scope: &'f Term) -> Option<&'f Term> {
     let name: &Atom = variable(expression)?;
     let mut found = None;

@@ -1,7 +1,7 @@
-//! Debug information: the abstract format of a module (chapter "The Abstract Format" of ERTS), Elixir's own
-//! put into it, and what a plan wants to know from it.
+//! Debug information: the abstract format of a module (chapter "The Abstract Format" of ERTS), into
+//! which Elixir's own format is translated, and what a plan needs from it.
 //!
-//! Read with limits and never trusted: what has another shape than expected tells nothing.
+//! It is read with limits and not trusted: from an unexpected form nothing is concluded.
 
 mod anatomy;
 mod children;
@@ -18,21 +18,21 @@ pub use shape::{Keeper, Record, Shape, state_expressions};
 use crate::term::{Atom, Limits, Term, external};
 use std::collections::BTreeMap;
 
-/// What debug information gives, or why it gives nothing.
+/// The content of debug information, or why there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Debug<T> {
-    /// This.
+    /// It was read.
     Known(T),
-    /// The module was compiled without it, or stripped.
+    /// The module was compiled without debug information, or stripped.
     Absent,
-    /// It is of a language that is not known here.
+    /// It is in the format of an unknown language.
     Foreign,
-    /// It is encrypted, broken, or too large.
+    /// It is encrypted, damaged or too large.
     Unreadable,
 }
 
 impl<T> Debug<T> {
-    /// What is known.
+    /// The content, if it was read.
     pub fn known(&self) -> Option<&T> {
         match self {
             Self::Known(value) => Some(value),
@@ -41,7 +41,7 @@ impl<T> Debug<T> {
     }
 }
 
-/// How much debug information is read: source text nests deep where it has long lists.
+/// The limits for debug information: long lists in source text are deeply nested.
 fn limits() -> Limits {
     Limits {
         size: 64 << 20,
@@ -58,12 +58,12 @@ pub struct Forms {
     pub functions: BTreeMap<(Atom, i64), Vec<Term>>,
     /// The fields of each record.
     pub records: BTreeMap<Atom, Vec<Term>>,
-    /// What each type without parameters is.
+    /// The definition of each type without parameters.
     pub types: BTreeMap<Atom, Term>,
 }
 
 impl Forms {
-    /// The forms in a chunk `Dbgi`.
+    /// Parses the chunk `Dbgi`.
     pub fn read(chunk: Option<&[u8]>) -> Debug<Self> {
         let Some(chunk) = chunk else {
             return Debug::Absent;
@@ -120,7 +120,7 @@ impl Forms {
         found
     }
 
-    /// The clauses of a function, none where there is no such function.
+    /// The clauses of a function; empty if there is no such function.
     pub fn clauses(&self, name: &str, arity: usize) -> &[Term] {
         let (Some(name), Ok(arity)) = (Atom::new(name), i64::try_from(arity)) else {
             return &[];
@@ -131,8 +131,8 @@ impl Forms {
     }
 }
 
-/// The backend and the data of `{debug_info_v1, Backend, Data}`; of Erlang's own, `{Forms, Options}`, the
-/// forms.
+/// The backend and the data of `{debug_info_v1, Backend, Data}`; of Erlang's data, `{Forms,
+/// Options}`, only the forms.
 fn parts(term: Term) -> Option<(Atom, Term)> {
     let Term::Tuple(parts) = term else {
         return None;
@@ -151,13 +151,13 @@ fn parts(term: Term) -> Option<(Atom, Term)> {
     }
 }
 
-/// An attribute has one part less than a function.
+/// An attribute has one element less than a function.
 fn padded(mut parts: Vec<Term>) -> Result<[Term; 5], Vec<Term>> {
     parts.push(Term::NIL);
     <[Term; 5]>::try_from(parts)
 }
 
-/// The kind of an abstract node and what follows its annotation.
+/// The tag of an abstract node, and the elements after its annotation.
 pub fn node(term: &Term) -> Option<(&str, &[Term])> {
     match term.as_tuple()? {
         [Term::Atom(kind), _annotation, rest @ ..] => Some((kind.as_str(), rest)),
@@ -189,7 +189,7 @@ pub fn variable(term: &Term) -> Option<&Atom> {
     }
 }
 
-/// A call: the module, where one is named, the function and the arguments.
+/// The module (if named), the function and the arguments of a call.
 pub fn call(term: &Term) -> Option<(Option<&Atom>, &Atom, &[Term])> {
     let ("call", [function, Term::List(arguments)]) = node(term)? else {
         return None;
@@ -203,7 +203,7 @@ pub fn call(term: &Term) -> Option<(Option<&Atom>, &Atom, &[Term])> {
     }
 }
 
-/// Visits a term and all that is in it; what `visit` answers `false` to is not looked into.
+/// Visits a term and everything in it, except inside terms for which `visit` returns `false`.
 pub fn walk<'t>(term: &'t Term, visit: &mut dyn FnMut(&'t Term) -> bool) {
     if !visit(term) {
         return;
@@ -217,7 +217,7 @@ pub fn walk<'t>(term: &'t Term, visit: &mut dyn FnMut(&'t Term) -> bool) {
     }
 }
 
-/// The term without the places in source text that its nodes come from.
+/// The term without its source locations.
 pub fn without_places(term: &Term) -> Term {
     match term {
         Term::Tuple(parts) => match parts.as_slice() {

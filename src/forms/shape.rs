@@ -1,4 +1,4 @@
-//! The shape of what a process keeps as its state.
+//! The shapes of the states that processes keep.
 
 use super::flow::{Outcome, outcomes, returned};
 use super::{Forms, clause, literal_atom, node, variable, walk};
@@ -15,7 +15,7 @@ pub enum Shape {
     Record(Atom),
     /// A map with these keys.
     Map(BTreeSet<String>),
-    /// A tuple of so many elements.
+    /// A tuple with this many elements.
     Tuple(usize),
 }
 
@@ -29,12 +29,12 @@ impl std::fmt::Display for Shape {
     }
 }
 
-/// Where in `{ok, …}` the state stands that `init/1` of a behaviour returns.
+/// The position of the state in the `{ok, …}` that `init/1` of a behaviour returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keeper {
-    /// `gen_server`, `gen_event` and what is like them: second.
+    /// `gen_server`, `gen_event` and similar behaviours: the second element.
     Server,
-    /// `gen_statem`, `gen_fsm`: third, behind the name of the state.
+    /// `gen_statem`, `gen_fsm`: the third element, after the name of the state.
     Machine,
 }
 
@@ -49,7 +49,7 @@ pub fn records(forms: &Forms) -> BTreeMap<Atom, Record> {
 fn field(term: &Term) -> Option<String> {
     match node(term) {
         Some(("record_field", [name, ..])) => literal_atom(name).map(ToString::to_string),
-        // {typed_record_field, Field, Type} has no place of its own.
+        // `{typed_record_field, Field, Type}` has no source location of its own.
         _ => match term.as_tagged("typed_record_field")? {
             [untyped, _type] => field(untyped),
             _ => None,
@@ -57,7 +57,7 @@ fn field(term: &Term) -> Option<String> {
     }
 }
 
-/// The records that are in fields of another record, by its defaults and types.
+/// The records in the fields of another record, according to defaults and types.
 pub fn parts(forms: &Forms, record: &Atom) -> BTreeSet<Atom> {
     let mut found = BTreeSet::new();
     let mut open = vec![record.clone()];
@@ -87,7 +87,7 @@ fn named_record(term: &Term) -> Option<&Atom> {
     }
 }
 
-/// The shapes of the state of processes whose callback module this is.
+/// The shapes of the states of processes with this callback module.
 pub fn states(forms: &Forms, keeper: Keeper) -> BTreeSet<Shape> {
     let mut found = BTreeSet::new();
     for (answer, scope) in returned(forms, "init", 1) {
@@ -101,7 +101,7 @@ pub fn states(forms: &Forms, keeper: Keeper) -> BTreeSet<Shape> {
     found
 }
 
-/// The expressions that `init/1` makes the state with.
+/// The expressions with which `init/1` creates the state.
 pub fn state_expressions(forms: &Forms, keeper: Keeper) -> Vec<&Term> {
     let mut found = Vec::new();
     for (answer, scope) in returned(forms, "init", 1) {
@@ -113,7 +113,7 @@ pub fn state_expressions(forms: &Forms, keeper: Keeper) -> Vec<&Term> {
     found
 }
 
-/// The state in `{ok, State}`, `{ok, State, _}` or, of a machine, `{ok, Name, State, …}`.
+/// The state in `{ok, State}`, `{ok, State, _}` or, for a state machine, `{ok, Name, State, …}`.
 fn state_of(answer: &Term, keeper: Keeper) -> Option<&Term> {
     let ("tuple", [Term::List(parts)]) = node(answer)? else {
         return None;
@@ -156,7 +156,7 @@ fn key(pair: &Term) -> Option<String> {
     }
 }
 
-/// The records that the callbacks expect their state to be.
+/// The records that the callbacks expect as their state.
 fn received(forms: &Forms, keeper: Keeper) -> BTreeSet<Shape> {
     const SERVER: [(&str, usize, usize); 4] = [
         ("handle_call", 3, 2),
@@ -180,7 +180,7 @@ fn received(forms: &Forms, keeper: Keeper) -> BTreeSet<Shape> {
     found
 }
 
-/// The record that a pattern is, alone or beside a variable, or that a variable is used as.
+/// The record that a pattern matches, alone or bound to a variable, or that a variable is used as.
 fn pattern_record<'f>(pattern: &Term, scope: &'f Term) -> Option<&'f Atom>
 where
 {

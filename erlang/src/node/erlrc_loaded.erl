@@ -1,25 +1,25 @@
-%% @doc What this node has loaded, for a plan that is made elsewhere: the files of all modules, the code path,
-%% the applications. Values of an environment stay in the node: only which keys were set is told.
+%% @doc What this node has loaded, for a plan that is made outside the node: the files of all modules, the code path,
+%% the applications. Values of the application environment never leave the node; only the keys that are set are listed.
 -module(erlrc_loaded).
 
 -export([code/1, place/1]).
 -export_type([code/0]).
 
 -type code() :: #{
-    %% The application's directory, where it is loaded from one.
+    %% The directory of the application, if it is loaded from one.
     dir => binary(),
-    %% Module and file; of what came from no file, where it came from.
+    %% Module and file; for a module without a file, its origin.
     modules := [{module(), binary() | atom()}],
     path := [binary()],
-    %% Application, version, whether it runs.
+    %% Application, version, and whether it runs.
     applications := [{atom(), binary(), boolean()}],
-    %% Keys of the application that have another value than its `.app' file gives them.
+    %% The keys of the application whose values differ from those in its `.app' file.
     kept := [atom()],
-    %% What this node's environment chooses of scripts, for the engine elsewhere.
+    %% The options for scripts that this node's environment sets.
     options := map()
 }.
 
-%% @doc What is loaded, and of this application where from.
+%% @doc What is loaded, and the directory of this application.
 -spec code(atom()) -> code().
 code(App) ->
     Running = erlrc_node:running(),
@@ -38,14 +38,14 @@ code(App) ->
         none -> Code
     end.
 
-%% @doc Where the application is, and what a hook is to do with its plan: the environment key `preflight' of erlrc; and what
-%% the environment chooses of scripts.
+%% @doc The directory of the application, what a hook shall do with its plan (the key `preflight' of erlrc's
+%% environment), and the options for scripts.
 -spec place(atom()) -> #{dir => binary(), preflight := strict | warn | off, options := map()}.
 place(App) ->
     Mode =
         case application:get_env(erlrc, preflight, strict) of
             Known when Known =:= warn; Known =:= off -> Known;
-            %% Anything else is refused by `erlrc_options', in its turn.
+            %% `erlrc_options' refuses other values.
             _ -> strict
         end,
     case directory(App) of
@@ -57,7 +57,7 @@ file([_ | _] = File) -> text(filename:absname(File));
 file(From) when is_atom(From) -> From;
 file(_) -> none.
 
-%% Where what is loaded of it came from.
+%% The directory that its code was loaded from.
 directory(App) ->
     case erlrc_versions:loaded(App) of
         {ok, _, Dir} when Dir =/= unknown -> {ok, Dir};

@@ -1,6 +1,5 @@
-%% @doc What a term tells of the code that it was made by: funs of modules that are to go, names of files that are to go,
-%% records of a size that the new code does not know.
-%% Bounded: so many terms are looked at, and no more.
+%% @doc Searches a term for references to code: funs of modules that are removed or replaced, names of files that are
+%% removed, and records of a size that the new code does not know. The number of terms that are visited is bounded.
 -module(erlrc_look).
 
 -export([wanted/2, wanted/3, outdated/1, new/1, at/3, found/1, records/1, may_hold_funs/1, is_complete/1]).
@@ -24,12 +23,12 @@
 -opaque wanted() :: #wanted{}.
 -opaque seen() :: #seen{}.
 
-%% @doc Funs of these modules, names of files that begin with this.
+%% @doc A search for funs of these modules and names of files with this prefix.
 -spec wanted([module()], file:filename()) -> wanted().
 wanted(Modules, Directory) ->
     #wanted{modules = maps:from_keys(Modules, any), directory = unicode:characters_to_binary(Directory)}.
 
-%% @doc Funs of these modules that are not of the code that is current.
+%% @doc A search for funs of these modules that do not belong to the current code.
 -spec outdated([module()]) -> wanted().
 outdated(Modules) ->
     #wanted{modules = maps:from_list([{Module, current(Module)} || Module <- Modules])}.
@@ -40,17 +39,17 @@ current(Module) ->
         false -> any
     end.
 
-%% @doc The same, and records of these names and sizes.
+%% @doc The same, and for records with these names and sizes.
 -spec wanted([module()], file:filename(), records()) -> wanted().
 wanted(Modules, Directory, Records) ->
     (wanted(Modules, Directory))#wanted{records = Records}.
 
-%% @doc Nothing seen, so many terms to look at.
+%% @doc A search that has found nothing yet and may visit this many terms.
 -spec new(pos_integer()) -> seen().
 new(Left) ->
     #seen{left = Left}.
 
-%% @doc The funs, and whether there was a name of a file.
+%% @doc The funs, and whether the name of a file was found.
 -spec found(seen()) -> {[{module(), Name :: atom()}], boolean()}.
 found(#seen{funs = Funs, path = Path}) ->
     {Funs, Path}.
@@ -60,17 +59,17 @@ found(#seen{funs = Funs, path = Path}) ->
 records(#seen{records = Records}) ->
     Records.
 
-%% @doc Whether there is a fun of any module, as far as can be told: what was not looked at may hold some.
+%% @doc Whether there may be a fun of any module; terms that were not visited may hold some.
 -spec may_hold_funs(seen()) -> boolean().
 may_hold_funs(#seen{any_fun = AnyFun} = Seen) ->
     AnyFun orelse not is_complete(Seen).
 
-%% @doc Whether everything was looked at.
+%% @doc Whether everything was visited.
 -spec is_complete(seen()) -> boolean().
 is_complete(#seen{left = Left}) ->
     Left > 0.
 
-%% @doc Looks at a term and all that is in it.
+%% @doc Visits a term and everything in it.
 -spec at(term(), wanted(), seen()) -> seen().
 at(_Term, _Wanted, #seen{left = Left} = Seen) when Left =< 0 ->
     Seen;

@@ -1,8 +1,8 @@
-%% @doc The facts of this node, and what is done to it: applications loaded, started, stopped,
-%% unloaded, their modules.
+%% @doc The facts of this node, and the operations on it: applications are loaded, started, stopped and unloaded, with
+%% their modules.
 %%
-%% The table `erlrc_table' (owner: `erlrc_sup') holds `{{stopped, App}, true}', stopped by an
-%% operation since, and what {@link erlrc_specification} keeps.
+%% The table `erlrc_table' (owner: `erlrc_sup') holds `{{stopped, App}, true}' for each application that an operation
+%% has stopped, and the rows of {@link erlrc_specification}.
 -module(erlrc_node).
 
 -export([facts/0, root/0, apps_dir/0, run_dir/0, stash_dir/0]).
@@ -15,7 +15,7 @@
 
 -include_lib("kernel/include/logger.hrl").
 
-%% Milliseconds for an application to stop, however late it is.
+%% The least time that an application gets to stop, in milliseconds, however little time is left.
 -define(TO_STOP, 5000).
 
 -type restart_type() :: permanent | transient | temporary.
@@ -29,11 +29,11 @@
     original := [{atom(), [atom()]}],
     running := [atom()],
     stopped := [atom()],
-    %% So many new ones may an answer bring.
+    %% The number of atoms that an answer may add.
     atoms := non_neg_integer()
 }.
 
-%% @doc What the engine is told.
+%% @doc The facts for the engine.
 -spec facts() -> facts().
 facts() ->
     #{
@@ -45,7 +45,7 @@ facts() ->
         original => [{App, Apps} || {{original, App}, Apps} <- ets:tab2list(erlrc_table)],
         running => running(),
         stopped => [App || {{stopped, App}, true} <- ets:tab2list(erlrc_table)],
-        %% Whatever is installed, half of the room stays: a full table ends the node.
+        %% Half of the free atoms stay free, whatever is installed: a full atom table ends the node.
         atoms => erlrc_room:free() div 2
     }.
 
@@ -59,22 +59,22 @@ key(App, Key) ->
         _ -> []
     end.
 
-%% @doc Where applications are registered.
+%% @doc The directory of registrations.
 -spec root() -> file:filename_all().
 root() ->
     directory("ERLRC_ROOT", root_dir, "/etc/erlrc.d").
 
-%% @doc Where packages say what is installed.
+%% @doc The directory in which packages say what is installed.
 -spec apps_dir() -> file:filename_all().
 apps_dir() ->
     directory("ERLRC_APPS", apps_dir, "/usr/lib/erlrc/apps").
 
-%% @doc Where nodes write their own rendezvous entries.
+%% @doc The rendezvous directory, in which nodes write their entries.
 -spec run_dir() -> file:filename_all().
 run_dir() ->
     directory("ERLRC_RUN", run_dir, "/run/erlrc/nodes").
 
-%% @doc Where old versions are kept for a late upgrade.
+%% @doc The directory of old versions that are kept for a late upgrade.
 -spec stash_dir() -> file:filename_all().
 stash_dir() ->
     directory("ERLRC_STASH", stash_dir, "/usr/lib/erlrc/stash").
@@ -87,7 +87,7 @@ directory(Variable, Key, Default) ->
         end,
     filename:absname(lists:flatten(io_lib:format("~ts", [Dir]))).
 
-%% @doc Loads a specification as it is, without the applications that it includes.
+%% @doc Loads a specification as it is, without loading the applications that it includes.
 -spec load({application, atom(), [tuple()]}) -> ok | {error, term()}.
 load({application, App, _} = Spec) ->
     case application:load(Spec) of
@@ -96,7 +96,7 @@ load({application, App, _} = Spec) ->
         {error, _} = Error -> Error
     end.
 
-%% @doc Unloads the specification; modules and code path stay.
+%% @doc Unloads the specification; its modules and the code path stay.
 -spec unload(atom()) -> ok | {error, term()}.
 unload(App) ->
     case erlrc_specification:unload(App) of
@@ -105,7 +105,7 @@ unload(App) ->
         {error, _} = Error -> Error
     end.
 
-%% @doc Loads what was unloaded, with the environment that it had.
+%% @doc Loads a specification that was unloaded, with the environment that it had.
 -spec reload(atom(), {application, atom(), [tuple()]}, [{atom(), term()}]) -> ok | {error, term()}.
 reload(App, Spec, Env) ->
     case application:load(Spec) of
@@ -114,13 +114,13 @@ reload(App, Spec, Env) ->
         {error, _} = Error -> Error
     end.
 
-%% @doc Starts an application whose specification is loaded, temporary: a permanent or transient one
-%% that fails to start takes the node with it. All its modules are loaded before.
+%% @doc Starts a loaded application as temporary, since a permanent or transient one that fails to start ends the node.
+%% All its modules are loaded before.
 -spec start(atom()) -> ok | {error, term()}.
 start(App) ->
     start(App, temporary).
 
-%% @doc Starts an application as it ran before it was stopped.
+%% @doc Starts an application in the same way as it ran before it was stopped.
 -spec start(atom(), restart_type()) -> ok | {error, term()}.
 start(App, Type) ->
     ok = load_modules(App),
@@ -128,13 +128,13 @@ start(App, Type) ->
         {in_time, {error, {already_started, App}}} -> ok;
         {in_time, Result} -> Result;
         {late, Result} ->
-            %% It may have started in the very moment in which it was killed.
+            %% It may have started at the moment at which it was killed.
             _ = Result =:= ok andalso application:stop(App),
             {error, timeout}
     end.
 
-%% @doc Stops an application. One that does not come to an end in time is killed, as a service would be: it has some
-%% seconds in any case.
+%% @doc Stops an application. If it does not stop in time, it is killed, like a service; it gets a few seconds in any
+%% case.
 -spec stop(atom()) -> ok | {error, term()}.
 stop(App) ->
     case erlrc_force:until_late(App, max(?TO_STOP, erlrc_deadline:left()), fun() -> application:stop(App) end) of
@@ -145,7 +145,8 @@ stop(App) ->
             Result
     end.
 
-%% @doc Waits for an application that somebody who is dead by now has begun to start, as long as one is waited for to stop.
+%% @doc Waits until an application has started whose start was begun by a process that is dead by now, for as long as a
+%% stop may take.
 -spec await_start(atom()) -> ok.
 await_start(App) ->
     case lists:keymember(App, 1, info(starting)) of
@@ -156,29 +157,29 @@ await_start(App) ->
             ok
     end.
 
-%% @doc The applications that run themselves.
+%% @doc The applications that run by themselves.
 -spec running() -> [atom()].
 running() ->
     [App || {App, _, _} <- application:which_applications(infinity)].
 
-%% @doc Whether an application runs itself.
+%% @doc Whether an application runs by itself.
 -spec is_running(atom()) -> boolean().
 is_running(App) ->
     application_controller:is_running(App).
 
-%% @doc Whether an application runs and goes on running. A stop that was asked for by a process that is dead by now is waited
-%% for: on later releases of OTP application_controller answers while an application stops, and says that it runs. It is
-%% asked, for its table tells nothing of what still waits in its queue.
+%% @doc Whether an application runs and is not being stopped. If a process that is dead by now has asked for a stop, the
+%% stop is waited for: on later releases of OTP, application_controller answers while an application stops, and says
+%% that it runs. It is asked, because its table does not show what is still in its message queue.
 -spec runs_on(atom()) -> boolean().
 runs_on(App) ->
     case lists:keyfind(App, 1, info(running)) of
         {App, Master} when is_pid(Master) -> runs_on(App, Master);
-        %% A library has no master, and nothing to stop.
+        %% A library application has no master, and nothing to stop.
         {App, undefined} -> true;
         false -> false
     end.
 
-%% The master answers after what it was told before; one that stops does not, and ends.
+%% A master answers after earlier requests; one that is stopping does not answer but ends.
 runs_on(App, Master) ->
     case erlrc_force:until_late(App, ?TO_STOP, fun() -> application_master:get_child(Master) end) of
         {_, {_Child, _Module}} ->
@@ -188,7 +189,7 @@ runs_on(App, Master) ->
             lists:keymember(App, 1, info(running))
     end.
 
-%% The controller hears of the end of a master a moment after others do.
+%% The controller learns a moment later than others that a master has ended.
 await_end(App, Master) ->
     case lists:member({App, Master}, info(running)) of
         true ->
@@ -199,24 +200,24 @@ await_end(App, Master) ->
             ok
     end.
 
-%% @doc How a running application was started.
+%% @doc How a running application was started: permanent, transient or temporary.
 -spec restart_type(atom()) -> restart_type().
 restart_type(App) ->
     proplists:get_value(App, info(started), temporary).
 
-%% @doc The application masters of what runs.
+%% @doc The application masters of all running applications.
 -spec masters() -> [{atom(), pid()}].
 masters() ->
     [{App, Master} || {App, Master} <- info(running), is_pid(Master)].
 
-%% @doc The application master of one application; one without a callback module has none.
+%% @doc The application master of an application; one without a callback module has none.
 -spec master(atom()) -> pid() | undefined.
 master(App) ->
     application_controller:get_master(App).
 
-%% @doc How an application ended whose application master is dead. One that was stopped is not among
-%% the started any more; one that died is, it only does not run. As long as it is among the running
-%% the application controller has not got that far: OTP 29 stops applications beside itself.
+%% @doc How an application ended whose application master is dead. An application that was stopped is no longer among
+%% the started ones; one that died is still among them, but not among the running ones. As long as it is among the
+%% running ones, application_controller has not noticed yet: OTP 29 stops applications in another process.
 -spec ending(atom(), Master :: pid()) -> stopped | died | unknown_yet.
 ending(App, Master) ->
     case {proplists:get_value(App, info(running)), lists:keymember(App, 1, info(started))} of
@@ -228,24 +229,25 @@ ending(App, Master) ->
 info(Key) ->
     proplists:get_value(Key, application:info(), []).
 
-%% @doc The application and all that it includes, directly or through others.
+%% @doc The application and everything that it includes, directly or indirectly.
 -spec parts(atom()) -> [atom()].
 parts(App) ->
     included_closure([App], []).
 
-%% @doc What has to run before the application does: what it depends on, and what the applications
-%% that it includes depend on.
+%% @doc The applications that must run before this one: its dependencies, and those of the applications that it
+%% includes.
 -spec needed(atom()) -> [atom()].
 needed(App) ->
     Whole = parts(App),
     lists:usort([Needed || Part <- Whole, Needed <- key(Part, applications)]) -- Whole.
 
-%% @doc The version that is loaded.
+%% @doc The loaded version.
 -spec vsn(atom()) -> {ok, string()} | undefined.
 vsn(App) ->
     application:get_key(App, vsn).
 
-%% @doc How an application stands: it runs itself, a running application includes it, it is loaded, or none of these.
+%% @doc The state of an application: it runs by itself, a running application includes it, it is loaded, or none of
+%% these.
 -spec status(atom()) -> {running | included | loaded, Vsn :: string()} | absent.
 status(App) ->
     case vsn(App) of
@@ -262,13 +264,13 @@ status(App, Running) ->
 included(true) -> included;
 included(false) -> loaded.
 
-%% @doc Notes that an operation stopped the application: it is not wanted until it is started again.
+%% @doc Notes that an operation stopped the application, so that it is not wanted until it is started again.
 -spec mark_stopped(atom()) -> ok.
 mark_stopped(App) ->
     true = ets:insert(erlrc_table, {{stopped, App}, true}),
     ok.
 
-%% @doc Takes {@link mark_stopped/1} back.
+%% @doc Undoes {@link mark_stopped/1}.
 -spec clear_stopped(atom()) -> ok.
 clear_stopped(App) ->
     true = ets:delete(erlrc_table, {stopped, App}),
@@ -279,17 +281,17 @@ clear_stopped(App) ->
 is_stopped(App) ->
     ets:member(erlrc_table, {stopped, App}).
 
-%% @doc The modules that the loaded specification lists.
+%% @doc The modules in the loaded specification.
 -spec modules(atom()) -> [module()].
 modules(App) ->
     key(App, modules).
 
-%% @doc Whether a module that is loaded has native functions.
+%% @doc Whether a loaded module has native functions.
 -spec has_natives(module()) -> boolean().
 has_natives(Module) ->
     erlang:module_loaded(Module) andalso erlang:get_module_info(Module, nifs) =/= [].
 
-%% @doc Unloads a module; processes that run it are killed.
+%% @doc Unloads a module and kills the processes that run it.
 -spec purge(module()) -> ok.
 purge(Module) ->
     _ = code:purge(Module),
@@ -297,7 +299,7 @@ purge(Module) ->
     _ = code:purge(Module),
     ok.
 
-%% @doc Makes sure that the next call loads the module anew; processes that run it go on.
+%% @doc Makes the next call load the module anew; processes that run it keep running.
 -spec retire(module()) -> ok | {error, {old_code_in_use, module()}}.
 retire(Module) ->
     case code:soft_purge(Module) of
@@ -309,13 +311,13 @@ retire(Module) ->
             {error, {old_code_in_use, Module}}
     end.
 
-%% @doc Loads all modules of an application and of those that it includes, so that its directory may
-%% go away while it runs. Modules that cannot be loaded are reported in the log.
+%% @doc Loads all modules of an application and of those that it includes, so that its directory may be removed while it
+%% runs. Modules that cannot be loaded are logged.
 -spec load_modules(atom()) -> ok.
 load_modules(App) ->
     load_modules_of(parts(App)).
 
-%% @doc Loads all modules of all applications that run.
+%% @doc Loads all modules of all running applications.
 -spec load_modules() -> ok.
 load_modules() ->
     load_modules_of(included_closure(running(), [])).
@@ -327,7 +329,7 @@ load_modules_of(Apps) ->
         {error, Failed} -> report_missing([Error || Error <- Failed, not retried(Error)])
     end.
 
-%% In embedded mode a module with `-on_load' is loaded on demand only.
+%% In embedded mode a module with `-on_load' is loaded only when it is first called.
 retried({Module, _Why}) ->
     code:get_mode() =:= embedded andalso element(1, code:load_file(Module)) =:= module.
 

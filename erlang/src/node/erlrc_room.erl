@@ -1,14 +1,14 @@
-%% @doc Whether the node has room for the atoms that new code brings: one that has none ends at once, in the midst of
-%% `code:prepare_loading/1'. Makes no atoms itself.
+%% @doc Whether the atom table has room for the atoms of new code. If it has not, the node ends at once, in the middle
+%% of `code:prepare_loading/1'. Creates no atoms itself.
 -module(erlrc_room).
 
 -export([check/1, is_short/0, free/0]).
 
-%% Fewer free atoms than that, and nothing is read for which there is another way.
+%% With fewer free atoms than this, files are read only if there is no other way.
 -define(SHORT, 20000).
 
-%% @doc Whether all these modules can be loaded. Different names take at least a byte each, however compressed; what
-%% already exists is counted only where the room may be short.
+%% @doc Whether all these modules can be loaded. Each atom takes at least one byte of the file, even compressed; which
+%% ones exist already is counted only if the room may be short.
 -spec check([binary()]) -> ok | {error, {too_many_new_atoms, non_neg_integer()}}.
 check(Beams) ->
     Free = free(),
@@ -20,24 +20,24 @@ check(Beams) ->
 fits(Chunks, Free) ->
     lists:sum([most(Each) || Each <- Chunks]) =< Free orelse new(Chunks) =< Free.
 
-%% @doc Whether the table of atoms is all but full.
+%% @doc Whether the atom table is almost full.
 -spec is_short() -> boolean().
 is_short() ->
     free() < ?SHORT.
 
-%% @doc How many atoms the node has room for. The emulator rounds its limit up.
+%% @doc The number of atoms that still fit. The emulator rounds its limit up.
 -spec free() -> non_neg_integer().
 free() ->
     max(0, erlang:system_info(atom_limit) - erlang:system_info(atom_count)).
 
-%% Names, and literals as they are in the file.
+%% The atom table and the literals, as they are in the file.
 chunks(Beam) ->
     case beam_lib:chunks(Beam, ["AtU8", "LitT"], [allow_missing_chunks]) of
         {ok, {_, [{_, Atoms}, {_, Literals}]}} -> {names(Atoms), Literals};
         {error, beam_lib, _} -> {[], missing_chunk}
     end.
 
-%% The count is negative where the lengths are written as compiled code writes numbers, from OTP 28 on.
+%% From OTP 28 on the count is negative, and lengths are compact terms.
 names(Chunk) ->
     case erlrc_bytes:number(Chunk, 0, 4) of
         {ok, Count} when Count < 16#80000000 -> erlrc_bytes:blocks(erlrc_bytes:rest(Chunk, 4), 1);
@@ -45,8 +45,8 @@ names(Chunk) ->
         none -> []
     end.
 
-%% The upper four bits are the length where the fifth is 0; where the fourth is 0 and the fifth 1, the upper three are
-%% followed by a byte more.
+%% If the fifth bit is 0, the upper four bits are the length; if the fourth is 0 and the fifth 1, the upper three bits
+%% are followed by another byte.
 packed(Chunk, At) ->
     case erlrc_bytes:number(Chunk, At, 1) of
         {ok, Byte} when Byte band 2#1000 =:= 0 -> packed(Chunk, At + 1, Byte bsr 4);
@@ -66,7 +66,7 @@ packed(Chunk, At, Size) ->
         none -> []
     end.
 
-%% An atom takes three bytes at least.
+%% In a literal, an atom takes at least three bytes.
 most({Names, missing_chunk}) ->
     length(Names);
 most({Names, Literals}) ->
@@ -87,7 +87,7 @@ exists(Name) ->
         error:_ -> false
     end.
 
-%% Compressed but for a size of 0.
+%% Compressed, unless the size is 0.
 in_literals(missing_chunk) ->
     0;
 in_literals(Literals) ->
@@ -97,7 +97,7 @@ in_literals(Literals) ->
         none -> 0
     end.
 
-%% After their count.
+%% The literals follow their count.
 in_table(Table) ->
     Literals = erlrc_bytes:blocks(erlrc_bytes:rest(Table, 4), 4),
     lists:sum([tagged(Literal) || Literal <- Literals, not is_known(Literal)]).
@@ -110,6 +110,6 @@ is_known(Literal) ->
         error:badarg -> false
     end.
 
-%% No fewer than there are: bytes that look like the beginning of an atom.
+%% An upper bound: the number of bytes that look like the beginning of an atom.
 tagged(Literal) ->
     length(binary:matches(Literal, [<<$d>>, <<$s>>, <<$v>>, <<$w>>])).

@@ -1,14 +1,13 @@
-%% @doc The specifications of loaded applications: replaced as a whole by that of another version,
-%% and the key `applications' rewritten while inclusion says so.
+%% @doc The specifications of loaded applications: replaces one by that of another version, and rewrites the key
+%% `applications' while an inclusion requires it.
 %%
-%% The table `erlrc_table' holds `{{original, App}, Applications}', what the key was before.
+%% The table `erlrc_table' holds `{{original, App}, Applications}', the value of the key before it was rewritten.
 -module(erlrc_specification).
 
 -export([check/0, replace/1, unload/1]).
 -export([applications/1, original/1, rewrite/2, restore/3, release/2, forget/1]).
 
-%% @doc Whether {@link replace/1} knows the application_controller of this OTP: asked before
-%% anything is changed.
+%% @doc Whether {@link replace/1} knows the application_controller of this OTP; to be asked before anything is changed.
 -spec check() -> ok | {error, term()}.
 check() ->
     case entry({application, kernel, [{vsn, "0"}]}, loaded(kernel)) of
@@ -16,10 +15,9 @@ check() ->
         {error, _} = Error -> Error
     end.
 
-%% @doc Gives a loaded application, running or not, another specification; not the environment, of
-%% which no value is touched. application_controller's own way takes the whole environment away for
-%% a moment, and requests that read it just then would fail. So the entry of its table is replaced,
-%% by one that it made itself under another name.
+%% @doc Gives a loaded application, running or not, another specification, and touches no value of its environment.
+%% application_controller's own function removes the whole environment for a moment, and requests that read it then
+%% would fail. So the entry of its table is replaced by one that it has made itself under another name.
 -spec replace({application, atom(), [{atom(), term()}]}) -> ok | {error, term()}.
 replace({application, App, Keys} = Spec) ->
     case entry(Spec, loaded(App)) of
@@ -38,9 +36,8 @@ loaded(App) ->
         [] -> not_loaded
     end.
 
-%% @doc Unloads an application, which does not run, and nothing else. OTP unloads what it includes
-%% as well, also where that runs by itself, and then application_controller dies of the next
-%% question what runs.
+%% @doc Unloads an application that does not run, and nothing else. OTP's function also unloads what the application
+%% includes, even if that runs by itself; then application_controller crashes when it is next asked what runs.
 -spec unload(atom()) -> ok | {error, term()}.
 unload(App) ->
     case application:get_all_key(App) of
@@ -84,7 +81,7 @@ made(Keys) ->
             Error
     end.
 
-%% What is unloaded then includes nothing.
+%% The entry includes nothing when it is unloaded.
 made(Keys, Alone) ->
     case application:load({application, ?MODULE, Keys}) of
         ok ->
@@ -96,8 +93,7 @@ made(Keys, Alone) ->
             Error
     end.
 
-%% The name stands in the entry and in the record within; what only a running application has is
-%% kept.
+%% The name is in the entry and in the record within; the fields that only a running application has are kept.
 renamed(App, New, Old) when
     element(2, New) =:= ?MODULE,
     element(2, element(3, New)) =:= ?MODULE,
@@ -115,7 +111,7 @@ renamed(_App, _New, _Old) ->
 kept(undefined, Former) -> Former;
 kept(Value, _Former) -> Value.
 
-%% @doc The key `applications' as it is now.
+%% @doc The present value of the key `applications'.
 -spec applications(atom()) -> [atom()].
 applications(App) ->
     case application:get_key(App, applications) of
@@ -123,7 +119,7 @@ applications(App) ->
         undefined -> []
     end.
 
-%% @doc What `applications' was before it was rewritten.
+%% @doc The value of `applications' before it was rewritten.
 -spec original(atom()) -> {ok, [atom()]} | undefined.
 original(App) ->
     case ets:lookup(erlrc_table, {original, App}) of
@@ -131,16 +127,15 @@ original(App) ->
         [] -> undefined
     end.
 
-%% @doc The specification was replaced by a new one: what was rewritten in the old one is of no use
-%% any more.
+%% @doc Forgets what was rewritten in a specification that has been replaced.
 -spec forget(atom()) -> ok.
 forget(App) ->
-    %% The table ends with erlrc.
+    %% The table exists as long as erlrc runs.
     _ = ets:whereis(erlrc_table) =/= undefined andalso ets:delete(erlrc_table, {original, App}),
     ok.
 
-%% @doc Rewrites the key `applications' of a loaded application, and nothing else: no value of any
-%% environment is touched. What it was is kept until it is so again.
+%% @doc Rewrites the key `applications' of a loaded application and touches nothing else. The previous value is kept
+%% until it is restored.
 -spec rewrite(atom(), [atom()]) -> ok | {error, term()}.
 rewrite(App, Applications) ->
     case application:get_key(App, applications) of
@@ -155,7 +150,7 @@ rewrite(App, Current, Applications) ->
         {error, _} = Error -> Error
     end.
 
-%% @doc Undoes {@link rewrite/2}: `Original' is what {@link original/1} said before it.
+%% @doc Undoes {@link rewrite/2}; `Original' is what {@link original/1} returned before.
 -spec restore(atom(), [atom()], {ok, [atom()]} | undefined) -> ok | {error, term()}.
 restore(App, Applications, Original) ->
     case rewrite(App, Applications) of
@@ -163,7 +158,7 @@ restore(App, Applications, Original) ->
         {error, _} = Error -> Error
     end.
 
-%% @doc An application does not run after all: who needs parts of it needs those themselves again.
+%% @doc An application turns out not to run: those that depend on parts of it depend on these parts themselves again.
 -spec release(atom(), Parts :: [atom()]) -> ok.
 release(Includer, Parts) ->
     _ = [
@@ -179,7 +174,7 @@ released(Includer, Parts, Original, Now) ->
         _ -> Now
     end.
 
-%% In the order of the specification, where nothing else was rewritten.
+%% In the order of the specification, unless something else was rewritten.
 as_before(Original, Applications) ->
     case lists:sort(Original) =:= lists:sort(Applications) of
         true -> Original;
@@ -199,10 +194,9 @@ remember_original(App, Current, Applications) ->
         _ -> ok
     end.
 
-%% application_controller has no call for this: change_application_data/2 rebuilds the environment
-%% of the application and takes what it is given as the configuration of the whole node. Its table
-%% is public, the key `applications' is the last field of the entry on every release from 25 on;
-%% that is checked before and after.
+%% application_controller has no function for this: change_application_data/2 rebuilds the environment of the
+%% application, and takes its argument as the configuration of the whole node. Its table is public, and the key
+%% `applications' is the last field of the entry on every release from 25 on; this is checked before and after.
 write_applications(App, Current, Applications) ->
     Key = {loaded, App},
     case ets:lookup(ac_tab, Key) of

@@ -1,6 +1,6 @@
-%% @doc Which versions of an application this node finds, and where: the one that is loaded, the one that the metadata
-%% names, those on the code path, those beside it and in the library directories, those in the stash. Every question which
-%% directory is meant is answered here, for operations as for plans.
+%% @doc The versions of an application that this node finds, and their directories: the loaded one, the one in the
+%% metadata, those on the code path, those beside it and in library directories, and those in the stash. This module
+%% answers for operations and plans alike which directory is meant.
 -module(erlrc_versions).
 
 -export([find/1, directory/2, old_directory/2, old_side/2, loaded/1]).
@@ -9,7 +9,7 @@
 -type source() :: loaded | metadata | path | library | stash.
 -type found() :: #{vsn := string(), dir := file:filename(), source := source()}.
 
-%% @doc Every version that is found, the one that is meant before others; each directory once.
+%% @doc Every version that is found, the preferred one first, each directory once.
 -spec find(atom()) -> [found()].
 find(App) ->
     Sources = [loaded, metadata, path, library, stash],
@@ -23,8 +23,8 @@ distinct([#{dir := Dir} = Found | Others], Seen) ->
 distinct([], _Seen) ->
     [].
 
-%% @doc Where a version is: as the metadata say, else where the node has it from, on its code path or in a library
-%% directory; where it is nowhere the directory that it would have.
+%% @doc The directory of a version: the one in the metadata, or else where the node finds it, on its code path or in a
+%% library directory. If it is nowhere, the directory that it would have.
 -spec directory(atom(), string()) -> file:filename().
 directory(App, Vsn) ->
     case metadata(App) of
@@ -32,7 +32,7 @@ directory(App, Vsn) ->
         _ -> first([loaded, path, library], App, Vsn, conventional(App, Vsn))
     end.
 
-%% @doc Where the version is that is to be left: where the node has it from, before all else.
+%% @doc The directory of the version that is to be left: first of all, where the node has loaded it from.
 -spec old_directory(atom(), string()) -> file:filename().
 old_directory(App, Vsn) ->
     case {found(loaded, App), loaded(App)} of
@@ -48,7 +48,7 @@ old_directory(App, Vsn) ->
             directory(App, Vsn)
     end.
 
-%% @doc The directory that shows what the version is that is to be left: its own, or the copy in the stash.
+%% @doc The directory that shows the version that is to be left: its own one, or the copy in the stash.
 -spec old_side(atom(), string()) -> {directory | stash, file:filename()} | gone.
 old_side(App, Vsn) ->
     Dir = old_directory(App, Vsn),
@@ -59,7 +59,7 @@ old_side(App, Vsn) ->
         _ -> gone
     end.
 
-%% @doc The version that is loaded and the directory that it came from, which may be gone by now.
+%% @doc The loaded version and the directory that it was loaded from, which may be gone by now.
 -spec loaded(atom()) -> {ok, string(), file:filename()} | {ok, string(), unknown} | none.
 loaded(App) ->
     case erlrc_node:vsn(App) of
@@ -67,7 +67,7 @@ loaded(App) ->
         {ok, Vsn} -> {ok, Vsn, origin(App, Vsn, origins(App))}
     end.
 
-%% The first that holds the version; where none does any more, the first that a module came from.
+%% The first directory that holds the version; if none does any more, the first that a module was loaded from.
 origin(App, Vsn, Origins) ->
     case [Dir || {_, Dir} <- Origins, holds(App, Dir) =:= {ok, Vsn}] of
         [Dir | _] -> Dir;
@@ -111,7 +111,7 @@ found(library, App) ->
 found(stash, App) ->
     held(App, stash, named(App, erlrc_node:stash_dir())).
 
-%% What the package says that it installed; whether it is there, the one who reads it finds out.
+%% The directory that the package has installed; the reader has to check whether it exists.
 metadata(App) ->
     case erlrc_engine:consult(filename:join(erlrc_node:apps_dir(), atom_to_list(App))) of
         {ok, [{App, Vsn, Dir}]} -> [#{vsn => Vsn, dir => absolute(Dir), source => metadata}];
@@ -128,7 +128,7 @@ is_file(File) ->
         {error, _} -> false
     end.
 
-%% The directories `App' and `App-Vsn' of a library, the latest version first.
+%% The directories `App' and `App-Vsn' of a library directory, the latest version first.
 named(App, Library) ->
     Names = case file:list_dir(Library) of {ok, Listed} -> Listed; {error, _} -> [] end,
     Prefix = atom_to_list(App) ++ "-",
@@ -139,11 +139,11 @@ named(App, Library) ->
 vsn_of(Prefix, Name) ->
     case string:prefix(Name, Prefix) of nomatch -> ""; Vsn -> Vsn end.
 
-%% Those that hold the application, whatever they are called.
+%% The directories that hold the application, whatever their names.
 held(App, Source, Dirs) ->
     [#{vsn => Vsn, dir => Dir, source => Source} || Dir <- Dirs, {ok, Vsn} <- [holds(App, Dir)]].
 
-%% The version that a directory of an application holds.
+%% The version in the directory of an application.
 holds(_App, unknown) ->
     none;
 holds(App, Dir) ->
