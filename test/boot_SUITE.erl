@@ -9,7 +9,7 @@
     restart_type/2, text/1, capture_log/1, logged/2, async/1, await/1
 ]).
 
--export([all/0, init_per_testcase/2, end_per_testcase/2]).
+-export([all/0, groups/0, init_per_group/2, end_per_group/2, init_per_testcase/2, end_per_testcase/2]).
 -export([
     dependencies_start_first/1,
     boot_is_idempotent/1,
@@ -45,17 +45,34 @@
     operation_survives_its_caller/1
 ]).
 
--spec all() -> [atom()].
+-spec all() -> [term()].
 all() ->
-    [
+    [{group, sequential}, {group, concurrent}].
+
+-spec groups() -> [term()].
+groups() ->
+    Cases = [
         Case
      || {Case, 1} <- ?MODULE:module_info(exports),
         not lists:member(Case, [module_info])
-    ].
+    ],
+    [{sequential, [], Cases}, {concurrent, [], Cases}].
+
+%% With more jobs than this machine may have schedulers.
+-spec init_per_group(atom(), list()) -> list().
+init_per_group(sequential, Config) ->
+    Config;
+init_per_group(concurrent, Config) ->
+    [{boot, ["-erlrc", "boot", "concurrent", "boot_jobs", "8"]} | Config].
+
+-spec end_per_group(atom(), list()) -> ok.
+end_per_group(_Group, _Config) ->
+    ok.
 
 -spec init_per_testcase(atom(), list()) -> list().
 init_per_testcase(Case, Config) ->
-    boot_support:directories(Case, Config).
+    Group = proplists:get_value(name, proplists:get_value(tc_group_properties, Config)),
+    boot_support:directories(filename:join(Group, Case), Config).
 
 -spec end_per_testcase(atom(), list()) -> ok.
 end_per_testcase(_Case, _Config) ->

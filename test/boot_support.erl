@@ -5,7 +5,7 @@
 
 -compile({no_auto_import, [register/2]}).
 -export([
-    install/3, install/4, failing/3, gate/1, callback/2, write_application/5, enlist/2,
+    install/3, install/4, failing/3, gate/1, gate/3, callback/2, write_application/5, enlist/2,
     registration/2, metadata/4, ebin/2, write/2, node_of/1, node_of/2, finish/2, call/4,
     boot/1, started/1, before/3, is_loaded/2, restart_type/2, text/1, capture_log/1, logged/2,
     async/1, await/1
@@ -13,7 +13,7 @@
 -export([directories/2, invariants/1, parts/2]).
 
 %% @doc The directories of a case, for `init_per_testcase/2'.
--spec directories(atom(), list()) -> list().
+-spec directories(file:name_all(), list()) -> list().
 directories(Case, Config) ->
     Dir = filename:join(proplists:get_value(priv_dir, Config), Case),
     Lib = filename:join(Dir, "lib"),
@@ -47,9 +47,18 @@ failing(Config, App, Keys) ->
 %% @doc An application whose start waits until its process `gate' is told to open.
 -spec gate(list()) -> ok.
 gate(Config) ->
-    Start = "register(gate, self()), receive open -> unregister(gate), gate_sup:start_link() end",
-    Modules = [callback(gate_app, Start), fixture:supervisor_module(gate_sup, [])],
-    write_application(Config, gate, "1.0", Modules, [{mod, {gate_app, []}}]).
+    gate(Config, gate, []).
+
+%% @doc An application whose start waits until its process, of the same name, is told to open, or to fail.
+-spec gate(list(), atom(), [{atom(), term()}]) -> ok.
+gate(Config, App, Keys) ->
+    [Callback, Supervisor] = [suffixed(App, Suffix) || Suffix <- ["_app", "_sup"]],
+    Start = io_lib:format(
+        "register(~s, self()), receive open -> unregister(~s), ~s:start_link(); fail -> {error, told_to} end",
+        [App, App, Supervisor]
+    ),
+    Modules = [callback(Callback, lists:flatten(Start)), fixture:supervisor_module(Supervisor, [])],
+    write_application(Config, App, "1.0", Modules, [{mod, {Callback, []}} | Keys]).
 
 %% @doc Source of an application callback module whose `start/2' is `Start'.
 -spec callback(module(), string()) -> string().
@@ -101,7 +110,7 @@ write(File, Data) ->
     ok = filelib:ensure_dir(File),
     file:write_file(File, Data).
 
-%% @doc A node with everything that was installed on its code path.
+%% @doc A node with everything that was installed on its code path, which boots as `boot' of the configuration says.
 -spec node_of(list()) -> peer:server_ref().
 node_of(Config) ->
     node_of(Config, #{path => filelib:wildcard(ebin(Config, "*"))}).
@@ -117,7 +126,8 @@ node_of(Config, Options) ->
     #{path := Path} = Merged = maps:merge(Defaults, Options),
     %% The peer runs log_capture, too.
     Suites = filename:dirname(code:which(log_capture)),
-    {Peer, _} = fixture:start_node(Merged#{path := Path ++ [Suites]}),
+    Args = maps:get(args, Options, []) ++ proplists:get_value(boot, Config, []),
+    {Peer, _} = fixture:start_node(Merged#{path := Path ++ [Suites], args => Args}),
     Peer.
 
 %% @doc The end of every case: the invariants of included applications, and of the node.

@@ -35,7 +35,7 @@ const REGISTRATION_KEYS: [(&str, &str, &str, &str); 3] = [
 ];
 
 /// The keys of erlrc's environment on a node: name, values, default and meaning.
-const NODE_KEYS: [(&str, &str, &str, &str); 26] = [
+const NODE_KEYS: [(&str, &str, &str, &str); 28] = [
     (
         "appup",
         "shipped or generated",
@@ -53,6 +53,18 @@ const NODE_KEYS: [(&str, &str, &str, &str); 26] = [
         "a directory",
         "/usr/lib/erlrc/apps",
         "Where packages say what is installed, unless ERLRC_APPS is set.",
+    ),
+    (
+        "boot",
+        "sequential or concurrent",
+        "sequential",
+        "Whether the boot starts applications that do not depend on one another side by side.",
+    ),
+    (
+        "boot_jobs",
+        "a number from 1 to 1024",
+        "the schedulers",
+        "How many applications a concurrent boot starts at once.",
     ),
     (
         "code_change_timeout",

@@ -4,6 +4,7 @@
 //! Pure: [`Facts`] are gathered elsewhere, [`report`] says what they come to. The report is also the JSON
 //! of `erlrc status`; its keys are never renamed.
 
+mod boot;
 mod health;
 mod join;
 mod node;
@@ -11,6 +12,7 @@ mod prometheus;
 #[cfg(test)]
 mod tests;
 
+pub use boot::{BootTimes, StartedApplication};
 pub use health::{Check, Health, Peer};
 pub use join::report;
 pub use node::{Current, Held, Loaded, NodeFacts, OldCode, Process, State};

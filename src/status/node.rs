@@ -238,7 +238,7 @@ pub(super) fn line(term: &Term) -> Option<String> {
     )
 }
 
-fn number(term: &Term, key: &str) -> Option<u64> {
+pub(super) fn number(term: &Term, key: &str) -> Option<u64> {
     u64::try_from(term.get(key)?.as_integer()?).ok()
 }
 

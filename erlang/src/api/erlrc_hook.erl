@@ -44,6 +44,8 @@
     evaluator => erlrc_evaluator:name(),
     modules => [binary()],
     processes | tried | milliseconds => non_neg_integer(),
+    %% Only for the question `boot_times': the last boot, if there was one.
+    boot => erlrc_boot_times:report(),
     %% Only for the operations `running' and `code'.
     os_pid => binary(),
     otp_release => binary(),
@@ -60,7 +62,7 @@
 -spec request(request()) -> answer().
 request(#{operation := Question} = Request) when
     Question =:= running; Question =:= code; Question =:= versions; Question =:= status; Question =:= progress;
-    Question =:= outcome; Question =:= health
+    Question =:= outcome; Question =:= health; Question =:= boot_times
 ->
     perform(Request);
 request(#{operation := live_plan} = Request) ->
@@ -99,6 +101,9 @@ performed({ok, #{operation := code, application := App}}) ->
 performed({ok, #{operation := progress}}) ->
     Progress = [{progress, Progress} || #{} = Progress <- [erlrc_events:progress()]],
     maps:merge(answer(ok, progress, undefined, undefined), maps:from_list(Progress));
+performed({ok, #{operation := boot_times}}) ->
+    Last = [{boot, Boot} || #{} = Boot <- [erlrc_boot_times:report()]],
+    maps:merge(answer(ok, boot_times, undefined, undefined), maps:from_list(Last));
 performed({ok, #{operation := status}}) ->
     maps:merge(answer(ok, status, undefined, undefined), erlrc_status:report());
 performed({ok, #{operation := health}}) ->

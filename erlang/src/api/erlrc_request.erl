@@ -47,7 +47,9 @@ meant(#{operation := outcome, id := Id}) ->
     {ok, #{operation => outcome, id => Id}};
 meant(#{operation := outcome}) ->
     {error, {missing, id}};
-meant(#{operation := Question}) when Question =:= status; Question =:= progress; Question =:= health ->
+meant(#{operation := Question}) when
+    Question =:= status; Question =:= progress; Question =:= health; Question =:= boot_times
+->
     {ok, #{operation => Question}};
 meant(#{operation := live_plan, 'of' := Operation} = Request) when Operation =:= upgrade; Operation =:= downgrade ->
     {live_plan, meant(Request#{operation := Operation})};

@@ -4,6 +4,9 @@
 
 -export([check/0, check_boot/0, expected/1, of_scripts/0, scripts/0, settings/0]).
 
+%% Each application that is being started costs some processes.
+-define(MOST_JOBS, 1024).
+
 %% @doc The first key of upgrades that has a value which it cannot have.
 -spec check() -> ok | {error, {bad_environment, atom(), term()}}.
 check() ->
@@ -15,7 +18,9 @@ check_boot() ->
     sound(boot_keys()).
 
 boot_keys() ->
-    [root_dir, apps_dir, run_dir, stash_dir, on_start_failure, register_node, cookie_file, library_dirs].
+    [
+        root_dir, apps_dir, run_dir, stash_dir, boot, boot_jobs, on_start_failure, register_node, cookie_file, library_dirs
+    ].
 
 %% @doc What may be chosen of a script: the engine takes it, in the node and in a plan that is made elsewhere.
 -spec of_scripts() -> [atom()].
@@ -73,6 +78,8 @@ kind(unchanged_modules) -> [skip, reload];
 kind(appup) -> [shipped, generated];
 kind(Key) when Key =:= supervisor_children; Key =:= register_node -> [true, false];
 kind(on_start_failure) -> [stop, continue];
+kind(boot) -> [sequential, concurrent];
+kind(boot_jobs) -> jobs;
 kind(preflight) -> [strict, warn, off];
 kind(migrate) -> [none, fields, lossy];
 kind(cookie_file) -> file;
@@ -83,6 +90,7 @@ kind(_Key) -> milliseconds.
 
 is_sound(timeout, infinity) -> true;
 is_sound(Kind, Time) when Kind =:= timeout; Kind =:= milliseconds -> is_integer(Time) andalso Time >= 0 andalso Time < 1 bsl 32;
+is_sound(jobs, Jobs) -> is_integer(Jobs) andalso Jobs >= 1 andalso Jobs =< ?MOST_JOBS;
 is_sound(mfa, {M, F, A}) -> is_atom(M) andalso is_atom(F) andalso is_proper(A);
 is_sound(file, File) -> is_binary(File) orelse (File =/= [] andalso io_lib:printable_unicode_list(File));
 is_sound(directory, Dir) -> is_atom(Dir) orelse is_binary(Dir) orelse io_lib:printable_unicode_list(Dir);
@@ -101,6 +109,7 @@ expected(Key) ->
     case kind(Key) of
         timeout -> "milliseconds, or infinity";
         milliseconds -> "milliseconds";
+        jobs -> lists:flatten(io_lib:format("a number from 1 to ~b", [?MOST_JOBS]));
         mfa -> "{Module, Function, Arguments}";
         modules -> "a list of modules";
         directory -> "a directory";

@@ -1,10 +1,13 @@
-//! `erlrc boot-order`: what a node would start, in which order and why, without a node.
+//! `erlrc boot-order`: what a node would start, in which order and why, without a node; or what one did start, and how
+//! long that took.
 
+mod chart;
+mod measured;
 mod order;
 mod picture;
 
 use super::arguments::{Apps, directory};
-use super::{Common, Failure, Output, Status};
+use super::{Common, Connection, Failure, Output, Status};
 use crate::inclusion::{self, Loaded};
 use crate::installed::{self, Directories, Event, Node};
 use crate::term::Atom;
@@ -21,12 +24,20 @@ Reads what is registered in applications/ of the root directory and the .app fil
 kernel and stdlib, which every node runs before it boots, are not listed. Warnings and what is skipped
 go to standard error.
 
-JSON: {\"kind\": \"boot_order\", \"version\": 1, \"order\": [...], \"skipped\": [...], \"warnings\": [...]}.
+With --timings or --node it is not planned: each node tells what its last boot started, when each application
+was begun after the beginning of the boot (AFTER), and how long it took (TOOK), its modules included.
+
+JSON: {\"kind\": \"boot_order\", \"version\": 1, \"order\", \"skipped\", \"warnings\", \"critical_path\"}, or {\"kind\":
+\"boot_times\", \"version\": 1, \"nodes\": [{\"node\", \"state\", \"reason\", \"boot\": {\"time\", \"took_us\", \"jobs\",
+\"schedulers\", \"applications\", \"critical_path\"}}]}.
 
 Examples:
   erlrc boot-order
   erlrc boot-order --root ./root --lib _build/default/lib --lib /usr/lib/erlang/lib
-  erlrc boot-order --dot | dot -Tsvg > boot.svg")]
+  erlrc boot-order --dot | dot -Tsvg > boot.svg
+  erlrc boot-order --timings
+  erlrc boot-order --node shop --critical-path
+  erlrc boot-order --node shop --svg boot.svg")]
 pub struct Arguments {
     /// Directory of applications, each in APP or APP-VSN below it; the first one that has an
     /// application counts. By default those of ERL_LIBS, then OTP's own, /usr/lib/erlang/lib, then Elixir's
@@ -34,18 +45,29 @@ pub struct Arguments {
     lib: Vec<PathBuf>,
     #[command(flatten)]
     packages: Apps,
+    /// Print what the last boot of each node started, what took longest first
+    #[arg(long)]
+    timings: bool,
+    /// Print what the boot waits for: the application that starts last, what that one waits for, and so on
+    #[arg(long, conflicts_with_all = ["json", "dot"])]
+    critical_path: bool,
     /// Print the order as a graph that Graphviz draws
     #[arg(long, conflicts_with = "json")]
     dot: bool,
-    /// Draw the order into a file
+    /// Draw the order into a file; of a boot that has been, over time
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+    #[command(flatten)]
+    connection: Connection,
 }
 
 /// OTP's own.
 const LIBRARY: &str = "/usr/lib/erlang/lib";
 /// Those of Elixir, which nodes find there as well.
 const ELIXIR: [&str; 2] = ["/usr/lib/elixir/lib", "/usr/share/elixir/lib"];
+
+/// Lines are not indented further: a chain may have thousands.
+const DEEPEST: usize = 30;
 
 #[derive(Debug, thiserror::Error)]
 enum BootOrderError {
@@ -59,12 +81,19 @@ enum BootOrderError {
         file: PathBuf,
         source: std::io::Error,
     },
+    #[error("no node has told of a boot that started anything")]
+    NoBoot,
+    #[error("several nodes have booted, and one picture shows one boot")]
+    SeveralNodes,
     #[error("{count} applications are too many for a drawing")]
     TooMany { count: usize },
 }
 
 /// Plans the boot and prints it.
 pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
+    if arguments.timings || !arguments.connection.only.is_empty() {
+        return measured::run(arguments, common);
+    }
     let out = common.output();
     let order = plan(arguments, common)?;
     for warning in &order.warnings {
@@ -75,6 +104,13 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     }
     if arguments.dot && !out.is_json() {
         out.text(&picture::dot(&order));
+    } else if arguments.critical_path {
+        let steps = order.critical_path();
+        out.text(&chain(
+            steps
+                .iter()
+                .map(|step| format!("{} {}", step.name, step.vsn)),
+        ));
     } else {
         print(&order, out);
     }
@@ -162,9 +198,24 @@ fn draw(order: &BootOrder, file: &Path) -> Result<(), Failure> {
     })
 }
 
+/// One line for each, what comes later under what waits for it.
+fn chain(steps: impl Iterator<Item = String>) -> String {
+    let line = |(depth, step): (usize, String)| {
+        let step = super::output::printable(&step);
+        match depth {
+            0 => format!("{step}\n"),
+            _ => format!("{}`-{step}\n", "  ".repeat(depth.min(DEEPEST) - 1)),
+        }
+    };
+    steps.enumerate().map(line).collect()
+}
+
 fn print(order: &BootOrder, out: Output) {
     if out.is_json() {
+        let path = order.critical_path();
+        let path: Vec<&str> = path.iter().map(|step| step.name.as_str()).collect();
         let plan = json!({
+            "critical_path": path,
             "order": order.applications,
             "skipped": order.skipped,
             "warnings": order.warnings,
@@ -189,6 +240,7 @@ fn print(order: &BootOrder, out: Output) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
     use tempfile::TempDir;
 
     /// Applications `NAME: keys`, one a line, those with a star registered.
@@ -212,8 +264,11 @@ mod tests {
             packages: Apps {
                 apps: dir.path().join("apps"),
             },
+            timings: false,
+            critical_path: false,
             dot: false,
             svg: None,
+            connection: connection(),
         };
         let root = dir.path().join("root");
         let common = Common {
@@ -225,6 +280,16 @@ mod tests {
             root,
         };
         (dir, arguments, common)
+    }
+
+    fn connection() -> Connection {
+        Connection {
+            only: Vec::new(),
+            run: PathBuf::from("/nonexistent"),
+            connect_timeout: Duration::from_secs(1),
+            node_timeout: Duration::from_secs(1),
+            epmd_port: 1,
+        }
     }
 
     fn order(lines: &str) -> BootOrder {
@@ -256,6 +321,21 @@ mod tests {
                 "baz: registered",
             ]
         );
+    }
+
+    #[test]
+    fn the_critical_path_is_the_longest_chain_in_the_plan() {
+        let path = |lines: &str| -> Vec<String> {
+            let order = order(lines);
+            let steps = order.critical_path();
+            steps.iter().map(|step| step.name.clone()).collect()
+        };
+        // What is included starts with its includer: baz waits for bar, which waits for what foo needs.
+        assert_eq!(path(NESTED), ["baz", "bar", "low"]);
+        assert_eq!(path("*a:\n*b:"), ["a"]);
+        assert!(path("low:").is_empty());
+        let chain = super::chain(["c 1", "b 1", "a 1"].map(str::to_owned).into_iter());
+        assert_eq!(chain, "c 1\n`-b 1\n  `-a 1\n");
     }
 
     #[test]

@@ -96,6 +96,67 @@ impl BootOrder {
         reasons.join("; ")
     }
 
+    /// A longest chain of applications that wait for one another, the one that starts last first.
+    pub fn critical_path(&self) -> Vec<&Application> {
+        let tops = self.tops();
+        let mut longest: HashMap<&str, (usize, Option<&str>)> = HashMap::new();
+        let mut last = None;
+        // What is needed stands before what needs it.
+        for (application, needed) in self.units(&tops) {
+            let before = needed
+                .iter()
+                .filter_map(|name| Some((longest.get(name)?.0, *name)));
+            let before = before.max_by_key(|(length, name)| (*length, std::cmp::Reverse(*name)));
+            let length = before.map_or(1, |(length, _)| length + 1);
+            longest.insert(&application.name, (length, before.map(|(_, name)| name)));
+            if last.is_none_or(|(most, _)| length > most) {
+                last = Some((length, application.name.as_str()));
+            }
+        }
+        let named: HashMap<&str, &Application> = self
+            .applications
+            .iter()
+            .map(|a| (a.name.as_str(), a))
+            .collect();
+        let first = last.map(|(_, name)| name);
+        let path =
+            std::iter::successors(first, |name| longest.get(name).and_then(|(_, next)| *next));
+        path.filter_map(|name| named.get(name).copied()).collect()
+    }
+
+    /// The application that each is, or runs inside of.
+    fn tops(&self) -> HashMap<&str, &str> {
+        let mut tops: HashMap<&str, &str> = HashMap::new();
+        for application in &self.applications {
+            let includer = application.included_by.as_deref();
+            let top = includer.and_then(|by| tops.get(by).copied());
+            tops.insert(&application.name, top.unwrap_or(&application.name));
+        }
+        tops
+    }
+
+    /// What is started, in order, and what it and what it includes wait for.
+    fn units<'a>(
+        &'a self,
+        tops: &HashMap<&'a str, &'a str>,
+    ) -> Vec<(&'a Application, Vec<&'a str>)> {
+        let mut units: Vec<(&Application, Vec<&str>)> = Vec::new();
+        for application in &self.applications {
+            if application.included_by.is_none() {
+                units.push((application, Vec::new()));
+            }
+            let Some((top, needed)) = units.last_mut() else {
+                continue;
+            };
+            let others = application
+                .depends_on
+                .iter()
+                .filter_map(|name| tops.get(name.as_str()).copied());
+            needed.extend(others.filter(|other| *other != top.name));
+        }
+        units
+    }
+
     /// What an application includes, with what depends on that or needs it inside.
     fn inside(&self, application: &Application) -> Vec<String> {
         let of = |included: &&Application| included.included_by.as_ref() == Some(&application.name);

@@ -115,7 +115,8 @@ fn label(application: &Application) -> String {
     format!("{}\n{}", application.name, application.vsn)
 }
 
-fn quoted(text: &str) -> String {
+/// A text of Graphviz.
+pub fn quoted(text: &str) -> String {
     let escaped = text
         .replace('\\', "\\\\")
         .replace('"', "\\\"")
