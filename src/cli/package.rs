@@ -1,18 +1,21 @@
 //! `erlrc package`: makes OS packages of a built application.
 
 use super::arguments::directory;
-use super::{Common, Failure, Status, output};
+use super::{Common, Failure, Output, Status, output};
 use crate::package::Format;
 use crate::package::make::{Request, emit, make};
+use crate::package::project::{self, Target};
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Arguments of `erlrc package`.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
-DIR is what rebar3, mix or erlang.mk leave: a directory with ebin and perhaps priv and include. What is
-to be said about the package is read from erlrc.toml or from {erlrc, [...]} in rebar.config, in DIR or
-here; every key has a default. Prints the files made. The same input gives the same bytes: everything
+DIR is what rebar3, mix or erlang.mk leave: a directory with ebin and perhaps priv and include; or a project
+of rebar3 or mix that has been compiled: each of its applications becomes a package, those of an umbrella in
+apps, lib or libs, not what they depend on. Of several profiles in _build, test aside, the one counts that was
+compiled last. What is to be said about the package is read from erlrc.toml or from {erlrc, [...]} in
+rebar.config, in DIR, beside the application's sources, in the project or here; every key has a default. Prints the files made. The same input gives the same bytes: everything
 in a package has the time SOURCE_DATE_EPOCH or else that of its newest file.
 
 JSON: a line for each package, {\"kind\": \"package\", \"version\": 1, \"file\", \"format\", \"package\", \"vsn\", \"warnings\"};
@@ -28,6 +31,7 @@ conffile format), links (path target), directories (path mode), file-triggers (p
 at the end of a transaction that installs files whose paths begin so).
 
 Examples:
+  erlrc package
   erlrc package _build/default/lib/egerl
   erlrc package --format all --output dist --revision 2 _build/prod/lib/egerl
   erlrc package --emit . _build/default/lib/egerl
@@ -38,8 +42,8 @@ Examples:
     [dependencies]
     lager = \"erlang-lager (>= 3.9)\"")]
 pub struct Arguments {
-    /// The built application, the directory that holds ebin
-    #[arg(value_name = "DIR", value_parser = directory)]
+    /// The built application, the directory that holds ebin; or a project that has been compiled
+    #[arg(value_name = "DIR", value_parser = directory, default_value = ".")]
     dir: PathBuf,
     /// The specification: a .toml file, or a rebar.config with a section {erlrc, [...]}
     #[arg(long, value_name = "FILE", value_parser = directory)]
@@ -87,40 +91,70 @@ impl Formats {
     }
 }
 
+#[derive(Debug, thiserror::Error)]
+#[error("{} has {count} applications, and --emit takes one", dir.display())]
+struct SeveralApplications {
+    dir: PathBuf,
+    count: usize,
+}
+
 /// Makes the packages and prints their files.
 pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
-    let out = common.output();
-    let failed = |error| Failure::new(Status::Failed, error);
     let here = std::env::current_dir().map_err(|error| Failure::new(Status::Failed, error))?;
-    let request = Request {
-        dir: arguments.dir,
-        spec: arguments.spec,
-        here,
-        output: arguments.output,
-        revision: arguments.revision,
+    let targets =
+        project::targets(&arguments.dir).map_err(|error| Failure::new(Status::Failed, error))?;
+    let count = targets.len();
+    if arguments.emit.is_some() && count > 1 {
+        let dir = arguments.dir;
+        let failure = Failure::new(Status::Usage, SeveralApplications { dir, count });
+        return Err(failure.hint("name the directory of one of them below _build"));
+    }
+    let mut worst = Status::Done;
+    for target in targets {
+        let request = request(&arguments, target, &here);
+        worst = match &arguments.emit {
+            Some(project) => emitted(&request, project, common.output())?,
+            None => made(&request, arguments.format, common.output())?,
+        };
+    }
+    Ok(worst)
+}
+
+fn request(arguments: &Arguments, target: Target, here: &Path) -> Request {
+    Request {
+        dir: target.dir,
+        sources: target.sources,
+        spec: arguments.spec.clone(),
+        here: here.to_owned(),
+        output: arguments.output.clone(),
+        revision: arguments.revision.clone(),
         maintainer: maintainer(),
         time: arguments.time.map(i64::from),
         search_path: std::env::var_os("PATH").unwrap_or_default(),
-    };
-    if let Some(project) = arguments.emit {
-        let emitted = emit(&request, &project).map_err(failed)?;
-        let files = emitted.files.iter();
-        let files: Vec<String> = files.map(|file| file.display().to_string()).collect();
-        let report = json!({"files": files, "missing": emitted.missing});
-        out.envelope("packaging", 1, &report);
-        for file in files {
-            out.text(&format!("{file}\n"));
-        }
-        let Some(stanza) = emitted.missing else {
-            return Ok(Status::Done);
-        };
-        let control = project.join("debian/control");
-        let text = "has nothing of this package and is left as it is; add to it:";
-        output::error_text(&format!("erlrc: {} {text}\n\n{stanza}", control.display()));
-        return Ok(Status::Failed);
     }
-    for format in arguments.format.each() {
-        let made = make(&request, *format).map_err(failed)?;
+}
+
+fn emitted(request: &Request, project: &Path, out: Output) -> Result<Status, Failure> {
+    let emitted = emit(request, project).map_err(|error| Failure::new(Status::Failed, error))?;
+    let files = emitted.files.iter();
+    let files: Vec<String> = files.map(|file| file.display().to_string()).collect();
+    let report = json!({"files": files, "missing": emitted.missing});
+    out.envelope("packaging", 1, &report);
+    for file in files {
+        out.text(&format!("{file}\n"));
+    }
+    let Some(stanza) = emitted.missing else {
+        return Ok(Status::Done);
+    };
+    let control = project.join("debian/control");
+    let text = "has nothing of this package and is left as it is; add to it:";
+    output::error_text(&format!("erlrc: {} {text}\n\n{stanza}", control.display()));
+    Ok(Status::Failed)
+}
+
+fn made(request: &Request, formats: Formats, out: Output) -> Result<Status, Failure> {
+    for format in formats.each() {
+        let made = make(request, *format).map_err(|error| Failure::new(Status::Failed, error))?;
         for warning in &made.warnings {
             out.warning(&format!("warning: {warning}"));
         }

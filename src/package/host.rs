@@ -34,17 +34,24 @@ pub fn siblings(
     found
 }
 
-/// The version beside the application: `_build/default/lib/*`, `deps/*`; in releases the version is part of the name.
+/// The version beside the application: `_build/default/lib/*`, `deps/*`; in releases the version is part of the name,
+/// and a directory may be called anything.
 fn built_with(name: &Atom, dir: &Path) -> Option<String> {
     let real = dir.canonicalize().ok()?;
-    let parent = real.parent()?;
-    let deps = real.join("deps");
-    let places = [parent.join(name.as_str()), deps.join(name.as_str())];
-    let mut found = places.iter().filter_map(|dir| vsn_in(name, dir));
-    found
-        .next()
-        .or_else(|| latest(name, parent))
-        .or_else(|| latest(name, &deps))
+    let places = [real.parent()?.to_owned(), real.join("deps")];
+    let plain = places
+        .iter()
+        .find_map(|place| vsn_in(name, &place.join(name.as_str())));
+    plain
+        .or_else(|| places.iter().find_map(|place| latest(name, place)))
+        .or_else(|| places.iter().find_map(|place| latest_in_any(name, place)))
+}
+
+/// The latest version in a directory of any name.
+fn latest_in_any(name: &Atom, place: &Path) -> Option<String> {
+    let listed = std::fs::read_dir(place).into_iter().flatten().flatten();
+    let vsns = listed.filter_map(|entry| vsn_in(name, &entry.path()));
+    vsns.max_by(|a, b| vsn::compare(a, b))
 }
 
 /// The latest version that is installed.

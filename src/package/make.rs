@@ -16,7 +16,9 @@ use std::path::{Path, PathBuf};
 pub struct Request {
     /// The built application.
     pub dir: PathBuf,
-    /// Its specification; else one is looked for in `dir` and `here`.
+    /// Its sources and the project that it is of, where a specification or a licence may be as well.
+    pub sources: Vec<PathBuf>,
+    /// Its specification; else one is looked for in `dir`, `sources` and `here`.
     pub spec: Option<PathBuf>,
     /// Where it is asked for.
     pub here: PathBuf,
@@ -122,7 +124,12 @@ fn prepare(request: &Request, format: Format) -> Result<Prepared, Error> {
 
 fn specification(request: &Request) -> Result<SpecFile, Error> {
     match &request.spec {
-        None => SpecFile::find(&[&request.dir, &request.here]),
+        None => {
+            let sources = request.sources.iter().map(PathBuf::as_path);
+            let places = [request.dir.as_path()].into_iter().chain(sources);
+            let places: Vec<&Path> = places.chain([request.here.as_path()]).collect();
+            SpecFile::find(&places)
+        }
         Some(file) => SpecFile::read(file)?.ok_or_else(|| Error::File {
             file: file.clone(),
             fault: "has no section {erlrc, [...]}",
@@ -209,8 +216,11 @@ fn copyright(
         return text(&file.path(named)).map(Some);
     }
     let names = ["LICENSE", "LICENSE.md", "LICENSE.txt", "COPYING"];
-    let mut beside = names.iter().map(|name| request.dir.join(name));
-    let found = beside.find(|path| path.is_file());
+    let mut places = [&request.dir].into_iter().chain(&request.sources);
+    let found = places.find_map(|dir| {
+        let mut beside = names.iter().map(|name| dir.join(name));
+        beside.find(|path| path.is_file())
+    });
     found.map(|path| text(&path)).transpose()
 }
 

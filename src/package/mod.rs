@@ -5,6 +5,7 @@
 //! * [`version`], [`relation`], [`dependency`], [`machine`]: what follows from the application.
 //! * [`script`]: maintainer scripts and scriptlets.
 //! * [`entry`], [`assemble`]: the package as data.
+//! * [`project`]: which applications a project has, and where they are built.
 //! * [`tree`], [`host`]: read the application and ask the host that it was built on.
 //! * [`mod@write`]: the file.
 //! * [`make`]: all of it in one call.
@@ -21,6 +22,7 @@ mod fill;
 pub mod host;
 pub mod machine;
 pub mod make;
+pub mod project;
 pub mod relation;
 pub mod script;
 pub mod spec;

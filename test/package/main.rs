@@ -10,4 +10,5 @@ mod native;
 mod project;
 mod readers;
 mod reproducible;
+mod umbrella;
 mod versions;

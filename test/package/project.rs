@@ -42,6 +42,11 @@ impl Project {
 
     /// Adds an application without modules.
     pub fn application(&self, name: &str, vsn: &str, keys: &str) {
+        self.built(".", name, name, vsn, keys);
+    }
+
+    /// The same in a directory of any name below `lib`.
+    pub fn built(&self, lib: &str, dir: &str, name: &str, vsn: &str, keys: &str) {
         let keys = if keys.is_empty() {
             String::new()
         } else {
@@ -50,7 +55,7 @@ impl Project {
         let app = format!(
             "{{application, {name}, [{{vsn, \"{vsn}\"}}, {{registered, []}}, {{modules, []}}{keys}]}}.\n"
         );
-        self.file(&format!("{name}/ebin/{name}.app"), &app);
+        self.file(&format!("{lib}/{dir}/ebin/{name}.app"), &app);
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
