@@ -23,6 +23,7 @@ mod exit_status;
 mod failure;
 mod history;
 mod hook;
+mod init;
 mod leftover;
 mod list;
 mod logs;
@@ -142,6 +143,8 @@ Examples:
     MakeAppup(make_appup::Arguments),
     /// Print the conversion of states between two versions of an application
     MakeMigration(make_migration::Arguments),
+    /// Write what a project needs that is to be packaged and upgraded
+    Init(init::Arguments),
     /// Make a .deb or .rpm of a built application
     Package(package::Arguments),
     /// Say what an upgrade would do and what would go wrong
@@ -181,6 +184,7 @@ impl Command {
             Self::MakeBootScript(arguments) => make_boot_script::run(&arguments, common),
             Self::MakeAppup(arguments) => make_appup::run(arguments, common),
             Self::MakeMigration(arguments) => make_migration::run(&arguments, common),
+            Self::Init(arguments) => init::run(&arguments, common),
             Self::Package(arguments) => package::run(arguments, common),
             Self::Plan(arguments) => plan::run(arguments, common),
             Self::Maint(arguments) => maint::run(&arguments, common),
@@ -210,12 +214,13 @@ ERLRC_SKIP=1 in the environment makes every hook do nothing.
 ";
 
 /// Commands that change no node and ask none for more than what it runs: of the statuses they have these.
-const AT_HOME: [&str; 9] = [
+const AT_HOME: [&str; 10] = [
     "boot-order",
     "completions",
     "config",
     "debhelper",
     "history",
+    "init",
     "logs",
     "make-appup",
     "make-boot-script",

@@ -100,6 +100,9 @@ fn every_command_tells_machines_what_its_schema_says() {
     let mut place = Place::new();
     let _node = place.host.node("n1");
     let (one, two) = (foo("1.0"), foo("2.0"));
+    std::fs::create_dir_all(place.host.path("project/src")).expect("directories");
+    place.host.file("project/rebar.config", "", 0o644);
+    place.host.file("project/src/till.app.src", "", 0o644);
     for (arguments, kinds) in [
         ("enable --now foo", &["registration", "operation"][..]),
         ("start foo 1.0", &["operation"]),
@@ -138,9 +141,12 @@ fn every_command_tells_machines_what_its_schema_says() {
             &["package", "package"],
         ),
         (&format!("package --emit new {one}"), &["packaging"]),
+        ("init project", &["init"]),
     ] {
         place.tells(arguments, kinds, 0);
     }
+    // The node was not booted by erlrc.
+    place.tells("boot-order --timings", &["boot_times"], 1);
     let written = place.tells("history", &["history"], 0)[0]["records"]
         .as_array()
         .map_or(0, Vec::len);
@@ -191,6 +197,7 @@ fn every_command_tells_machines_why_it_refuses() {
         &format!("make-appup foo 1 2 {nowhere} {nowhere}"),
         &format!("make-migration foo 1 2 {nowhere} {nowhere}"),
         &format!("package {nowhere}"),
+        &format!("init {nowhere}"),
     ] {
         place.refuses(arguments, 1);
     }

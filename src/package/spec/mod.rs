@@ -6,10 +6,12 @@
 
 mod extra;
 mod file;
+mod keys;
 mod table;
 
 pub use extra::{ExtraDirectory, ExtraFile, ExtraLink, FileTrigger};
 pub use file::SpecFile;
+pub use keys::{KEYS, Key, template};
 pub use table::SpecError;
 
 use super::relation::{Relation, RelationKind};
@@ -100,6 +102,7 @@ impl PackageSpec {
         let layers = [table.take_format(format)?, own.take_format(format)?];
         let [common, particular] = layers;
         let mut table = table.under(common).under(own).under(particular);
+        table.only(&KEYS.map(|key| key.name))?;
         let mut spec = Self::from_table(&mut table)?;
         table.finish()?;
         spec.files

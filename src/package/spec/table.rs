@@ -85,6 +85,14 @@ impl Table {
         })
     }
 
+    /// No other keys may be there.
+    pub fn only(&self, known: &[&str]) -> Result<(), SpecError> {
+        let unknown = self.pairs.keys().find(|key| !known.contains(&key.as_str()));
+        unknown.map_or(Ok(()), |key| {
+            Err(SpecError::UnknownKey { key: key.clone() })
+        })
+    }
+
     /// Nothing may be left.
     pub fn finish(&self) -> Result<(), SpecError> {
         self.pairs.keys().next().map_or(Ok(()), |key| {
