@@ -5,6 +5,7 @@
 mod boot_script;
 mod call;
 mod check;
+mod committed;
 mod config;
 mod eval;
 mod everyday;
