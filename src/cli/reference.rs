@@ -526,6 +526,36 @@ fn behind(dir: &str, mark: &str, extension: &str) -> BTreeSet<String> {
 }
 
 #[test]
+fn every_word_of_the_glossary_is_used_and_in_order() {
+    let page = std::fs::read_to_string(root().join("docs/reference/glossary.md")).expect("a page");
+    let rows = page
+        .lines()
+        .skip_while(|line| !line.starts_with("|---"))
+        .skip(1);
+    let words: Vec<&str> = rows
+        .filter_map(|row| row.split('|').nth(1))
+        .map(str::trim)
+        .collect();
+    assert!(words.len() > 30 && words.is_sorted(), "{words:?}");
+    let mut sources = files(&root().join("src"), "rs");
+    sources.extend(files(&root().join("erlang/src"), "erl"));
+    let texts: Vec<String> = sources
+        .iter()
+        .map(|file| {
+            std::fs::read_to_string(file)
+                .expect("a source")
+                .to_lowercase()
+        })
+        .collect();
+    for word in words.iter().flat_map(|words| words.split(", ")) {
+        assert!(
+            texts.iter().any(|text| text.contains(word)),
+            "nothing calls anything {word}"
+        );
+    }
+}
+
+#[test]
 fn every_event_is_in_the_reference_and_no_other() {
     let file = root().join("docs/reference/events.md");
     let text = std::fs::read_to_string(file).expect("a page");

@@ -1,4 +1,4 @@
-//! The package as data: what the application, its specification and the host come to.
+//! Builds a package as data, from the application, its specification and the host.
 
 use super::dependency::{self, Releases, Sibling};
 use super::entry::{Entries, Entry};
@@ -20,9 +20,9 @@ pub struct Package {
     pub name: String,
     /// Its version.
     pub version: PackageVersion,
-    /// Where it runs.
+    /// The architectures on which it runs.
     pub architecture: Architecture,
-    /// `Name <address>`.
+    /// The maintainer, `Name <address>`.
     pub maintainer: String,
     /// Debian's section.
     pub section: String,
@@ -30,62 +30,63 @@ pub struct Package {
     pub priority: String,
     /// Debian's `Multi-Arch`.
     pub multi_arch: Option<String>,
-    /// The project's page.
+    /// The home page of the project.
     pub homepage: Option<String>,
     /// The licence's name.
     pub license: String,
-    /// One line.
+    /// The first line of the description.
     pub summary: String,
-    /// More lines.
+    /// The other lines of the description.
     pub description: String,
-    /// What it says about other packages.
+    /// The relations to other packages.
     pub relations: BTreeMap<RelationKind, Vec<Relation>>,
-    /// rpm's names of libraries that it needs.
+    /// The library requirements of rpm.
     pub libraries: Vec<String>,
-    /// What it holds.
+    /// The files, links and directories.
     pub entries: Entries,
-    /// What its scripts tell erlrc.
+    /// The arguments of the `erlrc maint` calls in its scripts.
     pub contents: Contents,
-    /// Shell commands of its own in maintainer scripts.
+    /// The package's own shell commands in maintainer scripts.
     pub scripts: BTreeMap<Script, String>,
-    /// The same in scriptlets.
+    /// The package's own shell commands in scriptlets.
     pub scriptlets: BTreeMap<Scriptlet, String>,
-    /// Lines of `triggers`.
+    /// The lines of `triggers`.
     pub triggers: Vec<String>,
-    /// What installed paths begin with, and commands for the end of such a transaction of rpm.
+    /// Path prefixes of installed files, with the commands that rpm runs at the end of such a
+    /// transaction.
     pub file_triggers: Vec<(String, String)>,
-    /// The time of everything in it, in seconds.
+    /// The time stamp of every file, in seconds since 1970.
     pub time: i64,
 }
 
-/// What comes neither from the application nor from the text of its specification.
+/// The inputs that come neither from the application nor from the text of its specification.
 #[derive(Clone, Debug, Default)]
 pub struct Surroundings {
     /// What the host knows about applications.
     pub siblings: BTreeMap<Atom, Sibling>,
-    /// The packages that own libraries here.
+    /// The packages that own libraries on this host.
     pub library_owners: BTreeMap<String, String>,
-    /// The files that the specification names, at their paths.
+    /// The files that the specification names, by their installed paths.
     pub extra: Vec<(String, Entry)>,
-    /// The commands that the specification names.
+    /// The commands in the files that the specification names, for maintainer scripts.
     pub scripts: BTreeMap<Script, String>,
     /// The same for scriptlets.
     pub scriptlets: BTreeMap<Scriptlet, String>,
-    /// The same for the end of transactions, with the paths that they are for.
+    /// The same for the end of rpm transactions, with their path prefixes.
     pub file_triggers: Vec<(String, String)>,
-    /// Copyright and licence, where there is a file of them.
+    /// Copyright and licence, if there is a file with them.
     pub copyright: Option<String>,
-    /// Who makes the package, where the specification does not say.
+    /// The maintainer, if the specification names none.
     pub maintainer: Option<String>,
-    /// In place of the specification's revision.
+    /// A revision that replaces the one in the specification.
     pub revision: Option<String>,
     /// The OTP release of this host.
     pub otp: Option<u32>,
-    /// The time of everything in the package; else the newest file's.
+    /// The time stamp of every file; if there is none, that of the newest file.
     pub time: Option<i64>,
 }
 
-/// Puts the package together.
+/// Builds the package.
 pub fn assemble(
     built: Built,
     spec: &PackageSpec,
@@ -155,7 +156,7 @@ pub fn assemble(
 }
 
 impl Package {
-    /// What is specified must be able to stand where it will.
+    /// Checks that every value is valid where it will be written.
     fn check(&mut self, format: Format) -> Result<(), Error> {
         let small = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
         let debian = |c: char| small(c) || matches!(c, '+' | '-' | '.');
@@ -215,8 +216,8 @@ fn otp(built: &Built, spec: &PackageSpec, around: &Surroundings) -> Result<u32, 
     })
 }
 
-/// What every package of an application says: under which name the application can be asked for, and
-/// that it does more where erlrc is.
+/// Relations of every package of an application: the name by which the application can be required,
+/// and the suggestion of erlrc.
 pub(super) fn add_own(
     relations: &mut BTreeMap<RelationKind, Vec<Relation>>,
     name: &str,
@@ -279,7 +280,7 @@ fn summary(application: &Application, spec: &PackageSpec) -> Result<String, Erro
     let name = format!("OTP application {}", application.name.as_str());
     Ok(match text.split_whitespace().count() {
         0 => name,
-        // A word alone tells too little in a list of packages.
+        // A single word says too little in a list of packages.
         1 => format!("{text} ({name})"),
         _ => text,
     })

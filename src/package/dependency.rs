@@ -1,7 +1,8 @@
-//! From an application's specification to the relations of its package.
+//! Derives the relations of a package from the specification of its application.
 //!
-//! For each application the first of these that answers: the package's specification; the package
-//! that owns the application on this host; the table of OTP's packages; the convention of names.
+//! For each application the first of these answers counts: the specification of the package; the
+//! package that owns the application on this host; the table of OTP's packages; the naming
+//! convention.
 
 use super::relation::{Relation, RelationKind};
 use super::spec::{Format, PackageSpec};
@@ -10,25 +11,25 @@ use crate::application::Application;
 use crate::term::Atom;
 use std::collections::BTreeMap;
 
-/// What the host that packages are built on knows about an application.
+/// What the host on which packages are built knows about an application.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sibling {
-    /// The package that owns it here, and that package's epoch.
+    /// The package that owns it on this host, with that package's epoch.
     pub owner: Option<(String, u32)>,
-    /// The version that this one was built against.
+    /// The version that this application was built against.
     pub vsn: Option<String>,
 }
 
-/// What follows from an application's specification.
+/// The result for an application's specification.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dependencies {
     /// The relations.
     pub relations: BTreeMap<RelationKind, Vec<Relation>>,
-    /// The least version of each application that is none of OTP's, for the gate before an upgrade.
+    /// The earliest version of each application outside OTP, for the check before an upgrade.
     pub minimum: Vec<(String, String)>,
 }
 
-/// Applications of OTP that Debian has in `erlang-base`.
+/// The applications of OTP that are in Debian's package `erlang-base`.
 const BASE: [&str; 5] = ["compiler", "erts", "kernel", "sasl", "stdlib"];
 
 /// The other applications of OTP, up to OTP 29.
@@ -69,10 +70,10 @@ const OTP: [&str; 34] = [
     "otp_mibs",
 ];
 
-/// The applications of Elixir's package.
+/// The applications in the package of Elixir.
 const ELIXIR: [&str; 6] = ["eex", "elixir", "ex_unit", "iex", "logger", "mix"];
 
-/// Every application that `application` names: what has to be looked up.
+/// Every application that `application` names.
 pub fn named(application: &Application) -> Vec<Atom> {
     let mut names: Vec<Atom> = application
         .applications
@@ -87,7 +88,7 @@ pub fn named(application: &Application) -> Vec<Atom> {
     names
 }
 
-/// Whether an application is one of OTP's own, which an upgrade of packages does not replace in a
+/// Whether an application is part of OTP, which an upgrade of packages does not replace in a
 /// running node.
 pub fn is_otp(name: &str) -> bool {
     BASE.contains(&name) || OTP.contains(&name)
@@ -98,7 +99,7 @@ pub fn is_otp(name: &str) -> bool {
 pub struct Releases {
     /// The oldest.
     pub first: u32,
-    /// The last, where there is a later one that cannot.
+    /// The last one, if a later one cannot.
     pub last: Option<u32>,
 }
 
@@ -174,7 +175,7 @@ impl Mapping<'_> {
         )])
     }
 
-    /// Candidates of the release that comes next load no more than that does.
+    /// Release candidates of the next release load no more than that release does.
     fn not_after(&self, last: u32) -> Option<Relation> {
         let erts = Atom::of("erts");
         if self.spec.dependencies.contains_key(&erts) {
@@ -192,7 +193,7 @@ impl Mapping<'_> {
         Relation::at_least(package, with_epoch(epoch, &self.otp.to_string()))
     }
 
-    /// OTP's applications come in packages of OTP's version, which has the epoch 1 in Debian.
+    /// The packages of OTP's applications have the version of OTP, with the epoch 1 in Debian.
     fn otp_package(&self, name: &Atom, owner: Option<(String, u32)>) -> (String, u32) {
         let default = match self.format {
             Format::Deb => 1,
@@ -232,7 +233,7 @@ impl Dependencies {
     }
 }
 
-/// The name of a package by convention: Debian's have hyphens and small letters alone.
+/// The name of a package by convention: Debian's names have only hyphens and lower-case letters.
 pub fn package_name(prefix: &str, application: &str, format: Format) -> String {
     match format {
         Format::Deb => {

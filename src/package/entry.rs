@@ -1,22 +1,22 @@
-//! What a package holds: files, links and directories at absolute paths.
+//! The contents of a package: files, links and directories at absolute paths.
 
 use std::collections::BTreeMap;
 
-/// One of them.
+/// An entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
     /// A regular file.
     File {
-        /// What is in it.
+        /// Its content.
         content: Vec<u8>,
         /// Its permissions.
         mode: u32,
-        /// Whether it is the administrator's to change.
+        /// Whether it is a conffile.
         conffile: bool,
     },
     /// A symbolic link.
     Link {
-        /// Where it leads.
+        /// Its target.
         target: String,
     },
     /// A directory.
@@ -27,7 +27,7 @@ pub enum Entry {
 }
 
 impl Entry {
-    /// A file that everybody may read.
+    /// A file with the mode 0644.
     pub fn file(content: impl Into<Vec<u8>>) -> Self {
         Self::File {
             content: content.into(),
@@ -37,11 +37,11 @@ impl Entry {
     }
 }
 
-/// The entries by their paths, which begin with a slash.
+/// The entries by their absolute paths.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Entries(BTreeMap<String, Entry>);
 
-/// Two entries at one path.
+/// Two entries have the same path.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there are two entries for {path}")]
 pub struct Twice {
@@ -50,7 +50,7 @@ pub struct Twice {
 }
 
 impl Entries {
-    /// Adds an entry; one that is there stays.
+    /// Adds an entry; fails if the path is taken.
     pub fn add(&mut self, path: impl Into<String>, entry: Entry) -> Result<(), Twice> {
         let path = path.into();
         if self.0.contains_key(&path) {
@@ -60,18 +60,18 @@ impl Entries {
         Ok(())
     }
 
-    /// Whether there is an entry at `path` itself.
+    /// Whether there is an entry at exactly `path`.
     pub fn has(&self, path: &str) -> bool {
         self.0.contains_key(path)
     }
 
-    /// The entries in the order of their paths, every directory before what is in it.
+    /// The entries ordered by path, so that a directory precedes its contents.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Entry)> {
         let sorted = self.0.iter();
         sorted.map(|(path, entry)| (path.as_str(), entry))
     }
 
-    /// The same with the directories above them.
+    /// The same, with the directories above them.
     pub fn with_parents(&self) -> Self {
         let mut all = self.0.clone();
         for path in self.0.keys() {
@@ -85,7 +85,7 @@ impl Entries {
         Self(all)
     }
 
-    /// The paths of the files that are the administrator's to change.
+    /// The paths of the conffiles.
     pub fn conffiles(&self) -> impl Iterator<Item = &str> {
         self.iter().filter_map(|(path, entry)| match entry {
             Entry::File { conffile: true, .. } => Some(path),
@@ -93,7 +93,8 @@ impl Entries {
         })
     }
 
-    /// KiB on disk, as dpkg counts them: files rounded up, one for everything else.
+    /// The size on disk in KiB, counted as dpkg does: files are rounded up, everything else counts
+    /// as one.
     pub fn kibibytes(&self) -> usize {
         let size = |entry: &Entry| match entry {
             Entry::File { content, .. } => content.len().div_ceil(1024),

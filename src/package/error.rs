@@ -1,4 +1,4 @@
-//! Why there is no package.
+//! The errors of packaging.
 
 use super::entry::Twice;
 use super::machine::NativeError;
@@ -10,23 +10,23 @@ use std::path::PathBuf;
 /// Why a package cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A directory that is no built application.
+    /// The directory is not a built application.
     #[error("{} is no built application: {why}", dir.display())]
     NotBuilt {
         /// The directory.
         dir: PathBuf,
-        /// What it lacks.
+        /// What is missing.
         why: &'static str,
     },
     /// The `.app` file cannot be used.
     #[error(transparent)]
     Application(#[from] FileError),
-    /// An application whose name or version cannot stand where packages need it.
+    /// The name or version of an application is not valid in a package.
     #[error("the application's {key} {value:?} is not one that a package can have")]
     Unusable {
         /// `name`, `vsn` or `description`.
         key: &'static str,
-        /// What it is.
+        /// The value.
         value: String,
     },
     /// The specification cannot be read.
@@ -37,7 +37,7 @@ pub enum Error {
         /// What is wrong.
         fault: Fault,
     },
-    /// The specification is no TOML.
+    /// The specification is not valid TOML.
     #[error("{}", file.display())]
     Toml {
         /// The file.
@@ -45,7 +45,7 @@ pub enum Error {
         /// What is wrong.
         source: Box<toml::de::Error>,
     },
-    /// The specification says what it cannot say.
+    /// The specification contains an invalid key or value.
     #[error("the specification in {} {fault}", file.display())]
     Spec {
         /// The file.
@@ -53,7 +53,7 @@ pub enum Error {
         /// What is wrong.
         fault: SpecError,
     },
-    /// What is specified cannot stand in a package.
+    /// A value of the specification is not valid in a package.
     #[error("{key} {value:?} {fault}")]
     Field {
         /// The key of the specification.
@@ -63,37 +63,37 @@ pub enum Error {
         /// What is wrong with it.
         fault: &'static str,
     },
-    /// A version that packages do not have.
+    /// The version is not valid for a package.
     #[error(transparent)]
     Version(#[from] VersionError),
-    /// Two entries at one path.
+    /// Two entries have the same path.
     #[error(transparent)]
     Twice(#[from] Twice),
-    /// A file that cannot be packaged.
+    /// A file cannot be packaged.
     #[error("{} {fault}", file.display())]
     File {
         /// The file.
         file: PathBuf,
-        /// Why.
+        /// The reason.
         fault: &'static str,
     },
-    /// Native code that cannot be packaged.
+    /// Native code cannot be packaged.
     #[error("{file}")]
     Native {
         /// The file.
         file: String,
-        /// Why.
+        /// The reason.
         source: NativeError,
     },
-    /// Native code for two architectures.
+    /// There is native code for two architectures.
     #[error("native code for {first} and for {second} in one package")]
     Architectures {
-        /// The one.
+        /// The first architecture.
         first: &'static str,
-        /// The other.
+        /// The second architecture.
         second: &'static str,
     },
-    /// The OTP release that the application was built with cannot be told.
+    /// The OTP release that the application was built with cannot be determined.
     #[error(
         "cannot tell which OTP release {application} was built with: say `otp` in the specification"
     )]
@@ -106,7 +106,7 @@ pub enum Error {
     Read {
         /// The file.
         file: PathBuf,
-        /// Why.
+        /// The reason.
         source: std::io::Error,
     },
     /// The package cannot be written.
@@ -114,7 +114,7 @@ pub enum Error {
     Write {
         /// The file.
         file: PathBuf,
-        /// Why.
+        /// The reason.
         source: std::io::Error,
     },
     /// The rpm library refuses the package.

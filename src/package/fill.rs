@@ -1,4 +1,4 @@
-//! What a package holds, and what the native code in it asks for.
+//! Collects the contents of a package, and the requirements of its native code.
 
 use super::assemble::{Package, Surroundings};
 use super::entry::Entry;
@@ -10,7 +10,7 @@ use super::tree::Built;
 use super::write::document;
 use crate::term::{Atom, Term, print};
 
-/// The registrations and the metadata, where nodes and hooks look for them.
+/// Adds the registrations and the metadata, at the paths where nodes and hooks look for them.
 const REGISTRATIONS: &str = "/etc/erlrc.d/applications";
 const METADATA: &str = "/usr/lib/erlrc/apps";
 
@@ -63,7 +63,7 @@ impl Package {
         format: Format,
     ) -> Result<(), Error> {
         let Some(native) = native(self.entries.iter())? else {
-            // Whoever depends on it may be of any architecture: it runs on all of them.
+            // The dependent may be of any architecture, because this package runs on all of them.
             self.multi_arch.get_or_insert_with(|| "foreign".to_owned());
             return Ok(());
         };
@@ -79,7 +79,7 @@ impl Package {
     }
 }
 
-/// All native code among files as one.
+/// Combines the native code of all files.
 pub fn native<'a>(
     files: impl Iterator<Item = (&'a str, &'a Entry)>,
 ) -> Result<Option<Native>, Error> {
@@ -124,7 +124,7 @@ fn registration() -> Entry {
     }
 }
 
-/// `{App, Vsn, Dir}.`
+/// The metadata: `{App, Vsn, Dir}.`
 pub fn metadata(name: &str, vsn: &str, dir: &str) -> String {
     let name = Atom::new(name).map_or(Term::NIL, Term::Atom);
     let term = Term::tuple([name, Term::string(vsn), Term::string(dir)]);

@@ -1,7 +1,7 @@
-//! What the host that a package is built on knows: which package owns an application or a library,
-//! which version of an application was built against, which OTP release is installed.
+//! What the host on which a package is built knows: which package owns an application or a library,
+//! against which version of an application it was built, and which OTP release is installed.
 //!
-//! Asks dpkg and rpm; where they are not, or know nothing, nobody owns anything.
+//! Asks dpkg and rpm. If they are missing or know nothing, no package owns anything.
 
 use super::dependency::{Sibling, is_otp};
 use super::spec::Format;
@@ -13,7 +13,8 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// What is known about the applications `names`, of which those beside `dir` were built with it.
+/// What is known about the applications `names`; those beside `dir` are the ones that it was built
+/// with.
 pub fn siblings(
     names: &[Atom],
     dir: &Path,
@@ -34,8 +35,8 @@ pub fn siblings(
     found
 }
 
-/// The version beside the application: `_build/default/lib/*`, `deps/*`; in releases the version is part of the name,
-/// and a directory may be called anything.
+/// The version beside the application: `_build/default/lib/*`, `deps/*`. In a release the version is
+/// part of the directory's name, and a directory may have any name.
 fn built_with(name: &Atom, dir: &Path) -> Option<String> {
     let real = dir.canonicalize().ok()?;
     let places = [real.parent()?.to_owned(), real.join("deps")];
@@ -54,7 +55,7 @@ fn latest_in_any(name: &Atom, place: &Path) -> Option<String> {
     vsns.max_by(|a, b| vsn::compare(a, b))
 }
 
-/// The latest version that is installed.
+/// The latest installed version.
 fn installed_here(name: &Atom, lib_dir: &str) -> Option<String> {
     latest(name, Path::new(lib_dir))
 }
@@ -86,7 +87,7 @@ fn directories(name: &Atom, lib_dir: &Path) -> Vec<PathBuf> {
     dirs
 }
 
-/// The packages that own the applications here, with their epochs.
+/// The packages that own the applications on this host, with their epochs.
 fn owners(names: &[Atom], lib_dir: &str, format: Format) -> BTreeMap<String, (String, u32)> {
     match format {
         Format::Deb => {
@@ -112,7 +113,7 @@ fn owners(names: &[Atom], lib_dir: &str, format: Format) -> BTreeMap<String, (St
     }
 }
 
-/// The packages that own shared libraries here.
+/// The packages that own shared libraries on this host.
 pub fn library_owners<'a>(libraries: impl Iterator<Item = &'a str>) -> BTreeMap<String, String> {
     let patterns = libraries.map(|library| format!("*/lib/*/{library}"));
     let owned = dpkg_search(patterns)
@@ -124,11 +125,11 @@ pub fn library_owners<'a>(libraries: impl Iterator<Item = &'a str>) -> BTreeMap<
     owned.collect()
 }
 
-/// The OTP release whose `erl` is on the search path `path`, without starting it.
+/// The OTP release whose `erl` is on the search path `path`. Nothing is started.
 pub fn otp(path: &OsStr) -> Option<u32> {
     let mut programs = std::env::split_paths(path).map(|dir| dir.join("erl"));
     let program = programs.find_map(|program| program.canonicalize().ok())?;
-    // The program is in bin below the root, or in erts-*/bin.
+    // The program is in `bin` below the root, or in `erts-*/bin`.
     let mut roots = program.ancestors().skip(2).take(2);
     roots.find_map(|root| {
         let listed = std::fs::read_dir(root.join("releases")).ok()?;
@@ -143,7 +144,7 @@ fn dpkg_search(patterns: impl Iterator<Item = String>) -> Vec<(String, String)> 
     if patterns.is_empty() {
         return Vec::new();
     }
-    // A pattern that matches nothing makes it fail, and print what the others match all the same.
+    // If one pattern matches nothing, the program fails, but still prints what the others match.
     let text = output(
         Command::new("dpkg-query").arg("--search").args(patterns),
         true,
@@ -176,7 +177,8 @@ fn rpm_owner(file: &Path) -> Option<(String, u32)> {
     Some((package.to_owned(), epoch.parse().ok()?))
 }
 
-/// What a program prints; nothing where it is not there or, unless that is normal, fails.
+/// The output of a program; empty if the program does not exist or, unless failing is normal, if it
+/// fails.
 fn output(command: &mut Command, fails: bool) -> String {
     let command = command.env("LC_ALL", "C").stdin(Stdio::null());
     match command.stderr(Stdio::null()).output() {

@@ -1,4 +1,4 @@
-//! Native code in a package: for which architecture it is and which libraries it needs.
+//! Native code in a package: its architecture, and the libraries that it needs.
 
 use super::relation::Relation;
 use elf::ElfBytes;
@@ -6,7 +6,7 @@ use elf::abi;
 use elf::endian::AnyEndian;
 use std::collections::BTreeMap;
 
-/// An architecture, as dpkg and rpm call it.
+/// An architecture, by its names in dpkg and rpm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Architecture {
     /// dpkg's name.
@@ -15,38 +15,38 @@ pub struct Architecture {
     pub rpm: &'static str,
 }
 
-/// What runs anywhere.
+/// Code that runs on every architecture.
 pub const ALL: Architecture = Architecture {
     deb: "all",
     rpm: "noarch",
 };
 
-/// What a file of native code says about itself.
+/// The properties of a file of native code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Native {
-    /// The machine that runs it.
+    /// The machine that it is for.
     pub architecture: Architecture,
-    /// Whether it is of 64 bits, which rpm puts into the names of libraries.
+    /// Whether it is 64-bit code, which rpm puts into the names of libraries.
     pub wide: bool,
-    /// The libraries that it needs, each with the symbol versions that it asks for.
+    /// The libraries that it needs, each with the symbol versions that it requires.
     pub libraries: BTreeMap<String, Vec<String>>,
 }
 
 /// Why native code cannot be packaged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NativeError {
-    /// It begins as native code and goes on as something else.
+    /// The file begins as native code but is not valid.
     #[error("is no sound ELF file")]
     Unsound,
     /// No architecture of Debian is known for the machine.
     #[error("is for the machine {machine}, which is not known")]
     Machine {
-        /// ELF's number of it.
+        /// The number of the machine in ELF.
         machine: u16,
     },
 }
 
-/// What the file says, if it is native code.
+/// The properties of a file, if it is native code.
 pub fn read(bytes: &[u8]) -> Result<Option<Native>, NativeError> {
     if !bytes.starts_with(b"\x7fELF") {
         return Ok(None);
@@ -67,7 +67,7 @@ fn architecture(file: &ElfBytes<AnyEndian>) -> Option<Architecture> {
     let header = &file.ehdr;
     let little = header.endianness == AnyEndian::Little;
     let wide = header.class == elf::file::Class::ELF64;
-    // EF_ARM_ABI_FLOAT_HARD: floating point numbers are passed in registers.
+    // EF_ARM_ABI_FLOAT_HARD: floating-point numbers are passed in registers.
     let hard_float = header.e_flags & 0x400 != 0;
     let (deb, rpm) = match (header.e_machine, wide, little) {
         (abi::EM_X86_64, true, true) => ("amd64", "x86_64"),
@@ -100,7 +100,7 @@ fn libraries(file: &ElfBytes<AnyEndian>) -> Option<BTreeMap<String, Vec<String>>
         return Some(found);
     };
     for index in 0..symbols.len() {
-        // A symbol without a version of its own is an error here, and nothing to ask for.
+        // A symbol without a version of its own is an error here, and there is nothing to require.
         if let Ok(Some(needed)) = versions.get_requirement(index) {
             let names = found.entry(plain(needed.file)?).or_default();
             let name = plain(needed.name)?;
@@ -113,14 +113,14 @@ fn libraries(file: &ElfBytes<AnyEndian>) -> Option<BTreeMap<String, Vec<String>>
     Some(found)
 }
 
-/// A name as it may stand in a control file.
+/// Checks a name for use in a control file.
 fn plain(name: &str) -> Option<String> {
     let sign = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+');
     (!name.is_empty() && name.chars().all(sign)).then(|| name.to_owned())
 }
 
 impl Native {
-    /// Debian's relations to the libraries: `owners` are the packages that own them here.
+    /// Debian's relations to the libraries; `owners` are the packages that own them on this host.
     pub fn deb(&self, owners: &BTreeMap<String, String>) -> Vec<Relation> {
         let mut found = Vec::new();
         let mut libc: Option<Vec<u32>> = None;
@@ -145,7 +145,7 @@ impl Native {
         found
     }
 
-    /// The libraries that only their owner on this host can name a package for.
+    /// The libraries whose package only the host can name.
     pub fn unknown(&self) -> impl Iterator<Item = &str> {
         let names = self.libraries.keys().map(String::as_str);
         names.filter(|library| !is_libc(library) && known(library).is_none())
@@ -165,7 +165,7 @@ impl Native {
     }
 }
 
-/// The libraries of glibc's package.
+/// The libraries in the package of glibc.
 fn is_libc(library: &str) -> bool {
     let stem = library.split(".so").next().unwrap_or_default();
     matches!(

@@ -1,4 +1,4 @@
-//! From a directory to a package file: reads, asks the host, assembles, writes.
+//! Makes a package file from a directory: reads, asks the host, builds and writes.
 
 use super::assemble::{Package, Surroundings, assemble};
 use super::debhelper::source::{self, Emitted, Source};
@@ -11,24 +11,25 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// What is to be packaged, and how.
+/// A request for a package.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The built application.
     pub dir: PathBuf,
-    /// Its sources and the project that it is of, where a specification or a licence may be as well.
+    /// The directories of its sources and its project, which may hold a specification or a licence too.
     pub sources: Vec<PathBuf>,
-    /// Its specification; else one is looked for in `dir`, `sources` and `here`.
+    /// The specification; if there is none, it is searched in `dir`, `sources` and `here`.
     pub spec: Option<PathBuf>,
-    /// Where it is asked for.
+    /// The working directory of the caller.
     pub here: PathBuf,
-    /// Where the file goes; made if it is not there.
+    /// The directory for the package; it is created if it does not exist.
     pub output: PathBuf,
-    /// In place of the specification's revision.
+    /// A revision that replaces the one in the specification.
     pub revision: Option<String>,
-    /// Who makes it, where the specification does not say.
+    /// The maintainer, if the specification names none.
     pub maintainer: Option<String>,
-    /// The time of everything in it, in seconds; else the newest file's.
+    /// The time stamp of every file, in seconds since 1970; if there is none, that of the newest
+    /// file.
     pub time: Option<i64>,
     /// The search path for programs.
     pub search_path: OsString,
@@ -43,7 +44,7 @@ pub struct Made {
     pub package: String,
     /// Its version, as dpkg has it.
     pub version: String,
-    /// What was left to chance.
+    /// Warnings about choices that were made without information.
     pub warnings: Vec<&'static str>,
 }
 
@@ -55,7 +56,7 @@ struct Prepared {
     warnings: Vec<&'static str>,
 }
 
-/// Makes the package of one format.
+/// Makes the package in one format.
 pub fn make(request: &Request, format: Format) -> Result<Made, Error> {
     let Prepared {
         package, warnings, ..
@@ -94,7 +95,7 @@ pub fn emit(request: &Request, project: &Path) -> Result<Emitted, Error> {
     })
 }
 
-/// A path below a project as seen from there; any other as it is.
+/// A path below the project, relative to it; any other path unchanged.
 fn relative(path: &Path, project: &Path) -> String {
     let path = path.strip_prefix(project).unwrap_or(path);
     path.to_string_lossy().into_owned()
@@ -206,7 +207,7 @@ fn file_triggers(file: &SpecFile, spec: &PackageSpec) -> Result<Vec<(String, Str
     one.collect()
 }
 
-/// The specification's file, else a licence beside the application.
+/// The licence file that the specification names, or else one beside the application.
 fn copyright(
     request: &Request,
     file: &SpecFile,

@@ -1,8 +1,8 @@
-//! OS packages of OTP applications: from a built application and one specification to a `.deb` or an
-//! `.rpm`, the same bytes every time.
+//! Makes operating system packages of OTP applications: from a built application and one
+//! specification to a `.deb` or an `.rpm`. The same input gives the same bytes.
 //!
-//! * [`spec`]: what is specified, and where it is read from.
-//! * [`version`], [`relation`], [`dependency`], [`machine`]: what follows from the application.
+//! * [`spec`]: the specification, and where it is read from.
+//! * [`version`], [`relation`], [`dependency`], [`machine`]: what is derived from the application.
 //! * [`script`]: maintainer scripts and scriptlets.
 //! * [`entry`], [`assemble`]: the package as data.
 //! * [`project`]: which applications a project has, and where they are built.
@@ -11,7 +11,8 @@
 //! * [`make`]: all of it in one call.
 //! * [`debhelper`]: the same for people who build with debhelper.
 //!
-//! Must not print, and reads no environment: what comes from there is in [`make::Request`].
+//! Must not print, and must not read the environment: [`make::Request`] carries what comes from
+//! there.
 
 pub mod assemble;
 pub mod debhelper;
