@@ -17,6 +17,7 @@
 //! * [`script`]: two versions on disk or in a node, and the script between them.
 //! * `maint`: what a package manager's maintainer scripts have to do.
 //! * `stash`: old versions that nodes still run.
+//! * `environment`: OTP trees that survive what a distribution does to its own.
 //! * `plan`: what an upgrade would do, and what would go wrong.
 //! * `outcome`: what became of an operation on a node.
 //! * `identity`: names and cookies of nodes.
@@ -42,6 +43,8 @@ pub mod catalogue;
 pub mod cli;
 #[cfg(feature = "cli")]
 pub mod cluster;
+#[cfg(feature = "cli")]
+pub mod environment;
 mod file;
 pub mod forms;
 #[cfg(feature = "cli")]

@@ -108,19 +108,28 @@ fn legible(page: &str) -> String {
     legible
 }
 
-/// The page of the whole and one per command, named as the command can be called.
+/// The page of the whole and one per command, named as the command can be called; where that has commands of its
+/// own, one for each of them.
 fn pages(mut root: clap::Command) -> Vec<(String, clap::Command)> {
     root.build();
-    let commands = root.get_subcommands().map(|command| {
-        let name = format!("erlrc-{}", command.get_name());
-        // What the synopsis says must be there to be called.
-        let called = format!("erlrc {}", command.get_name());
-        let page = command.clone().name(name.clone()).bin_name(called);
-        (name, page)
-    });
-    let mut pages: Vec<_> = commands.collect();
+    let mut pages = Vec::new();
+    for command in root.get_subcommands() {
+        pages.push(page(command, &["erlrc", command.get_name()]));
+        let nested = command.get_subcommands();
+        let nested = nested.filter(|nested| nested.get_name() != "help");
+        pages.extend(
+            nested.map(|nested| page(nested, &["erlrc", command.get_name(), nested.get_name()])),
+        );
+    }
     pages.push(("erlrc".to_owned(), root));
     pages
+}
+
+/// The page of `command`. What its synopsis says must be there to be called.
+fn page(command: &clap::Command, called: &[&str]) -> (String, clap::Command) {
+    let name = called.join("-");
+    let page = command.clone().name(name.clone());
+    (name, page.bin_name(called.join(" ")))
 }
 
 #[cfg(test)]

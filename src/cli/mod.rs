@@ -18,6 +18,7 @@ mod debhelper;
 mod describe;
 mod doctor;
 mod downgrade;
+mod env;
 mod eval;
 mod exit_status;
 mod failure;
@@ -132,6 +133,8 @@ Examples:
     Doctor(doctor::Arguments),
     /// Print every setting of this host and its nodes, and where each comes from
     Config(config::Arguments),
+    /// Make and look after OTP trees that survive upgrades of the distribution's
+    Env(env::Arguments),
     /// Evaluate Erlang expressions on a node
     Eval(eval::Arguments),
     /// Print what a node would start when it boots, in which order and why
@@ -179,6 +182,7 @@ impl Command {
             Self::History(arguments) => history::run(&arguments, common),
             Self::Doctor(arguments) => doctor::run(&arguments, common),
             Self::Config(arguments) => config::run(&arguments, common),
+            Self::Env(arguments) => env::run(arguments, common),
             Self::Eval(arguments) => eval::run(&arguments, common),
             Self::BootOrder(arguments) => boot_order::run(&arguments, common),
             Self::MakeBootScript(arguments) => make_boot_script::run(&arguments, common),
@@ -207,6 +211,7 @@ Files:
   /etc/erlrc.d/erlrc.conf            what erlrc-maint(8) goes by
   /usr/lib/erlrc/apps/APP            what a package installed
   /usr/lib/erlrc/stash               old versions that nodes still run
+  /usr/lib/erlrc/env                 OTP trees that erlrc env made
   /var/lib/erlrc                     history and journal
 
 ERLRC_SKIP=1 in the environment makes every hook do nothing.
@@ -214,11 +219,12 @@ ERLRC_SKIP=1 in the environment makes every hook do nothing.
 ";
 
 /// Commands that change no node and ask none for more than what it runs: of the statuses they have these.
-const AT_HOME: [&str; 10] = [
+const AT_HOME: &[&str] = &[
     "boot-order",
     "completions",
     "config",
     "debhelper",
+    "env",
     "history",
     "init",
     "logs",
@@ -253,18 +259,36 @@ pub fn command() -> clap::Command {
         .map(|c| c.get_name().to_owned())
         .collect();
     for name in names {
-        command = command.mut_subcommand(&name, |subcommand| {
-            let examples = subcommand.get_after_help().map(ToString::to_string);
-            let text = examples.map_or_else(String::new, |text| format!("{}\n\n", flowing(&text)));
-            let statuses = statuses(Some(&name));
-            let subcommand = match usages.get(&name) {
-                Some(usage) => subcommand.override_usage(usage.clone()),
-                None => subcommand,
-            };
-            subcommand.after_help(format!("{text}{statuses}"))
+        command = command.mut_subcommand(&name, |mut subcommand| {
+            let nested: Vec<String> = subcommand
+                .get_subcommands()
+                .map(|c| c.get_name().to_owned())
+                .collect();
+            for nested in nested {
+                let whole = format!("{name} {nested}");
+                subcommand = subcommand
+                    .mut_subcommand(&nested, |nested| explained(nested, &whole, &name, &usages));
+            }
+            explained(subcommand, &name, &name, &usages)
         });
     }
     command
+}
+
+/// `command`, called by `whole`, with its usage and with the exit statuses that `name` has under its help.
+fn explained(
+    command: clap::Command,
+    whole: &str,
+    name: &str,
+    usages: &BTreeMap<String, String>,
+) -> clap::Command {
+    let examples = command.get_after_help().map(ToString::to_string);
+    let text = examples.map_or_else(String::new, |text| format!("{}\n\n", flowing(&text)));
+    let command = match usages.get(whole) {
+        Some(usage) => command.override_usage(usage.clone()),
+        None => command,
+    };
+    command.after_help(format!("{text}{}", statuses(Some(name))))
 }
 
 /// The usage of each command as it is where no variable is set: clap takes a set variable for an option that was given,
@@ -274,10 +298,18 @@ fn usages() -> BTreeMap<String, String> {
     whole.build();
     let usage = |command: &mut clap::Command| {
         let usage = command.render_usage().to_string();
-        let usage = usage.strip_prefix("Usage: ")?.trim().to_owned();
-        Some((command.get_name().to_owned(), usage))
+        Some(usage.strip_prefix("Usage: ")?.trim().to_owned())
     };
-    whole.get_subcommands_mut().filter_map(usage).collect()
+    let mut found = BTreeMap::new();
+    for command in whole.get_subcommands_mut() {
+        let name = command.get_name().to_owned();
+        found.extend(usage(command).map(|usage| (name.clone(), usage)));
+        for nested in command.get_subcommands_mut() {
+            let whole = format!("{name} {}", nested.get_name());
+            found.extend(usage(nested).map(|usage| (whole, usage)));
+        }
+    }
+    found
 }
 
 /// `text` with each paragraph on one line, so that it becomes as wide as the terminal is; what is indented

@@ -468,13 +468,13 @@ fn json() {
     command.build();
     let mut sections = String::new();
     for command in command.get_subcommands() {
-        let help = command.get_after_help().map(ToString::to_string);
-        if let Some(form) = help.as_deref().and_then(json_of) {
-            let _ = write!(
-                sections,
-                "## `erlrc {} --json`\n\n{form}\n\n",
-                command.get_name()
-            );
+        let nested = command.get_subcommands();
+        for one in std::iter::once(command).chain(nested) {
+            let help = one.get_after_help().map(ToString::to_string);
+            let called = one.get_bin_name().unwrap_or_default();
+            if let Some(form) = help.as_deref().and_then(json_of) {
+                let _ = write!(sections, "## `{called} --json`\n\n{form}\n\n");
+            }
         }
     }
     let text = format!(

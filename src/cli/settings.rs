@@ -44,7 +44,7 @@ impl Setting {
 }
 
 /// The variables that commands and hooks know: the name, the value where it is not set, and the meaning.
-pub(super) const VARIABLES: [(&str, &str, &str); 13] = [
+pub(super) const VARIABLES: [(&str, &str, &str); 14] = [
     (
         "ERLRC_ROOT",
         "/etc/erlrc.d",
@@ -69,6 +69,11 @@ pub(super) const VARIABLES: [(&str, &str, &str); 13] = [
         "ERLRC_STASH",
         "/usr/lib/erlrc/stash",
         "Directory of old versions that are kept for a late upgrade.",
+    ),
+    (
+        "ERLRC_ENVIRONMENTS",
+        "/usr/lib/erlrc/env",
+        "Directory of the OTP trees that `erlrc env` makes.",
     ),
     (
         "ERLRC_CONNECT_TIMEOUT",

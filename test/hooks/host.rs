@@ -174,6 +174,7 @@ impl Host {
             .env("ERLRC_RUN", self.path("run/nodes"))
             .env("ERLRC_APPS", self.path("apps"))
             .env("ERLRC_STASH", self.path("stash"))
+            .env("ERLRC_ENVIRONMENTS", self.path("env"))
             .env("ERLRC_STATE", self.path("state"))
             .env("HOME", self.path("home"));
     }

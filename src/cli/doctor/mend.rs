@@ -3,6 +3,7 @@
 use crate::cli::Status;
 use crate::cli::hook::chain;
 use crate::cli::maint::{Note, Session, reconcile};
+use crate::environment::content;
 use crate::maint::{Checkup, Finding, Repair, State};
 use crate::term::Atom;
 use std::collections::BTreeMap;
@@ -68,8 +69,9 @@ fn discard(session: &Session<'_>, dir: &Path) -> Mended {
 }
 
 fn remove(dir: &Path) -> Mended {
-    match std::fs::remove_dir_all(dir) {
+    // Read-only ones too.
+    match content::remove(dir) {
         Ok(()) => Mended::Done,
-        Err(error) => Mended::Failed(error.to_string()),
+        Err(error) => Mended::Failed(chain(&error)),
     }
 }

@@ -5,7 +5,7 @@ mod mend;
 
 use super::hook::HookArguments;
 use super::maint::{Places, Session};
-use super::{Common, Failure, Output, Status, ask, nodes, output, scratch};
+use super::{Common, Failure, Output, Status, ask, env, nodes, output, scratch};
 use crate::maint::{Call, Checkup, Finding, Format, Moment, Severity};
 use crate::term::Atom;
 use mend::{Mended, mend};
@@ -21,6 +21,7 @@ names what is not as it should be, each with what to do about it:
   stale_stash          damaged_stash       unfinished_stash   journal_open     unreachable_node
   registration_without_package             disabled           mistaken_file    forged_journal
   node_without_entry   not_running         failed             refused_modules
+  unfinished_environment
 
 With --yes, or where a person says yes on a terminal, what is safe is mended: nodes are brought to the version that is installed, as the package would have
 done it; what is kept and not needed is dropped; a directory is removed where an upgrade by erlrc has
@@ -42,6 +43,8 @@ pub struct Arguments {
     #[command(flatten)]
     places: Places,
     #[command(flatten)]
+    environments: env::Place,
+    #[command(flatten)]
     hook: HookArguments,
 }
 
@@ -60,7 +63,8 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     if arguments.yes {
         scratch::sweep();
     }
-    let checkup = examine::examine(&session);
+    let mut checkup = examine::examine(&session);
+    checkup.unfinished_environments = env::leftovers(&arguments.environments.store());
     let findings = checkup.findings();
     let out = common.output();
     let unmended = vec![None; findings.len()];

@@ -3,7 +3,7 @@
 use crate::catalogue::Entry;
 
 /// Every kind of finding.
-pub const DOCTOR: [Entry; 19] = [
+pub const DOCTOR: [Entry; 20] = [
     Entry {
         name: "damaged_stash",
         meaning: "A version that was kept for running nodes is damaged and is not used.",
@@ -78,6 +78,11 @@ pub const DOCTOR: [Entry; 19] = [
         name: "stale_stash",
         meaning: "A version is kept for running nodes, but no node runs it any more.",
         remedy: "erlrc doctor --yes deletes it.",
+    },
+    Entry {
+        name: "unfinished_environment",
+        meaning: "erlrc env was interrupted while it made or removed an environment.",
+        remedy: "erlrc doctor --yes deletes what it left, as erlrc env clean --yes does.",
     },
     Entry {
         name: "unfinished_stash",

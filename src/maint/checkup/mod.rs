@@ -99,6 +99,8 @@ pub struct Checkup {
     pub unlisted: Option<String>,
     /// What an interrupted script left in the stash.
     pub unfinished: Vec<PathBuf>,
+    /// What commands that were interrupted left among the environments.
+    pub unfinished_environments: Vec<PathBuf>,
     /// The versions that each node runs.
     pub nodes: BTreeMap<NodeName, BTreeMap<Atom, String>>,
     /// The nodes that do not answer, with the reason.

@@ -229,6 +229,19 @@ impl Checkup {
                 repair: Some(Repair::Discard(dir.clone())),
             });
         }
+        for dir in &self.unfinished_environments {
+            found.push(Finding {
+                kind: "unfinished_environment",
+                severity: Severity::Info,
+                subject: dir.display().to_string(),
+                text: format!(
+                    "{} was left by an erlrc env that was interrupted",
+                    dir.display()
+                ),
+                advice: "it can go".to_owned(),
+                repair: Some(Repair::Remove(dir.clone())),
+            });
+        }
     }
 
     fn registrations(&self, found: &mut Vec<Finding>) {
