@@ -2,13 +2,14 @@
 //!
 //! `round` goes over several nodes, `ask` deals with one, `learn` finds out how an operation ended whose answer did
 //! not come. All of it is generic over `link`: how nodes are reached, and how time passes. `operation`, `request`
-//! and `answer` are the words that cross the wire.
+//! and `answer` are the words that cross the wire; `foresight` is the verdict on an upgrade before it is begun.
 //!
 //! Must not print, nor read the environment or the command line: what happens is told to the caller as [`Event`]s.
 
 mod answer;
 mod ask;
 mod cost;
+pub mod foresight;
 mod learn;
 mod link;
 pub mod operation;

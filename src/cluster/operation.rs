@@ -98,6 +98,18 @@ impl Operation {
         matches!(self.step, Step::Upgrade { .. } | Step::Downgrade { .. })
     }
 
+    /// The same upgrade or downgrade between exactly these versions.
+    pub fn between(&self, from: Version, to: Version) -> Self {
+        let step = match self.step {
+            Step::Downgrade { .. } => Step::Downgrade { from, to },
+            _ => Step::Upgrade { from, to },
+        };
+        Self {
+            step,
+            ..self.clone()
+        }
+    }
+
     /// Whether a node that says this has done what was asked, or found it done.
     pub fn is_achieved_by(&self, outcome: &Outcome) -> bool {
         use Outcome::{

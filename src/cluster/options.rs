@@ -64,6 +64,14 @@ pub enum Mode {
 }
 
 impl Mode {
+    fn term(self) -> Term {
+        Term::binary(match self {
+            Self::Strict => "strict",
+            Self::Warn => "warn",
+            Self::Off => "off",
+        })
+    }
+
     /// The mode that a node's environment names.
     pub fn of_term(term: &Term) -> Option<Self> {
         match term.as_atom()?.as_str() {
@@ -101,6 +109,7 @@ impl Options {
             ("max_pause", max_pause),
             ("hold", hold),
             ("migrate", self.migration.loss().map(migrate)),
+            ("preflight", self.mode().map(Mode::term)),
         ];
         let pairs: Vec<(Term, Term)> = pairs
             .into_iter()
@@ -109,11 +118,18 @@ impl Options {
         (!pairs.is_empty()).then(|| Term::map(pairs))
     }
 
+    /// What a finding means, where that is said: `--force` is a word for one of the modes.
+    pub fn mode(&self) -> Option<Mode> {
+        self.force.then_some(Mode::Warn).or(self.preflight)
+    }
+
     /// The options of the way back: how long it takes does not matter any more.
     pub fn of_reverse(&self) -> Self {
         Self {
             evaluator: self.evaluator,
             generate: self.generate,
+            // Nothing may keep a node from going back.
+            preflight: Some(Mode::Off),
             // What came by the migration goes with it.
             migration: Migration {
                 allow_loss: self.migration.migrate,

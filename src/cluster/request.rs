@@ -22,6 +22,15 @@ impl Id {
     }
 }
 
+/// Whether a question that is not answered in the midst of an operation waits for its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Queue {
+    /// It does, as the operation that it is about will.
+    Wait,
+    /// It is answered at once that the node is busy.
+    Pass,
+}
+
 /// Keys of a request and their values.
 type Arguments = Vec<(&'static str, Term)>;
 
@@ -78,8 +87,10 @@ impl Operation {
     }
 
     /// The question what the node finds about it in its processes.
-    pub fn live_plan(&self, patience: Duration) -> Call {
-        self.asked(&[("operation", "live_plan"), ("of", self.name())], patience)
+    pub fn live_plan(&self, queue: Queue, patience: Duration) -> Call {
+        let mut names = vec![("operation", "live_plan"), ("of", self.name())];
+        names.extend((queue == Queue::Wait).then_some(("busy", "wait")));
+        self.asked(&names, patience)
     }
 
     fn versions(&self) -> Vec<(&'static str, String)> {

@@ -125,6 +125,15 @@ impl Finding {
         self
     }
 
+    /// Text and advice in a line.
+    pub fn sentence(&self) -> String {
+        let [text, advice] = [&self.text, &self.advice].map(|text| text.trim_end_matches('.'));
+        match advice {
+            "" => text.to_owned(),
+            advice => format!("{text}: {advice}"),
+        }
+    }
+
     /// The finding in a node's answer: `#{kind, severity, subject, text, advice, details}`, and `verdict`
     /// where it is not what the severity says. `None` where it is none.
     pub fn parse(term: &Term) -> Option<Self> {

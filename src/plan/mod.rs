@@ -18,6 +18,8 @@ mod verdict;
 pub use finding::{Finding, Severity};
 pub use kinds::{FILES, NODE};
 pub use live::Live;
+#[cfg(test)]
+pub use report::empty;
 pub use report::{Modules, Place, Plan};
 pub use steps::{Step, Steps};
 pub use surroundings::Surroundings;

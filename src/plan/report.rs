@@ -2,7 +2,7 @@
 
 use super::Question;
 use super::compared::Compared;
-use super::finding::Finding;
+use super::finding::{Finding, Severity};
 use super::live::Live;
 use super::steps::Steps;
 use super::verdict::Verdict;
@@ -93,7 +93,41 @@ impl Plan {
     }
 }
 
+/// Findings about states that a process would have to have.
+const OF_STATES: [&str; 4] = [
+    "state_not_migrated",
+    "code_change_rejects",
+    "code_change_unchanged",
+    "state_unknown",
+];
+
 impl Plan {
+    /// Takes note that no process runs any of these modules: what their states would meet, nobody meets.
+    pub fn nobody_runs(&mut self, modules: &BTreeSet<String>) {
+        let of_nobody = |finding: &&mut Finding| {
+            OF_STATES.contains(&&*finding.kind) && modules.contains(&finding.subject)
+        };
+        for finding in self.findings.iter_mut().filter(of_nobody) {
+            finding.severity = Severity::Info;
+            finding.verdict = Verdict::Hot;
+            finding.text.push_str("; no process has such a state");
+        }
+        self.add([]);
+    }
+
+    /// What speaks against it: the findings that keep it from being hot, the worst first.
+    pub fn against(&self) -> impl Iterator<Item = &Finding> {
+        let findings = self.findings.iter();
+        findings.filter(|finding| finding.verdict > Verdict::HotWithWarnings)
+    }
+
+    /// Whether there is a script, and anything in it.
+    pub fn has_instructions(&self) -> bool {
+        self.script
+            .as_ref()
+            .is_some_and(|steps| !steps.instructions.is_empty())
+    }
+
     /// Whether it says the same already: word by word, or of the same `init/1`, which the engine reads in the
     /// source and the node in the code.
     fn says(&self, finding: &Finding) -> bool {

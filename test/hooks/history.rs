@@ -32,7 +32,11 @@ fn host_with_history() -> (Host, [String; 2]) {
     // What no node knows is a slip of whoever asked, and nothing that failed.
     host.erlrc(&["upgrade", "foo", "7", "8", &dirs[0], &dirs[1]]);
     host.erlrc(&["stop", "foo", "9"]);
-    host.erlrc(&["eval", "n1", "persistent_term:put(foo_broken, true)"]);
+    host.erlrc(&[
+        "eval",
+        "n1",
+        "application:set_env(erlrc, preflight, off), persistent_term:put(foo_broken, true)",
+    ]);
     assert_eq!(hook("upgrade").status, 1);
     drop(node);
     (host, dirs)

@@ -267,3 +267,113 @@ fn what_force_cannot_do_is_not_promised() {
     assert_ne!(refused.status, 0);
     upgrade(&["--generate"]).is("erlrc-upgrade: Upgrading 'shop': (n1) upgraded\n", 0);
 }
+
+/// A server whose `code_change` gives back what it holds of the module `user_lib`, records that get a field.
+fn with_records(host: &Host, vsn: &str, fields: &str, change: &str) -> String {
+    let dir = shop(host, vsn, "a");
+    let ebin = std::path::PathBuf::from(&dir).join("ebin");
+    let library = format!(
+        "-module(user_lib).\n-export([new/0]).\n-record(user, {{{fields}}}).\nnew() -> #user{{}}.\n"
+    );
+    let server = format!(
+        "-module(shop_server).\n-behaviour(gen_server).\n\
+         -export([start/0, init/1, handle_call/3, handle_cast/2, code_change/3]).\n\
+         start() -> gen_server:start_link({{local, shop}}, shop_server, [], []).\n\
+         init([]) -> {{ok, [user_lib:new()]}}.\nhandle_call({{set, S}}, _, _) -> {{reply, ok, S}};\n\
+         handle_call(_, _, S) -> {{reply, S, S}}.\n\
+         handle_cast(_, S) -> {{noreply, S}}.\ncode_change(_, S, _) -> {change}.\n"
+    );
+    for (name, text) in [("user_lib", library), ("shop_server", server)] {
+        let source = format!("{dir}/{name}.erl");
+        std::fs::write(&source, text).unwrap();
+        erlc_into(&ebin, &["+debug_info", &source]);
+    }
+    let app = ebin.join("shop.app");
+    let text = std::fs::read_to_string(&app).unwrap();
+    std::fs::write(app, text.replace("shop_server]", "shop_server, user_lib]")).unwrap();
+    dir
+}
+
+/// The word of the hook, its status, and the status of a plan for the same: always the same verdict.
+#[track_caller]
+fn verdicts(host: &Host, (old, new): (&str, &str), status: i32, outcome: &str, text: &str) {
+    let plan = host.erlrc(&["plan", "shop", "--to", new]);
+    assert_eq!(plan.status, status, "{plan:?}");
+    assert!(plan.out.contains(text), "{plan:?}");
+    let long = ["upgrade", "shop", "1.0", "1.1", old, new];
+    let line = format!("erlrc-upgrade: Upgrading 'shop': (n1) {outcome}\n");
+    host.erlrc(&long).is(&line, status).says(text);
+    let new = format!("{{shop, \"1.1\", \"{new}\"}}.");
+    host.file("apps/shop", &new, 0o644);
+    host.erlrc(&["upgrade", "shop"])
+        .is(&line, status)
+        .says(text);
+}
+
+#[test]
+fn what_live_states_hold_is_refused_by_plan_and_hook_alike() {
+    let host = Host::new();
+    let _node = host.node("n1");
+    let old = with_records(&host, "1.0", "id", "{ok, S}");
+    let new = with_records(&host, "1.1", "id, name", "true = is_list([S]), {ok, S}");
+    host.erlrc(&["start", "shop", "1.0", &old]);
+    let text = "#user{} of user_lib in its earlier size (2, now 3)";
+    verdicts(&host, (&old, &new), 4, "restart_application", text);
+    // It is the state that speaks against it, not the file.
+    host.erlrc(&["eval", "n1", "gen_server:call(shop, {set, none})"]);
+    let upgraded = "erlrc-upgrade: Upgrading 'shop': (n1) upgraded\n";
+    host.erlrc(&["upgrade", "shop"]).is(upgraded, 0);
+}
+
+#[test]
+fn what_would_fail_on_a_live_state_is_not_tried_unless_forced() {
+    let host = Host::new();
+    let _node = host.node("n1");
+    let old = with_records(&host, "1.0", "id", "{ok, S}");
+    let new = with_records(&host, "1.1", "id", "[_] = S, {ok, S}");
+    host.erlrc(&["start", "shop", "1.0", &old]);
+    host.erlrc(&["eval", "n1", "gen_server:call(shop, {set, []})"]);
+    let text = "code_change fails for the states of 1 process";
+    verdicts(&host, (&old, &new), 1, "would_fail", text);
+    let history = host.erlrc(&["history", "shop", "-l"]);
+    assert!(!history.out.contains("script_failed"), "{history:?}");
+    // It is tried, and fails as was said.
+    let forced = host.erlrc(&["upgrade", "shop", "--force"]);
+    forced
+        .is("erlrc-upgrade: Upgrading 'shop': (n1) script_failed\n", 1)
+        .says(text);
+    host.erlrc(&["eval", "n1", "gen_server:call(shop, {set, [1]})"]);
+    let upgraded = "erlrc-upgrade: Upgrading 'shop': (n1) upgraded\n";
+    host.erlrc(&["upgrade", "shop"]).is(upgraded, 0);
+    // The way back has the same gate.
+    host.erlrc(&["eval", "n1", "gen_server:call(shop, {set, []})"]);
+    let back = ["downgrade", "shop", "1.0", "1.1", &old, &new];
+    let refused = "erlrc-downgrade: Downgrading 'shop': (n1) would_fail\n";
+    host.erlrc(&back).is(refused, 1).says(text);
+}
+
+#[test]
+fn a_node_that_cannot_look_lets_nothing_pass() {
+    let host = Host::new();
+    let _node = host.node("n1");
+    let (old, new) = (shop(&host, "1.0", "a"), shop(&host, "1.1", "a"));
+    std::fs::write(format!("{new}/shop_server.erl"), "").unwrap();
+    host.erlrc(&["start", "shop", "1.0", &old]);
+    let appup = "{\"1.1\",[{\"1.0\",[{load_module,shop_server}]}],[{\"1.0\",[]}]}.\n";
+    std::fs::write(format!("{new}/ebin/shop.appup"), appup).unwrap();
+    // The module that looks is broken on this node.
+    let broken = "{ok, M, B} = compile:forms([{attribute, 1, module, erlrc_live_plan}, {attribute, 1, export, \
+        [{plan, 2}]}, {function, 1, plan, 2, [{clause, 1, [{var, 1, '_'}, {var, 1, '_'}], [], \
+        [{call, 1, {atom, 1, error}, [{atom, 1, blind}]}]}]}]), {module, _} = code:load_binary(M, \"none\", B), ok";
+    host.erlrc(&["eval", "n1", broken]).is("ok\n", 0);
+    let versions = ["shop", "1.0", "1.1", &old, &new];
+    let run = |command: &[&str]| host.erlrc(&[command, &versions].concat());
+    let said = "what its processes would meet cannot be found out";
+    let crashed = "erlrc-upgrade: Upgrading 'shop': (n1) crashed\n";
+    run(&["upgrade"]).is(crashed, 70).says(said);
+    assert_eq!(host.erlrc(&["plan", "shop", "--to", &new]).status, 70);
+    let upgraded = "erlrc-upgrade: Upgrading 'shop': (n1) upgraded\n";
+    run(&["upgrade", "--preflight", "warn"])
+        .is(upgraded, 0)
+        .says(said);
+}

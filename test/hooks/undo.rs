@@ -72,9 +72,10 @@ fn history(host: &Host, node: &str) -> String {
     host.erlrc(&["eval", node, "foo_server:history()"]).out
 }
 
-/// Has `foo` fail to change its state on one node.
+/// Has `foo` fail to change its state on one node, and nobody foresee it.
 fn poison(host: &Host, node: &str) {
-    let text = "gen_server:call(foo_server, {note, poisoned})";
+    let text =
+        "application:set_env(erlrc, preflight, off), gen_server:call(foo_server, {note, poisoned})";
     host.erlrc(&["eval", node, text]).is("ok\n", 0);
 }
 
@@ -175,8 +176,9 @@ fn what_has_gone_on_since_is_converted_and_that_is_said() {
     host.erlrc(&["eval", "n1", "gen_server:call(foo_server, {note, since})"]);
     // It finds this first when it goes on.
     let poison = "foo_server ! go, gen_server:call(foo_server, {note, poisoned})";
-    let poison =
-        format!("sys:replace_state(foo_server, fun(S) -> [poisoned | S] end, infinity), {poison}");
+    let poison = format!(
+        "application:set_env(erlrc, preflight, off), sys:replace_state(foo_server, fun(S) -> [poisoned | S] end, infinity), {poison}"
+    );
     let _ = host.command(&["eval", "n3", &poison]).spawn();
     let free = "foo_server ! go";
     eventually("the hook ends", || {

@@ -162,9 +162,10 @@ impl Packages {
         self.host.erlrc(&["eval", node, &start]).is("started\n", 0);
     }
 
-    /// From now on the server of `foo` fails to change its code.
+    /// From now on the server of `foo` fails to change its code, and nobody foresees it.
     pub fn break_code_change(&self, node: &str) {
-        let text = "persistent_term:put(foo_broken, true)";
+        let text =
+            "application:set_env(erlrc, preflight, off), persistent_term:put(foo_broken, true)";
         self.host.erlrc(&["eval", node, text]).is("ok\n", 0);
     }
 

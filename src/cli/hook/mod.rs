@@ -18,7 +18,7 @@ pub use crate::line::chain;
 use crate::outcome::Class;
 use crate::rendezvous::Entries;
 use operation::Operation;
-use preflight::Preflight;
+pub use preflight::{Foreseen, Preflight};
 use reach::Nodes;
 pub use reach::{Asker, called_off, open, query, refused, unreachable};
 pub use report::Report;

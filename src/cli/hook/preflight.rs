@@ -1,22 +1,21 @@
 //! The plan before an upgrade: what would fail is refused before anything is touched.
 //!
-//! Only what the changed modules themselves say is looked at: two directories that the node is about to
-//! read anyway, and the debug information of what differs in them. Callers elsewhere and processes are
-//! left to `erlrc plan`: reading everything that is loaded takes longer than most upgrades. The files are
-//! read once, whatever the number of nodes, and not at all where a node does not run the old version.
+//! Of the files only the changed modules are looked at: two directories that the node is about to read anyway, and
+//! the debug information of what differs in them, once, whatever the number of nodes. Callers elsewhere are left to
+//! `erlrc plan`, which only warns of them: reading everything that is loaded takes longer than most upgrades. Where
+//! there is a script to run, the node is asked, once, what its processes and tables would meet.
 
 use crate::appup::Direction;
 use crate::cluster::operation::{Operation, Step, Version};
-use crate::cluster::request::what_runs_before;
-use crate::cluster::{Answer, Decision, Gate, Mode, NodeLink};
+use crate::cluster::request::{Queue, what_runs_before};
+use crate::cluster::{Answer, Decision, Gate, Mode, NodeLink, foresight};
 use crate::installed;
 use crate::node::NodeError;
-use crate::outcome::{Class, Outcome};
-use crate::plan::{Depth, Finding, Plan, Question, Severity, Surroundings, Verdict, plan};
+use crate::plan::{Depth, Plan, Question, Surroundings, plan};
 use crate::script;
 use crate::term::Term;
 use std::cell::RefCell;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The plan before an operation, made when the first node needs it.
@@ -90,32 +89,86 @@ impl<'a> Preflight<'a> {
         }
     }
 
-    fn judge(
+    /// What is known beforehand of `operation` on the node behind `link`.
+    ///
+    /// # Errors
+    /// The node did not answer.
+    pub fn ask<L: NodeLink>(
         &self,
         operation: &Operation,
-        (from, to): (Version, Version),
-        scripts: &script::Options,
-        mode: Mode,
-    ) -> Decision {
+        link: &mut L,
+        patience: Duration,
+    ) -> Result<Foreseen, NodeError> {
+        let facts = link.call(what_runs_before(operation), patience)?;
+        self.foreseen(operation, &facts, link, patience)
+    }
+
+    /// What the files and the node behind `link` say of the operation.
+    ///
+    /// # Errors
+    /// The node did not answer.
+    fn foreseen<L: NodeLink>(
+        &self,
+        operation: &Operation,
+        facts: &Term,
+        link: &mut L,
+        patience: Duration,
+    ) -> Result<Foreseen, NodeError> {
+        let (from, to) = match Sides::of(operation, facts) {
+            Sides::Both(from, to) => (from, to),
+            Sides::OldOneGone(dir) => return Ok(Foreseen::OldSideGone(dir)),
+            Sides::None => return Ok(Foreseen::Nothing),
+        };
+        let Some(mut plan) = self.plan(operation, (&from, &to), scripts(operation, facts)) else {
+            // The node will say why, in its own words.
+            return Ok(Foreseen::Nothing);
+        };
+        if plan.has_instructions() {
+            let exact = operation.between(from, to);
+            let asked = (Queue::Wait, patience);
+            if let Some(answer) = foresight::ask(&mut plan, &exact, link, asked)? {
+                return Ok(Foreseen::NotLooked(Box::new(answer)));
+            }
+        }
+        Ok(Foreseen::Plan(Box::new(plan)))
+    }
+
+    /// What the files of both versions say, read once.
+    fn plan(
+        &self,
+        operation: &Operation,
+        (from, to): (&Version, &Version),
+        scripts: script::Options,
+    ) -> Option<Plan> {
         let (Some(from_dir), Some(to_dir)) = (&from.dir, &to.dir) else {
-            return Decision::Go(Vec::new());
+            return None;
         };
         let dirs = (from_dir.clone(), to_dir.clone());
         let mut made = self.made.borrow_mut();
-        let same = |made: &Made| made.dirs == dirs && made.scripts == *scripts;
+        let same = |made: &Made| made.dirs == dirs && made.scripts == scripts;
         if !made.as_ref().is_some_and(same) {
             let sides = ((&*from.vsn, from_dir), (&*to.vsn, to_dir));
-            let plan = make(operation, sides, scripts);
-            let scripts = scripts.clone();
+            let plan = make(operation, sides, &scripts);
             *made = Some(Made {
                 dirs,
                 scripts,
                 plan,
             });
         }
-        let plan = made.as_ref().and_then(|made| made.plan.as_ref());
-        plan.map_or(Decision::Go(Vec::new()), |plan| decision(plan, mode))
+        made.as_ref().and_then(|made| made.plan.clone())
     }
+}
+
+/// What is known of an operation beforehand.
+pub enum Foreseen {
+    /// What it would come to.
+    Plan(Box<Plan>),
+    /// The node did not look: its answer.
+    NotLooked(Box<Answer>),
+    /// The version that runs is in this directory no more, nor anywhere else.
+    OldSideGone(PathBuf),
+    /// Nothing is replaced, or the node will say why not.
+    Nothing,
 }
 
 impl<L: NodeLink> Gate<L> for Preflight<'_> {
@@ -131,20 +184,20 @@ impl<L: NodeLink> Gate<L> for Preflight<'_> {
             Err(NodeError::Undefined { .. } | NodeError::CallFailed { .. }) => return go,
             Err(error) => return Err(error),
         };
-        let options = &operation.options;
-        let forced = options.force.then_some(Mode::Warn);
-        let asked = forced.or(options.preflight);
+        let asked = operation.options.mode();
         let mode = asked.or_else(|| facts.get("preflight").and_then(Mode::of_term));
         let mode = mode.unwrap_or(Mode::Strict);
-        match Sides::of(operation, &facts) {
-            _ if mode == Mode::Off => go,
-            Sides::Both(from, to) => {
-                let scripts = scripts(operation, &facts);
-                Ok(self.judge(operation, (from, to), &scripts, mode))
-            }
-            Sides::OldOneGone(dir) => Ok(blind(operation, &dir, mode)),
-            Sides::None => go,
+        if mode == Mode::Off {
+            return go;
         }
+        Ok(match self.foreseen(operation, &facts, node, patience)? {
+            Foreseen::Plan(plan) => foresight::decision(&plan, mode),
+            Foreseen::NotLooked(answer) => foresight::not_looked(*answer, mode),
+            Foreseen::OldSideGone(dir) => {
+                foresight::old_side_gone(&operation.application, &dir, mode)
+            }
+            Foreseen::Nothing => Decision::Go(Vec::new()),
+        })
     }
 }
 
@@ -157,22 +210,6 @@ fn scripts(operation: &Operation, facts: &Term) -> script::Options {
         scripts.appup = script::Appup::Generated;
     }
     scripts
-}
-
-/// A check that lacks its input does not pass: whether states fit the new version shows in the files of the old
-/// one alone.
-fn blind(operation: &Operation, dir: &Path, mode: Mode) -> Decision {
-    let (name, dir) = (&operation.application, dir.display());
-    let reason = format!(
-        "what runs of {name} is neither in {dir} any more nor in the stash: whether its states fit the \
-         other version cannot be found out"
-    );
-    if mode == Mode::Warn {
-        return Decision::Go(vec![reason]);
-    }
-    let reason = format!("{reason}; a restart of the node is safe, --force goes on all the same");
-    let answer = Answer::new(Class::NoPath, Outcome::OldDirectoryGone, Some(reason));
-    Decision::Refuse(Box::new(answer))
 }
 
 /// The plan; none where it cannot be made: the node will say why, in its own words.
@@ -195,40 +232,4 @@ fn make(
         depth: Depth::Changes,
     })
     .ok()
-}
-
-/// What a person may do who wants to go on all the same.
-fn way_on(errors: &[&Finding]) -> &'static str {
-    let is = |kind: &'static str| errors.iter().any(|finding| finding.kind == kind);
-    if is("appup_rejected") {
-        // What OTP cannot read it cannot run either.
-        "--generate puts a generated script in its place"
-    } else if is("no_script") || is("bad_beam") {
-        "the node could not do it either"
-    } else {
-        "--force goes on all the same"
-    }
-}
-
-fn decision(plan: &Plan, mode: Mode) -> Decision {
-    let errors = plan.findings.iter();
-    let errors: Vec<&Finding> = errors.filter(|f| f.severity == Severity::Error).collect();
-    let text = |finding: &&Finding| format!("{}: {}", finding.text, finding.advice);
-    let texts: Vec<String> = errors.iter().map(text).collect();
-    let worst = errors.iter().map(|finding| finding.verdict).max();
-    match worst {
-        None => Decision::Go(Vec::new()),
-        Some(_) if mode == Mode::Warn => Decision::Go(texts),
-        Some(worst) => {
-            let reason = format!("{}; {}", texts.join("; "), way_on(&errors));
-            // A way that loses states is none; how else to go on, the policy says.
-            let (class, outcome) = match worst {
-                Verdict::RestartApplication => (Class::NoPath, Outcome::RestartApplication),
-                Verdict::RestartEmulator => (Class::RestartEmulator, Outcome::WouldFail),
-                Verdict::WouldFail => (Class::Refused, Outcome::WouldFail),
-                _ => (Class::NoPath, Outcome::WouldFail),
-            };
-            Decision::Refuse(Box::new(Answer::new(class, outcome, Some(reason))))
-        }
-    }
 }

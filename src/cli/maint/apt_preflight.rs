@@ -1,19 +1,21 @@
 //! `erlrc maint apt-preflight`: what an apt run would do to the nodes, before anything is changed.
 //!
 //! apt hands over the list of packages on standard input. Those that replace an installed application
-//! are unpacked beside, planned from what each node runs, and what would not be hot is said; in strict
+//! are unpacked beside, each node is asked as the hook will ask it, and what would not be hot is said; in strict
 //! mode that keeps apt from beginning.
 
 use super::session::Session;
 use super::subject::Subject;
 use super::{Arguments, survey};
 use crate::application::vsn;
-use crate::appup::Direction;
-use crate::cli::hook::chain;
+use crate::cli::hook::operation::{self, Operation, Step};
+use crate::cli::hook::{Answer, Foreseen, Preflight, open, unreachable};
 use crate::cli::{Common, Failure, Status, deb, output};
-use crate::maint::{Call, Format, Moment, NodeState, Preflight, Unpacked, Version, replaced};
-use crate::plan::{Depth, Plan, Question, Surroundings, Verdict, plan};
-use crate::script::Options;
+use crate::cluster::foresight;
+use crate::identity::NodeName;
+use crate::maint::{self, Call, Format, Moment, NodeState, Unpacked, Version, replaced};
+use crate::plan::{Finding, Verdict};
+use crate::rendezvous::Entry;
 use crate::term::Atom;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -34,12 +36,12 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     let script = "apt pre-flight".to_owned();
     let session = Session::new(call, script, &arguments.hook, &arguments.places, common);
     let mode = session.configuration.preflight;
-    if mode == Preflight::Off {
+    if mode == maint::Preflight::Off {
         return Ok(Status::Done);
     }
     let result = all(&session);
     match (mode, result) {
-        (Preflight::Strict, result) => result,
+        (maint::Preflight::Strict, result) => result,
         (_, Ok(_)) => Ok(Status::Done),
         (_, Err(failure)) => {
             output::error_text(&failure.text());
@@ -129,66 +131,103 @@ fn one(session: &Session<'_>, name: &Atom, root: &Path) -> Result<Status, Failur
         application: name.clone(),
         version: installed,
     };
-    let (_, facts) = survey::survey(session, &subject, &[])?;
+    let (host, facts) = survey::survey(session, &subject, &[])?;
     let mut status = Status::Done;
     for node in &facts.nodes {
-        let NodeState::Running(from) = &node.state else {
-            continue;
-        };
-        let Some(from_dir) = facts.place(from) else {
-            continue;
-        };
-        let from = Version {
-            vsn: from.clone(),
-            dir: from_dir,
-        };
-        status = status.worse(say(name, &node.name.to_string(), &from, &to));
+        status = status.worse(match (&node.state, host.entry(&node.name)) {
+            (NodeState::Running(vsn), Some(entry)) => {
+                let from = operation::Version {
+                    vsn: vsn.clone(),
+                    dir: facts.place(vsn),
+                };
+                of_node(session, entry, &change(name, from, &to))
+            }
+            (NodeState::Unknown, _) => {
+                let answer = host.refusal(&node.name);
+                not_found_out(&node.name, name.as_str(), answer.map(why))
+            }
+            _ => Status::Done,
+        });
     }
     Ok(status)
 }
 
-/// Says what would not be hot, and what that means to apt in strict mode.
-fn say(name: &Atom, node: &str, from: &Version, to: &Version) -> Status {
-    let line = |text: &str| {
-        let line = format!(
-            "erlrc-preflight: {node}: {name} {} -> {}: {text}",
-            from.vsn, to.vsn
-        );
-        output::error_text(&format!("{}\n", output::printable(&line)));
+/// From what a node runs to what is about to be installed.
+fn change(name: &Atom, from: operation::Version, to: &Version) -> Operation {
+    let down = vsn::compare(&to.vsn, &from.vsn) == Ordering::Less;
+    let to = operation::Version {
+        vsn: to.vsn.clone(),
+        dir: Some(to.dir.clone()),
     };
-    match planned(name, from, to) {
-        Ok(plan) => {
-            if plan.verdict > Verdict::HotWithWarnings {
-                line(&plan.verdict.to_string());
-                let worst = plan
-                    .findings
-                    .iter()
-                    .filter(|one| one.verdict == plan.verdict);
-                for finding in worst {
-                    line(&format!("{}; {}", finding.text, finding.advice));
-                }
-            }
+    let step = match down {
+        true => Step::Downgrade { from, to },
+        false => Step::Upgrade { from, to },
+    };
+    Operation::new(name.clone(), step)
+}
+
+fn why(answer: &Answer) -> String {
+    let reason = answer.reason.as_deref();
+    reason.unwrap_or(answer.outcome.as_str()).to_owned()
+}
+
+fn line(node: &NodeName, what: &str, text: &str) {
+    let line = format!("erlrc-preflight: {node}: {what}: {text}");
+    output::error_text(&format!("{}\n", output::printable(&line)));
+}
+
+/// Says that there is no verdict, which is no pass.
+fn not_found_out(node: &NodeName, what: &str, why: Option<String>) -> Status {
+    let why = why.map_or_else(String::new, |why| format!(": {why}"));
+    let text = format!("whether the upgrade would be hot cannot be found out{why}");
+    line(node, what, &text);
+    Status::Unreachable
+}
+
+/// Says what would not be hot on one node, and what that means to apt in strict mode.
+fn of_node(session: &Session<'_>, entry: &Entry, operation: &Operation) -> Status {
+    let (Step::Upgrade { from, to } | Step::Downgrade { from, to }) = &operation.step else {
+        return Status::Done;
+    };
+    let what = format!("{} {} -> {}", operation.application, from.vsn, to.vsn);
+    let not_found_out = |why| not_found_out(&entry.name, &what, Some(why));
+    match foreseen(session, entry, operation) {
+        Ok(Foreseen::Plan(plan)) => {
+            let verdict = plan.verdict.to_string();
+            let against = plan.against().map(Finding::sentence);
+            let hot = plan.verdict <= Verdict::HotWithWarnings;
+            let texts = [verdict].into_iter().chain(against);
+            texts
+                .skip(usize::from(hot))
+                .for_each(|text| line(&entry.name, &what, &text));
             crate::cli::plan::status(plan.verdict)
         }
-        Err(error) => {
-            line(&chain(&error));
-            Status::Failed
+        Ok(Foreseen::Nothing) => Status::Done,
+        Ok(Foreseen::OldSideGone(dir)) => {
+            let place = dir.display();
+            not_found_out(format!(
+                "what runs is neither in {place} any more nor in the stash"
+            ))
         }
+        Ok(Foreseen::NotLooked(answer)) | Err(answer) => not_found_out(why(&answer)),
     }
 }
 
-fn planned(name: &Atom, from: &Version, to: &Version) -> Result<Plan, crate::script::ScriptError> {
-    let direction = match vsn::compare(&to.vsn, &from.vsn) {
-        Ordering::Less => Direction::Down,
-        _ => Direction::Up,
-    };
-    plan(&Question {
-        application: name,
-        from: (&from.vsn, &from.dir),
-        to: (&to.vsn, &to.dir),
-        direction,
-        options: &Options::default(),
-        around: &Surroundings::default(),
-        depth: Depth::Changes,
-    })
+/// What the hook will ask before the same upgrade.
+fn foreseen(
+    session: &Session<'_>,
+    entry: &Entry,
+    operation: &Operation,
+) -> Result<Foreseen, Box<Answer>> {
+    let connection = &session.hook.connection;
+    let mut node = open(entry, connection)?;
+    let preflight = Preflight::new(operation);
+    let patience = connection.node_timeout;
+    let foreseen = preflight.ask(operation, &mut node, patience);
+    let mut foreseen = foreseen.map_err(|error| Box::new(unreachable(entry, &error)))?;
+    if let Foreseen::Plan(plan) = &mut foreseen {
+        let rehearsed = foresight::rehearse(plan, operation, &mut node, patience);
+        rehearsed.map_err(|error| Box::new(unreachable(entry, &error)))?;
+    }
+    Ok(foreseen)
 }

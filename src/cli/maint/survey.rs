@@ -46,6 +46,11 @@ impl Host {
         names.iter().filter_map(known).collect()
     }
 
+    /// The entry of `node`, where it can be asked.
+    pub fn entry(&self, node: &NodeName) -> Option<&Entry> {
+        self.nodes.get(node)?.entry.as_ref()
+    }
+
     /// Why `node` does not say what it runs.
     pub fn refusal(&self, node: &NodeName) -> Option<&Answer> {
         self.nodes.get(node)?.refusal.as_ref()

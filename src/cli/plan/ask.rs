@@ -4,13 +4,14 @@
 use super::{Arguments, planned, status};
 use crate::appup::Direction;
 use crate::cli::hook::operation::{self, Operation, Step};
-use crate::cli::hook::request;
-use crate::cli::hook::{Answer, called_off, open};
+use crate::cli::hook::request::{self, Queue};
+use crate::cli::hook::{called_off, open};
 use crate::cli::resolution::{Known, Version};
 use crate::cli::{Common, Failure, Status, nodes};
+use crate::cluster::foresight;
 use crate::node::Node;
-use crate::outcome::{self, Class};
-use crate::plan::{Finding, Live, Plan, Surroundings};
+use crate::outcome;
+use crate::plan::{Plan, Surroundings};
 use crate::rendezvous::Entry;
 use crate::script::{Options, arguments};
 use crate::term::{Atom, Term};
@@ -191,17 +192,22 @@ impl Asker<'_> {
         plan.node = Some(entry.name.to_string());
         let operation = self.operation(&from, &to);
         // First, for it does not wait for an operation that is being carried out.
-        let answer = self.call(node, operation.live_plan(self.patience()))?;
-        if let Some(busy) =
-            Answer::parse(&answer).filter(|answer| answer.outcome == outcome::Outcome::Busy)
-        {
-            return Ok(none(&entry.name, "busy", busy.reason, Status::Unreachable));
+        let asked = (Queue::Pass, self.patience());
+        let answer = foresight::ask(&mut plan, &operation, node, asked);
+        let answer = answer.map_err(|error| Failure::new(Status::Unreachable, error))?;
+        if let Some(answer) = answer {
+            let status = match answer.outcome {
+                outcome::Outcome::Busy => Status::Unreachable,
+                _ => answer.class.into(),
+            };
+            return no_plan(
+                answer.outcome.as_str(),
+                answer.reason.unwrap_or_default(),
+                status,
+            );
         }
-        let (steps, refusal) = self.dry_run(node, &operation)?;
-        plan.node_steps = steps;
-        plan.add(refusal);
-        plan.counted(Live::parse(&answer));
-        plan.add(found(&answer));
+        let rehearsed = foresight::rehearse(&mut plan, &operation, node, self.patience());
+        rehearsed.map_err(|error| Failure::new(Status::Unreachable, error))?;
         Ok(Outcome::Plan(Box::new(plan)))
     }
 
@@ -238,27 +244,6 @@ impl Asker<'_> {
         operation
     }
 
-    /// What the node would do. Its refusal is a finding.
-    fn dry_run(
-        &self,
-        node: &mut Node,
-        operation: &Operation,
-    ) -> Result<(Vec<String>, Option<Finding>), Failure> {
-        let answer = self.call(node, operation.dry_run(self.patience()))?;
-        let Some(answer) = Answer::parse(&answer) else {
-            return Ok((Vec::new(), None));
-        };
-        if answer.class == Class::Done {
-            return Ok((answer.plan, None));
-        }
-        let reason = answer.reason.unwrap_or_else(|| answer.outcome.to_string());
-        let finding = Finding::error("node_refuses", self.application)
-            .text(format!("the node would refuse: {reason}"))
-            .advice("mend what it names and ask again")
-            .detail("outcome", answer.outcome.to_string());
-        Ok((Vec::new(), Some(finding)))
-    }
-
     fn patience(&self) -> Duration {
         self.arguments.connection.node_timeout
     }
@@ -267,13 +252,6 @@ impl Asker<'_> {
         node.call(call, called_off(self.patience()))
             .map_err(|error| Failure::new(Status::Unreachable, error))
     }
-}
-
-/// What the node finds in its processes. One that does not know the question finds nothing.
-fn found(answer: &Term) -> Vec<Finding> {
-    let findings = answer.get("findings").and_then(Term::elements);
-    let findings = findings.unwrap_or_default();
-    findings.iter().filter_map(Finding::parse).collect()
 }
 
 fn release(facts: &Term) -> Option<u32> {
