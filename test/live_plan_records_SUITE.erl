@@ -16,7 +16,18 @@ all() ->
         in_the_state_of_a_module_without_a_change,
         not_tried,
         in_a_table,
-        another_modules_record_of_that_size
+        in_a_table_that_somebody_converts,
+        another_modules_record_of_that_size,
+        in_the_state_of_a_module_that_does_not_change,
+        in_a_dictionary,
+        in_the_dictionary_of_no_server,
+        another_applications_record_of_that_size,
+        struct_in_a_state,
+        struct_in_a_dictionary,
+        struct_in_a_table,
+        struct_of_the_same_keys,
+        on_the_way_back,
+        whoever_wants_it_goes_on
     ].
 
 init_per_testcase(Case, Config) ->
@@ -42,7 +53,15 @@ holder(Version, Change) ->
     )).
 
 said(Config, Old, New) ->
+    said(Config, Old, New, fun() -> ok end).
+
+said(Config, Old, New, Before) ->
     Dirs = versions(Config, Old, New, [child(holder)]),
+    _ = Before(),
+    said_of(Config, Dirs).
+
+said_of(Config, Dirs) ->
+    _ = erlang:put(dirs, Dirs),
     Before = photograph(Config),
     Answer = plan(Config, Dirs),
     still(Config, Before),
@@ -54,6 +73,7 @@ kept_inside_of_a_state(Config) ->
     ),
     ?assertEqual([{record_in_state, error}], Kinds),
     #{verdict := restart_application, subject := Subject, text := Text} = finding(record_in_state, Answer),
+    refused(Config),
     ?assertMatch(<<"holder (", _/binary>>, Subject),
     ?assertNotEqual(nomatch, binary:match(Text, <<"#user{} of user_lib in its earlier size (3, now 4)">>)).
 
@@ -70,7 +90,8 @@ in_the_state_of_a_module_without_a_change(Config) ->
     {Kinds, _} = said(
         Config, [user("id, name"), holder(1, "{ok, S}")], [user("id, name, mail"), holder(2, "{ok, S}")]
     ),
-    ?assertEqual([{record_in_state, error}], Kinds).
+    ?assertEqual([{record_in_state, error}], Kinds),
+    refused(Config).
 
 not_tried(Config) ->
     {Kinds, _} = said(
@@ -84,8 +105,53 @@ in_a_table(Config) ->
         lists:flatten(string:replace(holder(Version, "{ok, S}"), "{ok, {held, #{1 => [user_lib:new()]}}}", Table))
     end,
     {Kinds, Answer} = said(Config, [user("id, name"), Owner(1)], [user("id, name, mail"), Owner(1)]),
+    ?assertEqual([{record_in_table, error}], Kinds),
+    ?assertMatch(#{subject := <<"users">>, verdict := restart_application}, finding(record_in_table, Answer)),
+    refused(Config).
+
+%% What an instruction does to tables cannot be tried.
+in_a_table_that_somebody_converts(Config) ->
+    Empty = lists:flatten(string:replace(holder(1, "{ok, S}"), "#{1 => [user_lib:new()]}", "none")),
+    {From, To} = versions(Config, [user("id, name"), Empty], [user("id, name, mail"), Empty], [child(holder)]),
+    ok = call(Config, ?MODULE, table_of, [holder, {user, 1, a}]),
+    Convert = {apply, {ets, insert, [users, {user, 1, a, none}]}},
+    appup(To, [{load_module, user_lib}, Convert]),
+    {Kinds, _} = said_of(Config, {From, To}),
     ?assertEqual([{record_in_table, warning}], Kinds),
-    ?assertMatch(#{subject := <<"users">>}, finding(record_in_table, Answer)).
+    upgraded(Config).
+
+appup(Dir, Instructions) ->
+    Text = io_lib:format("~tp.~n", [{"2", [{"1", Instructions}], [{"1", []}]}]),
+    ok = file:write_file(filename:join([Dir, "ebin", "service.appup"]), Text).
+
+%% Makes a table that belongs to a process of the application.
+table_of(Name, Row) ->
+    Make = fun(State) ->
+        users = ets:new(users, [named_table, public, {keypos, 2}]),
+        true = ets:insert(users, Row),
+        State
+    end,
+    _ = sys:replace_state(Name, Make),
+    ok.
+
+%% The upgrade and its dry run say what the plan says, and nothing is changed.
+refused(Config) ->
+    {Old, New} = erlang:get(dirs),
+    Before = photograph(Config),
+    {error, {states_not_converted, service, [_]} = Why} = call(Config, erlrcdynamic, upgrade, [service, "1", "2", Old, New]),
+    %% More of the earlier version may be loaded, for its directory is not needed any more then.
+    #{code := Code} = After = photograph(Config),
+    ?assertEqual([], maps:get(code, Before) -- Code),
+    ?assertEqual(maps:remove(code, Before), maps:remove(code, After)),
+    Text = unicode:characters_to_binary(call(Config, erlrc_error, format_error, [Why])),
+    ?assertNotEqual(nomatch, binary:match(Text, <<"nothing converts">>)),
+    Versions = #{from => <<"1">>, to => <<"2">>, from_dir => list_to_binary(Old), to_dir => list_to_binary(New)},
+    Request = Versions#{protocol => 1, operation => dry_run, 'of' => upgrade, application => service},
+    ?assertMatch(#{status := no_path, outcome := states_not_converted}, call(Config, erlrc_hook, request, [Request])).
+
+upgraded(Config) ->
+    {Old, New} = erlang:get(dirs),
+    ?assertMatch({ok, _}, call(Config, erlrcdynamic, upgrade, [service, "1", "2", Old, New])).
 
 %% Of the size that is gone another module of the new version has one of that name: it may be that.
 another_modules_record_of_that_size(Config) ->
@@ -94,3 +160,111 @@ another_modules_record_of_that_size(Config) ->
         Config, [user("id, name"), Other, holder(1, "{ok, S}")], [user("id, name, mail"), Other, holder(2, "_ = S, {ok, S}")]
     ),
     ?assertEqual([], Kinds).
+
+in_the_state_of_a_module_that_does_not_change(Config) ->
+    Holder = holder(1, "_ = S, {ok, S}"),
+    {Kinds, _} = said(Config, [user("id, name"), Holder], [user("id, name, mail"), Holder]),
+    ?assertEqual([{record_in_state, error}], Kinds),
+    refused(Config).
+
+in_a_dictionary(Config) ->
+    Put = fun() -> call(Config, ?MODULE, put_into, [holder, {user, 1, a}]) end,
+    Holder = holder(1, "_ = S, {ok, S}"),
+    Empty = lists:flatten(string:replace(Holder, "#{1 => [user_lib:new()]}", "none")),
+    {Kinds, Answer} = said(Config, [user("id, name"), Empty], [user("id, name, mail"), Empty], Put),
+    ?assertEqual([{record_in_dictionary, error}], Kinds),
+    ?assertMatch(#{subject := <<"holder (", _/binary>>}, finding(record_in_dictionary, Answer)),
+    refused(Config).
+
+put_into(Name, Term) ->
+    _ = sys:replace_state(Name, fun(State) -> put(kept, Term), State end),
+    ok.
+
+%% A plain loop of the application, in whose dictionary it is.
+in_the_dictionary_of_no_server(Config) ->
+    Loop = "-module(loop).\n-export([start/0]).\nstart() -> spawn(fun() -> put(user, user_lib:new()), loop() end).\n"
+        "loop() -> receive stop -> ok end.\n",
+    Holder = "begin _ = loop:start(), {ok, none} end",
+    Starts = lists:flatten(string:replace(holder(1, "_ = S, {ok, S}"), "{ok, {held, #{1 => [user_lib:new()]}}}", Holder)),
+    {Kinds, _} = said(Config, [user("id, name"), Loop, Starts], [user("id, name, mail"), Loop, Starts]),
+    ?assertEqual([{record_in_dictionary, error}], Kinds),
+    refused(Config).
+
+%% Of that name and size another application has one itself: its own are no concern of ours.
+another_applications_record_of_that_size(Config) ->
+    Start = fun() -> call(Config, ?MODULE, start_other, [?config(dir, Config)]) end,
+    Empty = lists:flatten(string:replace(holder(1, "_ = S, {ok, S}"), "#{1 => [user_lib:new()]}", "none")),
+    {Kinds, _} = said(Config, [user("id, name"), Empty], [user("id, name, mail"), Empty], Start),
+    ?assertEqual([], Kinds),
+    upgraded(Config).
+
+start_other(Dir) ->
+    Text = "-module(other_server).\n-behaviour(gen_server).\n-export([init/1, handle_call/3, handle_cast/2]).\n"
+        "-record(user, {key, value}).\ninit([]) -> {ok, #user{}}.\nhandle_call(_, _, S) -> {reply, S, S}.\n"
+        "handle_cast(_, S) -> {noreply, S}.\n",
+    File = filename:join(Dir, "other_server.erl"),
+    ok = file:write_file(File, Text),
+    {ok, other_server} = compile:file(File, [debug_info, {outdir, Dir}]),
+    true = code:add_patha(Dir),
+    {ok, _} = gen_server:start(other_server, [], []),
+    ok.
+
+%% As Elixir compiles one.
+struct(Fields) ->
+    "-module(user_struct).\n-export(['__struct__'/0]).\n"
+    "'__struct__'() -> #{'__struct__' => user_struct, " ++ Fields ++ "}.\n".
+
+struct_holder() ->
+    lists:flatten(string:replace(holder(1, "_ = S, {ok, S}"), "user_lib:new()", "user_struct:'__struct__'()")).
+
+struct_in_a_state(Config) ->
+    {Kinds, Answer} = said(Config, [struct("name => a"), struct_holder()], [struct("name => a, mail => b"), struct_holder()]),
+    ?assertEqual([{record_in_state, error}], Kinds),
+    #{text := Text} = finding(record_in_state, Answer),
+    ?assertNotEqual(nomatch, binary:match(Text, <<"%user_struct{} in its earlier shape (now +mail)">>)),
+    refused(Config).
+
+struct_in_a_dictionary(Config) ->
+    Put = fun() -> call(Config, ?MODULE, put_into, [holder, [#{'__struct__' => user_struct, name => x}]]) end,
+    Empty = holder(1, "_ = S, {ok, S}"),
+    Others = [user("id, name"), Empty],
+    {Kinds, _} = said(Config, [struct("name => a") | Others], [struct("called => a") | Others], Put),
+    ?assertEqual([{record_in_dictionary, error}], Kinds),
+    refused(Config).
+
+struct_in_a_table(Config) ->
+    Put = fun() -> call(Config, ?MODULE, table_of, [holder, {user, #{'__struct__' => user_struct, name => 1, mail => 2}}]) end,
+    Others = [user("id, name"), holder(1, "_ = S, {ok, S}")],
+    {Kinds, _} = said(Config, [struct("name => a, mail => b") | Others], [struct("name => a") | Others], Put),
+    ?assertEqual([{record_in_table, error}], Kinds),
+    refused(Config).
+
+%% Another default is no other shape.
+struct_of_the_same_keys(Config) ->
+    {Kinds, _} = said(Config, [struct("name => a"), struct_holder()], [struct("name => b"), struct_holder()]),
+    ?assertEqual([], Kinds),
+    upgraded(Config).
+
+%% The earlier version is the new code then.
+on_the_way_back(Config) ->
+    Holder = holder(1, "_ = S, {ok, S}"),
+    {Old, New} = versions(Config, [user("id, name"), Holder], [user("id, name, mail"), Holder], [child(holder)]),
+    ok = call(Config, application, set_env, [erlrc, preflight, off]),
+    {ok, _} = call(Config, erlrcdynamic, upgrade, [service, "1", "2", Old, New]),
+    ok = call(Config, application, set_env, [erlrc, preflight, strict]),
+    _ = call(Config, sys, replace_state, [holder, fun(_) -> {user, 1, a, b} end]),
+    Back = [service, "1", "2", Old, New],
+    ?assertMatch({error, {states_not_converted, service, [_]}}, call(Config, erlrcdynamic, downgrade, Back)).
+
+whoever_wants_it_goes_on(Config) ->
+    Holder = holder(1, "_ = S, {ok, S}"),
+    {Old, New} = versions(Config, [user("id, name"), Holder], [user("id, name, mail"), Holder], [child(holder)]),
+    Request = #{
+        protocol => 1, operation => upgrade, application => service, from => <<"1">>, to => <<"2">>,
+        from_dir => list_to_binary(Old), to_dir => list_to_binary(New)
+    },
+    Ask = fun(Options) -> call(Config, erlrc_hook, request, [Request#{options => Options}]) end,
+    ?assertMatch(#{status := refused, outcome := bad_request}, Ask(#{preflight => <<"maybe">>})),
+    ?assertMatch(#{status := no_path, outcome := states_not_converted}, Ask(#{})),
+    #{status := ok, warnings := [Warning]} = Ask(#{preflight => <<"warn">>}),
+    ?assertNotEqual(nomatch, binary:match(Warning, <<"#user{} of user_lib">>)).

@@ -96,7 +96,11 @@ an_unexpected_state_takes_everything_back(Config) ->
 without_the_option_nothing_is_converted(Config) ->
     Dirs = versions(Config, keeper("a"), keeper("a, b")),
     Pid = started(Config, keeper),
-    ?assertMatch(#{status := ok}, request(Config, upgrade, "1", "2", Dirs, #{})),
+    %% The new code would match nothing of it.
+    ?assertMatch(#{status := no_path, outcome := states_not_converted}, request(Config, upgrade, "1", "2", Dirs, #{})),
+    ?assertEqual({state, undefined}, call(Config, gen_server, call, [Pid, get])),
+    Off = #{preflight => <<"off">>},
+    ?assertMatch(#{status := ok}, request(Config, upgrade, "1", "2", Dirs, Off)),
     ?assertEqual({state, undefined}, call(Config, gen_server, call, [Pid, get])).
 
 a_removed_field_is_lost_only_when_that_is_allowed(Config) ->

@@ -107,7 +107,7 @@ killed_processes_stand_in_the_answer(Config) ->
     ?assertMatch({_, <<_/binary>>}, {Warning, string:find(Warning, "looper")}).
 
 fun_in_a_state(Config) ->
-    held(Config, fun(Fun) -> ok = call(Config, gen_server, call, [keeper, {keep, Fun}]) end,
+    held(Config, fun(Fun) -> ok = call(Config, gen_server, call, [keeper, {keep, {<<"beside">>, Fun}}]) end,
         fun() -> ok = call(Config, gen_server, call, [keeper, {keep, none}]) end).
 
 fun_in_a_dictionary(Config) ->
@@ -121,7 +121,7 @@ fun_in_a_message_queue(Config) ->
 
 fun_in_a_table(Config) ->
     Pid = call(Config, ?MODULE, start_table, []),
-    held(Config, fun(Fun) -> true = call(Config, ets, insert, [table, {kept, Fun}]) end,
+    held(Config, fun(Fun) -> true = call(Config, ets, insert, [table, {<<"kept">>, Fun}]) end,
         fun() -> call(Config, ?MODULE, end_process, [Pid]) end).
 
 %% Whoever holds a fun keeps its code from every purge, until it is gone or somebody asks for it.

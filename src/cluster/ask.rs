@@ -89,7 +89,11 @@ impl<R: Reach> Asker<'_, R> {
         patience: Duration,
     ) -> Answer {
         match self.admitted(node, gate, patience) {
-            Ok((mut link, _)) => self.dry_run(node, &mut link, operation, patience),
+            Ok((mut link, warnings)) => {
+                let mut answer = self.dry_run(node, &mut link, operation, patience);
+                answer.warnings.extend(warnings);
+                answer
+            }
             Err(answer) => *answer,
         }
     }

@@ -232,12 +232,12 @@ mod tests {
     const WARNS: &str = "#{kind => fun_in_state, severity => warning, subject => <<\"c\">>, text => <<\"funs.\">>, advice => <<\"\">>}";
 
     #[track_caller]
-    fn decided(findings: &str, mode: Mode) -> Result<Vec<String>, Answer> {
+    fn decided(findings: &str, mode: Mode) -> Result<Vec<String>, Box<Answer>> {
         let (plan, answer) = heard(&planned(findings));
         assert_eq!(answer, None);
         match decision(&plan, mode) {
             Decision::Go(warnings) => Ok(warnings),
-            Decision::Refuse(answer) => Err(*answer),
+            Decision::Refuse(answer) => Err(answer),
         }
     }
 

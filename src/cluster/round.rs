@@ -7,7 +7,7 @@
 
 use super::answer::Answer;
 use super::ask::{Asker, Limits};
-use super::link::{Gate, Reach};
+use super::link::{Gate, Open, Reach};
 use super::operation::Operation;
 use crate::identity::NodeName;
 use crate::outcome::{Class, Outcome};
@@ -93,6 +93,13 @@ struct Votes {
     last: Option<NodeName>,
 }
 
+/// Whether a node has been asked what it would do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    Before,
+    Never,
+}
+
 /// How far a round has come.
 #[derive(Default)]
 pub(super) struct Turns {
@@ -158,12 +165,15 @@ impl<R: Reach> Round<'_, R> {
         let mut turns = Turns::default();
         for node in nodes {
             let to_hold = votes.to_hold(node);
-            let answer = match votes.answer(node) {
+            let mut answer = match votes.answer(node) {
                 _ if turns.stopped => not_tried(),
                 Some(answer) => answer,
-                None if to_hold => self.one(node, &self.holding(operations)),
-                None => self.one(node, operations),
+                None if to_hold => self.one(node, &self.holding(operations), votes.asked(node)),
+                None => self.one(node, operations, votes.asked(node)),
             };
+            if answer.outcome != Outcome::NotTried {
+                votes.add_warnings(node, &mut answer);
+            }
             let tolerated = (self.tolerates)(node, &answer);
             turns.stopped |= answer.class.is_failure() && !tolerated;
             tell(Event::Node {
@@ -186,13 +196,18 @@ impl<R: Reach> Round<'_, R> {
         turns
     }
 
-    fn one(&self, node: &NodeName, operations: &[Operation]) -> Answer {
+    /// The turn of a node; one that has passed the gate does not meet it again.
+    fn one(&self, node: &NodeName, operations: &[Operation], asked: Asked) -> Answer {
+        let gate: &dyn Gate<R::Link> = match asked {
+            Asked::Before => &Open,
+            Asked::Never => self.gate,
+        };
         let left = self.left();
         let patience = left.min(self.limits.node);
         match self.purpose {
             _ if left.is_zero() => out_of_time(self.limits.whole),
             Purpose::Plan => self.asker().plan(node, operations, patience),
-            Purpose::Perform => self.asker().ask(node, operations, self.gate, patience),
+            Purpose::Perform => self.asker().ask(node, operations, gate, patience),
         }
     }
 
@@ -239,6 +254,23 @@ impl Votes {
             }
             Some(answer) if self.refused && answer.class.is_failure() => Some(answer.clone()),
             _ => self.refused.then(not_tried),
+        }
+    }
+
+    fn asked(&self, node: &NodeName) -> Asked {
+        match self.answers.contains_key(node) {
+            true => Asked::Before,
+            false => Asked::Never,
+        }
+    }
+
+    /// What was said when `node` was asked is said with its answer.
+    fn add_warnings(&self, node: &NodeName, answer: &mut Answer) {
+        let said = self.answers.get(node).into_iter();
+        for warning in said.flat_map(|said| &said.warnings) {
+            if !answer.warnings.contains(warning) {
+                answer.warnings.push(warning.clone());
+            }
         }
     }
 

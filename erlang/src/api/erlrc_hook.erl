@@ -42,7 +42,7 @@
     %% Only for the operation `live_plan', see {@link erlrc_live_plan}.
     findings => [erlrc_finding:finding()],
     evaluator => erlrc_evaluator:name(),
-    modules => [binary()],
+    modules | idle => [binary()],
     processes | tried | milliseconds => non_neg_integer(),
     %% Only for the question `boot_times': the last boot, if there was one.
     boot => erlrc_boot_times:report(),
@@ -65,6 +65,8 @@ request(#{operation := Question} = Request) when
     Question =:= outcome; Question =:= health; Question =:= boot_times
 ->
     perform(Request);
+request(#{operation := live_plan, busy := wait} = Request) ->
+    in_turn(Request);
 request(#{operation := live_plan} = Request) ->
     %% While an operation changes the node, which may take for ever, no prediction is possible.
     case erlrc_status:operation(erlang:monotonic_time(millisecond) + ?PATIENCE) of
@@ -216,8 +218,9 @@ versions(App) ->
     ].
 
 %% Names as text, so that a reader creates no atoms.
-live_plan(#{modules := Modules} = Plan) ->
-    Plan#{modules := [atom_to_binary(Module) || Module <- Modules]}.
+live_plan(#{modules := Modules, idle := Idle} = Plan) ->
+    Names = fun(List) -> [atom_to_binary(Module) || Module <- List] end,
+    Plan#{modules := Names(Modules), idle := Names(Idle)}.
 
 %% The status of a result, for a package hook.
 classify(_, restart_new_emulator) ->
@@ -275,7 +278,7 @@ failure_of(Tag) ->
         bad_evaluator,
         not_held
     ],
-    NoPath = [no_upgrade_path, sticky_directory, max_pause, removed_module_in_use, supervisor_strategy],
+    NoPath = [no_upgrade_path, sticky_directory, max_pause, removed_module_in_use, supervisor_strategy, states_not_converted],
     case {lists:member(Tag, Refusals), lists:member(Tag, NoPath)} of
         {true, _} -> refused;
         {_, true} -> no_path;

@@ -121,6 +121,7 @@ options(_Request) ->
 is_option(Key, Value) when Key =:= max_pause; Key =:= hold -> is_integer(Value) andalso Value >= 0;
 is_option(old_code, Value) -> lists:member(Value, [<<"wait">>, <<"kill">>, wait, kill]);
 is_option(appup, Value) -> Value =:= shipped orelse Value =:= generated;
+is_option(preflight, Value) -> lists:member(Value, [<<"strict">>, <<"warn">>, <<"off">>]);
 is_option(migrate, Value) -> lists:member(Value, [<<"none">>, <<"fields">>, <<"lossy">>]);
 is_option(_Key, _Value) -> true.
 
@@ -128,6 +129,9 @@ option(evaluator, <<"transactional">>) -> transactional;
 option(evaluator, <<"release_handler">>) -> release_handler;
 option(old_code, <<"kill">>) -> kill;
 option(old_code, <<"wait">>) -> wait;
+option(preflight, <<"strict">>) -> strict;
+option(preflight, <<"warn">>) -> warn;
+option(preflight, <<"off">>) -> off;
 option(migrate, <<"none">>) -> none;
 option(migrate, <<"fields">>) -> fields;
 option(migrate, <<"lossy">>) -> lossy;

@@ -17,6 +17,13 @@ format(bad_new_appvsn) ->
     "the .app file of the later version says another version";
 format(no_appup_found) ->
     "no appup covers this pair of versions";
+format({states_not_converted, App, [First | More]}) ->
+    Rest = [["; ", erlrc_plan_records:text(Each)] || Each <- lists:sublist(More, 2)],
+    text(
+        "nothing converts what ~ts keeps in an earlier shape, which the new code does not match: ~ts~ts; a restart of the"
+        " application loses it, --force goes on all the same",
+        [App, erlrc_plan_records:text(First), Rest]
+    );
 format({removed_module_in_use, Module, Pids}) ->
     text("the new version has no module ~ts, and ~ts; restart the application", [Module, live_in(Pids)]);
 format({supervisor_strategy, Module, Pid, From, To}) ->

@@ -1,4 +1,5 @@
-%% @doc Who holds funs of old code, which OTP's own check does not look for: a purge makes them useless.
+%% @doc Who holds funs of old code, which OTP's own check does not look for: a purge makes them useless; and who holds
+%% what else {@link erlrc_look} can look for.
 %%
 %% Looked at: the states of processes that answer system messages, all dictionaries and message queues, tables that
 %% anybody may read, persistent terms. Each within bounds, and the whole within a time; what was not looked at is told.
@@ -7,11 +8,13 @@
 %% A state is looked at in its process; nothing is copied.
 -module(erlrc_funs).
 
--export([held/2]).
--export_type([found/0]).
+-export([held/2, in_processes/2]).
+-export_type([found/0, held/0, place/0]).
 
 -type holder() :: pid() | {table, term()}.
 -type found() :: #{held := [{module(), holder()}], complete := boolean()}.
+-type place() :: state | dictionary | messages.
+-type held() :: {{'fun', module()} | {record, erlrc_look:record()}, place(), pid()}.
 
 %% Processes at once; terms of each; messages of one queue; words of one dictionary.
 -define(SOME, 256).
@@ -19,7 +22,7 @@
 -define(MESSAGES, 1000).
 -define(TICK, 20).
 
--dialyzer({no_return, held/2}).
+-dialyzer({no_return, [apart/1, exiting/1]}).
 
 %% @doc Funs of the old code of these modules, looked for during so many milliseconds.
 -spec held([module()], non_neg_integer()) -> found().
@@ -27,23 +30,42 @@ held([], _Time) ->
     #{held => [], complete => true};
 held(Modules, Time) ->
     Self = self(),
-    %% Answers that come too late are nobody's.
-    {Pid, Ref} = spawn_opt(fun() -> found(Modules, Time, Self) end, [monitor, {priority, low}]),
-    receive
-        {'DOWN', Ref, process, Pid, {?MODULE, Found}} -> Found;
-        {'DOWN', Ref, process, Pid, _Reason} -> #{held => [], complete => false}
+    case apart(fun() -> old_funs(Modules, Time, Self) end) of
+        {ok, Found} -> Found;
+        failed -> #{held => [], complete => false}
     end.
 
--spec found([module()], non_neg_integer(), pid()) -> no_return().
-found(Modules, Time, Asker) ->
-    exit({?MODULE, look(Modules, Time, Asker)}).
+%% @doc What processes hold of this, looked for during so many milliseconds.
+-spec in_processes(erlrc_look:wanted(), non_neg_integer()) -> #{held := [held()], complete := boolean()}.
+in_processes(Wanted, Time) ->
+    Self = self(),
+    case apart(fun() -> look(Wanted, Time, Self) end) of
+        {ok, Found} -> Found;
+        failed -> #{held => [], complete => false}
+    end.
 
-look(Modules, Time, Asker) ->
+%% Answers that come too late are nobody's.
+apart(Fun) ->
+    {Pid, Ref} = spawn_opt(fun() -> exiting(Fun) end, [monitor, {priority, low}]),
+    receive
+        {'DOWN', Ref, process, Pid, {?MODULE, Found}} -> {ok, Found};
+        {'DOWN', Ref, process, Pid, _Reason} -> failed
+    end.
+
+-spec exiting(fun(() -> term())) -> no_return().
+exiting(Fun) ->
+    exit({?MODULE, Fun()}).
+
+old_funs(Modules, Time, Asker) ->
     Wanted = erlrc_look:outdated(Modules),
-    Deadline = milliseconds() + Time,
     #{funs := Funs, cut := Cut} = erlrc_tables:funs(Wanted, Time),
-    Held = [{Module, {table, Table}} || {Table, Module, _} <- Funs],
-    processes(processes() -- [self(), Asker], Wanted, Deadline, #{held => lists:usort(Held), complete => Cut =:= []}).
+    #{held := Held, complete := Complete} = look(Wanted, Time, Asker),
+    InTables = [{Module, {table, Table}} || {Table, Module, _} <- Funs],
+    InProcesses = [{Module, Pid} || {{'fun', Module}, _, Pid} <- Held],
+    #{held => lists:usort(InTables ++ InProcesses), complete => Complete andalso Cut =:= []}.
+
+look(Wanted, Time, Asker) ->
+    processes(processes() -- [self(), Asker], Wanted, milliseconds() + Time, #{held => [], complete => true}).
 
 processes([], _Wanted, _Deadline, Found) ->
     Found;
@@ -76,11 +98,19 @@ begin_with(Pid, Wanted, Ref, {Asked, Found}) ->
 
 in_process(Wanted, Ref, Self) ->
     fun(State) ->
-        Seen = erlrc_look:at([State, get()], Wanted, erlrc_look:new(?LOOKS)),
-        {Funs, _} = erlrc_look:found(Seen),
-        Self ! {Ref, self(), lists:usort([Module || {Module, _} <- Funs]), erlrc_look:is_complete(Seen)},
+        {Things, IsComplete} = seen([{state, State}, {dictionary, get()}], Wanted),
+        Self ! {Ref, self(), Things, IsComplete},
         State
     end.
+
+seen(Places, Wanted) ->
+    Seen = [{Place, erlrc_look:at(Term, Wanted, erlrc_look:new(?LOOKS))} || {Place, Term} <- Places],
+    Things = lists:usort([{Thing, Place} || {Place, Each} <- Seen, Thing <- things(Each)]),
+    {Things, lists:all(fun({_, Each}) -> erlrc_look:is_complete(Each) end, Seen)}.
+
+things(Seen) ->
+    {Funs, _} = erlrc_look:found(Seen),
+    [{'fun', Module} || {Module, _} <- Funs] ++ [{record, Record} || Record <- erlrc_look:records(Seen)].
 
 %% The state of a server that is busy or sleeps is not seen.
 is_plain(Pid, {erlang, hibernate, 3}) -> not erlrc_system:is_server(Pid);
@@ -94,19 +124,17 @@ from_here(Pid, _Length, Wanted, IsPlain, #{complete := Complete} = Found) ->
         undefined ->
             Found;
         Info ->
-            Seen = erlrc_look:at(Info, Wanted, erlrc_look:new(?LOOKS)),
-            {Funs, _} = erlrc_look:found(Seen),
-            Whole = Complete andalso IsPlain andalso erlrc_look:is_complete(Seen),
-            add(Pid, lists:usort([Module || {Module, _} <- Funs]), Found#{complete := Whole})
+            {Things, IsComplete} = seen(Info, Wanted),
+            add(Pid, Things, Found#{complete := Complete andalso IsPlain andalso IsComplete})
     end.
 
-add(Pid, Modules, #{held := Held} = Found) ->
-    Found#{held := [{Module, Pid} || Module <- Modules] ++ Held}.
+add(Pid, Things, #{held := Held} = Found) ->
+    Found#{held := [{Thing, Place, Pid} || {Thing, Place} <- Things] ++ Held}.
 
 answers(Ref, Found) ->
     receive
-        {Ref, Pid, Modules, true} -> answers(Ref, add(Pid, Modules, Found));
-        {Ref, Pid, Modules, false} -> answers(Ref, add(Pid, Modules, Found#{complete := false}))
+        {Ref, Pid, Things, true} -> answers(Ref, add(Pid, Things, Found));
+        {Ref, Pid, Things, false} -> answers(Ref, add(Pid, Things, Found#{complete := false}))
     after 0 -> Found
     end.
 

@@ -6,7 +6,7 @@
 %% so are native functions, of which nobody can tell.
 -module(erlrc_old_code).
 
--export([make_room/2, check/2, purge/2, may_go/1, users/1, runs/2, name/1]).
+-export([make_room/2, check/2, purge/2, may_go/1, stay/1, users/1, runs/2, name/1]).
 -export_type([policy/0, options/0, killed/0]).
 
 %% Milliseconds.
@@ -164,6 +164,14 @@ by_force(Module, Options) ->
 
 refused(Module, Pids) ->
     {error, {old_processes, Module, [erlrc_system:culprit(Pid) || Pid <- lists:sublist(Pids, ?NAMED)]}}.
+
+%% @doc Who does not leave the old code of these modules in the time for which {@link make_room/2} waits.
+-spec stay([module()]) -> [{module(), [pid()]}].
+stay(Modules) ->
+    Deadline = erlang:monotonic_time(millisecond) + min(?PATIENCE, erlrc_deadline:left()),
+    Used = [{Module, Pids} || Module <- Modules, [_ | _] = Pids <- [users(Module)]],
+    _ = [left(Pids, Module, Deadline) || {Module, Pids} <- Used],
+    [{Module, Still} || {Module, Pids} <- Used, [_ | _] = Still <- [[Pid || Pid <- Pids, runs(Pid, Module)]]].
 
 %% @doc Who runs the old code of a module.
 -spec users(module()) -> [pid()].

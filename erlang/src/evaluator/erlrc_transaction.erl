@@ -60,9 +60,16 @@ evaluate(#{application := App} = Script) ->
     end.
 
 unhindered(#{segments := Segments} = Plan, Script) ->
-    case erlrc_hindrance:find(Segments, Script) of
+    case hindrances(Segments, Script) of
         [] -> run(Plan, Script);
         [Hindrance | _] -> {error, Hindrance}
+    end.
+
+%% What no script could carry over, then what this one would leave behind.
+hindrances(Segments, Script) ->
+    case erlrc_hindrance:find(Segments, Script) of
+        [] -> erlrc_changes:hindrances(Segments, Script);
+        Found -> Found
     end.
 
 %% OTP's evaluator would give `code_change' what is meant for ours.
@@ -97,7 +104,7 @@ check({ok, #{segments := Segments}}, #{from := {_, From}, to := {_, To}} = Scrip
             own => [],
             purge => false
         }),
-        case erlrc_hindrance:find(Segments, Script) of
+        case hindrances(Segments, Script) of
             [] -> ok;
             [Hindrance | _] -> {error, Hindrance}
         end

@@ -1,12 +1,17 @@
 %% @doc Searches a term for references to code: funs of modules that are removed or replaced, names of files that are
-%% removed, and records of a size that the new code does not know. The number of terms that are visited is bounded.
+%% removed, and records of a size, or structs with keys, that the new code does not know. The number of terms that are
+%% visited is bounded.
 -module(erlrc_look).
 
--export([wanted/2, wanted/3, outdated/1, new/1, at/3, found/1, records/1, may_hold_funs/1, is_complete/1]).
+-export([wanted/2, wanted/3, wanted/1, outdated/1, new/1, at/3, found/1, records/1, may_hold_funs/1, is_complete/1]).
 -export_type([wanted/0, seen/0, records/0, record/0]).
 
--type record() :: {Name :: atom(), Size :: pos_integer()}.
--type records() :: #{record() => {module(), NewSize :: pos_integer()}}.
+%% A struct is one of Elixir's: a map that names its module.
+-type record() :: {Name :: atom(), Size :: pos_integer()} | {struct, module()}.
+-type records() :: #{
+    {atom(), pos_integer()} => {module(), NewSize :: pos_integer()},
+    {struct, module()} => {Keys :: [atom()], NewKeys :: [atom()]}
+}.
 
 -record(wanted, {
     modules :: #{module() => any | {but, Md5 :: binary()}},
@@ -44,6 +49,11 @@ current(Module) ->
 wanted(Modules, Directory, Records) ->
     (wanted(Modules, Directory))#wanted{records = Records}.
 
+%% @doc Records of these names and sizes, and nothing else.
+-spec wanted(records()) -> wanted().
+wanted(Records) when is_map(Records) ->
+    #wanted{modules = #{}, records = Records}.
+
 %% @doc A search that has found nothing yet and may visit this many terms.
 -spec new(pos_integer()) -> seen().
 new(Left) ->
@@ -78,7 +88,7 @@ at(Fun, #wanted{modules = Modules}, #seen{funs = Funs} = Seen) when is_function(
     Local = erlang:fun_info(Fun, type) =:= {type, local},
     Names = [{Module, element(2, erlang:fun_info(Fun, name))} || Local, is_wanted(Fun, maps:get(Module, Modules, none))],
     step(Seen#seen{any_fun = true, funs = Names ++ Funs});
-at(Binary, #wanted{directory = Directory}, #seen{path = Path} = Seen) when is_binary(Binary) ->
+at(Binary, #wanted{directory = Directory}, #seen{path = Path} = Seen) when is_binary(Binary), Directory =/= none ->
     step(Seen#seen{path = Path orelse erlrc_bytes:starts_with(Binary, Directory)});
 at([Head | _] = List, #wanted{directory = Directory} = Wanted, Seen) when is_integer(Head), Directory =/= none ->
     string(List, Wanted, Seen);
@@ -91,12 +101,19 @@ at(Tuple, #wanted{records = Records} = Wanted, #seen{records = Found} = Seen) wh
     all(tuple_to_list(Tuple), Wanted, step(Seen#seen{records = lists:usort([Record | Found])}));
 at(Tuple, Wanted, Seen) when is_tuple(Tuple) ->
     all(tuple_to_list(Tuple), Wanted, step(Seen));
-at(Map, Wanted, #seen{left = Left} = Seen) when is_map(Map), map_size(Map) =< Left ->
-    all(lists:append([[Key, Value] || {Key, Value} <- maps:to_list(Map)]), Wanted, step(Seen));
+at(Map, Wanted, #seen{left = Left, records = Found} = Seen) when is_map(Map), map_size(Map) =< Left ->
+    Records = lists:usort(struct(Map, Wanted) ++ Found),
+    all(lists:append([[Key, Value] || {Key, Value} <- maps:to_list(Map)]), Wanted, step(Seen#seen{records = Records}));
 at(Map, _Wanted, Seen) when is_map(Map) ->
     Seen#seen{left = 0};
 at(_Term, _Wanted, Seen) ->
     step(Seen).
+
+struct(#{'__struct__' := Module} = Map, #wanted{records = Records}) when is_map_key({struct, Module}, Records) ->
+    #{{struct, Module} := {Keys, _}} = Records,
+    [{struct, Module} || lists:sort(maps:keys(Map)) =:= Keys];
+struct(_Map, _Wanted) ->
+    [].
 
 is_wanted(_Fun, none) -> false;
 is_wanted(_Fun, any) -> true;

@@ -15,6 +15,8 @@
     pause := non_neg_integer(),
     %% States on which `code_change' was tried.
     tried := non_neg_integer(),
+    %% Modules of processes that nobody runs.
+    idle := [module()],
     milliseconds := non_neg_integer()
 }.
 
@@ -59,7 +61,7 @@ steps({ok, Steps}, Script, Old, Deadline) ->
     end.
 
 empty(Findings, Evaluator) ->
-    #{findings => Findings, evaluator => Evaluator, modules => [], processes => 0, pause => 0, tried => 0}.
+    #{findings => Findings, evaluator => Evaluator, modules => [], processes => 0, pause => 0, tried => 0, idle => []}.
 
 fallback(Why, Script, Old) ->
     Finding = erlrc_finding:new(
@@ -77,9 +79,9 @@ batches(Batches, Script, Old, Deadline) ->
     Options = #{},
     {Standing, Others} = concerned(Batches, Script, Options),
     Targets = merged(Standing, Others),
-    Records = erlrc_plan_records:changed([Module || {Module, _, _} <- Loads], Script),
-    Trial = trial(Batches, Targets, {Modules, Records}, Script, Deadline),
-    Tables = tables(Modules, Records, Script),
+    Shapes = erlrc_outdated:shapes([Module || {Module, _, _} <- Loads], Script),
+    Trial = erlrc_changes:trial(Batches, Targets, {Modules, Shapes}, Script, Deadline),
+    Outdated = erlrc_outdated:find(Shapes, Targets, fun(_) -> Trial end, erlrc_changes:steady(Batches, Script), Script),
     Findings = [
         erlrc_plan_node:findings(Script, Old),
         loadable([Module || {Module, _, _} <- Loads], Script),
@@ -90,45 +92,26 @@ batches(Batches, Script, Old, Deadline) ->
         unsupervised(Targets, Options),
         old_code(Loads, maps:get(options, Script)),
         running(Modules, Targets, Script),
-        supervisors(suspended(Batches), Targets, Script),
+        supervisors(erlrc_changes:suspended(Batches), Targets, Script),
         erlrc_plan_states:trial(Trial),
-        erlrc_plan_states:tables(Tables),
-        erlrc_plan_records:in_states(Trial, Records),
-        erlrc_plan_records:in_tables(Tables, Records),
+        erlrc_plan_states:tables(tables(Modules, Script)),
+        erlrc_plan_records:findings(Outdated),
         erlrc_plan_node:ports(Script)
     ],
     (stand(Standing, length(Modules)))#{
         findings => lists:append(Findings),
         evaluator => evaluator(Script),
         modules => Modules,
-        tried => maps:get(tried, Trial)
+        tried => maps:get(tried, Trial),
+        idle => idle([Module || {Module, _, _} <- Loads], Options)
     }.
 
 %% The processes that would stand still, and those that run changed modules and would not.
 concerned(Batches, Script, Options) ->
-    Steady = steady(Batches, Script),
-    Stand = suspended([erlrc_segment:without(Steady, Batch) || Batch <- Batches]),
-    Others = suspended(Batches) -- Stand,
+    Steady = erlrc_changes:steady(Batches, Script),
+    Stand = erlrc_changes:suspended([erlrc_segment:without(Steady, Batch) || Batch <- Batches]),
+    Others = erlrc_changes:suspended(Batches) -- Stand,
     {erlrc_discover:processes(Stand, Options), erlrc_discover:processes(Others, Options)}.
-
-suspended(Batches) ->
-    lists:usort(lists:flatmap(fun erlrc_scope:modules/1, Batches)).
-
-%% Modules whose states are the same in both versions, as `erlrc_prepare' finds them: nobody stands for those.
-steady(Batches, #{options := Options, direction := Direction, from := {_, From}, to := {_, To}}) ->
-    Changes = [Change || #{before := Before, 'after' := After} <- Batches, Change <- Before ++ After],
-    Read = fun(Module, Dir) -> file:read_file(file(Module, Dir)) end,
-    case maps:get(suspend, Options, application:get_env(erlrc, suspend, needed)) of
-        always -> [];
-        _ ->
-            [
-                Module
-             || {Module, _, []} <- Changes,
-                {ok, Old} <- [Read(Module, From)],
-                {ok, New} <- [Read(Module, To)],
-                erlrc_shape:between(Module, Direction, Old, New) =:= same
-            ]
-    end.
 
 %% Who stands for a module is told that one alone.
 merged(#{targets := Standing}, #{targets := Others}) ->
@@ -145,41 +128,15 @@ evaluator(#{options := Options}) ->
         _ -> transactional
     end.
 
-%% Only changes that go up run code that is not loaded yet; down, the loaded code has the `code_change'.
-trial(Batches, Targets, {Modules, Records}, Script, Deadline) ->
-    #{from := {_, FromDir}, to := {_, ToDir}} = Script,
-    Changes = lists:append([
-        [change(Change, ToDir, ToDir) || {_, up, _} = Change <- After] ++
-            [change(Change, FromDir, ToDir) || {_, down, _} = Change <- Before]
-     || #{before := Before, 'after' := After} <- Batches
-    ]),
-    Servers = [Change || {Module, _, _, _} = Change <- Changes, not erlrc_segment:is_supervisor(Module)],
-    erlrc_trial:run(Servers, Targets, #{
-        changed => Modules, records => Records, directory => FromDir ++ "/", deadline => Deadline
-    }).
-
-change({Module, Mode, Extra}, Dir, ToDir) ->
-    {Module, vsn(Mode, Module, file(Module, ToDir)), Extra, file(Module, Dir)}.
-
 file(Module, Dir) ->
     filename:join([Dir, "ebin", atom_to_list(Module) ++ code:objfile_extension()]).
 
-%% As `code_change' will be told it.
-vsn(Mode, Module, File) ->
-    case file:read_file(File) of
-        {ok, Beam} ->
-            {From, To} = erlrc_prepare:vsns({Module, File, Beam, <<>>}, loaded),
-            case Mode of up -> From; down -> {down, To} end;
-        {error, _} ->
-            undefined
-    end.
-
 %% Funs of modules that make none are in no table.
-tables(Modules, Records, #{application := App, from := {_, Dir}}) ->
+tables(Modules, #{application := App, from := {_, Dir}}) ->
     erlrc_tables:search(
         #{
             modules => [Module || Module <- Modules, makes_funs(file(Module, Dir))],
-            records => Records,
+            records => #{},
             directory => Dir ++ "/",
             application => App
         },
@@ -244,6 +201,15 @@ without_process(Batches, Targets, Options) ->
         Left -> Left -- lists:append([Named || {_, _, _, Named} <- erlrc_discover:children(Options)])
     end.
 
+%% Where it cannot be told of some process what it runs, it may run any of them.
+idle(Modules, Options) ->
+    Callbacks = [handle_call, callback_mode, handle_event, code_change, system_code_change],
+    Of = [M || M <- Modules, erlang:module_loaded(M), lists:any(fun({F, _}) -> lists:member(F, Callbacks) end, M:module_info(exports))],
+    case erlrc_discover:processes(Of, Options) of
+        #{unknown := [], targets := Targets} -> Of -- lists:append([Run || #{modules := Run} <- maps:values(Targets)]);
+        #{} -> []
+    end.
+
 queues(Targets) ->
     Long = [
         {Length, Pid}
@@ -279,16 +245,15 @@ unsupervised(Targets, Options) ->
             ]
     end.
 
-%% Old code that an earlier upgrade left, and who still runs it: it has to go before the next can come.
+%% Old code that an earlier upgrade left, and who still runs it: it has to go before the next can come. Whom the upgrade
+%% would wait for is waited for here.
 old_code(Loads, Options) ->
     Policy = maps:get(old_code, Options, application:get_env(erlrc, old_code, wait)),
-    [
-        old_code(Module, case Pre of soft_purge -> wait; brutal_purge -> Policy end, Pids)
-     || {Module, Pre, _} <- Loads,
-        erlang:check_old_code(Module),
-        Pids <- [erlrc_old_code:users(Module)],
-        Pids =/= []
-    ].
+    Old = [Load || {Module, _, _} = Load <- Loads, erlang:check_old_code(Module)],
+    {Killed, Soft} = lists:partition(fun({_, Pre, _}) -> Pre =:= brutal_purge andalso Policy =:= kill end, Old),
+    Users = [{Module, Pids} || {Module, _, _} <- Killed, [_ | _] = Pids <- [erlrc_old_code:users(Module)]],
+    [old_code(Module, kill, Pids) || {Module, Pids} <- Users] ++
+        [old_code(Module, wait, Pids) || {Module, Pids} <- erlrc_old_code:stay([Module || {Module, _, _} <- Soft])].
 
 old_code(Module, Policy, Pids) ->
     {Severity, Text, Advice} =

@@ -6,7 +6,7 @@
 -module(erlrc_tables).
 
 -export([search/2, funs/2]).
--export_type([result/0]).
+-export_type([result/0, table/0]).
 
 -type table() :: atom() | ets:tid() | persistent_term.
 -type wanted() :: #{

@@ -3,7 +3,7 @@
 use crate::catalogue::Entry;
 
 /// The findings that a node has to be asked for.
-pub const NODE: [Entry; 31] = [
+pub const NODE: [Entry; 33] = [
     Entry {
         name: "application_stopped",
         meaning: "Another application would be stopped, because the new version changes which application includes it.",
@@ -95,14 +95,19 @@ pub const NODE: [Entry; 31] = [
         remedy: "Let the loop call itself by its full name, ?MODULE:loop(...), or make it a special process (sys).",
     },
     Entry {
+        name: "record_in_dictionary",
+        meaning: "Dictionaries of processes hold a record whose number of fields changes, or a struct whose keys change. It is an error where nothing converts it.",
+        remedy: "Convert it in code_change of the process that holds it.",
+    },
+    Entry {
         name: "record_in_state",
-        meaning: "States of processes hold a record whose number of fields changes. It is an error where code_change leaves the earlier record in place.",
-        remedy: "Convert the record in code_change of the process that holds it.",
+        meaning: "States of processes hold a record whose number of fields changes, or a struct whose keys change. It is an error where code_change leaves the earlier one in place.",
+        remedy: "Convert it in code_change of the process that holds it.",
     },
     Entry {
         name: "record_in_table",
-        meaning: "An ETS table holds a record whose number of fields changes.",
-        remedy: "Convert the rows when the new version starts to use them.",
+        meaning: "An ETS table holds a record whose number of fields changes, or a struct whose keys change. It is an error where no instruction and no code_change can convert it.",
+        remedy: "Convert the rows in version_change, or in an apply of the appup.",
     },
     Entry {
         name: "release_handler_needed",
@@ -123,6 +128,11 @@ pub const NODE: [Entry; 31] = [
         name: "state_refused",
         meaning: "code_change was tried on copies of the states that are there now, and no clause of a callback of the new version takes what it returned.",
         remedy: "Make code_change return what the callbacks take, or add a clause that takes it.",
+    },
+    Entry {
+        name: "states_not_looked_at",
+        meaning: "The erlrc of the node does not know the question what its processes and tables would meet.",
+        remedy: "Upgrade erlrc on the node first.",
     },
     Entry {
         name: "supervisor_children_changed",
