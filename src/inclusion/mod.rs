@@ -5,8 +5,8 @@
 //! 1. Every wanted application runs, is included in one that runs, or is listed as skipped.
 //! 2. When an application runs, all that it includes count as running.
 //! 3. No application both runs by itself and is included by a running one, unless it did so before:
-//! OTP allows this, and an administrator who does it does it on purpose. Such an application is a
-//! unit of its own; it is left running and counts as running.
+//!    OTP allows this, and an administrator who does it does it on purpose. Such an application is a
+//!    unit of its own; it is left running and counts as running.
 //!
 //! An application that runs by itself, together with everything that it includes directly or
 //! indirectly, is a *unit*. The running application is the *top* of the unit. Units are started and
