@@ -1,9 +1,12 @@
 %% @doc Whether the callbacks of a module take a state: the patterns of their clauses, as its debug information has them, are
-%% held against it. Pure. A pattern that says more than what is looked at here is taken to match, and so is a guard.
+%% held against it. A pattern that says more than what is looked at here is taken to match, and so is a guard.
 -module(erlrc_heads).
 
--export([of_beam/2, refusing/2]).
--export_type([heads/0]).
+-export([of_changes/1, lost/3]).
+-export_type([change/0]).
+
+%% What the callbacks take that run, and what those of the new version do.
+-type change() :: {heads(), heads()}.
 
 %% The patterns of the state of a callback, with the fields of records.
 -type heads() :: #{{atom(), arity()} => [{erl_parse:abstract_expr(), records()}]}.
@@ -11,8 +14,21 @@
 
 -define(CALLBACKS, #{{handle_call, 3} => 3, {handle_cast, 2} => 2, {handle_info, 2} => 2, {handle_event, 2} => 2, {handle_event, 4} => 4}).
 
-%% @doc The patterns of a module; none without debug information.
--spec of_beam(module(), binary()) -> heads().
+%% @doc Of modules whose new version is in a file.
+-spec of_changes([{module(), file:filename()}]) -> #{module() => change()}.
+of_changes(Changes) ->
+    maps:from_list([
+        {Module, {of_beam(Module, Old), of_beam(Module, New)}}
+     || {Module, File} <- Changes,
+        [{ok, Old}, {ok, New}] <- [[file:read_file(Each) || Each <- [code:which(Module), File], is_list(Each)]]
+    ]).
+
+%% @doc The callbacks of which no clause takes the new state. What has not taken the old one either counts not.
+-spec lost(change(), Old :: term(), New :: term()) -> [{atom(), arity()}].
+lost({Before, After}, Old, New) ->
+    refusing(After, New) -- refusing(Before, Old).
+
+%% The patterns of a module; none without debug information.
 of_beam(Module, Beam) ->
     case erlrc_shape:forms(Module, Beam) of
         none ->
@@ -25,8 +41,7 @@ of_beam(Module, Beam) ->
             ])
     end.
 
-%% @doc The callbacks of which no clause takes the state.
--spec refusing(heads(), term()) -> [{atom(), arity()}].
+%% The callbacks of which no clause takes the state.
 refusing(Heads, State) ->
     [
         Callback

@@ -32,8 +32,7 @@
     %% What is told to those that run a module: version and extra; and who is called.
     modules :: #{module() => {Vsn :: term(), Extra :: term()}},
     callbacks :: #{module() => callback() | {skip, term()}},
-    %% What the callbacks take now, and what those of the new version do.
-    heads :: #{module() => {erlrc_heads:heads(), erlrc_heads:heads()}},
+    heads :: #{module() => erlrc_heads:change()},
     %% Funs of modules that change, files of the old directory.
     wanted :: erlrc_look:wanted(),
     nobody :: pid(),
@@ -61,7 +60,8 @@ run(Changes, Targets, #{changed := Changed, directory := Directory} = Options) -
     Trial = #trial{
         modules = maps:from_list([{Module, {Vsn, Extra}} || {Module, Vsn, Extra, _} <- Changes]),
         callbacks = Callbacks,
-        heads = maps:from_list(lists:append([heads(Change) || Change <- Changes])),
+        %% Going down the code that will run is not the one that is tried.
+        heads = erlrc_heads:of_changes([{Module, File} || {Module, Vsn, _, File} <- Changes, not is_down(Vsn)]),
         wanted = erlrc_look:wanted(Changed, Directory, maps:get(records, Options, #{})),
         nobody = erlrc_system:nobody(),
         max_words = maps:get(max_state_words, Options, ?MAX_WORDS),
@@ -74,14 +74,8 @@ run(Changes, Targets, #{changed := Changed, directory := Directory} = Options) -
         [forget(Shadow) || {Shadow, _} <- maps:values(Callbacks), Shadow =/= skip]
     end.
 
-%% Going down the code that will run is not the one that is tried.
-heads({_Module, {down, _}, _Extra, _File}) ->
-    [];
-heads({Module, _Vsn, _Extra, File}) ->
-    case [file:read_file(Each) || Each <- [code:which(Module), File], is_list(Each)] of
-        [{ok, Old}, {ok, New}] -> [{Module, {erlrc_heads:of_beam(Module, Old), erlrc_heads:of_beam(Module, New)}}];
-        _ -> []
-    end.
+is_down({down, _}) -> true;
+is_down(_Vsn) -> false.
 
 %% The modules of a process with the callback module that is called for each: a server's own, whatever module is said to
 %% change.
@@ -284,15 +278,9 @@ outcome({ok, New}, {Pid, _Module, Refused}, Seen, Wanted) ->
 outcome({error, Why}, {Pid, Module, _Refused}, _Seen, _Wanted) ->
     {failed, Pid, Module, Why}.
 
-%% What has never taken any state takes none now.
-refused({ok, New}, {Module, Module}, State, #trial{heads = Heads, callbacks = Callbacks}) ->
+refused({ok, New}, {Module, Module}, State, #trial{heads = Heads, callbacks = Callbacks}) when is_map_key(Module, Heads) ->
     #{Module := {Shadow, _}} = Callbacks,
-    case Heads of
-        #{Module := {Old, Taken}} ->
-            [{Module, Each} || Each <- erlrc_heads:refusing(Taken, New) -- erlrc_heads:refusing(Old, data(Shadow, State))];
-        #{} ->
-            []
-    end;
+    [{Module, Each} || Each <- erlrc_heads:lost(maps:get(Module, Heads), data(Shadow, State), New)];
 refused(_Changed, _Modules, _State, _Trial) ->
     [].
 
