@@ -14,9 +14,9 @@ names() ->
 %% Something happens once, at a random moment.
 at_a_moment() ->
     [
-        kill_runner, kill_guardian, kill_caller, kill_supervisor, kill_supervisor_repeatedly, cancel,
+        kill_runner, kill_guardian, kill_server, kill_caller, kill_supervisor, kill_supervisor_repeatedly, cancel,
         busy_server, kill_a_process, flood_a_server, short_lived_processes, new_child, set_env, garbage_collection,
-        suspended_application_controller, handler_crashes, purge_by_somebody,
+        suspended_application_controller, suspended_and_resumed, suspended_supervisor, handler_crashes, purge_by_somebody,
         another_operation
     ].
 
@@ -91,6 +91,10 @@ happen(garbage_collection, _App) ->
     _ = [erlang:garbage_collect(Pid) || Pid <- processes()];
 happen(suspended_application_controller, _App) ->
     suspended(whereis(application_controller));
+happen(suspended_and_resumed, App) ->
+    suspended(server(App));
+happen(suspended_supervisor, App) ->
+    suspended(whereis(name(App, "_sup")));
 happen(handler_crashes, _App) ->
     _ = logger:add_handler(chaos, chaos_no_such_handler, #{}),
     ok;

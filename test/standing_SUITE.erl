@@ -15,6 +15,11 @@ all() ->
         suspended_by_an_owner_meanwhile,
         parent_suspended_by_an_owner_meanwhile,
         resumed_by_its_owner_before_a_failure,
+        resumed_by_its_owner_while_others_change,
+        machine_resumed_by_its_owner_while_others_change,
+        resumed_by_its_owner_and_the_operation_killed,
+        resumed_by_its_owner_right_before_the_others_are_suspended,
+        suspended_by_its_owner_through_a_failure,
         ended_by_itself_before_it_stood,
         killed_before_it_stood,
         stopped_while_it_stood,
@@ -52,6 +57,48 @@ resumed_by_its_owner_before_a_failure(Config) ->
     _ = [{ok, _} = start_child(Config, child(Name)) || Name <- [first, second]],
     ok = call(Config, sys, suspend, [first]),
     {{error, _}, _} = up_with_a_break(Config, Dirs, fun() -> ok = call(Config, sys, resume, [first]) end),
+    ?assertEqual({1, 0, none}, call(Config, gen_server, call, [first, state])).
+
+%% Its owner resumes it in the midst of the window, in which `second' then fails.
+resumed_by_its_owner_while_others_change(Config) ->
+    Dirs = resumed_in_the_window(Config, {first, server(first, 1), server(first, 2)}, "_ = sys:resume(first), error(poisoned)"),
+    {{error, _}, _} = call(Config, ?MODULE, local_up, [Dirs, [advanced(first), advanced(second)]]),
+    ?assertEqual({1, 0, none}, call(Config, gen_server, call, [first, state])).
+
+%% What makes it look at its callback mode again lets it go, too.
+machine_resumed_by_its_owner_while_others_change(Config) ->
+    Machine = {machine, service_fixture:statem(1), service_fixture:statem(2)},
+    Dirs = resumed_in_the_window(Config, Machine, "_ = sys:resume(machine), error(poisoned)"),
+    {{error, _}, _} = call(Config, ?MODULE, local_up, [Dirs, [advanced(machine), advanced(second)]]),
+    ?assertEqual({1, calm, one}, call(Config, gen_statem, call, [machine, state])).
+
+resumed_by_its_owner_and_the_operation_killed(Config) ->
+    Body = "_ = sys:resume(first), standing_SUITE:kill_runner()",
+    Dirs = resumed_in_the_window(Config, {first, server(first, 1), server(first, 2)}, Body),
+    {{error, _}, _} = call(Config, ?MODULE, local_up, [Dirs, [advanced(first), advanced(second)]]),
+    ?assertEqual({1, 0, none}, call(Config, gen_server, call, [first, state])).
+
+resumed_in_the_window(Config, {Name, One, Two}, Body) ->
+    Dirs = versions(Config, [One, server(second, 1)], [Two, server(second, 2, Body)]),
+    _ = [{ok, _} = start_child(Config, child(Each)) || Each <- [Name, second]],
+    ok = call(Config, sys, suspend, [Name]),
+    Dirs.
+
+%% It has been found suspended, and another one has not.
+resumed_by_its_owner_right_before_the_others_are_suspended(Config) ->
+    _ = two_servers(Config),
+    ok = call(Config, sys, suspend, [first]),
+    {Resumed, Standing} = call(Config, ?MODULE, local_bring, [first, second]),
+    ?assertEqual(lists:sort([pid(Config, Name) || Name <- [first, second]]), lists:sort(Resumed)),
+    ?assertEqual(lists:sort(Resumed), lists:sort(Standing)),
+    ?assert(is_suspended(Config, first)).
+
+%% Somebody else's goes on to stand, whatever becomes of the upgrade.
+suspended_by_its_owner_through_a_failure(Config) ->
+    Dirs = resumed_in_the_window(Config, {first, server(first, 1), server(first, 2)}, "error(poisoned)"),
+    {{error, _}, _} = call(Config, ?MODULE, local_up, [Dirs, [advanced(first), advanced(second)]]),
+    ?assert(is_suspended(Config, first)),
+    ok = call(Config, sys, resume, [first]),
     ?assertEqual({1, 0, none}, call(Config, gen_server, call, [first, state])).
 
 %% A short-lived worker that ends of its own accord while others are waited for.
@@ -111,6 +158,24 @@ up_with_a_break(Config, Dirs, Fun) ->
 local_up({Old, New}, Instructions) ->
     Result = erlrc_transaction:evaluate(service_fixture:script(up, Old, New, Instructions, #{})),
     {Result, get(erlrc_report)}.
+
+%% Brings two processes to a stand, of which the one is found suspended and is resumed as soon as it has been.
+local_bring(Suspended, Running) ->
+    Pids = [whereis(Suspended), whereis(Running)],
+    Window = #{
+        id => make_ref(), batch => #{suspend => [], before => [], 'after' => []}, pids => Pids, supervisors => [], resume => [],
+        changed => [{Pid, []} || Pid <- Pids], watcher => erlrc_losses:watch(Pids)
+    },
+    Found = erlrc_discover:processes([], #{}),
+    Context = #{
+        options => #{}, cancelled => fun() -> false end, note => fun(_) -> ok = sys:resume(Suspended) end
+    },
+    {ok, #{resume := Resumed, standing := Standing}} = erlrc_stand:bring(Window, Found, Context),
+    {Resumed, Standing}.
+
+kill_runner() ->
+    {monitors, [{process, Runner} | _]} = process_info(whereis(erlrc_guardian), monitors),
+    exit(Runner, kill).
 
 wait_for_go() ->
     receive

@@ -160,7 +160,7 @@ compare(Pids, Id, Choose, Timeout) ->
     _ = [
         begin
             erlrc_system:tell(Pid, Nobody, {replace_state, Fun}),
-            erlrc_system:ask(Pid, Ref, Pid, suspend)
+            erlrc_system:ask_when_done(Pid, Ref, Pid)
         end
      || Pid <- Pids
     ],
@@ -241,7 +241,7 @@ send_conversion(_Pid, _Module, {no, _Call}, _How, _Ref) ->
 send_conversion(Pid, Module, {Conversion, Call}, #{nobody := Nobody}, Ref) ->
     Key = case Call of none -> Module; _ -> {conversion, Module} end,
     ok = erlrc_system:tell(Pid, Nobody, erlrc_conversion:request(Module, Conversion, self(), {Ref, {Pid, Module}})),
-    ok = erlrc_system:ask(Pid, Ref, {Pid, Key}, suspend),
+    ok = erlrc_system:ask_when_done(Pid, Ref, {Pid, Key}),
     1.
 
 send_call(_Pid, _Module, _Vsn, none, _How, _Ref) ->
@@ -305,7 +305,7 @@ restoring(Pids, Request) ->
     lists:foreach(
         fun(Pid) ->
             erlrc_system:tell(Pid, Nobody, Request),
-            erlrc_system:ask(Pid, Ref, Pid, suspend)
+            erlrc_system:ask_when_done(Pid, Ref, Pid)
         end,
         Pids
     ),

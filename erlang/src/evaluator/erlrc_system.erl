@@ -4,7 +4,7 @@
 %% so that a state, which some requests answer with, is never copied.
 -module(erlrc_system).
 
--export([nobody/0, tell/3, ask/4, ask_sign_of_life/2, answers/1, collect/3, settle/3, culprit/1, is_suspended/1, is_server/1]).
+-export([nobody/0, tell/3, ask/4, ask_sign_of_life/2, ask_when_done/3, answers/1, collect/3, settle/3, culprit/1, is_suspended/1, is_server/1]).
 -export_type([answers/0]).
 
 -type answers() :: #{left := non_neg_integer(), answered := [term()], errors := [{term(), term()}]}.
@@ -40,6 +40,12 @@ ask(Pid, Ref, Key, Request) ->
 -spec ask_sign_of_life(pid(), reference()) -> ok.
 ask_sign_of_life(Pid, Ref) ->
     ask(Pid, Ref, Pid, {debug, {statistics, get}}).
+
+%% @doc Sends a request that changes nothing, whether the process stands or runs, and is answered with `ok' when all requests
+%% before it have been carried out.
+-spec ask_when_done(pid(), reference(), term()) -> ok.
+ask_when_done(Pid, Ref, Key) ->
+    ask(Pid, Ref, Key, {debug, {remove, ?MODULE}}).
 
 %% @doc No answers yet, that many to come.
 -spec answers(non_neg_integer()) -> answers().

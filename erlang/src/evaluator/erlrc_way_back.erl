@@ -38,7 +38,8 @@ forget(_Window) -> ok.
 %% is in that code is waited for, a moment, and killed then: there is no other way back. What its supervisor does not
 %% start again is left.
 -spec revert(window(), #{protected := [pid()], _ => _}) -> Left :: [term()].
-revert(#{id := Id, code := Code, path := Path, path_change := Change} = Window, Context) ->
+revert(Opened, Context) ->
+    #{id := Id, code := Code, path := Path, path_change := Change} = Window = erlrc_stand:again(Opened, Context),
     #{stale := Known, resume := Resume} = Window,
     Stale = lists:usort(Known ++ erlrc_scope:stale(Window)),
     is_map_key(note, Context) andalso (maps:get(note, Context))({stale, Id, Stale}),
