@@ -32,6 +32,8 @@
     failed_upgrade_leaves_the_old_override_in_force/1,
     config_change_is_told/1,
     same_version_reloads_what_differs/1,
+    version_without_a_module_that_it_lists_is_refused/1,
+    module_that_neither_version_has_is_no_news/1,
     old_directory_gone_stash_serves/1,
     old_directory_gone_loaded_code_serves/1,
     old_directory_gone_and_code_not_loaded/1,
@@ -390,6 +392,47 @@ same_version_reloads_what_differs(Config) ->
     rebuilt = call(Config, svc_spare, version, []),
     2 = next(Config),
     {ok, already_running} = unchanged(Config, upgrade, [svc, "1", "1", One, One]).
+
+%% Up and down, by a generated and by a shipped script, from loaded code, and the same version again.
+version_without_a_module_that_it_lists_is_refused(Config) ->
+    {One, Two} = versions(Config),
+    started = dynamic(Config, start, [svc, "1", One]),
+    1 = next(Config),
+    Away = take_away(Two, svc_spare),
+    Refused = {error, {no_beam, "2", svc_spare}},
+    Refused = unchanged(Config, upgrade, [svc, "1", "2", One, Two]),
+    Appup = filename:join([Two, "ebin", "svc.appup"]),
+    ok = file:write_file(Appup, "{\"2\", [{\"1\", [{load_module, svc_sup}]}], [{\"1\", [{load_module, svc_sup}]}]}.\n"),
+    Refused = unchanged(Config, upgrade, [svc, "1", "2", One, Two]),
+    ok = file:delete(Appup),
+    ok = Away(),
+    ok = upgraded(Config, upgrade, [svc, "1", "2", One, Two]),
+    _ = take_away(One, svc_spare),
+    {error, {no_beam, "1", svc_spare}} = unchanged(Config, downgrade, [svc, "1", "2", One, Two]),
+    [App, Sup, Server, _] = modules(svc, 2),
+    2 = call(Config, svc_spare, version, []),
+    Two = application(Config, svc, "2", #{modules => [App, Sup, Server, spare(svc, rebuilt)]}),
+    _ = take_away(Two, svc_server),
+    {error, {no_beam, "2", svc_server}} = unchanged(Config, upgrade, [svc, "2", "2", Two, Two]).
+
+take_away(Dir, Module) ->
+    File = filename:join([Dir, "ebin", atom_to_list(Module) ++ ".beam"]),
+    ok = file:rename(File, File ++ ".away"),
+    fun() -> file:rename(File ++ ".away", File) end.
+
+module_that_neither_version_has_is_no_news(Config) ->
+    {One, Two} = versions(Config),
+    _ = [ok = list_a_ghost(Dir) || Dir <- [One, Two]],
+    started = dynamic(Config, start, [svc, "1", One]),
+    ok = upgraded(Config, upgrade, [svc, "1", "2", One, Two]),
+    ok = upgraded(Config, downgrade, [svc, "1", "2", One, Two]).
+
+list_a_ghost(Dir) ->
+    File = filename:join([Dir, "ebin", "svc.app"]),
+    {ok, [{application, svc, Keys}]} = file:consult(File),
+    {modules, Modules} = lists:keyfind(modules, 1, Keys),
+    Listed = lists:keyreplace(modules, 1, Keys, {modules, Modules ++ [svc_ghost]}),
+    file:write_file(File, io_lib:format("~tp.~n", [{application, svc, Listed}])).
 
 old_directory_gone_stash_serves(Config) ->
     {One, Two} = versions(Config),

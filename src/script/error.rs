@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::application::{Fault, FileError};
 use crate::appup::{BadAttribute, ShippedError};
 use crate::beam::BeamFileError;
-use crate::term::Term;
+use crate::term::{Atom, Term};
 
 /// Which of both versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +54,14 @@ pub enum ScriptError {
     /// A module file cannot be used.
     #[error(transparent)]
     BadBeam(#[from] BeamFileError),
+    /// The version that is to run lists a module of which it has no file.
+    #[error("version {vsn} lists the module {module} but has no file of it")]
+    MissingBeam {
+        /// The version.
+        vsn: String,
+        /// The module.
+        module: Atom,
+    },
     /// A directory cannot be listed.
     #[error("{}: {posix}", dir.display())]
     BadDirectory {
@@ -95,6 +103,11 @@ impl ScriptError {
             Self::BadAppVsn { age: Age::Old, .. } => Term::atom("bad_old_appvsn"),
             Self::BadAppVsn { age: Age::New, .. } => Term::atom("bad_new_appvsn"),
             Self::BadBeam(error) => error.reason(),
+            Self::MissingBeam { vsn, module } => Term::tuple([
+                Term::atom("no_beam"),
+                Term::string(vsn),
+                Term::Atom(module.clone()),
+            ]),
             Self::BadDirectory { dir, posix } => bad("bad_directory", dir, Term::atom(posix)),
             Self::BadAttribute(BadAttribute {
                 module,

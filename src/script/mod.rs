@@ -5,6 +5,7 @@
 
 pub mod arguments;
 mod compare;
+mod complete;
 mod digests;
 mod error;
 mod files;
@@ -180,7 +181,8 @@ pub fn shipped_script(
 }
 
 /// The script of one direction: that of the appup in the later version, if that covers the earlier one,
-/// else a generated one. `old` is the earlier version whatever the direction.
+/// else a generated one. `old` is the earlier version whatever the direction. Refused where the version that is to run
+/// lacks a module that it lists.
 pub fn upgrade_script(
     application: &Atom,
     old: &Version,
@@ -189,6 +191,7 @@ pub fn upgrade_script(
     options: &Options,
 ) -> Result<Script, ScriptError> {
     let mut script = plain_script(application, old, new, direction, options)?;
+    complete::check(application, old, new, direction, options)?;
     if let (Some(loss), Side::Directory(earlier), Side::Directory(later)) =
         (options.migrate, &old.side, &new.side)
     {

@@ -67,6 +67,11 @@ format({missing_beam, Vsn, Module}) ->
         " it out of the .app file",
         [Vsn, Module]
     );
+format({no_beam, Vsn, Module}) ->
+    text(
+        "version ~ts lists the module ~ts and has no file of it; build it, or take it out of the .app file",
+        [Vsn, Module]
+    );
 format({unlisted_beam, Vsn, Module}) ->
     text(
         "version ~ts has a file of the module ~ts and does not list it, it is left out; add it to"

@@ -25,7 +25,7 @@ reload(#{application := App, to := Vsn, to_dir := Dir} = Change, #{side := Side}
     case erlrc_engine:application(App, Dir, erlrc_node:root()) of
         {ok, Spec} ->
             case erlrc_upgrade:generate(App, {Vsn, Side}, {Vsn, Dir}, Change) of
-                {ok, {_, [{_, Instructions} | _], _}} ->
+                {ok, Instructions} ->
                     Options = maps:get(options, Change),
                     Generated = Change#{direction => up, options => Options#{source => generated}},
                     From = Old#{dir => old_dir(App, Vsn, Dir)},

@@ -351,19 +351,27 @@ hold(#{application := App, from := {From, _}, to := {To, _}}, Undo) ->
 -spec make_appup(atom(), {string(), file:filename()}, {string(), file:filename()}) ->
     {ok, erlrc_engine:appup()} | {error, term()}.
 make_appup(App, Old, New) ->
-    generate(App, Old, New, #{options => #{}}).
-
-%% @doc As {@link make_appup/3}; the old side may also be what is loaded.
--spec generate(atom(), erlrc_engine:version(), erlrc_engine:version(), map()) ->
-    {ok, erlrc_engine:appup()} | {error, term()}.
-generate(App, Old, New, Change) ->
     case erlrc_options:check() of
-        ok -> generate_soundly(App, Old, New, Change);
+        ok -> make_soundly(App, Old, New);
         {error, _} = Error -> Error
     end.
 
-generate_soundly(App, Old, New, Change) ->
-    case erlrc_engine:make_appup(App, Old, New, engine_options(Change)) of
+make_soundly(App, Old, New) ->
+    case erlrc_engine:make_appup(App, Old, New, engine_options(#{options => #{}})) of
         {ok, #{appup := Appup}} -> {ok, Appup};
+        {error, _} = Error -> Error
+    end.
+
+%% @doc The instructions that lead up to the later version whatever it ships; the old side may be what is loaded.
+-spec generate(atom(), erlrc_engine:version(), erlrc_engine:version(), map()) -> {ok, [term()]} | {error, term()}.
+generate(App, Old, New, Change) ->
+    case erlrc_options:check() of
+        ok -> generate_soundly(App, Old, New, (engine_options(Change))#{appup => generated});
+        {error, _} = Error -> Error
+    end.
+
+generate_soundly(App, Old, New, Options) ->
+    case erlrc_engine:upgrade_script(App, Old, New, up, Options) of
+        {ok, #{instructions := Instructions}} -> {ok, Instructions};
         {error, _} = Error -> Error
     end.
