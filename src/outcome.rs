@@ -111,6 +111,8 @@ outcomes! {
     Confirmed = "confirmed",
     /// An upgrade was rolled back, because another node failed.
     Reverted = "reverted",
+    /// What an operation left undone was put right.
+    Settled = "settled",
     /// A dry run says what would be done.
     Planned = "planned",
     /// There was nothing to do.
@@ -238,6 +240,7 @@ impl Outcome {
                 | Self::Downgraded
                 | Self::Confirmed
                 | Self::Reverted
+                | Self::Settled
         )
     }
 

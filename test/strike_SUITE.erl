@@ -5,14 +5,26 @@
 -include_lib("stdlib/include/assert.hrl").
 
 -export([all/0, init_per_testcase/2, end_per_testcase/2]).
--export([journal_is_that_of_the_model/1, upgrade/1, downgrade/1, upgrade_that_is_held/1, start_and_stop/1, upgrade_of_what_does_not_run/1, revert/1]).
+-export([journal_is_that_of_the_model/1, upgrade/1, downgrade/1, upgrade_by_release_handler/1, upgrade_that_is_held/1, start_and_stop/1, upgrade_of_what_does_not_run/1, revert/1]).
 %% On the node.
--export([strike/3, striker/4, facts/0]).
+-export([strike/3, striker/4, facts/0, is_settled/0]).
 
--define(VICTIMS, [operation, erlrc_guardian, erlrc_settlement, erlrc_operations, erlrc_sup, {operation, erlrc_operations}]).
+-define(VICTIMS, [
+    operation,
+    erlrc_guardian,
+    erlrc_settlement,
+    erlrc_operations,
+    erlrc_sup,
+    {operation, erlrc_operations},
+    {erlrc_settlement, operation},
+    {erlrc_guardian, operation},
+    {erlrc_guardian, runner},
+    [erlrc_guardian, runner, erlrc_settlement, operation, erlrc_operations, erlrc_sup],
+    {again, [erlrc_guardian, operation, erlrc_operations, erlrc_sup]}
+]).
 
 all() ->
-    [journal_is_that_of_the_model, upgrade, downgrade, upgrade_that_is_held, start_and_stop, upgrade_of_what_does_not_run, revert].
+    [journal_is_that_of_the_model, upgrade, downgrade, upgrade_by_release_handler, upgrade_that_is_held, start_and_stop, upgrade_of_what_does_not_run, revert].
 
 %% Version 2 depends on `helper', no longer includes `part', and has another environment.
 init_per_testcase(Case, Config) ->
@@ -83,6 +95,12 @@ downgrade(Config) ->
     #{status := ok} = request(Config, change(Config, upgrade, #{}), none),
     sweep(Config, change(Config, downgrade, #{}), change(Config, upgrade, #{})).
 
+%% OTP's evaluator runs on when the process of the operation is dead.
+upgrade_by_release_handler(Config) ->
+    ok = boot(Config),
+    Options = #{evaluator => release_handler},
+    sweep(Config, change(Config, upgrade, #{options => Options}), [change(Config, downgrade, #{}), stop_helper()]).
+
 upgrade_that_is_held(Config) ->
     ok = boot(Config),
     sweep(Config, change(Config, upgrade, #{options => #{hold => 60000}}), [change(Config, downgrade, #{}), stop_helper()]).
@@ -116,7 +134,10 @@ revert(Config) ->
             facts(Config) =:= Old orelse request(Config, change(Config, downgrade, #{}), none),
             ?assertEqual(Old, facts(Config))
         end
-     || N <- lists:seq(1, Steps), Victim <- [operation, erlrc_operations, erlrc_sup]
+     || N <- lists:seq(1, Steps),
+        Victim <- [operation, erlrc_operations, erlrc_sup, {erlrc_guardian, operation}],
+        %% A guardian that is killed before it has heard of the revert has confirmed.
+        N > 1 orelse is_atom(Victim)
     ].
 
 boot(Config) ->
@@ -204,7 +225,7 @@ ended(Config, Id) ->
 
 idle(Config) ->
     idle =:= call(Config, erlrc_operations, status, []) andalso
-        undefined =:= call(Config, erlang, whereis, [erlrc_settlement]).
+        undefined =:= call(Config, erlang, whereis, [erlrc_settlement]) andalso call(Config, ?MODULE, is_settled, []).
 
 outcome(Config, Id) ->
     call(Config, erlrc_hook, request, [#{protocol => 1, operation => outcome, id => Id}]).
@@ -244,13 +265,19 @@ striking(Count, N, Victim) ->
         {trace, _, call, {Module, note, [Entry]}} ->
             Name = case Entry of _ when is_tuple(Entry) -> element(1, Entry); _ -> Entry end,
             persistent_term:put(?MODULE, [{Module, Name} | persistent_term:get(?MODULE)]),
-            _ = [strike(Victim) || Count =:= N],
+            _ = [strike(Victim) || Count =:= N orelse Count > N andalso is_struck_again(Victim)],
             striking(Count + 1, N, Victim)
     end.
 
+is_struck_again({again, _}) -> true;
+is_struck_again(_Victim) -> false.
+
+strike({again, All}) ->
+    strike(All);
+strike(All) when is_list(All) ->
+    lists:foreach(fun strike/1, All);
 strike({First, Second}) ->
-    strike(First),
-    strike(Second);
+    strike([First, Second]);
 strike(nobody) ->
     ok;
 strike(operation) ->
@@ -258,9 +285,18 @@ strike(operation) ->
         {running, Pid, _} -> exit(Pid, kill);
         unknown -> ok
     end;
+strike(runner) ->
+    case erlrc_outcome:script() of
+        {_, {open, Runner, _}} -> exit(Runner, kill);
+        _ -> ok
+    end;
 strike(Name) ->
     _ = [exit(Pid, kill) || Pid <- [whereis(Name)], is_pid(Pid)],
     ok.
+
+%% No guardian is at work, and none is to come.
+is_settled() ->
+    none =:= erlrc_guardian:left() andalso (whereis(erlrc_guardian) =:= undefined orelse erlrc_hold:status() =/= none).
 
 facts() ->
     Keys = [vsn, applications, included_applications, modules],
@@ -275,7 +311,9 @@ facts() ->
         code => [{Module, Module:module_info(md5)} || Module <- [service_server], erlang:module_loaded(Module)],
         version => version(),
         suspended => [Pid || Pid <- processes(), {_, {sys, suspend_loop, _}} <- [process_info(Pid, current_function)]],
-        guardian => [Name || Name <- [erlrc_settlement], whereis(Name) =/= undefined]
+        guardian => [Name || Name <- [erlrc_settlement], whereis(Name) =/= undefined],
+        unsettled => erlrc_unsettled:report(),
+        journals => [left || Table <- ets:all(), erlrc_journal =:= ets:info(Table, name), erlrc_hold:status() =:= none]
     }.
 
 version() ->

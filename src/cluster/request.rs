@@ -159,6 +159,15 @@ pub fn what_runs(application: &Atom) -> Call {
     request(&[("operation", "running")], application, Vec::new())
 }
 
+/// The call that makes `application` whole again after an operation that could not be put right.
+pub fn settle(application: &Atom, patience: Duration) -> Call {
+    request(
+        &[("operation", "settle")],
+        application,
+        vec![bound(patience)],
+    )
+}
+
 /// The question what the node has loaded, and what of `application`.
 pub fn code(application: &Atom) -> Call {
     request(&[("operation", "code")], application, Vec::new())

@@ -15,7 +15,7 @@ mod tests;
 pub use boot::{BootTimes, StartedApplication};
 pub use health::{Check, Health, Peer};
 pub use join::report;
-pub use node::{Current, Held, Loaded, NodeFacts, OldCode, Process, State};
+pub use node::{Current, Held, Loaded, NodeFacts, OldCode, Process, State, Unsettled};
 pub use prometheus::prometheus;
 
 use crate::history::Record;

@@ -37,6 +37,9 @@ pub struct NodeFacts {
     /// The upgrade whose way back it keeps open.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held: Option<Held>,
+    /// What its operations could not put right.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unsettled: Vec<Unsettled>,
     /// Modules with processes in their old code.
     pub old_code: Vec<OldCode>,
     /// How many modules have old code, run or not.
@@ -105,6 +108,37 @@ pub struct Held {
     pub left: u64,
 }
 
+/// What an operation could not put right.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Unsettled {
+    /// Of which application.
+    pub application: String,
+    /// Which operation.
+    pub operation: String,
+    /// The version that it came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// The version that it was to lead to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// Since when, in milliseconds since 1970, by the node's clock.
+    #[serde(rename = "since_ms")]
+    pub since: u64,
+    /// What is left, each in a few words.
+    pub left: Vec<String>,
+}
+
+impl Unsettled {
+    /// The operation, in words.
+    pub fn what(&self) -> String {
+        let versions = match (&self.from, &self.to) {
+            (Some(from), Some(to)) => format!(" from {from} to {to}"),
+            _ => String::new(),
+        };
+        format!("{} of {}{versions}", self.operation, self.application)
+    }
+}
+
 /// A module whose old code is in use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OldCode {
@@ -152,6 +186,7 @@ impl NodeFacts {
             stopped: list(answer, "stopped", line),
             operation: answer.get("operation").and_then(current),
             held: answer.get("held").and_then(held),
+            unsettled: list(answer, "unsettled", unsettled),
             old_code: list(answer, "old_code", old_code),
             old_modules: number(answer, "old_modules").unwrap_or(0),
             complete: answer
@@ -196,6 +231,17 @@ fn held(term: &Term) -> Option<Held> {
         from: text(term, "from")?,
         to: text(term, "to")?,
         left: number(term, "left").unwrap_or(0),
+    })
+}
+
+fn unsettled(term: &Term) -> Option<Unsettled> {
+    Some(Unsettled {
+        application: text(term, "application")?,
+        operation: text(term, "operation")?,
+        from: text(term, "from"),
+        to: text(term, "to"),
+        since: number(term, "since").unwrap_or(0),
+        left: list(term, "left", line),
     })
 }
 

@@ -165,6 +165,40 @@ fn a_version_without_a_module_that_it_lists_is_refused() {
     assert!(plan.out.contains("missing_beam"), "{plan:?}");
 }
 
+/// The script fails where the old code cannot be had any more.
+#[test]
+fn an_application_between_two_versions_is_named_and_made_whole() {
+    let host = Host::new();
+    let _node = host.node("n1");
+    let (old, new) = (shop(&host, "1.0", "a"), shop(&host, "1.1", "b"));
+    appup(
+        &new,
+        "{\"1.1\",[{\"1.0\",[{load_module,shop_server},{apply,{erlang,error,[oops]}}]}],[]}.\n",
+    );
+    host.erlrc(&["start", "shop", "1.0", &old]);
+    shop(&host, "1.0", "c");
+    let upgrade = ["upgrade", "shop", "1.0", "1.1", &old, &new];
+    let run = host.erlrc(&[&upgrade[..], &["--preflight", "off"]].concat());
+    assert!(run.out.contains("not_rolled_back"), "{run:?}");
+    let text = "upgrade of shop from 1.0 to 1.1 on n1 was not put right: the code of shop_server";
+    let status = host.erlrc(&["status"]);
+    let line = "not put right: upgrade of shop from 1.0 to 1.1: the code of shop_server";
+    assert!(status.out.contains(line), "{status:?}");
+    let doctor = host.erlrc(&["doctor"]);
+    let named = format!("warning: {text}\n  erlrc doctor --yes mends it\n");
+    assert!(doctor.out.contains(&named), "{doctor:?}");
+    assert_eq!(doctor.status, 1);
+    let mended = host.erlrc(&["doctor", "--yes"]);
+    assert!(
+        mended.out.contains(&format!("warning: {text}\n  mended\n")),
+        "{mended:?}"
+    );
+    let after = host.erlrc(&["doctor"]);
+    assert!(!after.out.contains("not put right"), "{after:?}");
+    let digest = "{ok, {_, Md5}} = beam_lib:md5(code:which(shop_server)), Md5 =:= shop_server:module_info(md5)";
+    host.erlrc(&["eval", "n1", digest]).is("true\n", 0);
+}
+
 #[test]
 fn a_node_that_is_busy_says_so_at_once() {
     let host = Host::new();

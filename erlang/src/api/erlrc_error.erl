@@ -226,6 +226,8 @@ format_operation({config_change_failed, App, timeout}) ->
     text("config_change/3 of ~ts did not answer in time", [App]);
 format_operation({config_change_failed, App, Why}) ->
     text("config_change/3 of ~ts failed: ~ts", [App, why(Why)]);
+format_operation({unsettled, App, Left}) ->
+    text("~ts is not of one version; restart the node. What is not: ~ts", [App, term(Left)]);
 format_operation({not_rolled_back, Why, Left}) ->
     Restarted = [App || {restarted, App} <- Left],
     Called = [MFA || {applied, {_, _, _} = MFA} <- Left],

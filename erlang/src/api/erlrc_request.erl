@@ -39,7 +39,9 @@ is_bound(_Key, _Request) -> true.
 
 %% An operation of its own and not an option, because a node that does not know it must refuse it instead of carrying it
 %% out.
-meant(#{operation := dry_run, 'of' := Operation}) when Operation =:= confirm; Operation =:= revert ->
+meant(#{operation := dry_run, 'of' := Operation}) when
+    Operation =:= confirm; Operation =:= revert; Operation =:= settle
+->
     {error, {unknown_operation, {dry_run, Operation}}};
 meant(#{operation := dry_run, 'of' := Operation} = Request) ->
     {dry_run, meant(Request#{operation := Operation})};
@@ -63,7 +65,7 @@ meant(_Request) ->
     {error, incomplete_request}.
 
 operations() ->
-    [start, stop, unload, upgrade, downgrade, confirm, revert, running, code, versions].
+    [start, stop, unload, upgrade, downgrade, confirm, revert, settle, running, code, versions].
 
 application_name(Name) when is_atom(Name) ->
     checked_name(atom_to_binary(Name));
@@ -98,6 +100,7 @@ arguments(Request, Operation) ->
 texts() ->
     [vsn, dir, from, to, from_dir, to_dir, held].
 
+needed(settle) -> [];
 needed(running) -> [];
 needed(code) -> [];
 needed(versions) -> [];

@@ -37,10 +37,10 @@
     | {ok, Unpurged :: [module()]}
     | restart_new_emulator
     | {error, version_mismatch | term()}.
--type result() :: start_result() | stop_result() | unload_result() | upgrade_result() | {ok, confirmed | reverted}.
+-type result() :: start_result() | stop_result() | unload_result() | upgrade_result() | {ok, confirmed | reverted | settled}.
 
 -type operation() :: #{
-    operation => start | stop | unload | upgrade | downgrade | confirm | revert,
+    operation => start | stop | unload | upgrade | downgrade | confirm | revert | settle,
     direction => up | down,
     application := atom(),
     %% start, stop, unload
@@ -199,11 +199,12 @@ prepare(_Operation, _App) ->
 
 %% An operation that waits for its confirmation is confirmed when another one begins.
 perform(confirm, Request) -> erlrc_revert:confirm(Request);
-perform(revert, Request) -> erlrc_settlement:cover(fun() -> erlrc_revert:revert(Request) end);
+perform(revert, Request) -> erlrc_settlement:cover(Request, fun() -> erlrc_revert:revert(Request) end);
 perform(Operation, Request) ->
     ok = erlrc_hold:settle(),
-    erlrc_settlement:cover(fun() -> begin_with(Operation, Request) end).
+    erlrc_settlement:cover(Request, fun() -> begin_with(Operation, Request) end).
 
+begin_with(settle, #{application := App}) -> erlrc_unsettled:settle(App);
 begin_with(start, Request) -> erlrc_start:start(Request);
 begin_with(stop, Request) -> erlrc_start:stop(Request);
 begin_with(unload, Request) -> erlrc_start:unload(Request);

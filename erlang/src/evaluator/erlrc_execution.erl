@@ -51,11 +51,12 @@ conclude(Windows, Final, #{options := #{hold := Time}, guardian := Guardian} = C
         settled -> exit(normal);
         dead -> conclude(Windows, Final, (without_hold(Context))#{held => true})
     end;
-conclude(Windows, Final, Context) ->
+conclude(Windows, Final, #{guardian := Guardian} = Context) ->
     ok = confirm(Final),
     lists:foreach(fun erlrc_way_back:forget/1, Windows),
     Purge = finish(Final, Context),
     _ = [erlrc_after_commit:run(Context, infinity) || is_map_key(held, Context)],
+    _ = (catch erlrc_guardian:alone(Guardian, {ok, Purge})),
     exit({erlrc_done, {ok, Purge}}).
 
 %% The way back can be kept open where it leads all the way: no instruction with effects of its own, the old code to be
@@ -81,8 +82,13 @@ leave(Why, Left, #{guardian := Guardian} = Context) ->
     Reason = {erlrc_failed, Why, Left},
     case erlrc_guardian:ask(Guardian, Reason) of
         {ok, Result} -> exit({erlrc_done, Result});
-        dead -> exit({erlrc_done, erlrc_guardian:settle(Reason, erlrc_journal:entries(), Context)})
+        dead -> leave_alone(erlrc_guardian:settle(Reason, erlrc_journal:entries(), Context), Guardian)
     end.
+
+-spec leave_alone(erlrc_evaluator:result(), pid()) -> no_return().
+leave_alone(Result, Guardian) ->
+    ok = erlrc_guardian:alone(Guardian, Result),
+    exit({erlrc_done, Result}).
 
 -spec fail(term(), [term()]) -> no_return().
 fail(Why, Left) -> throw({failed, Why, Left}).

@@ -1,17 +1,23 @@
-%% @doc Watches over an operation. Holds a copy of its journal; if the process that carries the operation out dies
-%% or gives up, the guardian brings the node to the old or to the new.
+%% @doc Watches over an operation. If the process that carries the operation out dies or gives up, the guardian brings the
+%% node to the old or to the new, as the journal has it.
 %%
 %% It is linked to nobody. It holds the name `erlrc_guardian' from before the first change until the node is settled:
-%% two operations never overlap, even if the first one's process was killed.
+%% two operations never overlap, even if the first one's process was killed. Where the guardian is killed, whoever waits
+%% for it, or the next operation, starts a successor, which has the journal.
 -module(erlrc_guardian).
 
--export([run/2, ask/2, settle/3]).
+-export([run/2, ask/2, settle/3, alone/2]).
+-export([succeed/2, resume/0, settle_left/0, left/0]).
+
+%% So many successors are tried.
+-define(SUCCESSORS, 3).
 
 %% @doc Runs `Fun' under a guardian. `Fun' leaves by `exit({erlrc_done, Result})'; it gets the guardian's pid.
 %% Answers what came of it, and what it cost.
 -spec run(fun((pid()) -> no_return()), fun(([pid()]) -> map())) ->
     {erlrc_evaluator:result(), erlrc_journal:summary()}.
 run(Fun, Context) ->
+    ok = settle_left(),
     Caller = self(),
     Token = make_ref(),
     Deadline = erlrc_deadline:current(),
@@ -23,7 +29,7 @@ run(Fun, Context) ->
         {Token, Runner} ->
             ok = erlrc_settlement:note({script, Guardian, Runner}),
             Runner ! {Token, go},
-            wait(Guardian, Ref, Token, Runner, monitor(process, Runner));
+            wait(Guardian, Ref, Token, Runner);
         {'DOWN', Ref, process, Guardian, {busy, Other}} ->
             wait_for(Other),
             run(Fun, Context);
@@ -43,6 +49,19 @@ wait_for(Other) ->
     after 0 -> ok
     end.
 
+%% @doc Waits until what an earlier script left is settled whose processes were all killed.
+-spec settle_left() -> ok.
+settle_left() ->
+    case resume() of
+        undefined ->
+            ok;
+        Successor ->
+            Ref = monitor(process, Successor),
+            receive
+                {'DOWN', Ref, process, Successor, _} -> ok
+            end
+    end.
+
 %% @doc Asks the guardian to settle an operation that failed, and waits.
 -spec ask(pid(), term()) -> {ok, erlrc_evaluator:result()} | dead.
 ask(Guardian, Reason) ->
@@ -53,18 +72,47 @@ ask(Guardian, Reason) ->
         {'DOWN', Ref, process, Guardian, _} -> dead
     end.
 
-%% The guardian has the last word. Without one, the operation ends itself and its own word counts.
-wait(Guardian, Ref, Token, Runner, RunnerRef) ->
+%% @doc The process that carries a script out has ended it; where there is no guardian any more it writes that down.
+-spec alone(pid(), erlrc_evaluator:result()) -> ok.
+alone(Guardian, Result) ->
+    case is_process_alive(Guardian) of
+        true ->
+            ok;
+        false ->
+            ok = erlrc_outcome:scripted(Guardian, Result),
+            erlrc_journal:close()
+    end.
+
+%% The guardian has the last word.
+wait(Guardian, Ref, Token, Runner) ->
     receive
         {Token, held, Hold, Result, Cost} ->
-            _ = [demonitor(Each, [flush]) || Each <- [Ref, RunnerRef]],
+            demonitor(Ref, [flush]),
             _ = put(erlrc_hold, Hold),
             {Result, Cost};
         {'DOWN', Ref, process, Guardian, {erlrc_done, Result, Cost}} ->
-            demonitor(RunnerRef, [flush]),
             {Result, Cost};
         {'DOWN', Ref, process, Guardian, _Killed} ->
-            {wait_alone(Runner, RunnerRef), erlrc_journal:summary([], #{})}
+            {succeed(Guardian, Runner), erlrc_journal:summary([], #{})}
+    end.
+
+%% @doc What came of a script whose guardian is dead: it is settled, if it has not been.
+-spec succeed(pid(), pid()) -> erlrc_evaluator:result().
+succeed(Guardian, Runner) ->
+    succeed(Guardian, Runner, ?SUCCESSORS).
+
+succeed(Guardian, Runner, Left) ->
+    case erlrc_outcome:script(Guardian) of
+        {ok, {ended, Result}} ->
+            Result;
+        {ok, {open, Runner, Table}} when Left > 0 ->
+            Successor = start_successor(Guardian, Runner, Table),
+            Ref = monitor(process, Successor),
+            receive
+                {'DOWN', Ref, process, Successor, _} -> succeed(Guardian, Runner, Left - 1)
+            end;
+        _ ->
+            wait_alone(Runner, monitor(process, Runner))
     end.
 
 wait_alone(Runner, Ref) ->
@@ -73,18 +121,96 @@ wait_alone(Runner, Ref) ->
         {'DOWN', Ref, process, Runner, Reason} -> {error, {not_rolled_back, {died, Reason}, [unknown]}}
     end.
 
+%% @doc A process that settles what a dead guardian left, if one did.
+-spec resume() -> pid() | undefined.
+resume() ->
+    case open_script() of
+        {Guardian, {open, Runner, Table}} -> start_successor(Guardian, Runner, Table);
+        none -> undefined
+    end.
+
+%% @doc What a dead guardian left: application and versions.
+-spec left() -> #{application := atom(), from := string(), to := string()} | none.
+left() ->
+    case {whereis(?MODULE), open_script()} of
+        {undefined, {_, {open, _, Table}}} -> about(written(Table));
+        _ -> none
+    end.
+
+about({#{about := About}, _Entries}) -> maps:with([application, from, to], About);
+about(_) -> none.
+
+open_script() ->
+    case erlrc_outcome:script() of
+        {Guardian, {open, _, _}} = Script -> case is_process_alive(Guardian) of true -> none; false -> Script end;
+        _ -> none
+    end.
+
+start_successor(Guardian, Runner, Table) ->
+    Deadline = erlrc_deadline:current(),
+    spawn(fun() ->
+        ok = erlrc_operation:leave_group(),
+        ok = erlrc_deadline:set(Deadline),
+        ok = take_name(),
+        succeeding(Guardian, Runner, Table)
+    end).
+
+take_name() ->
+    try register(?MODULE, self()) of
+        true -> ok
+    catch
+        error:badarg ->
+            Ref = monitor(process, ?MODULE),
+            receive
+                {'DOWN', Ref, process, _, _} -> take_name()
+            end
+    end.
+
+%% Without a guardian the script ends itself; where it cannot, the journal says what is to be done.
+-spec succeeding(pid(), pid(), ets:table()) -> no_return().
+succeeding(Guardian, Runner, Table) ->
+    Ref = monitor(process, Runner),
+    receive
+        {'DOWN', Ref, process, Runner, {erlrc_done, Result}} -> done(Result, Guardian, Table);
+        {'DOWN', Ref, process, Runner, Reason} -> done(settled(Reason, Guardian, Table), Guardian, Table)
+    end.
+
+settled(Reason, Guardian, Table) ->
+    case {erlrc_outcome:script(Guardian), written(Table)} of
+        {{ok, {ended, Result}}, _} -> Result;
+        {_, {Context, Entries}} ->
+            Result = reverted(lists:keyfind(reverting, 1, Entries), settle(Reason, Entries, Context)),
+            _ = [erlrc_after_commit:run(Context, infinity) || {ok, _} <- [Result], lists:member(held, Entries)],
+            Result;
+        {_, gone} -> {error, {not_rolled_back, {died, Reason}, [unknown]}}
+    end.
+
+%% What belonged to the operation beside the script went the same way.
+reverted({reverting, #{} = Operation}, {error, Why}) ->
+    case erlrc_revert:put_back(Operation) of
+        [] -> {error, Why};
+        Left -> {error, {not_rolled_back, Why, Left}}
+    end;
+reverted(_None, Result) ->
+    Result.
+
 guard(Caller, Token, Fun, Context) ->
     try register(?MODULE, self()) of
         true ->
             Guardian = self(),
             Deadline = erlrc_deadline:current(),
+            Known = Context([self(), Caller]),
+            ok = erlrc_outcome:open(),
+            Table = erlrc_journal:open(Known),
             Start = fun() ->
                 ok = erlrc_deadline:set(Deadline),
+                ok = erlrc_journal:write_to(Table),
                 start(Fun, Guardian, Caller, Token)
             end,
             {Runner, Ref} = spawn_opt(Start, [monitor, {min_heap_size, 65536}]),
+            ok = erlrc_outcome:scripting({open, Runner, Table}),
             Caller ! {Token, Runner},
-            watch(Runner, Ref, Context([self(), Caller]), {Caller, Token}, [])
+            watch(Runner, Ref, Known, {Caller, Token}, Table)
     catch
         error:badarg -> exit({busy, whereis(?MODULE)})
     end.
@@ -100,33 +226,54 @@ start(Fun, Guardian, Caller, Token) ->
             exit(Reason)
     end.
 
-watch(Runner, Ref, Context, Asker, Entries) ->
+watch(Runner, Ref, Context, Asker, Table) ->
     receive
-        {note, Runner, Entry} -> watch(Runner, Ref, Context, Asker, [Entry | Entries]);
         cancel ->
             Runner ! cancel,
-            watch(Runner, Ref, Context, Asker, Entries);
+            watch(Runner, Ref, Context, Asker, Table);
         {settle, Runner, Reason} ->
-            Result = settle(Reason, Entries, Context),
+            Result = settle(Reason, entries(Table), Context),
             Runner ! {settled, Result},
-            exit({erlrc_done, Result, cost(Entries)});
+            done(Result, self(), Table);
         {hold, Runner, Result, Final, Time} ->
             ok = hold({Runner, Ref}, Asker, Result, #{
-                entries => Entries, context => Context, final => Final, time => Time
+                entries => entries(Table), context => Context, final => Final, time => Time, table => Table
             }),
-            exit({erlrc_done, Result, cost(Entries)});
-        {'DOWN', Ref, process, Runner, {erlrc_done, Result}} -> exit({erlrc_done, Result, cost(Entries)});
-        {'DOWN', Ref, process, Runner, Reason} -> exit({erlrc_done, settle(Reason, Entries, Context), cost(Entries)})
+            done(Result, self(), Table);
+        {'DOWN', Ref, process, Runner, {erlrc_done, Result}} -> done(Result, self(), Table);
+        {'DOWN', Ref, process, Runner, Reason} -> done(settle(Reason, entries(Table), Context), self(), Table)
     end.
 
+entries(Table) ->
+    {_, Entries} = written(Table),
+    Entries.
+
+%% The context and the entries, the newest first.
+written(Table) ->
+    try ets:tab2list(Table) of
+        [{0, Context} | Rows] -> {Context, lists:reverse([Entry || {_, Entry} <- Rows])}
+    catch
+        error:badarg -> gone
+    end.
+
+%% The result is written down for whoever comes when the guardian is gone. (The script may have replaced erlrc by a version
+%% that writes nothing down.)
+-spec done(erlrc_evaluator:result(), pid(), ets:table()) -> no_return().
+done(Result, Guardian, Table) ->
+    Cost = cost(Table),
+    _ = (catch erlrc_outcome:scripted(Guardian, Result)),
+    _ = (catch ets:delete(Table)),
+    exit({erlrc_done, Result, Cost}).
+
 %% The caller goes on with what belongs to its operation beside the script.
-hold(Runner, {Caller, Token}, Result, #{entries := Entries} = Held) ->
-    Cost = cost(Entries),
+hold(Runner, {Caller, Token}, Result, #{table := Table} = Held) ->
+    Cost = cost(Table),
     Answer = fun(Hold) -> Caller ! {Token, held, Hold, Result, Cost} end,
     erlrc_hold:guard(Held#{runner => Runner, caller => Caller, answer => Answer}).
 
 %% An operation that was killed has not said what its stages took; and who was killed on the way back only we know.
-cost(Entries) ->
+cost(Table) ->
+    Entries = case written(Table) of {_, Written} -> Written; gone -> [] end,
     All = erlrc_journal:summary(erlrc_journal:entries() ++ Entries, #{}),
     case lists:keyfind(cost, 1, Entries) of
         {cost, Cost} -> maps:merge(Cost, maps:with([killed], All));

@@ -21,6 +21,8 @@
     entries := [term()],
     context := map(),
     final := map(),
+    %% The journal, for a successor: it confirms, unless the way back has begun.
+    table := ets:table(),
     deadline := integer(),
     operation := none | operation()
 }.
@@ -43,13 +45,27 @@ wait(Guardian, Ref) ->
 %% @doc What the guardian does from here on; answers when it is settled.
 -spec guard(map()) -> ok.
 guard(#{caller := Caller, time := Time, answer := Answer} = Held) ->
+    #{table := Table, final := Final} = Held,
+    ok = erlrc_journal:write(Table, {confirmed, Final}),
+    ok = erlrc_journal:write(Table, held),
+    ok = watched(self()),
     Id = integer_to_list(erlang:unique_integer([positive])),
     Ref = monitor(process, Caller),
     Deadline = erlang:monotonic_time(millisecond) + Time,
     _ = Answer({self(), Id}),
-    loop((maps:with([runner, entries, context, final], Held))#{
+    loop((maps:with([runner, entries, context, final, table], Held))#{
         id => Id, caller => Ref, deadline => Deadline, operation => none
     }).
+
+%% The operation has been answered: nobody else waits for the guardian, should it be killed.
+watched(Guardian) ->
+    _ = spawn(fun() ->
+        Ref = monitor(process, Guardian),
+        receive
+            {'DOWN', Ref, process, Guardian, _} -> erlrc_guardian:settle_left()
+        end
+    end),
+    ok.
 
 -spec loop(held()) -> ok.
 loop(#{runner := {_, RunnerRef}, caller := CallerRef, deadline := Deadline, operation := Operation} = Held) ->
@@ -91,6 +107,7 @@ settle(confirm, Held) ->
     ok = told(Held),
     after_commit(Held);
 settle(revert, #{entries := Entries, context := Context, operation := Operation} = Held) ->
+    ok = going_back(Held),
     ok = told(Held),
     ok = erlrc_journal:settle(Entries),
     {undone, Left} = erlrc_undo:run(Entries, Context),
@@ -115,6 +132,10 @@ after_commit(#{context := Context}) ->
         [] -> confirmed;
         Failed -> {confirmed, Failed}
     end.
+
+going_back(#{table := Table, operation := Operation}) ->
+    ok = erlrc_journal:write(Table, {reverting, Operation}),
+    erlrc_journal:strike_out(Table, confirmed).
 
 finish(#{entries := Entries, final := Final, context := Context}) ->
     ok = erlrc_journal:settle(Entries),
@@ -168,6 +189,7 @@ settle() ->
 
 %% A guardian at work reads the question when it is through, if it holds on then.
 ask(How, Which) ->
+    ok = erlrc_guardian:settle_left(),
     case whereis(erlrc_guardian) of
         undefined ->
             not_held;
@@ -189,5 +211,6 @@ ask(Guardian, How, Which) ->
                 {'DOWN', Ref, process, Guardian, _} -> Answer
             end;
         {'DOWN', Ref, process, Guardian, _} ->
+            ok = erlrc_guardian:settle_left(),
             not_held
     end.

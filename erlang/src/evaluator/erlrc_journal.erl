@@ -1,9 +1,11 @@
-%% @doc What an operation has done so far, in the process that does it and in its guardian.
+%% @doc What an operation has done so far, in the process that does it and in a table for whoever settles what it left.
 %%
 %% The process dictionary of the operating process holds it, so that no stage has to hand it on, and whatever way the
-%% process leaves a stage nothing is forgotten.
+%% process leaves a stage nothing is forgotten. The table is the guardian's; the process of `erlrc_outcome' inherits it, so
+%% that the journal is there when both are dead.
 -module(erlrc_journal).
 
+-export([open/1, close/0, write_to/1, write/2, strike_out/2]).
 -export([start/1, settle/1, about/1, note/1, killed/1, quiesced/2, entries/0, timed/2, measure/2, timings/0, summary/2, log/2]).
 -export_type([summary/0]).
 
@@ -22,7 +24,39 @@
     killed => [{Name :: binary(), module()}]
 }.
 
-%% @doc Starts an empty journal; `Guardian' gets a copy of every entry.
+%% @doc A table for the journal of a script that has this context.
+-spec open(map()) -> ets:table().
+open(Context) ->
+    Heir = [{heir, Keeper, ?MODULE} || Keeper <- [whereis(erlrc_outcome)], is_pid(Keeper)],
+    Table = ets:new(?MODULE, [ordered_set, public | Heir]),
+    true = ets:insert(Table, {0, Context}),
+    Table.
+
+%% @doc Drops the table to which the calling process wrote its journal.
+-spec close() -> ok.
+close() ->
+    _ = (catch ets:delete(get({?MODULE, table}))),
+    ok.
+
+%% @doc The calling process writes its journal there.
+-spec write_to(ets:table()) -> ok.
+write_to(Table) ->
+    _ = put({?MODULE, table}, Table),
+    ok.
+
+%% @doc Adds an entry of another process. Where the table is gone nobody will settle anything by it.
+-spec write(ets:table() | undefined, term()) -> ok.
+write(Table, Entry) ->
+    _ = (catch ets:insert(Table, {erlang:unique_integer([monotonic, positive]), Entry})),
+    ok.
+
+%% @doc Takes the entries of this name back.
+-spec strike_out(ets:table(), atom()) -> ok.
+strike_out(Table, Name) ->
+    _ = (catch ets:match_delete(Table, {'_', {Name, '_'}})),
+    ok.
+
+%% @doc Starts an empty journal; `Guardian' is who settles the operation.
 -spec start(pid()) -> ok.
 start(Guardian) ->
     put({?MODULE, entries}, []),
@@ -38,7 +72,7 @@ start(Guardian) ->
 settle(Entries) ->
     put({?MODULE, entries}, []),
     put({?MODULE, timings}, #{}),
-    put({?MODULE, guardian}, none),
+    put({?MODULE, settles}, true),
     put({?MODULE, teller}, teller([Pid || {teller, Pid} <- Entries, is_process_alive(Pid)])),
     ok.
 
@@ -61,7 +95,7 @@ tell(Event) ->
 %% @doc Adds an entry.
 -spec note(term()) -> ok.
 note(Entry) ->
-    _ = [Guardian ! {note, self(), Entry} || Guardian <- [get({?MODULE, guardian})], is_pid(Guardian)],
+    _ = get({?MODULE, settles}) =:= undefined andalso write(get({?MODULE, table}), Entry),
     put({?MODULE, entries}, [Entry | entries()]),
     counted(Entry).
 

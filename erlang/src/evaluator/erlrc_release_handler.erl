@@ -135,7 +135,7 @@ is_own(_Step, _Steps) ->
 
 guard(Steps, #{application := App, from := {_, FromDir}, options := Options} = Script) ->
     Snapshot = erlrc_snapshot:take(touched(Steps), App, FromDir),
-    ok = erlrc_settlement:note({unguarded, App}),
+    ok = erlrc_settlement:note({unguarded, App, Snapshot}),
     Started = erlang:monotonic_time(microsecond),
     {Pid, Ref} = spawn_monitor(?MODULE, run, [watched(Steps, Snapshot), Script, Snapshot]),
     Result =
@@ -216,6 +216,7 @@ finish({error, Why}, #{application := App}, Snapshot) ->
 %% @private
 -spec run([term()], erlrc_evaluator:script(), erlrc_snapshot:snapshot()) -> no_return().
 run(Steps, #{application := App, to := {Vsn, Dir}}, Snapshot) ->
+    ok = erlrc_snapshot:runs(Snapshot),
     Lib = {App, Vsn, Dir},
     Answer =
         case release_handler_1:eval_script(Steps, [], [Lib], [Lib], []) of

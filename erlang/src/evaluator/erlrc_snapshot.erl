@@ -3,7 +3,7 @@
 %% never left out.
 -module(erlrc_snapshot).
 
--export([take/3, drop/1, note/2, note_suspended/1, count/1, place_path/2, restore/2]).
+-export([take/3, drop/1, runs/1, interrupt/1, note/2, note_suspended/1, count/1, place_path/2, restore/2]).
 -export_type([snapshot/0, left/0]).
 
 -opaque snapshot() :: ets:table().
@@ -30,18 +30,38 @@ take(Modules, App, FromDir) ->
     ]),
     Table.
 
-%% Whoever settles the operation if its process dies.
+%% Whoever settles the operation finds it when its process is dead.
 heir() ->
-    case erlrc_settlement:keeper() of
-        undefined -> [];
-        Keeper -> [{heir, Keeper, ?MODULE}]
-    end.
+    [{heir, Keeper, ?MODULE} || Keeper <- [whereis(erlrc_outcome)], is_pid(Keeper)].
 
 %% @doc Forgets the snapshot.
 -spec drop(snapshot()) -> ok.
 drop(Table) ->
     true = ets:delete(Table),
     ok.
+
+%% @doc The calling process runs the script.
+-spec runs(snapshot()) -> ok.
+runs(Table) ->
+    true = ets:insert(Table, {evaluator, self()}),
+    ok.
+
+%% @doc Ends the script of an operation that is dead, and puts everything back. (Without its snapshot it ends by itself.)
+-spec interrupt(snapshot()) -> [left()].
+interrupt(Table) ->
+    case ets:info(Table, owner) of
+        undefined -> [];
+        _ -> restore(Table, lists:append([stop(Pid) || {evaluator, Pid} <- ets:lookup(Table, evaluator)]))
+    end.
+
+%% Whoever it was waiting for gets its suspend message later.
+stop(Pid) ->
+    Waiting = case process_info(Pid, monitors) of {_, Monitors} -> [Of || {process, Of} <- Monitors, is_pid(Of)]; _ -> [] end,
+    Ref = monitor(process, Pid),
+    true = exit(Pid, kill),
+    receive
+        {'DOWN', Ref, process, Pid, _} -> Waiting
+    end.
 
 %% @doc Notes an effect that nothing can undo.
 -spec note(snapshot(), left()) -> ok.

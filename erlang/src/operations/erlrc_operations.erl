@@ -25,6 +25,8 @@
 %% More than an operation has for taking back.
 -define(FORCE, 30000).
 
+%% So many processes are waited for that settle what an operation left.
+-define(KEEPERS, 3).
 %% Milliseconds for an answer of the server.
 -define(ANSWER, 2000).
 
@@ -210,11 +212,26 @@ ended({finished, _} = Ending, Current, State) ->
     over(Ending, Current, State);
 ended({unfinished, _} = Ending, #{pid := Pid} = Current, State) ->
     #{died := {Died, Why}} = Dead = maps:merge(#{died => {Pid, Ending}}, Current),
-    case [Each || Each <- [erlrc_settlement:keeper(), guardian()], is_pid(Each)] of
+    case [Each || Each <- settling(Died, Current), is_pid(Each)] of
         [] ->
-            over(settled(erlrc_outcome:settlement(Died), Why, Current), Current, State);
+            over(settled(settlement(Died, Why), Why, Current), Current, State);
         [Settling | _] ->
-            {noreply, State#{current := Dead#{pid := Settling, ref := monitor(process, Settling)}}}
+            Waits = maps:get(waits, Current, 0) + 1,
+            {noreply, State#{current := Dead#{pid := Settling, ref := monitor(process, Settling), waits => Waits}}}
+    end.
+
+%% Where the keeper has died, too, another one does its work, but not for ever.
+settling(Died, Current) ->
+    case {erlrc_settlement:keeper(), maps:get(waits, Current, 0) < ?KEEPERS} of
+        {undefined, true} -> [erlrc_settlement:resume(Died), guardian(), erlrc_guardian:resume()];
+        {undefined, false} -> [guardian()];
+        {Keeper, _} -> [Keeper]
+    end.
+
+settlement(Died, Why) ->
+    case erlrc_outcome:settlement(Died) of
+        none -> erlrc_settlement:give_up(Died, Why);
+        Settled -> Settled
     end.
 
 settled({ok, Result}, _Why, #{operation := {_, _, Arguments}}) -> {unfinished, {settled, Result, Arguments}};

@@ -9,8 +9,10 @@
 -module(erlrc_outcome).
 
 -export([open/0, close/0, waits/1, begins/1, ended/2, over/0, find/1, current/0]).
--export([settled/2, settlement/1]).
--export_type([id/0, how/0, state/0]).
+-export([settled/2, settlement/1, noted/2, notes/1]).
+-export([unsettled/2, unsettled/0, settled/1]).
+-export([scripting/1, scripted/2, script/1, script/0]).
+-export_type([id/0, how/0, state/0, script/0]).
 
 %% Answers that are kept: so many, and so many bytes.
 -define(KEPT, 100).
@@ -19,6 +21,7 @@
 -type id() :: binary().
 %% What is known of the operation that runs.
 -type how() :: #{operation := {module(), atom(), [term()]}, since := integer(), id => id(), _ => _}.
+-type script() :: {open, Runner :: pid(), Journal :: ets:table()} | {ended, erlrc_evaluator:result()}.
 -type state() :: waiting | {running, pid(), how()} | {ended, Answer :: term()}.
 
 %% @doc Makes sure that there is a table.
@@ -149,7 +152,61 @@ settled(Pid, Result) ->
 %% @doc The same, for who knows of the death alone.
 -spec settlement(pid()) -> {ok, Result :: term()} | none.
 settlement(Pid) ->
-    case row(settled) of
-        {Pid, Result} -> {ok, Result};
+    of_process(settled, Pid).
+
+%% @doc What the operation of a process has noted so far, see `erlrc_settlement'.
+-spec noted(pid(), [erlrc_settlement:entry()]) -> ok.
+noted(Pid, Entries) ->
+    put_row(noted, {Pid, Entries}).
+
+%% @doc The same, for who comes when all who knew of it are dead.
+-spec notes(pid()) -> {ok, [erlrc_settlement:entry()]} | none.
+notes(Pid) ->
+    of_process(noted, Pid).
+
+%% @doc The calling process is the guardian of a script that has not ended: who carries it out, and where its journal is.
+-spec scripting(script()) -> ok.
+scripting(Script) ->
+    put_row(script, {self(), Script}).
+
+%% @doc How the script ended over which this guardian watched.
+-spec scripted(pid(), erlrc_evaluator:result()) -> ok.
+scripted(Guardian, Result) ->
+    put_row(script, {Guardian, {ended, Result}}).
+
+%% @doc What is written down of the script of this guardian.
+-spec script(pid()) -> {ok, script()} | none.
+script(Guardian) ->
+    of_process(script, Guardian).
+
+%% @doc The last script, with its guardian.
+-spec script() -> {pid(), script()} | unknown.
+script() ->
+    row(script).
+
+%% @doc What an operation could not put right, by application: the last one counts.
+-spec unsettled(atom(), erlrc_unsettled:row()) -> ok.
+unsettled(App, Row) ->
+    put_row({unsettled, App}, Row).
+
+%% @doc All of it.
+-spec unsettled() -> [erlrc_unsettled:row()].
+unsettled() ->
+    try
+        [Row || [Row] <- ets:match(?MODULE, {{unsettled, '_'}, '_', '$1'})]
+    catch
+        error:badarg -> []
+    end.
+
+%% @doc It is right by now.
+-spec settled(atom()) -> ok.
+settled(App) ->
+    ok = open(),
+    true = ets:delete(?MODULE, {unsettled, App}),
+    ok.
+
+of_process(Key, Pid) ->
+    case row(Key) of
+        {Pid, Value} -> {ok, Value};
         _ -> none
     end.

@@ -9,27 +9,29 @@
 %% What the operation came to is written down for `erlrc_operations'. When the keeper dies, the next note starts another.
 -module(erlrc_settlement).
 
--export([cover/1, note/1, revive/0, keeper/0]).
+-export([cover/2, note/1, revive/0, keeper/0, resume/1, give_up/2]).
 -export_type([entry/0]).
 
 -type entry() ::
-    {undo, erlrc_transition:undo()}
+    %% What was asked for.
+    {request, map()}
+    | {undo, erlrc_transition:undo()}
     %% An application that did not run has a new version in the place of the old one.
     | {replaced, erlrc_upgrade_stopped:undo()}
     %% What is to follow when the script has succeeded, and what the environment was before.
     | {forward, erlrc_upgrade:forward()}
     | {environment, erlrc_environment:undo()}
     | {script, Guardian :: pid(), Runner :: pid()}
-    %% The evaluator `release_handler' runs in the process of the operation and dies with it.
-    | {unguarded, atom()}
+    %% The evaluator `release_handler' has no guardian.
+    | {unguarded, atom(), erlrc_snapshot:snapshot()}
     | {reverting, Guardian :: pid(), erlrc_hold:which()}
     | {scripted, erlrc_evaluator:result()}
     | {committed, erlrc_start:finish(), erlrcdynamic:result()}.
 
 %% @doc Runs an operation in the calling process. Where it crashes, it is settled, and crashes.
--spec cover(fun(() -> Result)) -> Result | {error, term()}.
-cover(Fun) ->
-    _ = put({?MODULE, entries}, []),
+-spec cover(map(), fun(() -> Result)) -> Result | {error, term()}.
+cover(Request, Fun) ->
+    _ = put({?MODULE, entries}, [{request, Request}]),
     ok = revive(),
     try Fun() of
         Result ->
@@ -45,7 +47,7 @@ cover(Fun) ->
             end
     end.
 
-%% @doc Notes what the operation is about to do. Nothing is noted outside of {@link cover/1}.
+%% @doc Notes what the operation is about to do. Nothing is noted outside of {@link cover/2}.
 -spec note(entry()) -> ok.
 note(Entry) ->
     case get({?MODULE, entries}) of
@@ -55,7 +57,7 @@ note(Entry) ->
             ok = revive(),
             _ = put({?MODULE, entries}, [Entry | Entries]),
             get({?MODULE, keeper}) ! {note, self(), Entry},
-            ok
+            erlrc_outcome:noted(self(), [Entry | Entries])
     end.
 
 entries() ->
@@ -72,14 +74,36 @@ revive() ->
     end.
 
 start(Entries) ->
-    Owner = self(),
+    _ = put({?MODULE, keeper}, start(self(), Entries)),
+    ok.
+
+start(Owner, Entries) ->
     Deadline = erlrc_deadline:current(),
-    _ = put({?MODULE, keeper}, spawn(fun() ->
+    spawn(fun() ->
         ok = erlrc_deadline:set(Deadline),
         ok = take_name(),
         keep(Owner, monitor(process, Owner), Entries, monitored(Entries))
-    end)),
-    ok.
+    end).
+
+%% @doc Starts another keeper for an operation whose process and keeper are dead, unless it is settled.
+-spec resume(pid()) -> pid() | undefined.
+resume(Owner) ->
+    case {erlrc_outcome:settlement(Owner), erlrc_outcome:notes(Owner)} of
+        {none, {ok, Entries}} -> start(Owner, Entries);
+        _ -> undefined
+    end.
+
+%% @doc Nobody could settle it.
+-spec give_up(pid(), term()) -> {ok, {error, term()}} | none.
+give_up(Owner, Why) ->
+    case erlrc_outcome:notes(Owner) of
+        {ok, Entries} ->
+            Result = {error, {not_rolled_back, {operation_died, Why}, [unknown]}},
+            ok = unsettled(Entries, Result),
+            {ok, Result};
+        none ->
+            none
+    end.
 
 %% @doc The keeper that is at work.
 -spec keeper() -> pid() | undefined.
@@ -102,12 +126,13 @@ close(Result) ->
     Keeper = get({?MODULE, keeper}),
     Ref = monitor(process, Keeper),
     Keeper ! {close, self(), Result},
+    ok = unsettled(entries(), Result),
     _ = [erase({?MODULE, Key}) || Key <- [entries, keeper]],
     receive
         {'DOWN', Ref, process, Keeper, _} -> ok
     end.
 
-%% `Script' are the monitors of the processes of the script, and how those ended that have.
+%% `Script' is the monitor of the guardian of the script, and how that one ended if it has.
 keep(Owner, Ref, Entries, Script) ->
     receive
         {note, Owner, {script, _, _} = Entry} ->
@@ -118,6 +143,7 @@ keep(Owner, Ref, Entries, Script) ->
             erlrc_outcome:settled(Owner, Result);
         {'DOWN', Ref, process, Owner, Why} ->
             Result = settle({operation_died, Why}, with_script(Entries, Script)),
+            ok = unsettled(Entries, Result),
             erlrc_outcome:settled(Owner, Result);
         {'DOWN', Of, process, _, Why} ->
             keep(Owner, Ref, Entries, ended(Of, Why, Script));
@@ -125,38 +151,40 @@ keep(Owner, Ref, Entries, Script) ->
             keep(Owner, Ref, Entries, Script)
     end.
 
-monitored(Entries) ->
-    case lists:keyfind(script, 1, Entries) of
-        {script, Guardian, Runner} -> [{monitor(process, Pid), running} || Pid <- [Guardian, Runner]];
-        false -> []
+%% The script may have taken erlrc to a version that knows nothing of it.
+unsettled(Entries, Result) ->
+    {request, Request} = lists:keyfind(request, 1, Entries),
+    try
+        erlrc_unsettled:note(Request, Result)
+    catch
+        error:undef -> ok
     end.
 
-ended(Ref, Why, Script) ->
-    lists:keyreplace(Ref, 1, Script, {Ref, Why}).
+monitored(Entries) ->
+    case lists:keyfind(script, 1, Entries) of
+        {script, Guardian, Runner} -> {monitor(process, Guardian), Guardian, Runner, running};
+        false -> none
+    end.
+
+ended(Ref, Why, {Ref, Guardian, Runner, running}) -> {Ref, Guardian, Runner, Why};
+ended(_Ref, _Why, Script) -> Script.
 
 %% What came of a script of which the operation did not hear any more.
 with_script(Entries, Script) ->
     case {lists:keymember(scripted, 1, Entries), Script} of
-        {false, [_, _]} -> [{scripted, await(Script)} | Entries];
+        {false, {_, _, _, _}} -> [{scripted, await(Script)} | Entries];
         _ -> Entries
     end.
 
-%% The guardian has the last word; without one, the process that it watched over.
-await([{Guardian, running}, {Runner, _} = Second]) ->
+%% The guardian has the last word; where it is dead, a successor.
+await({Ref, Guardian, Runner, running}) ->
     receive
-        {'DOWN', Guardian, process, _, Why} -> await([{Guardian, Why}, Second]);
-        {'DOWN', Runner, process, _, Why} -> await([{Guardian, running}, {Runner, Why}])
+        {'DOWN', Ref, process, Guardian, Why} -> await({Ref, Guardian, Runner, Why})
     end;
-await([{_, {erlrc_done, Result, _Cost}}, _]) ->
+await({_, _, _, {erlrc_done, Result, _Cost}}) ->
     Result;
-await([_, {_, {erlrc_done, Result}}]) ->
-    Result;
-await([First, {Runner, running}]) ->
-    receive
-        {'DOWN', Runner, process, _, Why} -> await([First, {Runner, Why}])
-    end;
-await([_, {_, Why}]) ->
-    {error, {not_rolled_back, {died, Why}, [unknown]}}.
+await({_, Guardian, Runner, _Why}) ->
+    erlrc_guardian:succeed(Guardian, Runner).
 
 %% What the notes (the newest first) ask for.
 settle(Why, Entries) ->
@@ -194,7 +222,7 @@ settle(false, {scripted, Other}, _Why, Entries) ->
         Left -> {error, {not_rolled_back, Other, Left}}
     end;
 settle(false, false, Why, Entries) ->
-    Interrupted = [{script, App, interrupted} || {unguarded, App} <- Entries],
+    Interrupted = lists:append([erlrc_snapshot:interrupt(Snapshot) || {unguarded, _App, Snapshot} <- Entries]),
     result(Why, Interrupted ++ undo(Entries)).
 
 %% The script was called off because the operation had died.

@@ -29,6 +29,8 @@
     operation => #{name := binary(), application => binary(), since := integer(), waiting := non_neg_integer()},
     %% The upgrade whose way back is kept open, for how many milliseconds yet.
     held => #{application := binary(), from := binary(), to := binary(), left := non_neg_integer()},
+    %% What operations could not put right.
+    unsettled => [erlrc_unsettled:told()],
     old_code := [old_code()],
     old_modules := non_neg_integer(),
     %% Whether every process was asked about every module that has old code.
@@ -71,7 +73,7 @@ report(Patience) ->
         complete => Complete
     },
     Current = [{operation, Operation} || #{} = Operation <- [operation(Deadline)]],
-    maps:merge(Report, maps:from_list(own_vsn() ++ Current ++ held())).
+    maps:merge(Report, maps:from_list(own_vsn() ++ Current ++ held() ++ unsettled())).
 
 own_vsn() ->
     [{erlrc, text(Vsn)} || {ok, Vsn} <- [application:get_key(erlrc, vsn)]].
@@ -83,6 +85,9 @@ held() ->
         #{application := App, from := From, to := To, left := Left} ->
             [{held, #{application => text(App), from => text(From), to => text(To), left => max(0, Left)}}]
     end.
+
+unsettled() ->
+    [{unsettled, Told} || [_ | _] = Told <- [erlrc_unsettled:report()]].
 
 applications(Patience) ->
     Running = running(Patience div 4),

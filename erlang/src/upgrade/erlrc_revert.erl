@@ -37,7 +37,9 @@ found(App, From, To) ->
 outcome(Guardian, #{application := App, from := From, to := To}) ->
     Ref = monitor(process, Guardian),
     receive
-        {'DOWN', Ref, process, Guardian, _} -> found(App, From, To)
+        {'DOWN', Ref, process, Guardian, _} ->
+            ok = erlrc_guardian:settle_left(),
+            found(App, From, To)
     end.
 
 reverted(App, Left) ->

@@ -8,11 +8,12 @@ use crate::cli::resolution::Known;
 use crate::cli::{nodes, settings, status};
 use crate::installed;
 use crate::maint::{
-    Checkup, Content, Directory, NodeFinding, Package, Registered, Silence, Stashed, Version,
+    Checkup, Content, Directory, NodeFinding, Package, Registered, Repair, Silence, Stashed,
+    Version,
 };
 use crate::outcome::Class;
 use crate::rendezvous::Entry;
-use crate::status::{ApplicationStatus, Finding};
+use crate::status::{ApplicationStatus, Finding, Unsettled};
 use crate::term::Atom;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::read_dir;
@@ -178,6 +179,8 @@ fn node_findings(session: &Session<'_>) -> Vec<NodeFinding> {
             node_findings
                 .extend(found.filter_map(|finding| node_finding(&node.node, app, *finding)));
         }
+        let left = node.facts.iter().flat_map(|facts| &facts.unsettled);
+        node_findings.extend(left.map(|left| unsettled(&node.node, left)));
     }
     node_findings
 }
@@ -209,7 +212,23 @@ fn node_finding(node: &str, app: &ApplicationStatus, finding: Finding) -> Option
         kind,
         text: format!("on {node} {}", status::found(app, finding)),
         advice,
+        repair: None,
     })
+}
+
+/// What the node could not put right by itself.
+fn unsettled(node: &str, left: &Unsettled) -> NodeFinding {
+    NodeFinding {
+        application: left.application.clone(),
+        kind: "unsettled",
+        text: format!(
+            "{} on {node} was not put right: {}",
+            left.what(),
+            left.left.join(", ")
+        ),
+        advice: format!("restart the node {node}"),
+        repair: Atom::new(&left.application).map(|name| Repair::Settle(node.to_owned(), name)),
+    }
 }
 
 fn kept(session: &Session<'_>, checkup: &mut Checkup) {

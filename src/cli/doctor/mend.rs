@@ -1,10 +1,12 @@
 //! Mends what is safe to mend.
 
 use crate::cli::Status;
-use crate::cli::hook::chain;
+use crate::cli::hook::{Answer, called_off, chain, open, request};
 use crate::cli::maint::{Note, Session, reconcile};
+use crate::cli::nodes;
 use crate::environment::content;
 use crate::maint::{Checkup, Finding, Repair, State};
+use crate::outcome::Outcome;
 use crate::term::Atom;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -38,6 +40,7 @@ pub fn mend(session: &Session<'_>, checkup: &Checkup, findings: &[Finding]) -> V
                 session.log.note(State::Done, name, Note::default());
                 Mended::Done
             }
+            Repair::Settle(node, name) => settle(session, node, name),
         })
     };
     findings.iter().map(one).collect()
@@ -57,6 +60,34 @@ fn bring(session: &Session<'_>, checkup: &Checkup, name: &Atom) -> Mended {
         Ok((Status::Done, false)) => Mended::Failed("the node must be restarted".to_owned()),
         Ok((status, _)) => Mended::Failed(status.meaning().to_owned()),
         Err(failure) => Mended::Failed(failure.messages().join(": ")),
+    }
+}
+
+/// The node does it, and says whether the application is of one version by then.
+fn settle(session: &Session<'_>, node: &str, name: &Atom) -> Mended {
+    let connection = &session.hook.connection;
+    let failed = |why: String| Mended::Failed(why);
+    let entries = match nodes::entries(session.common, connection) {
+        Ok(entries) => entries,
+        Err(failure) => return failed(failure.text()),
+    };
+    let entry = entries
+        .into_iter()
+        .find(|(found, _)| found.to_string() == node);
+    let Some((_, Ok(entry))) = entry else {
+        return failed(format!("{node} is not there any more"));
+    };
+    let mut link = match open(&entry, connection) {
+        Ok(link) => link,
+        Err(answer) => return failed(answer.outcome.to_string()),
+    };
+    let patience = connection.node_timeout;
+    let answer = link.call(request::settle(name, patience), called_off(patience));
+    match answer.map(|term| Answer::parse(&term)) {
+        Ok(Some(answer)) if answer.outcome == Outcome::Settled => Mended::Done,
+        Ok(Some(answer)) => failed(answer.reason.unwrap_or_else(|| answer.outcome.to_string())),
+        Ok(None) => failed("the node's answer is not understood".to_owned()),
+        Err(error) => failed(chain(&error)),
     }
 }
 

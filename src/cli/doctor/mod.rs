@@ -21,10 +21,11 @@ names what is not as it should be, each with what to do about it:
   stale_stash          damaged_stash       unfinished_stash   journal_open     unreachable_node
   registration_without_package             disabled           mistaken_file    forged_journal
   node_without_entry   not_running         failed             refused_modules
-  unfinished_environment
+  unfinished_environment    unsettled
 
 With --yes, or where a person says yes on a terminal, what is safe is mended: nodes are brought to the version that is installed, as the package would have
-done it; what is kept and not needed is dropped; a directory is removed where an upgrade by erlrc has
+done it; an application that an operation left between two versions is made whole by its node; what is
+kept and not needed is dropped; a directory is removed where an upgrade by erlrc has
 left it and the package manager says that no package has it; temporary files of commands that were killed
 go without a word. Nothing is restarted, and no package
 changed. The status is 1 where something is left for a person to do.

@@ -240,7 +240,14 @@ fn details(facts: &NodeFacts, now: Time) -> Vec<String> {
         .map(|operation| busy(operation, now));
     let held = facts.held.as_ref().map(way_back);
     let old = facts.old_code.iter().map(|code| old_code(code, now));
-    let first = operation.into_iter().chain(held);
+    let unsettled = facts.unsettled.iter().map(|unsettled| {
+        let left = unsettled.left.join(", ");
+        format!(
+            "not put right: {}: {left}; erlrc doctor --yes",
+            unsettled.what()
+        )
+    });
+    let first = operation.into_iter().chain(held).chain(unsettled);
     first.chain(old).chain(unknown).collect()
 }
 

@@ -3,7 +3,7 @@
 use crate::catalogue::Entry;
 
 /// Every kind of finding.
-pub const DOCTOR: [Entry; 20] = [
+pub const DOCTOR: [Entry; 21] = [
     Entry {
         name: "damaged_stash",
         meaning: "A version that was kept for running nodes is damaged and is not used.",
@@ -93,6 +93,11 @@ pub const DOCTOR: [Entry; 20] = [
         name: "unreachable_node",
         meaning: "A node does not tell what it runs.",
         remedy: "The advice of the finding depends on the reason: compare cookies, correct the entry of the node, or start the node.",
+    },
+    Entry {
+        name: "unsettled",
+        meaning: "An operation failed and the node could not put everything right: the application is between two versions.",
+        remedy: "erlrc doctor --yes has the node make the application whole; where it cannot, restart the node.",
     },
     Entry {
         name: "version_mismatch",

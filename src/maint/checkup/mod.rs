@@ -50,6 +50,8 @@ pub struct NodeFinding {
     pub text: String,
     /// What a person can do.
     pub advice: String,
+    /// What the doctor can do.
+    pub repair: Option<Repair>,
 }
 
 /// An application that is registered.
@@ -140,6 +142,8 @@ pub enum Repair {
     Reconcile(Atom),
     /// Close the open records of the journal.
     Close(Atom),
+    /// Have the node make the application whole.
+    Settle(String, Atom),
 }
 
 /// Something that is not as it should be.

@@ -318,7 +318,7 @@ impl Checkup {
                 subject: node_finding.application.clone(),
                 text: node_finding.text.clone(),
                 advice: node_finding.advice.clone(),
-                repair: None,
+                repair: node_finding.repair.clone(),
             });
         }
         for (file, what) in &self.mistaken {
