@@ -283,7 +283,7 @@ command_tells_the_last_boot(Config) ->
     open(Peer, middle),
     ?assertEqual(ok, await(Boot)),
     {0, Timings} = command(Config, Peer, ["--timings"]),
-    ?assertMatch({match, _}, re:run(Timings, "4 applications in .*, up to 4 at once\nTOOK +AFTER +APPLICATION\n.*middle 1.0\n")),
+    ?assertMatch({match, _}, re:run(Timings, "4 applications in .*, up to 4 at once\nTOOK +AFTER +APPLICATION\n.*middle 1.0\n", [dotall])),
     {0, Path} = command(Config, Peer, ["--timings", "--critical-path"]),
     ?assertMatch({match, _}, re:run(Path, "\ntop 1.0 @.*\n`-middle 1.0 @.*\n  `-bottom 1.0 @")),
     Svg = filename:join(proplists:get_value(dir, Config), "boot.svg"),
