@@ -12,6 +12,7 @@
     rebar3_profiles_share_it/1,
     common_test_of_the_project_upgrades_an_application/1,
     release_of_the_project_carries_it/1,
+    package_for_hex_holds_what_a_build_needs/1,
     rebar3_builds_a_checkout/1,
     missing_cargo_is_said_in_a_sentence/1,
     build_says_how_far_it_is_and_ends_with_its_caller/1,
@@ -37,6 +38,7 @@ groups() ->
             rebar3_profiles_share_it,
             common_test_of_the_project_upgrades_an_application,
             release_of_the_project_carries_it,
+            package_for_hex_holds_what_a_build_needs,
             rebar3_builds_a_checkout,
             missing_cargo_is_said_in_a_sentence,
             build_says_how_far_it_is_and_ends_with_its_caller,
@@ -141,6 +143,65 @@ release_of_the_project_carries_it(Config) ->
     [Erlrc] = filelib:wildcard(filename:join(Dir, "_build/default/rel/shop/lib/erlrc-*")),
     Files = [File || File <- filelib:wildcard(filename:join(Erlrc, "**/*.*"))],
     ?assertEqual([], [File || File <- Files, lists:member(filename:extension(File), [".rs", ".toml", ".erl"])]).
+
+%% The plugin that publishes is not needed for this: rebar3 brings the library along that makes the package.
+package_for_hex_holds_what_a_build_needs(Config) ->
+    Source = proplists:get_value(source, Config),
+    Files = files_for_hex(Source),
+    Tracked = string:lexemes(project:run(Source, "git ls-files", []), "\n"),
+    ?assertEqual(lists:sort(Tracked -- [".gitignore"]), lists:sort([Name || {Name, _} <- Files])),
+    Dir = project("hex", [
+        {"rebar.config", "{erl_opts, [debug_info]}.\n{deps, [erlrc]}.\n"},
+        {"src/shop.app.src", shop_app()},
+        {"src/shop.erl", "-module(shop).\n-export([engine/0]).\nengine() -> erlrc_engine:vsn().\n"}
+    ]),
+    ok = hex_package(Files, app_keys(Source), filename:join(Dir, "_checkouts/erlrc")),
+    project:run(Dir, "rebar3 compile", cargo_target(Dir, "_checkouts/erlrc")),
+    ?assertEqual(project:vsn(), engine(Dir, "_build/default/*/*/ebin")).
+
+%% As `rebar3 hex build' finds them: what the application's keys say, and the specification where Hex expects it.
+files_for_hex(Source) ->
+    Keys = app_keys(Source),
+    Expand = fun(Key) -> lists:usort(lists:append([expand(Source, Path) || Path <- proplists:get_value(Key, Keys, [])])) end,
+    [{lists:nthtail(length(Source) + 1, File), File} || File <- Expand(files) -- Expand(exclude_files)].
+
+expand(Source, Path) ->
+    File = filename:join(Source, Path),
+    case filelib:is_dir(File) of
+        true -> [Found || Found <- filelib:wildcard(filename:join(File, "**")), filelib:is_regular(Found)];
+        false -> [File]
+    end.
+
+%% Makes the package and unpacks it, as Hex and those who fetch it do.
+hex_package(Files, Keys, Dir) ->
+    ok = load_from_rebar3(["r3_hex_core", "r3_hex_tarball", "r3_hex_erl_tar", "r3_hex_filename", "r3_safe_erl_term"]),
+    Binary = fun(Key) -> unicode:characters_to_binary(proplists:get_value(Key, Keys)) end,
+    Metadata = #{
+        <<"app">> => <<"erlrc">>,
+        <<"name">> => <<"erlrc">>,
+        <<"version">> => Binary(vsn),
+        <<"description">> => Binary(description),
+        <<"licenses">> => [unicode:characters_to_binary(License) || License <- proplists:get_value(licenses, Keys)],
+        <<"build_tools">> => [<<"rebar3">>],
+        <<"requirements">> => #{}
+    },
+    Specification = {"src/erlrc.app.src", iolist_to_binary(io_lib:format("~tp.~n", [{application, erlrc, Keys}]))},
+    {ok, #{tarball := Tarball}} = r3_hex_tarball:create(Metadata, [Specification | Files]),
+    {ok, #{metadata := Metadata}} = r3_hex_tarball:unpack(Tarball, Dir),
+    ok.
+
+load_from_rebar3(Modules) ->
+    {ok, Sections} = escript:extract(os:find_executable("rebar3"), []),
+    {ok, Files} = zip:unzip(proplists:get_value(archive, Sections), [memory]),
+    [
+        {module, _} = code:load_binary(list_to_atom(Module), Name, Beam)
+     || {Name, Beam} <- Files, Module <- Modules, filename:basename(Name) =:= Module ++ ".beam"
+    ],
+    ok.
+
+app_keys(Source) ->
+    {ok, [{application, erlrc, Keys}]} = file:consult(filename:join(Source, "erlang/erlrc.app.src")),
+    Keys.
 
 rebar3_builds_a_checkout(Config) ->
     Source = proplists:get_value(source, Config),
