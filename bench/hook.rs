@@ -3,7 +3,7 @@
 
 #[allow(dead_code)]
 #[path = "../test/hooks/host.rs"]
-mod host;
+pub mod host;
 
 use crate::common::measure::{Way, take_turns, time};
 use host::{COOKIE, Host, erl, foo, pid_namespace};

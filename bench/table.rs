@@ -3,6 +3,7 @@
 //! With arguments it prints those tables alone whose name starts with one of them.
 
 mod common;
+mod environment;
 mod hook;
 
 use std::cell::RefCell;
@@ -29,6 +30,9 @@ fn main() {
     }
     if wanted("boot") {
         common::boot::table();
+    }
+    if wanted("environment") {
+        environment::table();
     }
     if wanted("hook") {
         hook::table();
