@@ -1,7 +1,7 @@
 //! `erlrc logs`: what hooks and nodes said, oldest first.
 
 use super::arguments::application;
-use super::history::moment;
+use super::history::{moment, with_id};
 use super::{Common, Failure, Status, output, resolution};
 use crate::history::{self, Record};
 use crate::term::Atom;
@@ -76,7 +76,7 @@ fn nothing(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
 fn text(record: &Record, common: &Common) -> String {
     let out = common.output();
     if out.is_json() {
-        let value = output::enveloped("log", 1, &json!({"record": record}));
+        let value = output::enveloped("log", 1, &json!({"record": with_id(record)}));
         return format!("{value}\n");
     }
     let versions = match (&record.from, &record.to) {

@@ -113,7 +113,11 @@ fn legible(page: &str) -> String {
 fn pages(mut root: clap::Command) -> Vec<(String, clap::Command)> {
     root.build();
     let mut pages = Vec::new();
-    for command in root.get_subcommands() {
+    // What the completion scripts call is nobody else's.
+    let commands = root
+        .get_subcommands()
+        .filter(|command| command.get_name() != "complete");
+    for command in commands {
         pages.push(page(command, &["erlrc", command.get_name()]));
         let nested = command.get_subcommands();
         let nested = nested.filter(|nested| nested.get_name() != "help");

@@ -68,6 +68,7 @@ use std::process::ExitCode;
 #[command(
     name = "erlrc",
     version,
+    propagate_version = true,
     max_term_width = 100,
     arg_required_else_help = true
 )]
@@ -159,6 +160,9 @@ Examples:
     Debhelper(debhelper::Arguments),
     /// Print completions for a shell
     Completions(completions::Arguments),
+    /// Say what may come next on a command line
+    #[command(hide = true)]
+    Complete(completions::Words),
     /// Write the manual pages into a directory
     Man(man::Arguments),
 }
@@ -194,6 +198,7 @@ impl Command {
             Self::Maint(arguments) => maint::run(&arguments, common),
             Self::Debhelper(arguments) => debhelper::run(&arguments, common),
             Self::Completions(arguments) => completions::run(&arguments, common),
+            Self::Complete(arguments) => completions::complete(&arguments, common),
             Self::Man(arguments) => man::run(&arguments, common),
         }
     }

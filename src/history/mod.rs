@@ -13,7 +13,7 @@ mod who;
 pub use who::{Script, Who, full_name};
 
 use crate::outcome::Outcome;
-use crate::record::{RecordError, RecordLog, Tail, Time};
+use crate::record::{RecordError, RecordLog, Tail, Time, checksum};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -114,6 +114,23 @@ impl NodeRecord {
 }
 
 impl Record {
+    /// The name of the operation: a digit and seven hexadecimal ones, made of when, what and of which application. It is
+    /// never the name of an application, which begins with a letter.
+    pub fn id(&self) -> String {
+        let (time, operation, application) =
+            (self.time.millis(), &self.operation, &self.application);
+        let sum = checksum(format!("{time} {operation} {application}").as_bytes());
+        format!("{}{:07x}", (sum >> 28) % 10, sum & 0x0fff_ffff)
+    }
+
+    /// The nodes on which an upgrade or downgrade was carried out; none where it was taken back.
+    pub fn changed(&self) -> Vec<&str> {
+        let words = ["upgraded", "downgraded"];
+        let nodes = self.nodes.iter().filter(|_| self.undone.is_empty());
+        let changed = nodes.filter(|node| words.contains(&node.outcome.as_str()));
+        changed.map(|node| node.node.as_str()).collect()
+    }
+
     /// Whether something was changed or went wrong. Such a record must survive even a crash of the
     /// machine.
     pub fn matters(&self) -> bool {

@@ -137,7 +137,7 @@ fn hexadecimal(digits: &[u8]) -> Option<u32> {
 }
 
 /// The CRC-32 of gzip and Ethernet.
-fn checksum(bytes: &[u8]) -> u32 {
+pub(crate) fn checksum(bytes: &[u8]) -> u32 {
     let mut sum = flate2::Crc::new();
     sum.update(bytes);
     sum.sum()

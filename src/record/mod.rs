@@ -20,6 +20,7 @@ mod file;
 mod line;
 mod time;
 
+pub(crate) use line::checksum;
 pub use line::{Damage, LONGEST_LINE};
 pub use time::Time;
 

@@ -108,6 +108,101 @@ fn an_undo_goes_back_when_somebody_agrees() {
     );
 }
 
+/// The IDs of all operations, the oldest first.
+fn ids(host: &Host) -> Vec<String> {
+    let json = json_of(&host.erlrc(&["history", "--json"]), "history");
+    let records = json["records"].as_array().expect("records").iter();
+    let ids = records.map(|record| record["id"].as_str().expect("an ID").to_owned());
+    ids.collect()
+}
+
+#[test]
+fn an_operation_is_undone_by_its_id_where_nothing_came_after_it() {
+    let (host, _nodes) = host();
+    host.erlrc(&[
+        "upgrade",
+        "--connect-timeout",
+        "60",
+        "foo=2.0",
+        "--node",
+        "n2",
+    ]);
+    host.erlrc(&[
+        "upgrade",
+        "--connect-timeout",
+        "60",
+        "foo=2.0",
+        "--node",
+        "n1",
+    ]);
+    let ids = ids(&host);
+    let table = host.erlrc(&["history"]).out;
+    assert!(ids.iter().all(|id| table.contains(id)), "{ids:?} {table}");
+    // That of n2 alone, though another came later; an ID is also how it begins.
+    let run = host.erlrc(&["undo", "--connect-timeout", "60", "--yes", &ids[1]]);
+    run.is("erlrc-downgrade: Downgrading 'foo': (n2) downgraded\n", 0);
+    assert_eq!([runs(&host, "n1"), runs(&host, "n2")], ["'2.0'", "'1.0'"]);
+    host.erlrc(&["undo", "--connect-timeout", "60", "--yes", &ids[1][..7]])
+        .is("foo on n2: 1.0 runs, nothing to do\n", 0);
+    host.erlrc(&["undo", "--connect-timeout", "60", &ids[2]])
+        .is("", 1)
+        .says("nobody agreed to take foo back from 2.0 to 1.0");
+    host.erlrc(&["undo", "--connect-timeout", "60", "--yes", &ids[0]])
+        .is("", 1)
+        .says("start of foo, has replaced no version")
+        .says("erlrc stop foo 1.0 stops it");
+    host.erlrc(&["undo", "--connect-timeout", "60", "--yes", "00000000"])
+        .is("", 1)
+        .says("hint: erlrc history lists");
+    host.erlrc(&["undo", "--connect-timeout", "60", "--yes", "7x"])
+        .is("", 2);
+}
+
+#[test]
+fn an_operation_after_which_another_came_is_not_undone() {
+    let (host, _nodes) = host();
+    host.erlrc(&[
+        "upgrade",
+        "--connect-timeout",
+        "60",
+        "foo=2.0",
+        "--node",
+        "n1",
+    ]);
+    let id = &ids(&host)[1];
+    // The same file system, another version: as if somebody had gone on from there.
+    let third = host.path("foo-3.0");
+    let copied = std::process::Command::new("cp")
+        .args(["-r", &foo("2.0")])
+        .arg(&third)
+        .status();
+    assert!(copied.expect("cp runs").success());
+    let app = third.join("ebin/foo.app");
+    let text = fs::read_to_string(&app)
+        .expect("the .app")
+        .replace("\"2.0\"", "\"3.0\"");
+    fs::write(&app, text).expect("the .app");
+    let third = third.display().to_string();
+    host.erlrc(&[
+        "upgrade",
+        "--connect-timeout",
+        "60",
+        "foo",
+        "2.0",
+        "3.0",
+        &foo("2.0"),
+        &third,
+        "--node",
+        "n1",
+    ])
+    .is("erlrc-upgrade: Upgrading 'foo': (n1) upgraded\n", 0);
+    host.erlrc(&["undo", "--connect-timeout", "60", "--yes", id])
+        .is("", 1)
+        .says("not done: foo 3.0 runs on n1 by now, not 2.0")
+        .says("erlrc downgrade foo=1.0 goes there all the same");
+    assert_eq!(runs(&host, "n1"), "'3.0'");
+}
+
 #[test]
 fn a_failure_says_what_runs_why_and_what_tells_more() {
     let (host, _nodes) = host();

@@ -104,7 +104,7 @@ fn history_is_told_as_a_table_and_in_full() {
     let lines: Vec<&str> = run.out.lines().collect();
     assert_eq!((run.status, lines.len()), (0, 3), "{run:?}");
     assert!(
-        lines[0].starts_with("TIME (UTC)")
+        lines[0].starts_with("ID        TIME (UTC)")
             && lines[1].contains("downgrade  foo          2.0 -> 1.0"),
         "{run:?}"
     );

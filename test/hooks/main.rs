@@ -6,6 +6,7 @@ mod boot_script;
 mod call;
 mod check;
 mod committed;
+mod completions;
 mod config;
 mod eval;
 mod everyday;

@@ -38,7 +38,7 @@ fn every_command_has_a_page_and_completions() {
     }
     let findings = std::fs::read_to_string(host.path("man/erlrc-findings.7"));
     assert!(findings.expect("a page").contains(".B state_not_migrated"));
-    for shell in ["bash", "zsh", "fish"] {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = host.erlrc(&["completions", shell]).out;
         for command in commands(&host) {
             assert!(script.contains(&command), "{shell}: {command}");

@@ -150,6 +150,16 @@ impl Change<'_> {
             .collect())
     }
 
+    /// What each node that answers runs of an application.
+    pub fn running(&self, application: &Atom) -> Result<Vec<(NodeName, Option<String>)>, Failure> {
+        let entries = nodes::entries(self.common, &self.hook.connection)?;
+        let said = entries.into_iter().filter_map(|(node, entry)| {
+            let known = self.ask(&entry.ok()?, application).ok()?;
+            Some((node, known.running))
+        });
+        Ok(said.collect())
+    }
+
     fn ask(&self, entry: &Entry, application: &Atom) -> Said {
         let asker = Asker {
             connection: &self.hook.connection,

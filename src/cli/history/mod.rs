@@ -25,7 +25,7 @@ has it, in eight hexadecimal digits. A log of a megabyte becomes history.1, that
 history.4.
 
 JSON: {\"kind\": \"history\", \"version\": 1, \"records\": [...], \"torn\": false, \"corrupt\": [{\"file\", \"line\", \"damage\"}]}. A record
-has version (1), time (RFC 3339, UTC), who {uid, user, sudo_user, parent, script {package, name}},
+has id (what erlrc undo takes), version (1), time (RFC 3339, UTC), who {uid, user, sudo_user, parent, script {package, name}},
 operation, application, from, from_dir, to, to_dir, nodes [{node, outcome, status, reason, running,
 warnings, report}], undone (as nodes), status, duration_us; report has evaluator, instructions,
 modules, processes, pause_us, stages_us {name: time}. Times are in microseconds, status is an exit
@@ -116,7 +116,15 @@ fn json(records: &[Record], tail: &Tail) -> serde_json::Value {
         .iter()
         .map(|line| json!({"file": line.file.display().to_string(), "line": line.line, "damage": line.damage.to_string()}))
         .collect();
+    let records: Vec<_> = records.iter().map(with_id).collect();
     json!({"records": records, "torn": tail.torn, "corrupt": corrupt})
+}
+
+/// A record for machines.
+pub fn with_id(record: &Record) -> serde_json::Value {
+    let mut value = json!(record);
+    value["id"] = record.id().into();
+    value
 }
 
 fn short(records: &[Record]) -> String {
@@ -126,6 +134,7 @@ fn short(records: &[Record]) -> String {
     }
     table(
         &[
+            "ID",
             "TIME (UTC)",
             "OPERATION",
             "APPLICATION",
@@ -139,6 +148,7 @@ fn short(records: &[Record]) -> String {
 
 fn row(record: &Record) -> Vec<String> {
     let cells = [
+        record.id(),
         moment(record.time),
         record.operation.clone(),
         record.application.clone(),
@@ -200,7 +210,8 @@ fn groups<'a>(nodes: impl Iterator<Item = (&'a str, &'a NodeRecord)>) -> Vec<Str
 
 fn long(record: &Record) -> String {
     let mut lines = vec![format!(
-        "{} {} {} {}",
+        "{} {} {} {} {}",
+        record.id(),
         record.time,
         record.operation,
         record.application,

@@ -4,7 +4,7 @@ use super::*;
 
 fn record(nodes: &[(&str, &str)]) -> Record {
     let json = json!({"version": 1, "time": "2026-03-01T12:00:00.250Z", "who": {"uid": 0, "parent": "bash"},
-        "operation": "upgrade", "application": "egerl", "from": "4.0.1", "to": "4.1.0", "status": 0, "duration": 20_500,
+        "operation": "upgrade", "application": "egerl", "from": "4.0.1", "to": "4.1.0", "status": 0, "duration_us": 20_500,
         "later": true,
         "nodes": nodes.iter().map(|(node, outcome)| json!({"node": node, "outcome": outcome, "status": 0,
             "report": {"evaluator": "transactional", "instructions": 3, "pause": 1500, "stages": {"commit": 90}}}))
@@ -19,9 +19,9 @@ fn the_table_says_what_happened_in_a_line() {
         record(&[("n1", "upgraded"), ("n2", "node_down"), ("n3", "upgraded")]),
     ];
     let expected = "\
-TIME (UTC)           OPERATION  APPLICATION  VERSION         PAUSE   OUTCOME
-2026-03-01 12:00:00  upgrade    egerl        4.0.1 -> 4.1.0  1.5 ms  upgraded (n1)
-2026-03-01 12:00:00  upgrade    egerl        4.0.1 -> 4.1.0  1.5 ms  upgraded (n1, n3), node_down (n2)
+ID        TIME (UTC)           OPERATION  APPLICATION  VERSION         PAUSE   OUTCOME
+05e9f1b0  2026-03-01 12:00:00  upgrade    egerl        4.0.1 -> 4.1.0  1.5 ms  upgraded (n1)
+05e9f1b0  2026-03-01 12:00:00  upgrade    egerl        4.0.1 -> 4.1.0  1.5 ms  upgraded (n1, n3), node_down (n2)
 ";
     assert_eq!(short(&records), expected);
     assert_eq!(short(&[]), "");
@@ -42,7 +42,7 @@ fn who_did_not_go_back_is_named() {
 #[test]
 fn the_long_form_says_all() {
     let expected = "\
-2026-03-01T12:00:00.250Z upgrade egerl 4.0.1 -> 4.1.0
+05e9f1b0 2026-03-01T12:00:00.250Z upgrade egerl 4.0.1 -> 4.1.0
   by uid 0, bash; status 0 after 20 ms
   n1: upgraded
     3 instructions, 0 modules, 0 processes, longest pause 1.5 ms (transactional)

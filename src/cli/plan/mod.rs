@@ -40,7 +40,7 @@ pub struct Arguments {
     #[arg(value_parser = application, required_unless_present = "from_deb")]
     app: Option<Atom>,
     /// The version that is to run
-    #[arg(value_parser = vsn)]
+    #[arg(id = "vsn", value_name = "VERSION", value_parser = vsn)]
     version: Option<String>,
     /// The directory of the version that runs: asks no node
     #[arg(long, value_name = "DIR", value_parser = directory, requires = "target", conflicts_with = "only")]
