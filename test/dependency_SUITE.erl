@@ -13,6 +13,7 @@
     common_test_of_the_project_upgrades_an_application/1,
     release_of_the_project_carries_it/1,
     package_for_hex_holds_what_a_build_needs/1,
+    package_for_cargo_builds/1,
     rebar3_builds_a_checkout/1,
     missing_cargo_is_said_in_a_sentence/1,
     build_says_how_far_it_is_and_ends_with_its_caller/1,
@@ -39,6 +40,7 @@ groups() ->
             common_test_of_the_project_upgrades_an_application,
             release_of_the_project_carries_it,
             package_for_hex_holds_what_a_build_needs,
+            package_for_cargo_builds,
             rebar3_builds_a_checkout,
             missing_cargo_is_said_in_a_sentence,
             build_says_how_far_it_is_and_ends_with_its_caller,
@@ -82,8 +84,7 @@ without(Dir, Path) ->
 
 init_per_group(rebar3, Config) ->
     Dir = project("rebar3", [
-        {"rebar.config", ["{erl_opts, [debug_info]}.\n{deps, [{erlrc, ", rebar3_git(Config), "}]}.\n",
-            "{relx, [{release, {shop, \"1\"}, [shop]}, {mode, prod}, {include_erts, false}]}.\n"]},
+        {"rebar.config", rebar3_config(Config)},
         {"src/shop.app.src", shop_app()},
         {"src/shop.erl", "-module(shop).\n-export([engine/0]).\nengine() -> erlrc_engine:vsn().\n"}
     ]),
@@ -135,14 +136,26 @@ common_test_of_the_project_upgrades_an_application(Config) ->
     Output = project:run(Dir, "rebar3 ct", Directories),
     ?assertMatch({match, _}, re:run(Output, "All 1 tests passed")).
 
+%% What runs, and nothing that it was built from. Without either mode relx copies the directory `src' of every dependency.
 release_of_the_project_carries_it(Config) ->
     Dir = proplists:get_value(dir, Config),
-    rebar3(Dir, "release"),
-    ?assertEqual(project:vsn(), engine(Dir, "_build/default/rel/shop/lib/erlrc-*/ebin")),
-    %% What runs, and nothing that it was built from.
-    [Erlrc] = filelib:wildcard(filename:join(Dir, "_build/default/rel/shop/lib/erlrc-*")),
-    Files = [File || File <- filelib:wildcard(filename:join(Erlrc, "**/*.*"))],
-    ?assertEqual([], [File || File <- Files, lists:member(filename:extension(File), [".rs", ".toml", ".erl"])]).
+    [
+        begin
+            Relx = ["{relx, [{release, {shop, \"1\"}, [shop]}, {include_erts, false}, ", Mode, "]}.\n"],
+            ok = file:write_file(filename:join(Dir, "rebar.config"), [rebar3_config(Config), Relx]),
+            project:run(Dir, "rm -rf _build/default/rel", []),
+            Output = rebar3(Dir, "release"),
+            ?assertEqual({Mode, nomatch}, {Mode, re:run(Output, "Source code|erlrc_")}, Output),
+            ?assertEqual(project:vsn(), engine(Dir, "_build/default/rel/shop/lib/erlrc-*/ebin")),
+            [Erlrc] = filelib:wildcard(filename:join(Dir, "_build/default/rel/shop/lib/erlrc-*")),
+            Parts = [filename:basename(Part) || Part <- filelib:wildcard(filename:join(Erlrc, "*"))],
+            ?assertEqual({Mode, ["ebin", "priv"]}, {Mode, Parts})
+        end
+     || Mode <- ["{mode, prod}", "{include_src, false}"]
+    ].
+
+rebar3_config(Config) ->
+    ["{erl_opts, [debug_info]}.\n{deps, [{erlrc, ", rebar3_git(Config), "}]}.\n"].
 
 %% The plugin that publishes is not needed for this: rebar3 brings the library along that makes the package.
 package_for_hex_holds_what_a_build_needs(Config) ->
@@ -202,6 +215,22 @@ load_from_rebar3(Modules) ->
 app_keys(Source) ->
     {ok, [{application, erlrc, Keys}]} = file:consult(filename:join(Source, "erlang/erlrc.app.src")),
     Keys.
+
+%% The package of the crate holds what it is built from alone, and builds. That cargo leaves tests out is all it warns of.
+package_for_cargo_builds(Config) ->
+    Source = proplists:get_value(source, Config),
+    project:run(Source, "mkdir -p test bench && cp '" ++ project:root() ++ "/ARCHITECTURE.md' .", []),
+    Output = project:run(Source, "cargo package -p erlrc --allow-dirty --offline", [
+        %% What the tests of the crate have built of others' is found again.
+        {"CARGO_TARGET_DIR", filename:join(project:root(), "target")}
+    ]),
+    Lines = string:lexemes(Output, "\n"),
+    Warnings = [Line || "warning: " ++ What = Line <- Lines, re:run(What, "^ignoring (test|benchmark) ") =:= nomatch],
+    ?assertEqual([], Warnings, Output),
+    Files = string:lexemes(project:run(Source, "cargo package -p erlrc --allow-dirty --list", []), "\n"),
+    Parts = lists:usort([hd(filename:split(File)) || File <- Files]),
+    ?assertEqual([], Parts -- [".cargo_vcs_info.json", "ARCHITECTURE.md", "CHANGELOG.md", "Cargo.lock", "Cargo.toml", "Cargo.toml.orig", "LICENSE",
+        "README.md", "build.rs", "src"]).
 
 rebar3_builds_a_checkout(Config) ->
     Source = proplists:get_value(source, Config),
