@@ -217,7 +217,8 @@ struck(Config, Request, N, Victim) ->
     true = call(Config, erlang, exit, [Striker, kill]),
     fixture:wait_until(fun() -> idle(Config) end, 60000),
     #{outcome := ended, answer := Answer} = outcome(Config, Id),
-    ok = call(Config, erlrc_app, ensure_started, []),
+    %% The children of a supervisor that was killed may be about to end.
+    fixture:wait_until(fun() -> ok =:= call(Config, erlrc_app, ensure_started, []) end, 60000),
     Answer.
 
 ended(Config, Id) ->
