@@ -146,14 +146,17 @@ open_script() ->
         _ -> none
     end.
 
+-dialyzer({no_return, start_successor/3}).
 start_successor(Guardian, Runner, Table) ->
     Deadline = erlrc_deadline:current(),
-    spawn(fun() ->
-        ok = erlrc_operation:leave_group(),
-        ok = erlrc_deadline:set(Deadline),
-        ok = take_name(),
-        succeeding(Guardian, Runner, Table)
-    end).
+    spawn(fun() -> succeed(Deadline, Guardian, Runner, Table) end).
+
+-spec succeed(erlrc_deadline:deadline(), pid(), pid(), ets:table()) -> no_return().
+succeed(Deadline, Guardian, Runner, Table) ->
+    ok = erlrc_operation:leave_group(),
+    ok = erlrc_deadline:set(Deadline),
+    ok = take_name(),
+    succeeding(Guardian, Runner, Table).
 
 take_name() ->
     try register(?MODULE, self()) of

@@ -23,9 +23,10 @@
 
 %% @doc Calls every check, all at once, and asks the peers meanwhile.
 -spec report() -> report().
+-dialyzer({no_return, report/0}).
 report() ->
     Running = running(),
-    Workers = [{Check, spawn_monitor(fun() -> exit({?MODULE, reason(Check)}) end)} || Check <- checks(Running)],
+    Workers = [{Check, spawn_monitor(fun() -> find_out(Check) end)} || Check <- checks(Running)],
     Peers = peers(Running),
     #{checks => [checked(Worker) || Worker <- Workers], peers => Peers}.
 
@@ -45,6 +46,10 @@ checks(Running) ->
      || {App, _, _} <- Running, {Name, Key} <- Names, {ok, MFA} <- [application:get_env(App, Key)]
     ],
     OfNode ++ OfApps.
+
+-spec find_out({atom(), health_check | service_check, term()}) -> no_return().
+find_out(Check) ->
+    exit({?MODULE, reason(Check)}).
 
 reason({_App, Name, {M, F, A} = MFA}) when is_atom(M), is_atom(F), is_list(A), length(A) < 256 ->
     case erlrc_check:run(Name, MFA, ?PATIENCE) of
