@@ -82,7 +82,7 @@ succeeded({ok, _}) -> true.
 %% OTP's own, without what erlrc puts around it.
 run(transactional, Script) ->
     erlrc_transaction:evaluate(Script);
-run(_, #{application := App, to := {Vsn, Dir}} = Script) ->
+run(_, [#{application := App, to := {Vsn, Dir}}] = Script) ->
     {ok, Steps} = erlrc_release_handler:translate(Script),
     Lib = {App, Vsn, Dir},
     release_handler_1:eval_script(Steps, [], [Lib], [Lib], []).

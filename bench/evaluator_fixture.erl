@@ -140,7 +140,7 @@ instructions(Way, #{server := Server, libraries := Libraries}) ->
 -spec script(joined | one_by_one, made(), map()) -> erlrc_evaluator:script().
 script(Way, #{application := App, old := Old, new := New} = Made, Options) ->
     {application, App, Keys} = Spec = specification(Made),
-    #{
+    [#{
         application => App,
         direction => up,
         instructions => instructions(Way, Made),
@@ -149,7 +149,7 @@ script(Way, #{application := App, old := Old, new := New} = Made, Options) ->
         from_spec => Spec,
         to_spec => {application, App, lists:keyreplace(vsn, 1, Keys, {vsn, "2"})},
         options => Options#{purge_after => infinity, timeout => infinity}
-    }.
+    }].
 
 %% @doc Clients of some of the processes: one calls without a break, the others every millisecond.
 -spec clients([pid()]) -> [{pid(), reference()}].

@@ -91,7 +91,7 @@ parts(Old, New) ->
     end),
     [{ok, OldSpec}, {ok, NewSpec}] =
         [erlrc_engine:application(benched, Dir, "/nonexistent") || Dir <- [Old, New]],
-    Script = #{
+    Script = [#{
         application => benched,
         direction => up,
         instructions => Instructions,
@@ -100,7 +100,7 @@ parts(Old, New) ->
         from_spec => OldSpec,
         to_spec => NewSpec,
         options => #{}
-    },
+    }],
     {Run, {ok, _}} = milliseconds(fun() -> erlrc_evaluator:evaluate(Script) end),
     ok = check(),
     {Plan, Run}.

@@ -69,7 +69,7 @@ end_per_testcase(_Case, Config) ->
 confirmed(Config) ->
     Dirs = versions(Config, [], []),
     Held = held(hold(Config, Dirs)),
-    ?assertMatch(#{application := service, from := "1", to := "2", left := _}, call(Config, erlrc_hold, status, [])),
+    ?assertMatch(#{changes := [#{application := service, from := "1", to := "2"}], left := _}, call(Config, erlrc_hold, status, [])),
     Status = call(Config, erlrc_hook, request, [#{operation => status}]),
     ?assertMatch(#{held := #{application := <<"service">>, from := <<"1">>, to := <<"2">>, left := _}}, Status),
     {error, no_operation} = call(Config, erlrc_transaction, cancel, []),

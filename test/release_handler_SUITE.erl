@@ -263,7 +263,7 @@ evaluate(Config, Direction, From, To, Instructions) ->
     evaluate(Config, Direction, From, To, Instructions, #{}).
 
 evaluate(Config, Direction, From, To, Instructions, Options) ->
-    Script = #{
+    Script = [#{
         application => service,
         direction => Direction,
         instructions => Instructions,
@@ -272,7 +272,7 @@ evaluate(Config, Direction, From, To, Instructions, Options) ->
         from_spec => specification(From),
         to_spec => specification(To),
         options => Options#{evaluator => release_handler}
-    },
+    }],
     call(Config, erlrc_operations, run, [erlrc_evaluator, evaluate, [Script]]).
 
 vsn(Dir) ->

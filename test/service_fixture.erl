@@ -115,7 +115,7 @@ evaluate(Config, Direction, {From, To}, Instructions, Options) ->
 
 -spec script(up | down, file:filename(), file:filename(), [term()], map()) -> erlrc_evaluator:script().
 script(Direction, From, To, Instructions, Options) ->
-    #{
+    [#{
         application => service,
         direction => Direction,
         instructions => Instructions,
@@ -124,7 +124,7 @@ script(Direction, From, To, Instructions, Options) ->
         from_spec => specification(From),
         to_spec => specification(To),
         options => maps:merge(#{evaluator => transactional}, Options)
-    }.
+    }].
 
 vsn(Dir) ->
     [_, Vsn] = string:split(filename:basename(Dir), "-"),

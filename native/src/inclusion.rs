@@ -153,6 +153,27 @@ fn event(term: Term) -> Option<Event> {
             (Some(&application.name) == name.as_atom())
                 .then(|| Event::Upgrade(Box::new(application)))
         }
+        ("change", [set]) => {
+            let list = |key| set.get(key)?.elements();
+            let (upgrade, start) = (list("upgrade")?, list("start")?);
+            let specification = |term: &Term| Application::from_term(term.clone()).ok();
+            Some(Event::Change {
+                upgrade: upgrade.iter().map(specification).collect::<Option<_>>()?,
+                start: start.iter().map(self::start).collect::<Option<_>>()?,
+                stop: atoms(set.get("stop")?)?,
+            })
+        }
         _ => None,
     }
+}
+
+fn start(term: &Term) -> Option<(Atom, String, PathBuf)> {
+    let [name, vsn, dir] = term.as_tuple()? else {
+        return None;
+    };
+    Some((
+        name.as_atom()?.clone(),
+        vsn.as_text()?.into_owned(),
+        path_of(dir)?,
+    ))
 }

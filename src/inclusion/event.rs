@@ -15,6 +15,19 @@ pub enum Event {
     Stop(Atom),
     /// An application is to be upgraded or downgraded to the version with this specification.
     Upgrade(Box<Application>),
+    /// Do all of this, or nothing.
+    Change(Change),
+}
+
+/// What is to become of several applications at once.
+#[derive(Clone, Debug, Default)]
+pub struct Change {
+    /// Go to another version each, whose specifications these are; those that do not run are left to `start`.
+    pub upgrade: Vec<Application>,
+    /// Run; their specifications are among the facts.
+    pub start: Vec<Atom>,
+    /// Run no more.
+    pub stop: Vec<Atom>,
 }
 
 /// An action.
@@ -79,6 +92,8 @@ pub enum Outcome {
     NotRunning,
     /// The application runs in the other version.
     Upgraded,
+    /// All that was asked of several applications is so.
+    Changed,
 }
 
 impl Outcome {
@@ -94,6 +109,7 @@ impl Outcome {
             Self::StoppedIncludedStarted => "stopped_included_started",
             Self::NotRunning => "not_running",
             Self::Upgraded => "upgraded",
+            Self::Changed => "changed",
         }
     }
 }

@@ -35,6 +35,6 @@ mod properties;
 mod tests;
 
 pub use error::Error;
-pub use event::{Action, Event, Outcome, Transition, Warning};
+pub use event::{Action, Change, Event, Outcome, Transition, Warning};
 pub use facts::{Facts, Loaded, Specification};
 pub use transition::transition;

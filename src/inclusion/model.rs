@@ -174,6 +174,13 @@ impl Model {
             Event::Upgrade(new) => {
                 self.stopped.remove(new.name.as_str());
             }
+            Event::Change(change) => {
+                let changed = change.upgrade.iter().map(|new| &new.name);
+                for name in changed.chain(&change.start) {
+                    self.stopped.remove(name.as_str());
+                }
+                self.stopped.extend(change.stop.iter().map(Atom::to_string));
+            }
             _ => {}
         }
         Ok(text)
@@ -216,12 +223,17 @@ impl Model {
                 self.respecify(name.as_str(), applications);
             }
             Action::Script => {
-                let Event::Upgrade(new) = event else {
-                    panic!("a script in {event:?}")
+                let upgraded: Vec<&Application> = match event {
+                    Event::Upgrade(new) => vec![new],
+                    // All of them run when the event happens.
+                    Event::Change(change) => change.upgrade.iter().collect(),
+                    _ => panic!("a script in {event:?}"),
                 };
-                let name = new.name.to_string();
-                self.original.remove(&name);
-                self.loaded.insert(name, App::of(new));
+                for new in upgraded {
+                    let name = new.name.to_string();
+                    self.original.remove(&name);
+                    self.loaded.insert(name, App::of(new));
+                }
             }
         }
     }

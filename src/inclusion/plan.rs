@@ -30,13 +30,8 @@ impl Plan {
         self.top[id.index()]
     }
 
-    /// The plan after which `roots`, none of which runs now, run, and `stopped` is still stopped.
-    pub fn new(
-        world: &World,
-        state: &State,
-        roots: &[Id],
-        stopped: Option<Id>,
-    ) -> Result<Self, Error> {
+    /// The plan that makes `roots`, none of which runs, run, while `stopped` stays stopped.
+    pub fn new(world: &World, state: &State, roots: &[Id], stopped: &[Id]) -> Result<Self, Error> {
         let search = Search {
             world,
             state,
@@ -65,7 +60,7 @@ impl Plan {
 struct Search<'a> {
     world: &'a World,
     state: &'a State,
-    stopped: Option<Id>,
+    stopped: &'a [Id],
 }
 
 impl Search<'_> {
@@ -78,7 +73,7 @@ impl Search<'_> {
             if self.state.is_active(id) || std::mem::replace(&mut visited[id.index()], true) {
                 continue;
             }
-            if Some(id) == self.stopped {
+            if self.stopped.contains(&id) {
                 return Err(Error::NeedsStopped {
                     needed: self.world.name(id).clone(),
                 });
@@ -93,7 +88,7 @@ impl Search<'_> {
             let missing = |dependency: &Id| {
                 node.is_optional(*dependency)
                     && (self.world.node(*dependency).source == Source::Gone
-                        || Some(*dependency) == self.stopped)
+                        || self.stopped.contains(dependency))
             };
             open.extend(
                 node.applications
@@ -249,8 +244,8 @@ fn greater(a: Vec<Id>, b: Vec<Id>) -> Vec<Id> {
     if a.last() > b.last() { a } else { b }
 }
 
-/// Orders `ids` so that direct dependents come before what they depend on.
-fn dependents_first(world: &World, mut ids: Vec<Id>) -> Vec<Id> {
+/// `ids` so that what depends on another one directly stands before it.
+pub(super) fn dependents_first(world: &World, mut ids: Vec<Id>) -> Vec<Id> {
     if ids.len() < 2 {
         return ids;
     }

@@ -2,8 +2,9 @@
 
 use super::model::{App, Model, atom};
 use super::*;
+use crate::application::Application;
 use crate::term::Atom;
-use proptest::collection::{btree_set, vec};
+use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -256,6 +257,13 @@ enum Step {
     Start(String),
     Stop(String),
     Upgrade(String, App, bool),
+    /// Other versions, to start, to stop.
+    Set(
+        BTreeMap<String, App>,
+        BTreeSet<String>,
+        BTreeSet<String>,
+        bool,
+    ),
     ByHand(String),
 }
 
@@ -266,7 +274,16 @@ fn step() -> impl Strategy<Value = Step> {
         4 => name().prop_map(Step::Stop),
         2 => name().prop_map(Step::ByHand),
         4 => (name(), app(), any::<bool>()).prop_map(|(name, app, free)| Step::Upgrade(name, app, free)),
+        4 => (btree_map(name(), app(), 0..4), names(2), names(2), any::<bool>())
+            .prop_map(|(apps, starts, stops, free)| Step::Set(apps, starts, stops, free)),
     ]
+}
+
+fn stops_of(step: &Step) -> &BTreeSet<String> {
+    match step {
+        Step::Set(_, _, stops, _) => stops,
+        _ => unreachable!("no set"),
+    }
 }
 
 /// Lets the event of `step` happen. Nothing may change where it is refused. What is started by hand runs on, unless it
@@ -290,6 +307,24 @@ fn take(model: &mut Model, step: &Step) {
             };
             Event::Upgrade(Box::new(app.specification(name)))
         }
+        Step::Set(apps, starts, stops, free) => {
+            let running = apps.iter().filter(|(name, _)| model.top(name).is_some());
+            let upgrade = running.map(|(name, app)| match free {
+                true => app.specification(name),
+                false => earlier(name, app).specification(name),
+            });
+            let other = |name: &&String| !apps.contains_key(*name);
+            let stops = stops.iter().filter(other);
+            Event::Change(Change {
+                upgrade: upgrade.collect(),
+                start: starts
+                    .difference(stops_of(step))
+                    .filter(other)
+                    .map(|name| atom(name))
+                    .collect(),
+                stop: stops.map(|name| atom(name)).collect(),
+            })
+        }
     };
     let before = model.clone();
     let result = model.event(&event);
@@ -303,9 +338,13 @@ fn take(model: &mut Model, step: &Step) {
             "{name} does not run on: {before:#?}"
         );
     }
-    if result.is_ok()
-        && let Event::Upgrade(application) = event
-    {
+    let upgraded = match event {
+        _ if result.is_err() => Vec::new(),
+        Event::Upgrade(application) => vec![*application],
+        Event::Change(change) => change.upgrade,
+        _ => Vec::new(),
+    };
+    for application in upgraded {
         model
             .disk
             .insert(application.name.to_string(), App::of(&application));
@@ -326,6 +365,15 @@ fn is_stopped_by(before: &Model, event: &Event, name: &String) -> bool {
         Event::Upgrade(new) => {
             let had = before.loaded.get(new.name.as_str()).is_some_and(includes);
             (includes(&App::of(new)) && !had) || others.into_iter().any(|(_, app)| includes(app))
+        }
+        Event::Change(change) => {
+            let includes_newly = |new: &Application| {
+                let had = before.loaded.get(new.name.as_str()).is_some_and(includes);
+                includes(&App::of(new)) && !had
+            };
+            change.stop.iter().any(|stopped| stopped.as_str() == name)
+                || change.upgrade.iter().any(includes_newly)
+                || others.into_iter().any(|(_, app)| includes(app))
         }
     }
 }

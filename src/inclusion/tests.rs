@@ -18,6 +18,80 @@ fn upgrade(line: &str) -> Event {
     Event::Upgrade(Box::new(app.specification(&name)))
 }
 
+/// Other versions of the applications that `lines` describe; what is started and what is stopped by name.
+fn change(lines: &str, start: &str, stop: &str) -> Event {
+    let names = |text: &str| text.split_whitespace().map(atom).collect();
+    let upgrade = lines
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .map(|line| {
+            let (name, app) = app(line);
+            app.specification(&name)
+        });
+    Event::Change(Change {
+        upgrade: upgrade.collect(),
+        start: names(start),
+        stop: names(stop),
+    })
+}
+
+#[test]
+fn a_set_changes_at_once() {
+    let model = || Model::new("a: b\n b:\n c:\n d: a\n e:\n f:").registered("a b c");
+    let booted = || {
+        case(
+            model(),
+            &Event::Boot,
+            "booted, load b, load a, load c, start b, start a, start c",
+        )
+    };
+    // What needs what changes comes after, what does not before; what goes, last of all that can be taken back.
+    let expected = "changed, load e, load d, start e, script, start d, stop c";
+    case(booted(), &change("a: b\n b:", "d e", "c"), expected);
+    // What a new version needs runs before it.
+    let expected = "changed, load f, start f, script";
+    case(booted(), &change("a: b f\n b:", "", ""), expected);
+    refused(booted(), &change("", "", "b"), "{needed_by, [a]}");
+    // Nobody needs it any more.
+    case(booted(), &change("a:", "", "b"), "changed, script, stop b");
+    refused(booted(), &change("c: b", "", "b"), "{needed_by, [a, c]}");
+}
+
+#[test]
+fn a_set_moves_what_is_included() {
+    let model = || Model::new("bar: +foo\n foo:\n baz:").registered("bar baz foo");
+    let booted = || {
+        case(
+            model(),
+            &Event::Boot,
+            "booted, load bar, load foo, load baz, start bar, start baz",
+        )
+    };
+    // From one to the other.
+    case(
+        booted(),
+        &change("bar:\n baz: +foo", "", ""),
+        "changed, script",
+    );
+    // From one that goes.
+    case(
+        booted(),
+        &change("baz: +foo", "", "bar"),
+        "changed, script, stop bar",
+    );
+    case(
+        booted(),
+        &change("baz:", "", "bar"),
+        "changed, script, stop bar, start foo",
+    );
+    // Both at once: refused as it is for one.
+    refused(
+        booted(),
+        &change("baz: +foo", "", ""),
+        "{duplicate_included, foo, bar, baz}",
+    );
+}
+
 /// `event` on `model` does this; the actions are as `Model::event` describes them.
 #[track_caller]
 fn case(mut model: Model, event: &Event, expected: &str) -> Model {

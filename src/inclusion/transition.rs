@@ -4,15 +4,17 @@ use super::plan::{Plan, Unit};
 use super::state::State;
 use super::world::{Id, Source, World};
 use super::{Action, Error, Event, Facts, Outcome, Transition, Warning};
+use crate::application::Application;
 use crate::term::Atom;
 
 /// Decides what to do when `event` happens to a node with these `facts`.
 pub fn transition(mut facts: Facts, event: &Event) -> Result<Transition, Error> {
-    let other = match event {
-        Event::Upgrade(application) => Some(application.as_ref()),
-        _ => None,
+    let others: Vec<&Application> = match event {
+        Event::Upgrade(application) => vec![application],
+        Event::Change(change) => change.upgrade.iter().collect(),
+        _ => Vec::new(),
     };
-    let mut world = World::new(&mut facts, other.as_slice());
+    let mut world = World::new(&mut facts, &others);
     let state = State::new(
         &world,
         facts.running.iter().filter_map(|name| world.id(name)),
@@ -29,6 +31,7 @@ pub fn transition(mut facts: Facts, event: &Event) -> Result<Transition, Error> 
         Event::Start(name) => node.start(name),
         Event::Stop(name) => node.stop(name),
         Event::Upgrade(application) => node.upgrade(application),
+        Event::Change(change) => node.change(change),
     }
 }
 
@@ -61,7 +64,7 @@ impl Node<'_> {
                 roots.push(id);
             }
         }
-        let plan = Plan::new(self.world, &self.state, &roots, None)?;
+        let plan = Plan::new(self.world, &self.state, &roots, &[])?;
         self.carry_out(&plan.units);
         Ok(self.answer(Outcome::Booted))
     }
@@ -76,7 +79,7 @@ impl Node<'_> {
         if let Some(outcome) = self.running(id) {
             return Ok(self.answer(outcome));
         }
-        let plan = Plan::new(self.world, &self.state, &[id], None)?;
+        let plan = Plan::new(self.world, &self.state, &[id], &[])?;
         self.carry_out(&plan.units);
         let outcome = started(&plan, id);
         Ok(self.answer(outcome))
@@ -150,31 +153,38 @@ impl Node<'_> {
         freed
     }
 
-    /// The applications to start after `id` has stopped, unless `id` itself is needed for them.
-    fn after_stop(&mut self, before: &State, id: Id) -> Result<Plan, Error> {
+    /// Whether anything that runs, or would run in `state`, needs one of `stopped`.
+    pub(super) fn unneeded(&self, stopped: &[Id], state: &State) -> Result<(), Error> {
         let needs = |other: &Id| {
             let node = self.world.node(*other);
-            node.applications.contains(&id) && !node.is_optional(id)
+            let needs = |id: &Id| node.applications.contains(id) && !node.is_optional(*id);
+            stopped.iter().any(needs)
         };
         let needing = self.world.ids().filter(needs);
-        let needing: Vec<Id> = needing.filter_map(|id| self.state.top(id)).collect();
-        if !needing.is_empty() {
-            return Err(self.needed_by(needing));
+        let needing: Vec<Id> = needing.filter_map(|id| state.top(id)).collect();
+        match needing.is_empty() {
+            true => Ok(()),
+            false => Err(self.needed_by(needing)),
         }
+    }
+
+    /// What is to start after `id` has stopped, unless something needs `id` itself.
+    fn after_stop(&mut self, before: &State, id: Id) -> Result<Plan, Error> {
+        self.unneeded(&[id], &self.state)?;
         let freed = self.freed(before, &self.state, id);
         let mut roots = freed.needed.clone();
         roots.extend(&freed.wanted);
-        if let Ok(plan) = Plan::new(self.world, &self.state, &roots, Some(id)) {
+        if let Ok(plan) = Plan::new(self.world, &self.state, &roots, &[id]) {
             return Ok(plan);
         }
         let mut roots = freed.needed;
-        let Ok(mut plan) = Plan::new(self.world, &self.state, &roots, Some(id)) else {
+        let Ok(mut plan) = Plan::new(self.world, &self.state, &roots, &[id]) else {
             return Err(self.needed_by(freed.needing));
         };
         // A package must be removable even if what its application included cannot run without it.
         for wanted in freed.wanted {
             roots.push(wanted);
-            match Plan::new(self.world, &self.state, &roots, Some(id)) {
+            match Plan::new(self.world, &self.state, &roots, &[id]) {
                 Ok(larger) => plan = larger,
                 Err(error) => {
                     roots.pop();

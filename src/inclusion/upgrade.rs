@@ -1,11 +1,12 @@
 //! The transition for an upgrade or a downgrade.
 
-use super::plan::{Plan, Unit};
+use super::plan::{Plan, Unit, dependents_first};
 use super::state::State;
 use super::transition::{Node, started};
 use super::world::{Id, World};
-use super::{Action, Error, Outcome, Transition};
+use super::{Action, Change, Error, Outcome, Transition};
 use crate::application::Application;
+use crate::term::Atom;
 use std::collections::HashSet;
 
 impl Node<'_> {
@@ -16,7 +17,14 @@ impl Node<'_> {
         };
         match self.state.top(id) {
             None => self.upgrade_stopped(id, application),
-            Some(top) => self.upgrade_running(id, top, application),
+            Some(_) => {
+                let set = Set {
+                    upgraded: vec![(id, application)],
+                    started: Vec::new(),
+                    stopped: Vec::new(),
+                };
+                self.change_running(&set, Outcome::Upgraded)
+            }
         }
     }
 
@@ -24,7 +32,7 @@ impl Node<'_> {
     fn upgrade_stopped(mut self, id: Id, new: &Application) -> Result<Transition, Error> {
         let old = self.world.node(id).clone();
         self.world.specify(new);
-        let plan = Plan::new(self.world, &self.state, &[id], None)?;
+        let plan = Plan::new(self.world, &self.state, &[id], &[])?;
         let new_node = std::mem::replace(self.world.node_mut(id), old);
         let with_it = plan
             .units
@@ -41,65 +49,178 @@ impl Node<'_> {
         Ok(self.answer(outcome))
     }
 
-    /// Plans the upgrade as if the unit of the new version were started from scratch; the units
-    /// that this would start first are started before the script. What the old version includes is
-    /// part of it until the script has run, so such an application, and whatever includes or needs
-    /// it, is started after the script.
-    fn upgrade_running(mut self, id: Id, top: Id, new: &Application) -> Result<Transition, Error> {
+    /// Several applications at once: other versions, some more, some less.
+    pub(super) fn change(self, change: &Change) -> Result<Transition, Error> {
+        let ids = |names: &[Atom]| {
+            names
+                .iter()
+                .filter_map(|name| self.world.id(name))
+                .collect()
+        };
+        let runs = |id: &Id| self.state.runs(*id);
+        let mut stopped: Vec<Id> = ids(&change.stop);
+        stopped.retain(runs);
+        let set = Set {
+            upgraded: change
+                .upgrade
+                .iter()
+                .filter_map(|new| Some((self.world.id(&new.name)?, new)))
+                .filter(|(id, _)| self.state.is_active(*id))
+                .collect(),
+            started: ids(&change.start),
+            stopped: dependents_first(self.world, stopped),
+        };
+        self.change_running(&set, Outcome::Changed)
+    }
+
+    /// The change as a start: where the units that change did not run and had to, these would be the units to start
+    /// before it. What an old version included is still inside it then and can only be started after the script, and
+    /// so can what includes or needs one of those, and what nobody needs but needs what changes. What is stopped is
+    /// stopped after the script: until then everything can be taken back.
+    fn change_running(mut self, set: &Set, outcome: Outcome) -> Result<Transition, Error> {
         let old_state = self.state.clone();
-        let old_node = self.world.node(id).clone();
-        self.world.specify(new);
-        let mut without = self.state.clone();
-        without.change(self.world, &[top], &[]);
+        let old_nodes: Vec<_> = set
+            .upgraded
+            .iter()
+            .map(|(id, _)| self.world.node(*id).clone())
+            .collect();
+        set.upgraded
+            .iter()
+            .for_each(|(_, new)| self.world.specify(new));
         let mut renewed = self.state.clone();
-        renewed.update(self.world);
-        let freed = self.freed(&old_state, &renewed, top);
-        let mut roots = vec![top];
-        roots.extend(freed.needed.iter().chain(&freed.wanted));
-        let plan = Plan::new(self.world, &without, &roots, None)?;
-        let new_node = std::mem::replace(self.world.node_mut(id), old_node);
-        let runs_on = plan.top(top) == Some(top);
-        let units = Split::new(plan.units, self.world, &old_state, runs_on.then_some(top));
-        self.load(&units.before, None);
-        self.load(&units.own, None);
-        self.load(&units.after, None);
-        self.start_units(&units.before);
-        match &units.own {
-            Some(own) => self.stop_all(&own.stops),
-            None => self.stop_all(&[top]),
+        set.stopped.iter().for_each(|id| renewed.join(*id));
+        renewed.change(self.world, &set.stopped, &[]);
+        self.unneeded(&set.stopped, &renewed)?;
+        let tops = set.tops(&old_state);
+        let mut without = renewed.clone();
+        without.change(self.world, &tops, &[]);
+        let mut roots = tops.clone();
+        for top in tops.iter().chain(&set.stopped) {
+            let freed = self.freed(&old_state, &renewed, *top);
+            roots.extend(freed.needed.iter().chain(&freed.wanted));
         }
+        roots.extend(set.started.iter().filter(|id| !renewed.is_active(**id)));
+        let plan = Plan::new(self.world, &without, &roots, &set.stopped)?;
+        let new_nodes: Vec<_> = std::iter::zip(&set.upgraded, old_nodes)
+            .map(|((id, _), old)| (*id, std::mem::replace(self.world.node_mut(*id), old)))
+            .collect();
+        let (own, gone): (Vec<Id>, Vec<Id>) =
+            tops.iter().partition(|top| plan.top(**top) == Some(**top));
+        let leaves = Leaves {
+            own: &own,
+            gone: &gone,
+            stopped: &set.stopped,
+            old: &old_state,
+        };
+        let units = Split::new(plan.units, self.world, &leaves);
+        self.load(
+            units.before.iter().chain(&units.own).chain(&units.after),
+            None,
+        );
+        self.start_units(&units.before);
+        units.own.iter().for_each(|own| self.stop_all(&own.stops));
+        self.stop_all(&gone);
         self.script.actions.push(Action::Script);
-        *self.world.node_mut(id) = new_node;
+        for (id, node) in new_nodes {
+            *self.world.node_mut(id) = node;
+        }
+        set.stopped.iter().for_each(|id| self.state.join(*id));
         self.state.update(self.world);
-        self.start_units(&units.after);
-        Ok(self.answer(Outcome::Upgraded))
+        // What is to stop holds what ran inside of it; else it makes room last, when nothing can fail any more.
+        let held = |id: &Id| {
+            old_state
+                .top(*id)
+                .is_some_and(|top| set.stopped.contains(&top))
+        };
+        if units.after.iter().flat_map(|unit| &unit.members).any(held) {
+            self.stop_all(&set.stopped);
+            self.start_units(&units.after);
+        } else {
+            self.start_units(&units.after);
+            self.stop_all(&set.stopped);
+            self.start_units(&[]);
+        }
+        Ok(self.answer(outcome))
     }
 }
 
-/// The units that start around the script of an upgrade.
+/// Several applications that change at once.
+struct Set<'a> {
+    /// Those that run and go to another version, with its specification.
+    upgraded: Vec<(Id, &'a Application)>,
+    /// Those that are to run.
+    started: Vec<Id>,
+    /// Those that run themselves and are to stop; dependents first.
+    stopped: Vec<Id>,
+}
+
+impl Set<'_> {
+    /// The running applications that those which change are or run inside of, and that are not stopped.
+    fn tops(&self, state: &State) -> Vec<Id> {
+        let tops = self.upgraded.iter().filter_map(|(id, _)| state.top(*id));
+        let mut tops: Vec<Id> = tops.filter(|top| !self.stopped.contains(top)).collect();
+        tops.sort_unstable();
+        tops.dedup();
+        tops
+    }
+}
+
+/// What changes hands: the units that change.
+struct Leaves<'a> {
+    /// Those that run on.
+    own: &'a [Id],
+    /// Those that do not run by themselves any more.
+    gone: &'a [Id],
+    stopped: &'a [Id],
+    /// The state before all of this.
+    old: &'a State,
+}
+
+impl Leaves<'_> {
+    /// Whether `id` ran inside of one that changes or stops.
+    fn was_inside(&self, id: Id) -> bool {
+        let is = |top: Id| self.own.contains(&top) || self.stopped.contains(&top);
+        self.old.top(id).is_some_and(is)
+    }
+}
+
+/// The units around the script of a change.
 #[derive(Default)]
 struct Split {
     /// The units that start before the script.
     before: Vec<Unit>,
-    /// The unit that is upgraded and keeps running.
-    own: Option<Unit>,
-    /// The units that start after the script.
+    /// Those that change, and run on.
+    own: Vec<Unit>,
+    /// Those that start after it.
     after: Vec<Unit>,
 }
 
 impl Split {
-    /// Splits `units`. `top` is the application that keeps running; if there is none, everything
-    /// starts after the script.
-    fn new(units: Vec<Unit>, world: &World, old: &State, top: Option<Id>) -> Self {
-        let was_inside = |id: &Id| top.is_some() && old.top(*id) == top;
+    /// Splits `units`, which are in start order. Where an application comes to run inside another, everything starts after
+    /// the script.
+    fn new(units: Vec<Unit>, world: &World, leaves: &Leaves) -> Self {
+        let is_own = |unit: &Unit| leaves.own.contains(&unit.top);
+        let own: HashSet<Id> = units
+            .iter()
+            .filter(|unit| is_own(unit))
+            .flat_map(|unit| unit.members.clone())
+            .collect();
+        let mut required: HashSet<Id> = HashSet::new();
+        for unit in units.iter().rev() {
+            if is_own(unit) || unit.members.iter().any(|id| required.contains(id)) {
+                required.extend(needed(world, unit));
+            }
+        }
         let mut split = Self::default();
         let mut late = HashSet::new();
         for unit in units {
-            if Some(unit.top) == top {
-                split.own = Some(unit);
-            } else if top.is_none()
-                || unit.members.iter().any(was_inside)
-                || needed(world, &unit).any(|id| !was_inside(id) && late.contains(id))
+            let is_required = unit.members.iter().any(|id| required.contains(id));
+            if is_own(&unit) {
+                split.own.push(unit);
+            } else if !leaves.gone.is_empty()
+                || unit.members.iter().any(|id| leaves.was_inside(*id))
+                || needed(world, &unit).any(|id| !leaves.was_inside(*id) && late.contains(id))
+                || !is_required && needed(world, &unit).any(|id| own.contains(id))
             {
                 late.extend(unit.members.iter().copied());
                 split.after.push(unit);

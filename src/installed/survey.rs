@@ -29,6 +29,15 @@ pub enum Event {
     Stop(Atom),
     /// Take an application to another version, whose specification, overrides put over it, this is.
     Upgrade(Box<Application>),
+    /// Do all of this to several applications.
+    Change {
+        /// Go to these versions.
+        upgrade: Vec<Application>,
+        /// Run: application, version, directory.
+        start: Vec<(Atom, String, PathBuf)>,
+        /// Run no more.
+        stop: Vec<Atom>,
+    },
 }
 
 /// What a node says of itself.
@@ -66,7 +75,7 @@ pub fn survey(directories: &Directories, node: Node, event: Event) -> Result<Sur
         Event::Boot => registrations::all(&applications)?,
         Event::Start { .. } => Registrations::default(),
         // Only what is loaded can have been included.
-        Event::Stop(_) | Event::Upgrade(_) => {
+        Event::Stop(_) | Event::Upgrade(_) | Event::Change { .. } => {
             let loaded = node.loaded.iter().map(|loaded| loaded.name.clone());
             registrations::among(&applications, loaded)
         }
@@ -129,6 +138,11 @@ fn reached(
             reach.read(named.chain(&application.included_applications).cloned());
             inclusion::Event::Upgrade(application)
         }
+        Event::Change {
+            upgrade,
+            start,
+            stop,
+        } => inclusion::Event::Change(change(reach, node, upgrade, start, stop)?),
     };
     // What is loaded and does not run may come to, and then needs these.
     for loaded in &node.loaded {
@@ -144,6 +158,31 @@ fn reached(
         );
     }
     Ok(event)
+}
+
+fn change(
+    reach: &mut Reach<'_, '_>,
+    node: &Node,
+    upgrade: Vec<Application>,
+    starts: Vec<(Atom, String, PathBuf)>,
+    stop: Vec<Atom>,
+) -> Result<inclusion::Change, Error> {
+    let mut names = Vec::new();
+    for (application, vsn, dir) in starts {
+        if !node.loaded.iter().any(|loaded| loaded.name == application) {
+            start(reach, &application, vsn, dir)?;
+        }
+        names.push(application);
+    }
+    for application in &upgrade {
+        let named = application.applications.iter();
+        reach.read(named.chain(&application.included_applications).cloned());
+    }
+    Ok(inclusion::Change {
+        upgrade,
+        start: names,
+        stop,
+    })
 }
 
 fn start(

@@ -8,7 +8,23 @@
 %% @doc One line for every reason and every warning of erlrc; an unknown one is printed as a term.
 -spec format_error(term()) -> string().
 format_error(Reason) ->
-    one_line(safely(fun format/1, Reason)).
+    one_line(safely(fun format/1, named(Reason))).
+
+%% What is about several applications is said of all of them.
+named(Reason) when is_tuple(Reason), tuple_size(Reason) > 1, is_list(element(2, Reason)) ->
+    case {lists:member(element(1, Reason), about_applications()), element(2, Reason)} of
+        {true, [App | _] = Apps} when is_atom(App) -> setelement(2, Reason, names(Apps));
+        _ -> Reason
+    end;
+named({not_rolled_back, Why, Left}) ->
+    {not_rolled_back, named(Why), Left};
+named({max_pause, #{application := [_ | _] = Apps} = Why}) ->
+    {max_pause, Why#{application := names(Apps)}};
+named(Reason) ->
+    Reason.
+
+about_applications() ->
+    [script_failed, bad_script, died, killed_for_old_code, converted, not_reverted].
 
 %% @doc Formats a log report of erlrc for `logger'; `what' names the kind of report.
 -spec report(map()) -> {io:format(), [term()]}.
@@ -144,6 +160,14 @@ format(Reason) ->
 %% Reasons of operations.
 format_operation(version_mismatch) ->
     "another version runs than the one that was named; nothing was done";
+format_operation({not_so, App, Why}) ->
+    text("~ts: ~ts", [App, format(Why)]);
+format_operation({not_together, Apps, Why}) ->
+    text(
+        "~ts cannot be changed as one: ~ts is for OTP's release_handler, which takes one application at a time; change them one"
+        " after the other, or restart the node",
+        [names(Apps), term(Why)]
+    );
 format_operation({version_mismatch, App, Vsn}) ->
     text("~ts ~ts runs, which is no version that was named; nothing was done", [App, Vsn]);
 format_operation(version_load_mismatch) ->

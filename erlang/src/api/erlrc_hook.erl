@@ -28,6 +28,8 @@
     warnings => [binary()],
     %% Only for the operation `dry_run': one line for each step.
     plan => [binary()],
+    %% Only for several applications: the outcome of each, and the version of it that runs now.
+    changes => [#{application := binary(), outcome => atom(), running => binary()}],
     %% Only for the operation `running': where the application is, and what a hook shall do with its plan.
     dir => binary(),
     preflight => strict | warn | off,
@@ -112,9 +114,9 @@ performed({ok, #{operation := health}}) ->
     maps:merge(answer(ok, health, undefined, undefined), erlrc_health:report());
 performed({ok, #{operation := outcome, id := Id}}) ->
     outcome(erlrc_operations:outcome(Id));
-performed({dry_run, {ok, #{application := App} = Operation}}) ->
+performed({dry_run, {ok, Operation}}) ->
     case erlrcdynamic:plan(Operation) of
-        {plan, Lines} -> (answer(ok, planned, undefined, App))#{plan => [text(Line) || Line <- Lines]};
+        {plan, Lines} -> (answer(ok, planned, undefined, maps:get(application, Operation, undefined)))#{plan => [text(Line) || Line <- Lines]};
         Result -> classified(Operation, Result)
     end;
 performed({live_plan, {ok, #{application := App} = Operation}}) ->
@@ -147,9 +149,19 @@ outcome(unknown_operation) ->
 is_stopping() ->
     element(1, init:get_status()) =:= stopping.
 
+classified(#{operation := Name, changes := Changes}, Result) ->
+    {Status, Outcome, Reason} = classify(Name, Result),
+    Outcomes = case Result of {ok, [_ | _]} when Name =:= change -> maps:from_list(element(2, Result)); _ -> #{} end,
+    Each = [of_each(App, Outcomes) || #{application := App} <- Changes],
+    (with_committed(answer(Status, Outcome, Reason, undefined)))#{changes => Each};
 classified(#{operation := Name, application := App} = Operation, Result) ->
     {Status, Outcome, Reason} = classify(Name, Result),
     with_committed(answer(Status, Outcome, detailed(Reason, Operation), App)).
+
+%% The outcome of one application among several, and the version of it that runs.
+of_each(App, Outcomes) ->
+    Given = [{outcome, Outcome} || #{App := Outcome} <- [Outcomes]] ++ [{running, Vsn} || Vsn <- [running(App)], Vsn =/= none],
+    maps:from_list([{application, atom_to_binary(App)} | Given]).
 
 %% Steps before and after a script can fail without the script.
 with_committed(#{status := failed} = Answer) ->
@@ -227,6 +239,12 @@ classify(_, restart_new_emulator) ->
     {restart_emulator, restart_new_emulator, restart_new_emulator};
 classify(_, {ok, Outcome}) when is_atom(Outcome) ->
     {ok, Outcome, undefined};
+classify(change, {ok, Outcomes}) when is_list(Outcomes) ->
+    Changes = [upgraded, downgraded, started, stopped],
+    case lists:any(fun({_App, Outcome}) -> lists:member(Outcome, Changes) end, Outcomes) of
+        true -> {ok, changed, undefined};
+        false -> {ok, unchanged, undefined}
+    end;
 classify(upgrade, {ok, _Unpurged}) ->
     {ok, upgraded, undefined};
 classify(downgrade, {ok, _Unpurged}) ->
@@ -276,9 +294,10 @@ failure_of(Tag) ->
         old_directory_gone,
         bad_new_appvsn,
         bad_evaluator,
-        not_held
+        not_held,
+        not_so
     ],
-    NoPath = [no_upgrade_path, sticky_directory, max_pause, removed_module_in_use, supervisor_strategy, states_not_converted],
+    NoPath = [not_together, no_upgrade_path, sticky_directory, max_pause, removed_module_in_use, supervisor_strategy, states_not_converted],
     case {lists:member(Tag, Refusals), lists:member(Tag, NoPath)} of
         {true, _} -> refused;
         {_, true} -> no_path;

@@ -7,6 +7,8 @@
 
 %% The longest name of an operation, in bytes.
 -define(ID, 64).
+%% Applications of one request.
+-define(CHANGES, 10000).
 
 -type checked() ::
     {ok, #{operation := atom(), _ => _}}
@@ -55,6 +57,10 @@ meant(#{operation := Question}) when
     {ok, #{operation => Question}};
 meant(#{operation := live_plan, 'of' := Operation} = Request) when Operation =:= upgrade; Operation =:= downgrade ->
     {live_plan, meant(Request#{operation := Operation})};
+meant(#{operation := Operation, changes := Changes} = Request) when
+    Operation =:= change; Operation =:= confirm; Operation =:= revert
+->
+    several(Request, changes(Changes));
 meant(#{operation := Operation, application := Name} = Request) ->
     case {lists:member(Operation, operations()), application_name(Name)} of
         {true, {ok, App}} -> arguments(Request, #{operation => Operation, application => App});
@@ -63,6 +69,31 @@ meant(#{operation := Operation, application := Name} = Request) ->
     end;
 meant(_Request) ->
     {error, incomplete_request}.
+
+%% Each is an operation of its own, but for the options, which are those of all.
+changes([_ | _] = Changes) when length(Changes) =< ?CHANGES ->
+    Meant = [change(Change) || Change <- Changes],
+    case [Error || {error, _} = Error <- Meant] of
+        [] -> {ok, [Operation || {ok, Operation} <- Meant]};
+        [Error | _] -> Error
+    end;
+changes(_Changes) ->
+    {error, {bad_argument, changes}}.
+
+change(#{operation := Operation} = Change) when
+    Operation =:= upgrade; Operation =:= downgrade; Operation =:= start; Operation =:= stop
+->
+    meant(maps:remove(options, Change));
+change(_Change) ->
+    {error, {bad_argument, changes}}.
+
+several(#{operation := Operation} = Request, {ok, Changes}) ->
+    case arguments(maps:with([options, held], Request), #{operation => Operation, changes => Changes}) of
+        {ok, _} = Meant -> Meant;
+        {error, _} = Error -> Error
+    end;
+several(_Request, {error, _} = Error) ->
+    Error.
 
 operations() ->
     [start, stop, unload, upgrade, downgrade, confirm, revert, settle, running, code, versions].
@@ -82,7 +113,7 @@ checked_name(Name) ->
 
 arguments(Request, Operation) ->
     Texts = [{Key, Value} || {Key, Value} <- maps:to_list(Request), lists:member(Key, texts())],
-    Needed = needed(maps:get(operation, Operation)),
+    Needed = case Operation of #{changes := _} -> []; #{operation := Name} -> needed(Name) end,
     Missing = Needed -- [Key || {Key, _} <- Texts],
     Bad = [Key || {Key, Value} <- Texts, not is_text(Value)],
     case {Missing, Bad, options(Request)} of

@@ -6,10 +6,10 @@
 -module(erlrcdynamic).
 
 -export([start/2, start/3, stop/2, unload/2, unload/3]).
--export([upgrade/3, upgrade/5, downgrade/3, downgrade/5, make_appup/5]).
+-export([upgrade/3, upgrade/5, downgrade/3, downgrade/5, change/1, change/2, make_appup/5]).
 -export([apply_after_commit/3]).
 -export([perform/1, plan/1, live_plan/1]).
--export_type([operation/0, result/0]).
+-export_type([operation/0, result/0, change/0]).
 
 -type vsn() :: string().
 -type dir() :: file:filename_all().
@@ -39,10 +39,20 @@
     | {error, version_mismatch | term()}.
 -type result() :: start_result() | stop_result() | unload_result() | upgrade_result() | {ok, confirmed | reverted | settled}.
 
+%% One of several that are made as one. Both versions, and both directories, are what runs and what is to run.
+-type change() ::
+    {upgrade | downgrade, atom(), From :: vsn(), To :: vsn()}
+    | {upgrade | downgrade, atom(), From :: vsn(), To :: vsn(), FromDir :: dir(), ToDir :: dir()}
+    | {start, atom(), vsn()}
+    | {start, atom(), vsn(), dir()}
+    | {stop, atom(), vsn()}.
+
 -type operation() :: #{
-    operation => start | stop | unload | upgrade | downgrade | confirm | revert | settle,
+    operation => start | stop | unload | upgrade | downgrade | change | confirm | revert | settle,
+    %% change; confirm and revert of such a one
+    changes => [operation()],
     direction => up | down,
-    application := atom(),
+    application => atom(),
     %% start, stop, unload
     vsn => vsn(),
     dir => dir(),
@@ -117,6 +127,33 @@ downgrade(App, Earlier, Later, EarlierDir, LaterDir) ->
         to_dir => EarlierDir
     }).
 
+%% @equiv change(Changes, #{})
+-spec change([change()]) -> erlrc_set_change:result().
+change(Changes) ->
+    change(Changes, #{}).
+
+%% @doc Makes all changes as one, or none of them: one script, one window, one commit, one way back. Where an application
+%% ships instructions with effects of their own (`apply', `stop', `start', `purge') there are several windows, and
+%% {@link plan/1} says so. Answers what came of each application.
+-spec change([change()], Options :: map()) -> erlrc_set_change:result().
+change(Changes, Options) ->
+    Operations = [operation(Change) || Change <- Changes],
+    case [{bad_argument, changes, Changes} || lists:member(error, Operations)] of
+        [] -> run(#{operation => change, changes => Operations, options => Options});
+        [Bad | _] -> {error, Bad}
+    end.
+
+operation({Operation, App, From, To}) when Operation =:= upgrade; Operation =:= downgrade ->
+    #{operation => Operation, application => App, from => From, to => To};
+operation({Operation, App, From, To, FromDir, ToDir}) when Operation =:= upgrade; Operation =:= downgrade ->
+    (operation({Operation, App, From, To}))#{from_dir => FromDir, to_dir => ToDir};
+operation({Operation, App, Vsn}) when Operation =:= start; Operation =:= stop ->
+    #{operation => Operation, application => App, vsn => Vsn};
+operation({start, App, Vsn, Dir}) ->
+    #{operation => start, application => App, vsn => Vsn, dir => Dir};
+operation(_Other) ->
+    error.
+
 %% @doc Generates the appup between the two versions from their files. Nothing is changed or loaded.
 -spec make_appup(atom(), From :: vsn(), To :: vsn(), FromDir :: dir(), ToDir :: dir()) ->
     {ok, erlrc_engine:appup()} | {error, term()}.
@@ -140,6 +177,8 @@ run(Operation) ->
     end.
 
 %% A name or a version of the wrong type is an error of the caller, not a crash of erlrc.
+bad_arguments(#{changes := Changes}) ->
+    lists:append([bad_arguments(Change) || Change <- Changes]);
 bad_arguments(Operation) ->
     Keys = [application, vsn, from, to, dir, from_dir, to_dir],
     [{bad_argument, Key, Value} || Key <- Keys, {ok, Value} <- [maps:find(Key, Operation)], not is_sound(Key, Value)].
@@ -162,8 +201,8 @@ is_name(_) -> false.
 
 %% @private Runs in the process of the operation.
 -spec perform(operation()) -> result().
-perform(#{operation := Operation, application := App} = Request) ->
-    case erlrc_deadline:is_over() orelse prepare(Operation, App) of
+perform(#{operation := Operation} = Request) ->
+    case erlrc_deadline:is_over() orelse prepare(Operation, maps:get(application, Request, undefined)) of
         true -> {error, out_of_time};
         ok -> perform(Operation, complete(Request));
         Other -> Other
@@ -171,8 +210,8 @@ perform(#{operation := Operation, application := App} = Request) ->
 
 %% @private What {@link perform/1} would do.
 -spec plan(operation()) -> {plan, [iodata()]} | result().
-plan(#{operation := Operation, application := App} = Request) ->
-    case prepare(Operation, App) of
+plan(#{operation := Operation} = Request) ->
+    case prepare(Operation, maps:get(application, Request, undefined)) of
         ok -> erlrc_dry_run:plan(complete(Request));
         Other -> Other
     end.
@@ -209,8 +248,13 @@ begin_with(start, Request) -> erlrc_start:start(Request);
 begin_with(stop, Request) -> erlrc_start:stop(Request);
 begin_with(unload, Request) -> erlrc_start:unload(Request);
 begin_with(upgrade, Request) -> erlrc_upgrade:change(up, Request);
-begin_with(downgrade, Request) -> erlrc_upgrade:change(down, Request).
+begin_with(downgrade, Request) -> erlrc_upgrade:change(down, Request);
+begin_with(change, #{changes := Changes}) -> erlrc_set_change:perform(Changes).
 
+complete(#{changes := Changes} = Request) ->
+    Options = maps:get(options, Request, #{}),
+    Own = fun(Change) -> maps:merge(Options, maps:get(options, Change, #{})) end,
+    Request#{changes := [complete(Change#{options => Own(Change)}) || Change <- Changes]};
 complete(Request) ->
     Defaults = lists:foldl(fun default/2, Request, [{dir, vsn}, {from_dir, from}, {to_dir, to}]),
     maps:merge(#{options => #{}}, Defaults).

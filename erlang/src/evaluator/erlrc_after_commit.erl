@@ -26,12 +26,15 @@ is_after_commit(_Instruction) ->
     false.
 
 %% @doc Calls what a script asks for, in its order, each whatever became of the others. Answers those that failed.
--spec run(erlrc_evaluator:script() | map(), timeout()) -> [failure()].
-run(#{application := App, committed := Calls} = Script, Left) ->
+-spec run([erlrc_evaluator:change() | map()], timeout()) -> [failure()].
+run(Changes, Left) ->
+    lists:append([run_of(Change, Left) || Change <- Changes]).
+
+run_of(#{application := App, committed := Calls} = Script, Left) ->
     Options = maps:get(options, Script, #{}),
     Timeout = min(maps:get(apply_timeout, Options, ?TIMEOUT), Left),
     lists:append([call(App, Call, Timeout) || Call <- Calls]);
-run(_Script, _Left) ->
+run_of(_Change, _Left) ->
     [].
 
 call(App, Call, Timeout) ->

@@ -6,12 +6,10 @@
 %% @doc The segments, each batch with its code and the operation's own modules taken out of it; the code of these is apart,
 %% `none' where it has none. Throws `{refused, Why}'.
 -spec prepare([erlrc_segment:segment()], map()) -> {[term()], none | erlrc_prepare:code()}.
-prepare(Segments, #{options := Options, script_direction := Direction, own := Own0} = Context) ->
-    Prepare = (maps:with([from, to, protected, purge], Context))#{
-        generated => generated(Options),
+prepare(Segments, #{options := Options, own := Own0} = Context) ->
+    Prepare = (maps:with([sides, protected, purge], Context))#{
         suspend => maps:get(suspend, Options, needed),
-        old_code => maps:get(old_code, Options, wait),
-        direction => Direction
+        old_code => maps:get(old_code, Options, wait)
     },
     Own = #{load := OwnLoads, remove := OwnRemoves} = own(Segments, Own0),
     Prepared = [prepare_segment(Segment, Own, Prepare) || Segment <- Segments],
@@ -21,9 +19,6 @@ prepare(Segments, #{options := Options, script_direction := Direction, own := Ow
             _ -> prepare_batch(maps:merge(empty_batch(), Own), Prepare)
         end,
     {Prepared, OwnCode}.
-
-generated(#{source := generated}) -> true;
-generated(_) -> false.
 
 own(Segments, Own) ->
     maps:from_list([{Key, own(Key, Segments, Own)} || Key <- [load, remove]]).

@@ -2,7 +2,7 @@
 %% a crash nor a message left behind reaches the operation.
 -module(erlrc_check).
 
--export([call/2, run/3]).
+-export([call/2, run/3, run_all/3]).
 
 %% The process ends with its answer.
 -dialyzer({no_return, call/2}).
@@ -35,6 +35,16 @@ answer({Module, Function, Arguments}) ->
             error:Reason:Stack -> {error, {'EXIT', {Reason, lists:sublist(Stack, 4)}}}
         end,
     exit({?MODULE, Result}).
+
+%% @doc Several checks, until one does not pass.
+-spec run_all(atom(), [{module(), atom(), [term()]}], timeout()) -> ok | {error, {atom(), term(), term()}}.
+run_all(_Name, [], _Timeout) ->
+    ok;
+run_all(Name, [MFA | MFAs], Timeout) ->
+    case run(Name, MFA, Timeout) of
+        ok -> run_all(Name, MFAs, Timeout);
+        Error -> Error
+    end.
 
 %% @doc A check passes when it answers `ok' or `true'.
 -spec run(atom(), {module(), atom(), [term()]}, timeout()) -> ok | {error, {atom(), term(), term()}}.

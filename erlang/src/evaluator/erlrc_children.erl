@@ -17,12 +17,13 @@
 
 -define(INIT_TIMEOUT, 2000).
 
-%% @doc What the supervisors with these callback modules have in their specifications now; `Ebin' holds what is loaded.
--spec before([module()], file:filename()) -> [known()].
-before([], _Ebin) ->
+%% @doc What the supervisors with these callback modules have in their specifications now; the sides say where what is
+%% loaded is.
+-spec before([module()], erlrc_sides:sides()) -> [known()].
+before([], _Sides) ->
     [];
-before(Modules, Ebin) ->
-    Written = maps:from_list([{Module, written(Module, file(Ebin, Module))} || Module <- Modules]),
+before(Modules, Sides) ->
+    Written = maps:from_list([{Module, written(Module, file(erlrc_sides:ebin(from, Module, Sides), Module))} || Module <- Modules]),
     #{targets := Targets} = erlrc_discover:processes(Modules, #{}),
     Pids = [Pid || {Pid, #{kind := supervisor, suspended := false}} <- maps:to_list(Targets)],
     [

@@ -5,7 +5,7 @@
 -module(erlrc_commit).
 
 -export([handle/1, modules/1, beams/1, divide/2, switch/2, make_room/2, is_switched/1]).
--export([path_change/3, path/1, path_back/2, set_path/1]).
+-export([path_change/1, path/1, path_back/2, set_path/1]).
 -export_type([handle/0, path_change/0]).
 
 -opaque handle() :: #{
@@ -14,12 +14,11 @@
     items := [erlrc_prepare:item()]
 }.
 -opaque path_change() :: #{
-    application := atom(),
-    from := file:filename(),
-    to := file:filename(),
+    pairs := [erlrc_sides:pair(), ...],
     before := [file:filename()],
     expected := [file:filename()],
-    way := replace | add
+    %% `set': of several applications the whole path at once.
+    way := replace | add | set
 }.
 
 -type options() :: #{force => boolean(), old_code => erlrc_old_code:policy(), protected => [pid()], patience => timeout(), wait_for => everybody}.
@@ -174,27 +173,27 @@ purge(Module, Options) ->
         {error, _} = Error -> throw(Error)
     end.
 
-%% @doc How the code path changes so that the ebin directory `To' stands where the application's stands now.
--spec path_change(atom(), file:filename(), file:filename()) -> path_change().
-path_change(App, From, To) ->
+%% @doc How the code path changes so that the ebin directory `To' of each application stands where its own stands now.
+-spec path_change([erlrc_sides:pair(), ...]) -> path_change().
+path_change(Pairs) ->
     Before = code:get_path(),
+    {Expected, Ways} = lists:foldl(fun place/2, {Before, []}, Pairs),
+    Way = case Ways of [One] -> One; _ -> set end,
+    #{pairs => Pairs, before => Before, expected => Expected, way => Way}.
+
+place({_App, From, To}, {Before, Ways}) ->
     Wanted = [absolute(From), absolute(To)],
     Elsewhere = fun(Dir) -> not lists:member(absolute(Dir), Wanted) end,
     {Head, Tail} = lists:splitwith(Elsewhere, Before),
-    #{
-        application => App,
-        from => From,
-        to => To,
-        before => Before,
-        expected => Head ++ [To | lists:filter(Elsewhere, Tail)],
-        way => case Tail of [] -> add; _ -> replace end
-    }.
+    {Head ++ [To | lists:filter(Elsewhere, Tail)], [case Tail of [] -> add; _ -> replace end | Ways]}.
 
 %% @doc Changes the code path. The code server looks at every directory when the whole path is set, and at one when one
 %% is replaced; but it replaces by name, and the name may be another's or stand there twice.
 -spec path(path_change()) -> ok.
-path(#{application := App, from := From, to := To, before := Before, expected := Expected, way := Way}) ->
+path(#{pairs := [{App, _, To} | _] = Pairs, before := Before, expected := Expected, way := Way}) ->
     case code:get_path() of
+        Before when Way =:= set ->
+            ok = set_path(Expected);
         Before when Way =:= add ->
             true = code:add_pathz(To),
             ok;
@@ -202,12 +201,12 @@ path(#{application := App, from := From, to := To, before := Before, expected :=
             _ = code:replace_path(App, To),
             ok = set_path(Expected);
         _ChangedSince ->
-            path(path_change(App, From, To))
+            path(path_change(Pairs))
     end.
 
 %% @doc The way back of `path/1', to what the path was. One directory is looked at, not all, where nothing else changed.
 -spec path_back(path_change(), [file:filename()]) -> ok | {error, term()}.
-path_back(#{application := App, from := From, expected := Expected, way := replace}, Path) ->
+path_back(#{pairs := [{App, From, _}], expected := Expected, way := replace}, Path) ->
     _ = code:get_path() =:= Expected andalso Expected =/= Path andalso code:replace_path(App, From),
     set_path(Path);
 path_back(_Change, Path) ->

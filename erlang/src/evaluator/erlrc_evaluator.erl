@@ -7,13 +7,16 @@
 -module(erlrc_evaluator).
 
 -export([evaluate/1, check/1, module/1, restarts/1]).
--export_type([script/0, result/0, name/0, specification/0, report/0]).
+-export_type([script/0, change/0, result/0, name/0, specification/0, report/0]).
 
 -type name() :: transactional | release_handler.
 -type specification() :: {application, atom(), [{atom(), term()}]}.
 -type version() :: {Vsn :: string(), Dir :: file:filename()}.
 
--type script() :: #{
+%% What is carried out together, as a whole or not at all: one application is a list of one. Dependencies come first, of
+%% applications that go up, and last, of those that go down.
+-type script() :: [change(), ...].
+-type change() :: #{
     application := atom(),
     direction := up | down,
     %% High-level instructions, appup(5).
@@ -26,6 +29,7 @@
     to := version(),
     from_spec := specification(),
     to_spec := specification(),
+    %% Those of the whole script are the same in every change.
     options := map()
 }.
 
@@ -60,7 +64,7 @@
 
 %% @doc Runs the script with the evaluator that was chosen.
 -spec evaluate(script()) -> result().
-evaluate(#{options := Options} = Script) ->
+evaluate([#{options := Options} | _] = Script) ->
     case {erlrc_options:check(), module(Options)} of
         {ok, {ok, Module}} -> Module:evaluate(Script);
         {ok, {error, _} = Error} -> Error;
@@ -69,7 +73,8 @@ evaluate(#{options := Options} = Script) ->
 
 %% @doc Whether the evaluator that was chosen would refuse the script; nothing is changed.
 -spec check(script()) -> ok | restart_new_emulator | {error, term()}.
-check(#{options := Options, instructions := Instructions} = Script) ->
+check([#{options := Options} | _] = Script) ->
+    Instructions = lists:append([Instructions || #{instructions := Instructions} <- Script]),
     case {lists:any(fun restarts/1, Instructions), module(Options)} of
         {true, _} -> restart_new_emulator;
         {false, {ok, Module}} -> Module:check(Script);

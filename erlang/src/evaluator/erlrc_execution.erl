@@ -10,7 +10,7 @@
 
 %% @doc The operation proper. Leaves by exit, the guardian does the rest.
 -spec operate(erlrc_segment:plan(), map()) -> no_return().
-operate(#{first := First, segments := Segments0}, #{application := App} = Context0) ->
+operate(#{first := First, segments := Segments0}, #{subject := Subject} = Context0) ->
     try
         {Segments, Own} = erlrc_batches:prepare(Segments0, Context0),
         Supervisors = supervisors(Segments, Context0),
@@ -33,7 +33,7 @@ operate(#{first := First, segments := Segments0}, #{application := App} = Contex
         ok = report(Context),
         conclude(Windows, final(Supervisors, Context), Context)
     catch
-        throw:{failed, Why, Left} -> leave({script_failed, App, called_off(Why)}, Left, Context0);
+        throw:{failed, Why, Left} -> leave({script_failed, Subject, called_off(Why)}, Left, Context0);
         throw:{refused, Why} -> leave(Why, [], Context0)
     end.
 
@@ -55,16 +55,16 @@ conclude(Windows, Final, #{guardian := Guardian} = Context) ->
     ok = confirm(Final),
     lists:foreach(fun erlrc_way_back:forget/1, Windows),
     Purge = finish(Final, Context),
-    _ = [erlrc_after_commit:run(Context, infinity) || is_map_key(held, Context)],
+    _ = [erlrc_after_commit:run(maps:get(committed, Context, []), infinity) || is_map_key(held, Context)],
     _ = (catch erlrc_guardian:alone(Guardian, {ok, Purge})),
     exit({erlrc_done, {ok, Purge}}).
 
 %% The way back can be kept open where it leads all the way: no instruction with effects of its own, the old code to be
 %% had, and nothing of erlrc itself, which is loaded when there is no way back any more.
-with_hold([], Segments, none, #{options := #{hold := _}, application := App} = Context) when App =/= erlrc ->
-    case [Segment || Segment <- Segments, not leads_back(Segment)] of
-        [] -> Context;
-        _ -> without_hold(Context)
+with_hold([], Segments, none, #{options := #{hold := _}, applications := Apps} = Context) ->
+    case not lists:member(erlrc, Apps) andalso lists:all(fun leads_back/1, Segments) of
+        true -> Context;
+        false -> without_hold(Context)
     end;
 with_hold(_First, _Segments, _Own, Context) ->
     without_hold(Context).
@@ -94,12 +94,12 @@ leave_alone(Result, Guardian) ->
 fail(Why, Left) -> throw({failed, Why, Left}).
 supervisors(_Segments, #{options := #{supervisor_children := false}}) ->
     [];
-supervisors(Segments, #{from := Ebin}) ->
+supervisors(Segments, #{sides := Sides}) ->
     Changed = [
         Module
      || {batch, #{before := Before, 'after' := After}, _} <- Segments, {Module, _, _} <- Before ++ After
     ],
-    erlrc_children:before([Module || Module <- lists:usort(Changed), erlrc_segment:is_supervisor(Module)], Ebin).
+    erlrc_children:before([Module || Module <- lists:usort(Changed), erlrc_segment:is_supervisor(Module)], Sides).
 %% The windows that were opened, the newest first. Nothing follows the last one unless children or a check do.
 segments([], _Supervisors, _Context) ->
     [];
@@ -156,13 +156,13 @@ restart(Module) ->
     ).
 
 %% The code path changes with the first commit; a script without one changes it here.
-path(Segments, #{application := App, from := From, to := To}) ->
+path(Segments, #{sides := Sides}) ->
     case lists:keymember(batch, 1, Segments) of
         true ->
             ok;
         false ->
             erlrc_journal:note({path, code:get_path()}),
-            erlrc_commit:path(erlrc_commit:path_change(App, From, To))
+            erlrc_commit:path(erlrc_commit:path_change(erlrc_sides:pairs(Sides)))
     end.
 
 start_children(Supervisors) ->
@@ -193,8 +193,8 @@ start_beside({_, Id} = Child, Removed, Left) ->
             fail({child_not_started, Id, Why}, [])
     end.
 
-service_check(#{options := #{service_check := MFA} = Options}) ->
-    Check = fun() -> erlrc_check:run(service_check, MFA, maps:get(health_check_timeout, Options, 5000)) end,
+service_check(#{options := #{service_check := MFAs} = Options}) ->
+    Check = fun() -> erlrc_check:run_all(service_check, MFAs, maps:get(health_check_timeout, Options, 5000)) end,
     case erlrc_journal:timed(health_check, Check) of
         ok -> ok;
         {error, Why} -> fail(Why, [])
@@ -251,10 +251,10 @@ load_own(#{new := New}, #{protected := Protected}) ->
         {error, Why} -> erlrc_journal:log(error, #{event => own_code_not_loaded, reason => Why})
     end.
 
-report(#{application := App, options := Options}) ->
+report(#{subject := Subject, options := Options}) ->
     Timings = erlrc_journal:timings(),
-    erlrc_journal:log(notice, #{event => upgraded, application => App, timings => Timings}),
-    _ = [Pid ! {erlrc_transaction, App, Timings} || #{report := Pid} <- [Options], is_pid(Pid)],
+    erlrc_journal:log(notice, #{event => upgraded, timings => Timings}),
+    _ = [Pid ! {erlrc_transaction, Subject, Timings} || #{report := Pid} <- [Options], is_pid(Pid)],
     note_cost().
 
 %% For the guardian, which has the last word.

@@ -285,8 +285,8 @@ cost(Table) ->
 
 %% @doc Brings the node to the old or the new, as the journal has it, and says how the operation ended.
 -spec settle(term(), [term()], map()) -> erlrc_evaluator:result().
-settle(Reason, Entries, #{application := App} = Context) ->
-    {Why, Left0} = why(Reason, App),
+settle(Reason, Entries, #{subject := Subject} = Context) ->
+    {Why, Left0} = why(Reason, Subject),
     ok = erlrc_journal:settle(Entries),
     ok = erlrc_journal:about(maps:get(about, Context, #{})),
     try erlrc_undo:run(Entries, Context) of
@@ -300,8 +300,8 @@ rolled_back(Why, Left) ->
     ok = erlrc_journal:log(warning, #{event => rolled_back, reason => Why, left => Left}),
     result(Why, Left).
 
-why({erlrc_failed, Why, Left}, _App) -> {Why, Left};
-why(Reason, App) -> {{script_failed, App, {evaluator_died, Reason}}, []}.
+why({erlrc_failed, Why, Left}, _Subject) -> {Why, Left};
+why(Reason, Subject) -> {{script_failed, Subject, {evaluator_died, Reason}}, []}.
 
 result(Why, []) -> {error, Why};
 result(Why, Left) -> {error, {not_rolled_back, Why, lists:usort(Left)}}.

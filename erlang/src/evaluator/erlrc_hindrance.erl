@@ -14,7 +14,7 @@
 
 %% @doc Everything of that kind in the segments of a script.
 -spec find([erlrc_segment:segment()], erlrc_evaluator:script()) -> [hindrance()].
-find(Segments, #{to := {_, To}}) ->
+find(Segments, Script) ->
     Batches = [Batch || {batch, Batch} <- Segments],
     Stopped = lists:append([Modules || {stop, Modules} <- Segments]),
     Removed = removed(Batches) -- Stopped,
@@ -24,7 +24,7 @@ find(Segments, #{to := {_, To}}) ->
         {Module, _, _} <- Before ++ After,
         erlrc_segment:is_supervisor(Module)
     ],
-    Supervisors = supervisors(lists:usort(Changed), To),
+    Supervisors = supervisors(lists:usort(Changed), erlrc_sides:of_script(Script)),
     strategies(Supervisors) ++ [in_use(Use) || Removed =/= [], Use <- uses(Removed, Supervisors)].
 
 removed(Batches) ->
@@ -32,13 +32,13 @@ removed(Batches) ->
     lists:usort([Module || #{remove := All} <- Batches, {Module, _, _} <- All]) -- Loads.
 
 %% What changed supervisors that run have and what the new `init/1' would answer them.
-supervisors([], _To) ->
+supervisors([], _Sides) ->
     [];
-supervisors(Modules, To) ->
+supervisors(Modules, Sides) ->
     #{targets := Targets} = erlrc_discover:processes(Modules, #{}),
     Pids = [Pid || {Pid, #{kind := supervisor, suspended := false}} <- maps:to_list(Targets)],
     [
-        {Pid, Module, Strategy, init({Module, Arguments}, filename:join([To, "ebin", file(Module)]))}
+        {Pid, Module, Strategy, init({Module, Arguments}, filename:join(erlrc_sides:ebin(to, Module, Sides), file(Module)))}
      || {Pid, Strategy, Module, Arguments} <- specified(Pids)
     ].
 

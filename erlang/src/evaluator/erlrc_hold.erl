@@ -7,13 +7,16 @@
 -module(erlrc_hold).
 
 -export([wait/4, guard/1]).
--export([complete/1, status/0, confirm/1, revert/1, settle/0]).
--export_type([operation/0, which/0]).
+-export([changes/1, complete/1, status/0, confirm/1, revert/1, settle/0]).
+-export_type([operation/0, which/0, change/0]).
 
 %% What belongs to an upgrade beside the script, for `erlrc_revert'.
--type operation() :: #{application := atom(), from := string(), to := string(), _ => _}.
+-type operation() :: #{changes := [change()], _ => _}.
+-type change() :: #{application := atom(), from := string(), to := string()}.
 %% Which hold is meant; `held' is its number, as the operation answered it.
--type which() :: #{application := atom(), from := string(), to := string(), held => string(), _ => _}.
+-type which() ::
+    #{changes := [map()], held => string(), _ => _}
+    | #{application := atom(), from := string(), to := string(), held => string(), _ => _}.
 -type held() :: #{
     id := string(),
     runner := {pid(), reference()},
@@ -72,7 +75,7 @@ loop(#{runner := {_, RunnerRef}, caller := CallerRef, deadline := Deadline, oper
     receive
         {complete, Complete} ->
             demonitor(CallerRef, [flush]),
-            _ = put(?MODULE, {maps:with([application, from, to], Complete), Deadline}),
+            _ = put(?MODULE, {maps:with([changes], Complete), Deadline}),
             loop(Held#{operation := Complete});
         {settle, How, Which, From, Ref} ->
             case is_meant(Which, Held) of
@@ -91,14 +94,22 @@ loop(#{runner := {_, RunnerRef}, caller := CallerRef, deadline := Deadline, oper
 
 is_meant(any, _Held) ->
     true;
-is_meant(Which, #{id := Id, operation := #{application := App, from := From, to := To}}) ->
-    maps:get(held, Which, Id) =:= Id andalso
-        maps:with([application, from, to], Which) =:= #{application => App, from => From, to => To};
+is_meant(Which, #{id := Id, operation := #{changes := Changes}}) ->
+    %% What ran in its version already is asked for, and not held.
+    Asked = changes(Which),
+    maps:get(held, Which, Id) =:= Id andalso [] =:= Changes -- Asked andalso (Changes =:= Asked orelse is_map_key(changes, Which));
 is_meant(_Which, _Held) ->
     false.
 
-over(Why, #{context := #{application := App}} = Held) ->
-    erlrc_journal:log(notice, #{event => hold_over, application => App, reason => Why}),
+%% @doc What is meant, application by application, in order of name.
+-spec changes(which()) -> [change()].
+changes(#{changes := Changes}) ->
+    lists:sort([maps:with([application, from, to], Change) || #{from := _} = Change <- Changes]);
+changes(Which) ->
+    [maps:with([application, from, to], Which)].
+
+over(Why, #{context := #{subject := Subject}} = Held) ->
+    erlrc_journal:log(notice, #{event => hold_over, application => Subject, reason => Why}),
     _ = settle(confirm, Held),
     ok.
 
@@ -128,7 +139,7 @@ settle(revert, #{entries := Entries, context := Context, operation := Operation}
 after_commit(#{operation := none}) ->
     confirmed;
 after_commit(#{context := Context}) ->
-    case erlrc_after_commit:run(Context, infinity) of
+    case erlrc_after_commit:run(maps:get(committed, Context, []), infinity) of
         [] -> confirmed;
         Failed -> {confirmed, Failed}
     end.
@@ -154,7 +165,7 @@ complete(Operation) ->
     ok.
 
 %% @doc What is held, and for how many milliseconds.
--spec status() -> none | #{application := atom(), from := string(), to := string(), left := integer()}.
+-spec status() -> none | #{changes := [change()], left := integer()}.
 status() ->
     Guardian = whereis(erlrc_guardian),
     case is_pid(Guardian) andalso process_info(Guardian, dictionary) of

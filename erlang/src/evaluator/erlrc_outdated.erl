@@ -31,7 +31,7 @@ mode(_Options) -> application:get_env(erlrc, preflight, strict).
 
 %% @doc The records and structs of these modules whose shape changes, as far as the files of both versions tell. A record
 %% that another module of the new version has in the earlier size is left out.
--spec shapes([module()], erlrc_evaluator:script()) -> erlrc_look:records().
+-spec shapes([module()], erlrc_evaluator:change()) -> erlrc_look:records().
 shapes(Modules, #{from := {_, From}, to := {_, To}}) ->
     case erlrc_room:is_short() of
         true -> #{};
@@ -78,7 +78,7 @@ of_file(File) ->
 
 %% @doc Who holds something in one of these shapes. `Targets' are the processes that the script changes; `Try' runs
 %% `code_change' on the states of some of them.
--spec find(erlrc_look:records(), map(), fun((map()) -> erlrc_trial:result()), [module()], erlrc_evaluator:script()) ->
+-spec find(erlrc_look:records(), map(), fun((map()) -> erlrc_trial:result()), [module()], erlrc_evaluator:change()) ->
     [found()].
 find(Shapes, _Targets, _Try, _Steady, _Script) when map_size(Shapes) =:= 0 ->
     [];

@@ -22,11 +22,11 @@
 %% @doc Whether the window will be as short as option `max_pause' (milliseconds) asks. Where nobody stands there is no
 %% pause at all.
 -spec check(erlrc_scope:window(), erlrc_scope:context()) -> ok | {error, {max_pause, map()}}.
-check(#{pids := [_ | _] = Pids} = Window, #{application := App, options := #{max_pause := Max}}) when is_integer(Max) ->
+check(#{pids := [_ | _] = Pids} = Window, #{subject := Subject, options := #{max_pause := Max}}) when is_integer(Max) ->
     #{code := #{new := #{handle := Handle}}} = Window,
     case (predicted(Window) + 999) div 1000 of
         Milliseconds when Milliseconds > Max ->
-            Why = #{application => App, predicted => Milliseconds, allowed => Max},
+            Why = #{application => Subject, predicted => Milliseconds, allowed => Max},
             {error, {max_pause, Why#{processes => length(Pids), modules => length(erlrc_commit:modules(Handle))}}};
         _ ->
             ok

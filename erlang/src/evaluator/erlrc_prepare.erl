@@ -27,8 +27,8 @@
     together := [module()]
 }.
 
-%% @doc Prepares a batch, at low priority. Options: `from' and `to' are the ebin directories, `generated' says that modules whose code
-%% is loaded already may be left out, `old_code' and `protected' are those of {@link erlrc_old_code}, `purge' (false) says
+%% @doc Prepares a batch, at low priority. Options: `sides' say where each module is, and of which what is loaded already may
+%% be left out, for their instructions are generated, `old_code' and `protected' are those of {@link erlrc_old_code}, `purge' (false) says
 %% that nothing is to be purged: it is only asked whether all would go well.
 -spec prepare(erlrc_segment:batch(), map()) -> {ok, code()} | {error, term()}.
 prepare(Batch, Options) ->
@@ -41,14 +41,14 @@ prepare(Batch, Options) ->
         process_flag(priority, Priority)
     end.
 
-prepare_all(#{load := Loads, remove := Removes} = Batch, #{to := To, from := From} = Options) ->
+prepare_all(#{load := Loads, remove := Removes} = Batch, #{sides := Sides} = Options) ->
     Modules = [Module || {Module, _, _} <- Loads],
     ok = not_sticky(Modules ++ [Module || {Module, _, _} <- Removes]),
-    Read = [read_new(Module, To) || Module <- Modules],
-    {Skipped, New} = skip(Read, Options),
+    Read = [read_new(Module, erlrc_sides:ebin(to, Module, Sides)) || Module <- Modules],
+    {Skipped, New} = lists:partition(fun(Item) -> is_needless(Item, Sides) end, Read),
     Replaced = [element(1, Item) || Item <- New],
     ok = room(New),
-    {Old, Missing} = read_old(Replaced, From),
+    {Old, Missing} = read_old(Replaced, Sides),
     Absent = [element(1, Item) || Item <- New, not is_loaded(element(1, Item))],
     %% What is removed is deleted at the end of the operation.
     NewSide = side(New, []),
@@ -70,10 +70,10 @@ prepare_all(#{load := Loads, remove := Removes} = Batch, #{to := To, from := Fro
 %% A module whose processes are told something extra, or stand though nothing of theirs changes, is left to the script.
 shapes(_Batch, _New, _Old, #{suspend := always}) ->
     #{};
-shapes(#{before := Before, 'after' := After}, New, Old, #{direction := Direction}) ->
+shapes(#{before := Before, 'after' := After}, New, Old, _Options) ->
     maps:from_list([
         {Module, erlrc_shape:between(Module, Direction, OldBeam, NewBeam)}
-     || {Module, _, []} <- Before ++ After,
+     || {Module, Direction, []} <- Before ++ After,
         {_, _, NewBeam, _} <- [lists:keyfind(Module, 1, New)],
         {_, _, OldBeam, _} <- [lists:keyfind(Module, 1, Old)]
     ]).
@@ -143,10 +143,8 @@ beam_reason(Why) ->
         Tags -> list_to_tuple(Tags)
     end.
 
-skip(Items, #{generated := true}) ->
-    lists:partition(fun is_same/1, Items);
-skip(Items, _Options) ->
-    {[], Items}.
+is_needless({Module, _, _, _} = Item, Sides) ->
+    erlrc_sides:is_generated(Module, Sides) andalso is_same(Item).
 
 is_same({Module, _, Beam, Md5}) ->
     is_loaded(Module) andalso
@@ -162,10 +160,10 @@ attributes(Beam) ->
 is_loaded(Module) ->
     erlang:module_loaded(Module).
 
-read_old(Modules, Ebin) ->
+read_old(Modules, Sides) ->
     lists:foldl(
         fun(Module, {Items, Missing}) ->
-            case is_loaded(Module) andalso find_old(Module, Ebin) of
+            case is_loaded(Module) andalso find_old(Module, erlrc_sides:ebin(from, Module, Sides)) of
                 false -> {Items, Missing};
                 {ok, Item} -> {[Item | Items], Missing};
                 error -> {Items, [Module | Missing]}

@@ -15,17 +15,21 @@
 -define(TIMEOUT, 60000).
 %% @doc Runs the script.
 -spec evaluate(erlrc_evaluator:script()) -> erlrc_evaluator:result().
+evaluate([#{instructions := Instructions}] = Script) ->
+    maybe_evaluate(lists:any(fun erlrc_evaluator:restarts/1, Instructions), Script);
 evaluate(Script) ->
-    Restarts = lists:any(fun erlrc_evaluator:restarts/1, maps:get(instructions, Script)),
-    maybe_evaluate(Restarts, Script).
+    not_together(Script).
+
+not_together(Script) ->
+    {error, {not_together, erlrc_sides:applications(Script), {evaluator, release_handler}}}.
 
 maybe_evaluate(true, _Script) ->
     restart_new_emulator;
-maybe_evaluate(false, Script) ->
+maybe_evaluate(false, [Change] = Script) ->
     case translate(Script) of
         {ok, Steps} ->
-            case check(Steps, Script) of
-                ok -> guard(own_last(Steps, Script), Script);
+            case check(Steps, Change) of
+                ok -> guard(own_last(Steps, Change), Change);
                 {error, _} = Error -> Error
             end;
         {error, _} = Error ->
@@ -34,28 +38,59 @@ maybe_evaluate(false, Script) ->
 
 %% @doc Whether the script can be translated, and its modules loaded.
 -spec check(erlrc_evaluator:script()) -> ok | {error, term()}.
-check(Script) ->
+check([Change] = Script) ->
     case translate(Script) of
-        {ok, Steps} -> check(Steps, Script);
+        {ok, Steps} -> check(Steps, Change);
         {error, _} = Error -> Error
+    end;
+check(Script) ->
+    not_together(Script).
+
+%% @doc The low-level steps, relup(5), of a script. What goes up is translated together, and what goes down, so that
+%% instructions may name modules of another application in what they depend on.
+-spec translate(erlrc_evaluator:script()) -> {ok, [term()]} | {error, term()}.
+translate(Script) ->
+    {Up, Down} = lists:partition(fun(#{direction := Direction}) -> Direction =:= up end, Script),
+    case {translate(up, Up, Script), translate(dn, Down, Script)} of
+        {{ok, Steps}, {ok, []}} -> {ok, Steps};
+        {{ok, []}, {ok, Steps}} -> {ok, Steps};
+        {{ok, First}, {ok, Second}} -> {ok, joined(First, Second)};
+        {{error, _} = Error, _} -> Error;
+        {_, Error} -> Error
     end.
 
-%% @doc The low-level steps, relup(5), of a script.
--spec translate(erlrc_evaluator:script()) -> {ok, [term()]} | {error, term()}.
-translate(#{application := App, direction := Direction, instructions := Instructions} = Script) ->
-    #{from := {FromVsn, _}, from_spec := From, to := {ToVsn, _}, to_spec := To} = Script,
-    Mode = case Direction of up -> up; down -> dn end,
-    case {record(App, FromVsn, From), record(App, ToVsn, To)} of
-        {{ok, Old}, {ok, New}} ->
-            case systools_rc:translate_scripts(Mode, [Instructions], [New], [Old]) of
+translate(_Mode, [], _Script) ->
+    {ok, []};
+translate(Mode, Changes, Script) ->
+    Old = [record(App, Vsn, Spec) || #{application := App, from := {Vsn, _}, from_spec := Spec} <- Changes],
+    New = [record(App, Vsn, Spec) || #{application := App, to := {Vsn, _}, to_spec := Spec} <- Changes],
+    case [Error || {error, _} = Error <- Old ++ New] of
+        [] ->
+            Scripts = [instructions(Change, Script) || Change <- Changes],
+            Records = fun(Made) -> [Record || {ok, Record} <- Made] end,
+            case systools_rc:translate_scripts(Mode, Scripts, Records(New), Records(Old)) of
                 {ok, Steps} -> {ok, Steps};
-                {error, _, Reason} -> {error, {bad_script, App, Reason}}
+                {error, _, Reason} -> {error, {bad_script, erlrc_sides:subject(Changes), Reason}}
             end;
-        {{error, _} = Error, _} ->
-            Error;
-        {_, Error} ->
+        [Error | _] ->
             Error
     end.
+
+%% One point of no return.
+joined(First, Second) ->
+    {Before1, [Point | After1]} = lists:splitwith(fun(Step) -> Step =/= point_of_no_return end, First),
+    {Before2, [Point | After2]} = lists:splitwith(fun(Step) -> Step =/= point_of_no_return end, Second),
+    Before1 ++ Before2 ++ [Point | After1 ++ After2].
+
+%% A module that moves from one application to another is loaded from its new place and removed nowhere.
+instructions(#{application := App, instructions := Instructions}, Script) ->
+    Others = [Spec || #{application := Other, to_spec := Spec} <- Script, Other =/= App],
+    Elsewhere = maps:from_list([{Module, []} || {application, _, Keys} <- Others, Module <- proplists:get_value(modules, Keys, [])]),
+    [Instruction || Instruction <- Instructions, not is_move(Instruction, Elsewhere)].
+
+is_move({delete_module, Module}, Elsewhere) -> is_map_key(Module, Elsewhere);
+is_move({delete_module, Module, _}, Elsewhere) -> is_map_key(Module, Elsewhere);
+is_move(_Instruction, _Elsewhere) -> false.
 
 %% The record of systools.hrl, which is not installed everywhere: made from the one that systools
 %% reads for kernel, after a look whether the fields are where they have always been.
@@ -214,7 +249,7 @@ finish({error, Why}, #{application := App}, Snapshot) ->
     end.
 
 %% @private
--spec run([term()], erlrc_evaluator:script(), erlrc_snapshot:snapshot()) -> no_return().
+-spec run([term()], erlrc_evaluator:change(), erlrc_snapshot:snapshot()) -> no_return().
 run(Steps, #{application := App, to := {Vsn, Dir}}, Snapshot) ->
     ok = erlrc_snapshot:runs(Snapshot),
     Lib = {App, Vsn, Dir},

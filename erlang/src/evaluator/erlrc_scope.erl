@@ -37,12 +37,11 @@
     options := map(),
     protected := [pid()],
     cancelled := fun(() -> boolean()),
-    %% Ebin directories; the path is changed with the first commit.
-    from := file:filename(),
-    to := file:filename(),
+    %% The path is changed with the first commit.
+    sides := erlrc_sides:sides(),
     %% What follows this window without a way back, `none' if there has to be one.
     last := none | map(),
-    application := atom(),
+    subject := atom() | [atom()],
     direction => forward | back,
     %% Where the exact states of an earlier window are kept.
     exact => reference(),
@@ -83,8 +82,8 @@ open(Batch, Code, #{targets := Targets, parents := Parents}, Context) ->
         stale => []
     }.
 
-path_change(#{application := App, from := From, to := To}) ->
-    erlrc_commit:path_change(App, From, To).
+path_change(#{sides := Sides}) ->
+    erlrc_commit:path_change(erlrc_sides:pairs(Sides)).
 
 changing_modules(#{before := Before, 'after' := After}) ->
     maps:from_list([{Module, []} || {Module, _, _} <- Before ++ After]).

@@ -25,7 +25,7 @@
 -module(erlrc_transaction).
 -behaviour(erlrc_evaluator).
 
--export([evaluate/1, check/1, expressible/1, plan/2, cancel/0]).
+-export([evaluate/1, check/1, expressible/1, plan/2, windows/1, cancel/0]).
 
 %% The operation ends with its answer.
 -dialyzer({no_return, run/2}).
@@ -46,10 +46,10 @@
 
 %% @doc Runs the script.
 -spec evaluate(erlrc_evaluator:script()) -> erlrc_evaluator:result().
-evaluate(#{application := App} = Script) ->
+evaluate(Script) ->
     case erlrc_release_handler:translate(Script) of
         {ok, Steps} ->
-            case plan(App, Steps) of
+            case plan(erlrc_sides:applications(Script), Steps) of
                 {ok, Plan} ->
                     unhindered(Plan, Script);
                 {fallback, Why} ->
@@ -68,38 +68,46 @@ unhindered(#{segments := Segments} = Plan, Script) ->
 %% What no script could carry over, then what this one would leave behind.
 hindrances(Segments, Script) ->
     case erlrc_hindrance:find(Segments, Script) of
-        [] -> erlrc_changes:hindrances(Segments, Script);
+        [] -> lists:append([erlrc_changes:hindrances(of_change(Segments, Change), Change) || Change <- Script]);
         Found -> Found
     end.
 
+%% What the segments do to one application of the script.
+of_change(Segments, #{from_spec := {_, _, Old}, to_spec := {_, _, New}}) ->
+    Own = maps:from_keys(lists:append([proplists:get_value(modules, Keys, []) || Keys <- [Old, New]]), []),
+    Filter = fun(_, List) -> [Each || Each <- List, is_map_key(element(1, Each), Own)] end,
+    [case Segment of {batch, Batch} -> {batch, maps:map(Filter, Batch)}; _ -> Segment end || Segment <- Segments].
+
 %% OTP's evaluator would give `code_change' what is meant for ours.
-fall_back(Why, #{application := App, instructions := Instructions} = Script) ->
+fall_back(Why, [#{application := App, instructions := Instructions}] = Script) ->
     case erlrc_conversion:is_in(Instructions) of
         true ->
             {error, {migration_needs_transaction, App, Why}};
         false ->
             erlrc_journal:log(notice, #{event => fallback, application => App, reason => Why}),
             erlrc_release_handler:evaluate(Script)
-    end.
+    end;
+fall_back(Why, Script) ->
+    {error, {not_together, erlrc_sides:applications(Script), Why}}.
 
 %% @doc Whether the script can be translated and its code prepared; nothing is purged or loaded.
 -spec check(erlrc_evaluator:script()) -> ok | {error, term()}.
-check(#{application := App} = Script) ->
+check(Script) ->
     case erlrc_release_handler:translate(Script) of
-        {ok, Steps} -> check(plan(App, Steps), Script);
+        {ok, Steps} -> check(plan(erlrc_sides:applications(Script), Steps), Script);
         {error, _} = Error -> Error
     end.
 
-check({fallback, _}, Script) ->
+check({fallback, _}, [_] = Script) ->
     erlrc_release_handler:check(Script);
-check({ok, #{segments := Segments}}, #{from := {_, From}, to := {_, To}} = Script) ->
+check({fallback, Why}, Script) ->
+    fall_back(Why, Script);
+check({ok, #{segments := Segments}}, Script) ->
     Options = options(Script),
     try
         _ = erlrc_batches:prepare(Segments, #{
             options => Options,
-            from => filename:join(From, "ebin"),
-            to => filename:join(To, "ebin"),
-            script_direction => maps:get(direction, Script),
+            sides => erlrc_sides:of_script(Script),
             protected => [],
             own => [],
             purge => false
@@ -120,6 +128,22 @@ expressible(Steps) ->
         {fallback, _} = Fallback -> Fallback
     end.
 
+%% @doc In how many windows a script is carried out, and what cuts it.
+-spec windows(erlrc_evaluator:script()) -> {ok, non_neg_integer(), [erlrc_segment:segment()]} | {fallback | error, term()}.
+windows(Script) ->
+    case erlrc_release_handler:translate(Script) of
+        {ok, Steps} ->
+            case plan(erlrc_sides:applications(Script), Steps) of
+                {ok, #{segments := Segments}} ->
+                    Barriers = [Segment || Segment <- Segments, element(1, Segment) =/= batch],
+                    {ok, length(Segments) - length(Barriers), Barriers};
+                {fallback, _} = Fallback ->
+                    Fallback
+            end;
+        {error, _} = Error ->
+            Error
+    end.
+
 %% @doc Calls the running operation off, if it has not changed code yet.
 -spec cancel() -> ok | {error, no_operation}.
 cancel() ->
@@ -135,37 +159,34 @@ cancel() ->
     end.
 
 %% @doc The segments of the low-level steps of a script, or why this evaluator leaves it to `release_handler'.
--spec plan(atom(), [term()]) -> {ok, erlrc_segment:plan()} | {fallback, term()}.
-plan(App, Steps) ->
+-spec plan([atom()], [term()]) -> {ok, erlrc_segment:plan()} | {fallback, term()}.
+plan(Apps, Steps) ->
     {ok, System} = erlrc_engine:system_applications(),
-    case lists:member(App, System) of
-        true -> {fallback, {system_application, App}};
-        false -> erlrc_segment:segments(Steps)
+    case [App || App <- Apps, lists:member(App, System)] of
+        [App | _] -> {fallback, {system_application, App}};
+        [] -> erlrc_segment:segments(Steps)
     end.
 
-run(Plan, #{from := {_, From}, to := {_, To}, application := App, direction := Direction} = Script) ->
+run(Plan, Script) ->
     Options = options(Script),
     Caller = self(),
     Context = fun(Protected) ->
         #{
-            application => App,
-            script_direction => Direction,
-            about => about(Script),
+            subject => erlrc_sides:subject(Script),
+            applications => erlrc_sides:applications(Script),
+            about => erlrc_sides:about(Script),
             options => Options,
-            committed => maps:get(committed, Script, []),
+            committed => [maps:with([application, committed, options], Change) || Change <- Script],
             protected => Protected,
-            from => filename:join(From, "ebin"),
-            to => filename:join(To, "ebin")
+            sides => erlrc_sides:of_script(Script)
         }
     end,
     Leader = group_leader(),
     Start = fun(Guardian) -> start(Plan, Guardian, Caller, Leader, Context) end,
     {Result, Cost} = erlrc_guardian:run(Start, Context),
-    _ = put(erlrc_report, Cost#{evaluator => transactional, instructions => length(maps:get(instructions, Script))}),
+    Instructions = lists:sum([length(Each) || #{instructions := Each} <- Script]),
+    _ = put(erlrc_report, Cost#{evaluator => transactional, instructions => Instructions}),
     Result.
-
-about(#{application := App, direction := Direction, from := {From, _}, to := {To, _}}) ->
-    #{application => App, direction => Direction, from => From, to => To}.
 
 -spec start(erlrc_segment:plan(), pid(), pid(), pid(), fun(([pid()]) -> map())) -> no_return().
 start(Plan, Guardian, Caller, Leader, Context) ->
@@ -180,7 +201,7 @@ context(Context, Guardian, Caller) ->
         guardian => Guardian,
         note => fun erlrc_journal:note/1,
         cancelled => fun() -> is_cancelled(Guardian, Caller) end,
-        own => own_modules(maps:get(application, Context), Caller)
+        own => own_modules(maps:get(applications, Context), Caller)
     }.
 
 is_cancelled(Guardian, Caller) ->
@@ -193,14 +214,26 @@ is_cancelled(Guardian, Caller) ->
 %% What stands on the stack of the operation, and all that it may call: these modules are loaded last, when nothing can
 %% fail any more. An upgrade of erlrc is carried out by erlrc as it was, whatever calls what; but the module that
 %% loads the native library can fail.
-own_modules(App, Caller) ->
+own_modules(Apps, Caller) ->
     Stack = case process_info(Caller, current_stacktrace) of {_, Frames} -> Frames; undefined -> [] end,
-    All = [Module || App =:= erlrc, Module <- erlrc_node:modules(erlrc), not erlrc_node:has_natives(Module)],
+    All = [Module || erlrc <- Apps, Module <- erlrc_node:modules(erlrc), not erlrc_node:has_natives(Module)],
     lists:usort([Module || {Module, _, _, _} <- Stack] ++ All).
 
-options(#{options := Options, to_spec := {application, _, Keys}}) ->
-    Own = proplists:get_value(env, Keys, []),
+%% A check that was asked for takes the place of those that applications name; of these each has its say.
+options([#{options := Options} | _] = Script) ->
+    FromNode = maps:from_list([{Key, Value} || Key <- ?OPTIONS, {ok, Value} <- [application:get_env(erlrc, Key)]]),
     Named = [{health_check, erlrc_health_check}, {service_check, erlrc_service_check}],
-    FromNode = [{Key, Value} || Key <- ?OPTIONS, {ok, Value} <- [application:get_env(erlrc, Key)]],
-    FromSpec = [{Key, Value} || {Key, Name} <- Named, {_, Value} <- [lists:keyfind(Name, 1, Own)]],
-    maps:merge(maps:from_list(FromNode ++ FromSpec), Options).
+    Checks = [{Key, [MFA]} || {Key, _} <- Named, #{Key := MFA} <- [Options]],
+    maps:merge(maps:merge(maps:map(fun listed/2, FromNode), named(Named, Script)), maps:merge(Options, maps:from_list(Checks))).
+
+listed(Key, MFA) when Key =:= health_check; Key =:= service_check -> [MFA];
+listed(_Key, Value) -> Value.
+
+named(Named, Script) ->
+    Found = [
+        {Key, MFA}
+     || #{to_spec := {application, _, Keys}} <- Script,
+        {Key, Name} <- Named,
+        {_, MFA} <- [lists:keyfind(Name, 1, proplists:get_value(env, Keys, []))]
+    ],
+    maps:from_list([{Key, [MFA || {Of, MFA} <- Found, Of =:= Key]} || Key <- lists:usort([Key || {Key, _} <- Found])]).

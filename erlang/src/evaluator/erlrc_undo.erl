@@ -6,7 +6,7 @@
 
 -type entries() :: [term()].
 -type context() :: #{
-    options := map(), protected := [pid()], from := file:filename(), to := file:filename(), application := atom(), _ => _
+    options := map(), protected := [pid()], sides := erlrc_sides:sides(), subject := atom() | [atom()], _ => _
 }.
 
 %% @doc Carries out what the journal (newest first) asks for.
@@ -88,15 +88,14 @@ undo_window(changing, Window, Context) ->
 undo_window(migrated, #{id := Id, batch := Batch, code := Code} = Window, Context) ->
     ok = erlrc_way_back:release(Window, [erlrc_migrate:record_if_missing(Id)]),
     #{new := New, old := Old, no_way_back := Missing} = Code,
-    #{from := From, to := To, options := Options} = Context,
+    #{sides := Sides, options := Options} = Context,
     Back = Context#{
         note => fun(_) -> ok end,
         cancelled => fun() -> false end,
         last => #{},
         direction => back,
         exact => Id,
-        from := To,
-        to := From,
+        sides := erlrc_sides:back(Sides),
         options := maps:remove(max_pause, Options)
     },
     case erlrc_window:run(erlrc_segment:inverse(Batch), Code#{new := Old, old := New}, Back) of

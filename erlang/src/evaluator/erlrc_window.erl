@@ -245,8 +245,8 @@ first_error([Fun | Funs]) ->
         Error -> Error
     end.
 
-health_check(#{direction := forward}, #{options := #{health_check := MFA} = Options}) ->
-    erlrc_check:run(health_check, MFA, maps:get(health_check_timeout, Options, 5000));
+health_check(#{direction := forward}, #{options := #{health_check := MFAs} = Options}) ->
+    erlrc_check:run_all(health_check, MFAs, maps:get(health_check_timeout, Options, 5000));
 health_check(_Window, _Context) ->
     ok.
 

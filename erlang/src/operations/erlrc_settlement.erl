@@ -19,7 +19,7 @@
     %% An application that did not run has a new version in the place of the old one.
     | {replaced, erlrc_upgrade_stopped:undo()}
     %% What is to follow when the script has succeeded, and what the environment was before.
-    | {forward, erlrc_upgrade:forward()}
+    | {forward, [erlrc_set:forward() | map()]}
     | {environment, erlrc_environment:undo()}
     | {script, Guardian :: pid(), Runner :: pid()}
     %% The evaluator `release_handler' has no guardian.
@@ -200,16 +200,17 @@ settle({committed, Finish, Result}, _Scripted, _Why, Entries) ->
     case [Undo || {replaced, Undo} <- Entries] of
         [] ->
             Result;
-        [Undo] ->
-            ok = erlrc_upgrade_stopped:keep(Undo),
-            {ok, Result}
+        Undos ->
+            lists:foreach(fun erlrc_upgrade_stopped:keep/1, Undos),
+            case Result of {ok, _} -> Result; _ -> {ok, Result} end
     end;
 settle(false, false, _Why, [{reverting, Guardian, Which} | _]) ->
     erlrc_revert:outcome(Guardian, Which);
 settle(false, {scripted, {ok, Unpurged}}, _Why, Entries) ->
-    {forward, Forward} = lists:keyfind(forward, 1, Entries),
-    case erlrc_upgrade:forward(Forward, lists:keyfind(environment, 1, Entries)) of
-        {ok, _} -> {ok, Unpurged};
+    {forward, Forwards} = lists:keyfind(forward, 1, Entries),
+    case erlrc_set:forward(Forwards, [Undo || {environment, Undo} <- lists:reverse(Entries)]) of
+        {ok, _, []} -> {ok, Unpurged};
+        {ok, _, [Failed | _]} -> {error, {not_rolled_back, Failed, [{script, App, done} || #{application := App} <- Forwards]}};
         {error, _} = Error -> Error
     end;
 settle(false, {scripted, {error, {not_rolled_back, Reason, Left}}}, Why, Entries) ->

@@ -82,8 +82,10 @@ held() ->
     case erlrc_hold:status() of
         none ->
             [];
-        #{application := App, from := From, to := To, left := Left} ->
-            [{held, #{application => text(App), from => text(From), to => text(To), left => max(0, Left)}}]
+        #{changes := Changes, left := Left} ->
+            Named = fun(Key) -> text(lists:join(" ", [io_lib:format("~ts", [maps:get(Key, Change)]) || Change <- Changes])) end,
+            Held = maps:from_list([{Key, Named(Key)} || Key <- [application, from, to]]),
+            [{held, Held#{left => max(0, Left)}}]
     end.
 
 unsettled() ->
@@ -142,7 +144,13 @@ current(#{operation := {_, Arguments}} = Status) ->
 
 %% What `erlrc_hook' or `erlrcdynamic' was asked for.
 named([#{operation := Name} = Operation | _]) ->
-    maps:from_list([{name, text(Name)} | [{application, text(App)} || #{application := App} <- [Operation]]]);
+    Applications =
+        case Operation of
+            #{application := App} -> [{application, text(App)}];
+            #{changes := Changes} -> [{application, text(lists:join(" ", [text(App) || #{application := App} <- Changes]))}];
+            #{} -> []
+        end,
+    maps:from_list([{name, text(Name)} | Applications]);
 named(_Arguments) ->
     #{name => <<"operation">>}.
 

@@ -8,7 +8,7 @@
 
 %% @doc What keeps a script from being run, as nobody would convert it. Where the application is started anew nothing is
 %% left to convert; and somebody may want to go on all the same.
--spec hindrances([erlrc_segment:segment()], erlrc_evaluator:script()) -> [term()].
+-spec hindrances([erlrc_segment:segment()], erlrc_evaluator:change()) -> [term()].
 hindrances(Segments, #{application := App, instructions := Instructions, options := Options} = Script) ->
     Restarts = lists:member({restart_application, App}, Instructions),
     case erlrc_outdated:mode(Options) of
@@ -44,7 +44,7 @@ suspended(Batches) ->
     lists:usort(lists:flatmap(fun erlrc_scope:modules/1, Batches)).
 
 %% @doc Modules whose states are the same in both versions, as `erlrc_prepare' finds them: nobody stands for those.
--spec steady([erlrc_segment:batch()], erlrc_evaluator:script()) -> [module()].
+-spec steady([erlrc_segment:batch()], erlrc_evaluator:change()) -> [module()].
 steady(Batches, #{options := Options, direction := Direction, from := {_, From}, to := {_, To}}) ->
     Changes = [Change || #{before := Before, 'after' := After} <- Batches, Change <- Before ++ After],
     Read = fun(Module, Dir) -> file:read_file(file(Module, Dir)) end,
@@ -62,7 +62,7 @@ steady(Batches, #{options := Options, direction := Direction, from := {_, From},
 
 %% @doc Tries all of them on the states of these processes. Only changes that go up run code that is not loaded yet; down,
 %% the loaded code has the `code_change'.
--spec trial([erlrc_segment:batch()], map(), {[module()], erlrc_look:records()}, erlrc_evaluator:script(), integer()) ->
+-spec trial([erlrc_segment:batch()], map(), {[module()], erlrc_look:records()}, erlrc_evaluator:change(), integer()) ->
     erlrc_trial:result().
 trial(Batches, Targets, {Modules, Records}, Script, Deadline) ->
     #{from := {_, FromDir}, to := {_, ToDir}} = Script,

@@ -34,7 +34,7 @@ plan(Direction, Operation) ->
     case erlrc_upgrade:preview(Direction, Operation) of
         {ok, Script, Old} ->
             Deadline = Started + option(deadline, Operation, ?DEADLINE),
-            #{findings := Findings} = Plan = steps(erlrc_release_handler:translate(Script), Script, Old, Deadline),
+            #{findings := Findings} = Plan = steps(erlrc_release_handler:translate([Script]), Script, Old, Deadline),
             Around = erlrc_plan_applications:findings(Script),
             {ok, Plan#{findings := Around ++ Findings, milliseconds => erlang:monotonic_time(millisecond) - Started}};
         Answer ->
@@ -52,11 +52,11 @@ steps({error, Why}, Script, _Old, _Deadline) ->
     ),
     empty([Finding], transactional);
 steps({ok, Steps}, Script, Old, Deadline) ->
-    case erlrc_transaction:plan(maps:get(application, Script), Steps) of
+    case erlrc_transaction:plan([maps:get(application, Script)], Steps) of
         {fallback, Why} -> fallback(Why, Script, Old);
         {ok, #{segments := Segments}} ->
             #{findings := Findings} = Plan = batches([Batch || {batch, Batch} <- Segments], Script, Old, Deadline),
-            Hindrances = erlrc_hindrance:find(Segments, Script),
+            Hindrances = erlrc_hindrance:find(Segments, [Script]),
             Plan#{findings := erlrc_plan_supervisors:hindrances(Hindrances) ++ Findings}
     end.
 

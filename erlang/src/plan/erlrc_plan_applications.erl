@@ -4,7 +4,7 @@
 -export([findings/1]).
 
 %% @doc The applications that would be stopped around the script.
--spec findings(erlrc_evaluator:script()) -> [erlrc_finding:finding()].
+-spec findings(erlrc_evaluator:change()) -> [erlrc_finding:finding()].
 findings(#{application := App, to_spec := Spec}) ->
     case erlrc_engine:transition(erlrc_node:facts(), {upgrade, App, Spec}) of
         {ok, #{actions := Actions}} -> [stopped(Other, App, Actions) || {stop, Other} <- Actions];

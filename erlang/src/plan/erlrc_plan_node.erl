@@ -4,7 +4,7 @@
 -export([findings/2, ports/1]).
 
 %% @doc Programs that run from the directory that is to go.
--spec ports(erlrc_evaluator:script()) -> [erlrc_finding:finding()].
+-spec ports(erlrc_evaluator:change()) -> [erlrc_finding:finding()].
 ports(#{from := {_, Dir}}) ->
     Prefix = Dir ++ "/",
     Found = [
@@ -21,7 +21,7 @@ ports(#{from := {_, Dir}}) ->
     ].
 
 %% @doc Environment, dependencies, code path.
--spec findings(erlrc_evaluator:script(), erlrc_old_side:old()) -> [erlrc_finding:finding()].
+-spec findings(erlrc_evaluator:change(), erlrc_old_side:old()) -> [erlrc_finding:finding()].
 findings(#{application := App, to_spec := Spec, from := {_, From}, to := {_, To}}, #{env := Env}) ->
     environment(erlrc_environment:preview(App, Env, Spec), App) ++ compile_env(Spec) ++ dependencies(Spec) ++
         code_path(App, From, To).

@@ -14,6 +14,9 @@
     | {error, {bad_frame, atom()}}
     | {undefined, binary(), binary()}.
 
+%% The most changes that one request may have.
+-define(CHANGES, 10000).
+
 %% @doc Decodes a frame. `call' is a call of any function: a client that may use the socket may do all that the node
 %% may.
 -spec decode(binary()) -> request().
@@ -47,13 +50,15 @@ call(_Call) ->
 leader(#{<<"output">> := caller}) -> caller;
 leader(_Call) -> user.
 
-%% The keys that the node has as atoms, also those of the options.
+%% The keys that the node has as atoms, also those of the options and of each of several changes.
 known(Map) ->
     Known = maps:from_list([{Key, Value} || {Name, Value} <- maps:to_list(Map), {ok, Key} <- [existing(Name)]]),
-    case Known of
-        #{options := Options} when is_map(Options) -> Known#{options := known(Options)};
-        _ -> Known
-    end.
+    maps:map(fun within/2, Known).
+
+within(options, Options) when is_map(Options) -> known(Options);
+within(changes, Changes) when is_list(Changes), length(Changes) =< ?CHANGES ->
+    [case is_map(Change) of true -> known(Change); false -> Change end || Change <- Changes];
+within(_Key, Value) -> Value.
 
 existing(Name) when is_atom(Name) ->
     {ok, Name};

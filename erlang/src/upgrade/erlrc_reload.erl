@@ -2,15 +2,15 @@
 %% and what differs is loaded again, hot.
 -module(erlrc_reload).
 
--export([change/2]).
+-export([part/1]).
 
-%% @doc `Same' is what to say when nothing differs.
--spec change(already_running | included, erlrc_upgrade:change()) -> erlrcdynamic:result().
-change(Same, #{application := App, to_dir := Dir} = Change) ->
+%% @doc The change that loads what differs, if anything does.
+-spec part(erlrc_upgrade:change()) -> same | {ok, erlrc_set:part()} | {error, term()}.
+part(#{application := App, to_dir := Dir} = Change) ->
     case erlrc_engine:module_digests(Dir) of
         {ok, Digests} ->
             case [Module || {Module, Digest} <- Digests, differs(Module, Digest)] of
-                [] -> {ok, Same};
+                [] -> same;
                 _ -> reload(Change, erlrc_old_side:loaded(App))
             end;
         {error, _} = Error ->
@@ -29,7 +29,7 @@ reload(#{application := App, to := Vsn, to_dir := Dir} = Change, #{side := Side}
                     Options = maps:get(options, Change),
                     Generated = Change#{direction => up, options => Options#{source => generated}},
                     From = Old#{dir => old_dir(App, Vsn, Dir)},
-                    erlrc_upgrade:run(Generated, From, Spec, Instructions);
+                    {ok, {erlrc_upgrade:evaluator_change(Generated, From, Spec, Instructions), From}};
                 {error, _} = Error ->
                     Error
             end;

@@ -5,49 +5,57 @@
 
 %% @doc Gives the way back up. What is no longer held has been confirmed by then.
 -spec confirm(erlrc_hold:which()) -> {ok, confirmed} | {error, version_mismatch}.
-confirm(#{application := App, to := To} = Which) ->
+confirm(Which) ->
     _ = [erlrc_operations:warn(Why) || {confirmed, Failed} <- [erlrc_hold:confirm(Which)], Why <- Failed],
+    case lists:all(fun(#{to := To} = Change) -> runs(Change) =:= To end, erlrc_hold:changes(Which)) of
+        true -> {ok, confirmed};
+        false -> {error, version_mismatch}
+    end.
+
+runs(#{application := App}) ->
     case erlrc_node:status(App) of
-        {_, To} -> {ok, confirmed};
-        _ -> {error, version_mismatch}
+        {_, Vsn} -> Vsn;
+        absent -> absent
     end.
 
 %% @doc Takes an upgrade back: code, path, states; specification, environment; what was started and stopped for it.
 -spec revert(erlrc_hold:which()) -> {ok, reverted} | {error, not_held | term()}.
-revert(#{application := App, from := From, to := To} = Which) ->
+revert(Which) ->
+    Apps = case erlrc_hold:changes(Which) of [#{application := App}] -> App; Changes -> [App || #{application := App} <- Changes] end,
     case erlrc_hold:revert(Which) of
         {reverted, Left, Converted, Warnings} ->
-            Converted =:= 0 orelse erlrc_operations:warn({converted, App, Converted}),
+            Converted =:= 0 orelse erlrc_operations:warn({converted, Apps, Converted}),
             lists:foreach(fun erlrc_operations:warn/1, Warnings),
-            reverted(App, Left);
+            reverted(Apps, Left);
         not_held ->
-            found(App, From, To);
+            found(Which);
         {error, _} = Error ->
             Error
     end.
 
-found(App, From, To) ->
-    case erlrc_node:status(App) of
-        {_, From} when From =/= To -> {ok, reverted};
-        _ -> {error, not_held}
+found(Which) ->
+    Changes = erlrc_hold:changes(Which),
+    case lists:all(fun(#{from := From, to := To} = Change) -> From =/= To andalso runs(Change) =:= From end, Changes) of
+        true -> {ok, reverted};
+        false -> {error, not_held}
     end.
 
 %% @private What came of it where the process that asked has died.
 -spec outcome(pid(), erlrc_hold:which()) -> {ok, reverted} | {error, not_held}.
-outcome(Guardian, #{application := App, from := From, to := To}) ->
+outcome(Guardian, Which) ->
     Ref = monitor(process, Guardian),
     receive
         {'DOWN', Ref, process, Guardian, _} ->
             ok = erlrc_guardian:settle_left(),
-            found(App, From, To)
+            found(Which)
     end.
 
-reverted(App, Left) ->
+reverted(Apps, Left) ->
     {Restarted, Rest} = lists:partition(fun(Entry) -> element(1, Entry) =:= restarted end, Left),
     Restarted =:= [] orelse erlrc_operations:warn({restarted, [Each || {restarted, Each} <- Restarted]}),
     case Rest of
         [] -> {ok, reverted};
-        _ -> {error, {not_rolled_back, {not_reverted, App}, Left}}
+        _ -> {error, {not_rolled_back, {not_reverted, Apps}, Left}}
     end.
 
 %% @private What the operation did beside its script, undone.
@@ -57,13 +65,19 @@ put_back(#{before := Before, 'after' := After} = Operation) ->
     Environment = environment(Operation),
     Late ++ Environment ++ erlrc_transition:undo(Before).
 
+environment(#{environments := Environments, merged := Merged, originals := Originals}) ->
+    lists:append([
+        environment(Undo, proplists:get_value(App, Merged), proplists:get_value(App, Originals))
+     || {{application, App, _}, _} = Undo <- Environments
+    ]).
+
 %% A value that was set since stays.
-environment(#{application := App, environment := {Spec, Was}, merged := Merged, original := Original}) ->
+environment({{application, App, _} = Spec, Was}, Merged, Original) ->
     Now = application:get_all_env(App),
     Env = erlrc_environment:merge(Now, Merged, Was, []),
     case erlrc_environment:put_back(App, {Spec, Env}) of
         ok ->
-            ok = erlrc_upgrade:config_change(App, Spec, erlrc_environment:difference(Now, Env)),
+            ok = erlrc_set:config_change(App, Spec, erlrc_environment:difference(Now, Env)),
             original(App, Original);
         {error, Why} ->
             [{specification, App, Why}]

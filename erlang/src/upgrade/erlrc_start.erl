@@ -1,14 +1,14 @@
 %% @doc The operations start, stop and unload.
 -module(erlrc_start).
 
--export([start/1, stop/1, unload/1, plan/1]).
+-export([start/1, stop/1, unload/1, plan/1, answer/1]).
 -export([finish/1]).
 -export_type([finish/0]).
 
 -type request() :: #{application := atom(), vsn := string(), dir => file:filename_all(), _ => _}.
 
 %% What follows the commit of an operation.
--type finish() :: nothing | {start | stop, atom()} | {unload, atom(), [module()], file:filename_all()}.
+-type finish() :: nothing | [finish()] | {start | stop, atom()} | {unload, atom(), [module()], file:filename_all()}.
 
 %% @doc Starts an application from a directory.
 -spec start(request()) -> erlrcdynamic:result().
@@ -28,6 +28,14 @@ start_from(Ebin, {start, App, _, _} = Event) ->
             Error;
         Outcome ->
             Outcome
+    end.
+
+%% @doc Whether there is something to start or to stop, or what would be answered at once.
+-spec answer(request()) -> start | stop | erlrcdynamic:result().
+answer(Request) ->
+    case event(Request) of
+        {ok, Event} -> element(1, Event);
+        Answer -> Answer
     end.
 
 %% What is asked of the engine, or the answer where there is nothing to ask.
@@ -107,6 +115,8 @@ committed(Finish, Result) ->
 -spec finish(finish()) -> ok.
 finish(nothing) ->
     ok;
+finish(Several) when is_list(Several) ->
+    lists:foreach(fun finish/1, Several);
 finish({start, App}) ->
     erlrc_node:clear_stopped(App);
 finish({stop, App}) ->
