@@ -107,6 +107,10 @@ outcomes! {
     Upgraded = "upgraded",
     /// The earlier version runs.
     Downgraded = "downgraded",
+    /// Several applications were changed as one; the answer says what became of each.
+    Changed = "changed",
+    /// Of several applications each was as asked for already.
+    Unchanged = "unchanged",
     /// An upgrade that could still be rolled back was confirmed.
     Confirmed = "confirmed",
     /// An upgrade was rolled back, because another node failed.
@@ -238,6 +242,7 @@ impl Outcome {
                 | Self::Unloaded
                 | Self::Upgraded
                 | Self::Downgraded
+                | Self::Changed
                 | Self::Confirmed
                 | Self::Reverted
                 | Self::Settled
@@ -248,7 +253,7 @@ impl Outcome {
     fn is_idle(&self) -> bool {
         matches!(
             self,
-            Self::AlreadyRunning | Self::Included | Self::NotRunning
+            Self::AlreadyRunning | Self::Included | Self::NotRunning | Self::Unchanged
         )
     }
 

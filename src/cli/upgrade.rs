@@ -15,7 +15,8 @@ use super::{Common, Failure, Status};
 Replaces the running version in every node that has an entry and runs, without a restart and without
 loss of state. By names alone: from what each node runs to what is installed, or to VSN; nodes that run
 different versions are brought together, each from where it is. Without names: every application of which
-a node runs another version than is installed.
+a node runs another version than is installed. Several applications are changed as one, all of them or
+none; --dry-run says where a shipped appup cuts that into several moments.
 
 With OLD and NEW, for scripts: from the one to the other. When a node fails, those before it are taken
 back to OLD. Outcomes: upgraded, started (it did not run), already_running (runs NEW), included,

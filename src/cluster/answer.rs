@@ -30,6 +30,19 @@ pub struct Answer {
     pub report: Option<Cost>,
     /// Under which number the node keeps the way back open.
     pub held: Option<String>,
+    /// Of several applications: what became of each.
+    pub changes: Vec<Change>,
+}
+
+/// What became of one application among several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The application.
+    pub application: String,
+    /// Its own outcome, where all went well.
+    pub outcome: Option<Outcome>,
+    /// The version that runs now.
+    pub running: Option<String>,
 }
 
 impl Answer {
@@ -45,7 +58,14 @@ impl Answer {
             plan: Vec::new(),
             report: None,
             held: None,
+            changes: Vec::new(),
         }
+    }
+
+    /// What became of one application among several.
+    pub fn of(&self, application: &Atom) -> Option<&Change> {
+        let mut changes = self.changes.iter();
+        changes.find(|change| change.application == application.as_str())
     }
 
     /// Reads the answer of `erlrc_hook:request/1`; `None` where it is none. A success in words that are not
@@ -77,6 +97,7 @@ impl Answer {
             plan: texts("plan"),
             report: term.get("report").and_then(Cost::parse),
             held: term.get("held").and_then(text),
+            changes: changes(term),
             ..Self::new(class, outcome, None)
         })
     }
@@ -137,6 +158,20 @@ fn of_error(reason: &Term) -> Answer {
     Answer::new(outcome.class_of_error(), outcome, Some(shown(reason)))
 }
 
+fn changes(term: &Term) -> Vec<Change> {
+    let list = term.get("changes").and_then(Term::elements);
+    let change = |term: &Term| {
+        let outcome = term.get("outcome").and_then(Term::as_atom);
+        Some(Change {
+            application: text(term.get("application")?)?,
+            outcome: outcome.and_then(|word| Outcome::parse(word.as_str())),
+            running: term.get("running").and_then(text),
+        })
+    };
+    let list = list.unwrap_or_default();
+    list.iter().filter_map(change).take(MOST_TEXTS).collect()
+}
+
 /// Text of a node: a binary of UTF-8, fit for one line of a terminal.
 fn text(term: &Term) -> Option<String> {
     let bytes = term.as_binary()?;
@@ -186,6 +221,7 @@ mod tests {
                 ..Cost::default()
             }),
             held: Some("7".to_owned()),
+            changes: Vec::new(),
         };
         assert_eq!(Answer::parse(&answer()), Some(expected));
         assert_eq!(Answer::parse(&Term::NIL), None);

@@ -20,7 +20,7 @@ mod round;
 #[cfg(test)]
 mod tests;
 
-pub use answer::Answer;
+pub use answer::{Answer, Change};
 pub use ask::{Asker, Limits, TAKING_BACK};
 pub use link::{Decision, Gate, NodeLink, Open, Reach};
 pub use options::{Evaluator, Migration, Mode, Options};

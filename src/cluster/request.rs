@@ -66,6 +66,7 @@ impl Operation {
         let versions = self.versions().into_iter();
         let texts = versions.chain(held.map(|held| ("held", held.to_owned())));
         let mut arguments: Arguments = texts.map(|(key, text)| (key, Term::binary(text))).collect();
+        arguments.extend(self.set());
         arguments.push(bound(patience));
         arguments.extend(id.map(named));
         request(&[("operation", name)], &self.application, arguments)
@@ -79,11 +80,33 @@ impl Operation {
 
     fn arguments(&self) -> Arguments {
         let versions = self.versions().into_iter();
+        let changes = self.set();
         let options = self.options.term().map(|options| ("options", options));
         versions
             .map(|(key, text)| (key, Term::binary(text)))
+            .chain(changes)
             .chain(options)
             .collect()
+    }
+
+    /// What is to be done with each of several applications.
+    fn set(&self) -> Option<(&'static str, Term)> {
+        let Step::Set(changes) = &self.step else {
+            return None;
+        };
+        let change = |one: &Self| {
+            let texts = one.versions().into_iter();
+            let texts = texts.map(|(key, text)| (Term::atom(key), Term::binary(text)));
+            let named = [
+                (Term::atom("operation"), Term::atom(one.name())),
+                (
+                    Term::atom("application"),
+                    Term::binary(one.application.as_str()),
+                ),
+            ];
+            Term::map(named.into_iter().chain(texts).collect())
+        };
+        Some(("changes", Term::list(changes.iter().map(change))))
     }
 
     /// The question what the node finds about it in its processes.
@@ -101,6 +124,7 @@ impl Operation {
             Step::Upgrade { from, to } | Step::Downgrade { from, to } => {
                 vec![("from", "from_dir", from), ("to", "to_dir", to)]
             }
+            Step::Set(_) => Vec::new(),
         };
         versions
             .into_iter()
@@ -121,6 +145,8 @@ impl Operation {
             Step::Start(version) | Step::Stop(version) | Step::Unload(version) => vec![version],
             Step::Upgrade { from, to } => vec![from, to],
             Step::Downgrade { from, to } => vec![to, from],
+            // A node that has it has `erlrc_hook`.
+            Step::Set(_) => Vec::new(),
         };
         let mut arguments = vec![Term::Atom(self.application.clone())];
         arguments.extend(versions.iter().map(|version| Term::string(&version.vsn)));

@@ -96,7 +96,7 @@ impl<R: Reach> Round<'_, R> {
 
     /// Does the reverse operation.
     fn reverse(&self, operation: &Operation, changed: &Changed) -> Option<Answer> {
-        let reverse = operation.reverse(&changed.outcome)?;
+        let reverse = changed.done.reverse(&changed.outcome)?;
         // Time for this there must be, however much has been taken so far.
         let patience = self.limits.node;
         let mut answer = self.asker().ask(&changed.node, &[reverse], &Open, patience);

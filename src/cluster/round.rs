@@ -112,6 +112,8 @@ pub(super) struct Turns {
 /// A node that was changed.
 pub(super) struct Changed {
     pub(super) node: NodeName,
+    /// What was carried out there.
+    pub(super) done: Operation,
     pub(super) outcome: Outcome,
     /// Whether it was to keep its way back open, and under which number it does.
     pub(super) to_hold: bool,
@@ -181,11 +183,11 @@ impl<R: Reach> Round<'_, R> {
                 answer: &answer,
                 tolerated,
             });
-            if self.purpose == Purpose::Perform
-                && operations.iter().take(1).any(|o| o.changed(&answer))
-            {
+            let done = operations.first().filter(|done| done.changed(&answer));
+            if let (Purpose::Perform, Some(done)) = (self.purpose, done) {
                 turns.changed.push(Changed {
                     node: node.clone(),
+                    done: done.carried_out(&answer),
                     outcome: answer.outcome.clone(),
                     to_hold,
                     held: answer.held.clone(),

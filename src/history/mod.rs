@@ -51,6 +51,9 @@ pub struct Record {
     /// The outcomes of reverting nodes that were done, after a later one failed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undone: Vec<NodeRecord>,
+    /// All applications that were changed as one with this one, where there were several: each has a record of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub together: Vec<String>,
     /// The exit status of the hook.
     pub status: u8,
     /// The duration of the whole operation.

@@ -211,15 +211,20 @@ fn request(call: Call, to: Output) -> Term {
     )
 }
 
-/// Keys, those of options too, and the name of the application as text: the node takes the atoms that it has.
+/// Keys, those of options and of each of several changes too, and the name of the application as text: the node takes the atoms that it has.
 fn in_words(pairs: &[(Term, Term)]) -> Term {
     let text = |term: &Term| match term {
         Term::Atom(atom) => Term::binary(atom.as_str()),
         other => other.clone(),
     };
+    let each = |change: &Term| match change {
+        Term::Map(pairs) => in_words(pairs),
+        other => other.clone(),
+    };
     let pair = |(key, value): &(Term, Term)| {
         let value = match value {
             Term::Map(options) => in_words(options),
+            Term::List(changes) if key.is_atom("changes") => Term::list(changes.iter().map(each)),
             name if key.is_atom("application") => text(name),
             other => other.clone(),
         };

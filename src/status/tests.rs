@@ -66,6 +66,7 @@ fn record(application: &str, outcomes: &[(&str, &str, u8)]) -> Record {
         to_dir: None,
         nodes: outcomes.iter().map(node).collect(),
         undone: Vec::new(),
+        together: Vec::new(),
         status: 0,
         duration: 0,
     }

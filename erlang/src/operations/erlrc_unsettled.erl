@@ -20,6 +20,8 @@
 
 %% @doc An operation has come to this.
 -spec note(map(), term()) -> ok.
+note(#{changes := Changes}, Result) ->
+    lists:foreach(fun(Change) -> note(Change, Result) end, Changes);
 note(#{application := App} = Request, {error, {not_rolled_back, _Why, Left}}) ->
     case [Entry || Entry <- Left, not is_harmless(Entry)] of
         [] ->

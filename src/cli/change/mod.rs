@@ -1,7 +1,7 @@
 //! The short forms of upgrade, downgrade and undo: from what each node runs to what is installed, or was named.
 //!
-//! Nodes that run the same version from the same directory are changed together, all or none; nodes on different
-//! versions one group after the other, each from where it is.
+//! All applications that are named are changed as one. Nodes that run the same versions from the same directories are
+//! changed together, all or none; nodes on different versions one group after the other, each from where it is.
 
 mod still;
 
@@ -16,6 +16,7 @@ use super::{Common, Failure, Status, nodes, status};
 use crate::appup::Direction;
 use crate::history::NodeRecord;
 use crate::identity::NodeName;
+use crate::outcome::Outcome;
 use crate::rendezvous::{Entries, Entry};
 use crate::term::{Atom, Term};
 use std::path::{Path, PathBuf};
@@ -90,12 +91,22 @@ pub struct Change<'a> {
     pub common: &'a Common,
 }
 
-/// Nodes that go the same way.
-struct Group {
+/// From where to where an application goes on a node.
+#[derive(Clone, PartialEq)]
+struct Way {
+    application: Atom,
     from: Version,
     to: Version,
+}
+
+/// Nodes on which the same applications go the same way, all of them as one.
+struct Group {
+    ways: Vec<Way>,
     entries: Entries,
 }
+
+/// Of each node the ways that its applications go.
+type Ways<'a> = Vec<(&'a NodeName, Vec<Way>)>;
 
 /// What a node has of an application, or why it does not say.
 type Said = Result<Known, Box<Answer>>;
@@ -114,11 +125,14 @@ impl Change<'_> {
             };
             self.common.output().text(&format!("{text}\n"));
         }
+        let mut ways: Ways = entries.iter().map(|(name, _)| (name, Vec::new())).collect();
         let mut status = Status::Done;
         for one in wanted {
-            status = status.worse(self.one(one, &entries)?);
-            if !matches!(status, Status::Done | Status::Unreachable) {
-                break;
+            status = status.worse(self.one(one, &entries, &mut ways)?);
+        }
+        for group in groups(ways, &entries) {
+            if matches!(status, Status::Done | Status::Unreachable) {
+                status = status.worse(self.group(&group));
             }
         }
         if entries.is_empty() || wanted.is_empty() {
@@ -169,7 +183,13 @@ impl Change<'_> {
         Ok(Known::of_answer(&answer.unwrap_or(Term::NIL)))
     }
 
-    fn one(&self, wanted: &Wanted, entries: &Entries) -> Result<Status, Failure> {
+    /// Finds from where to where `wanted` goes on each node.
+    fn one(
+        &self,
+        wanted: &Wanted,
+        entries: &Entries,
+        ways: &mut Ways<'_>,
+    ) -> Result<Status, Failure> {
         let name = &wanted.application;
         let apps = Apps::of_environment().apps;
         let said: Vec<(&NodeName, Said)> = entries
@@ -183,25 +203,28 @@ impl Change<'_> {
         if !resolution::is_known_to_host(name, self.common, &apps) && !said.iter().any(has) {
             return Err(resolution::nowhere(name));
         }
-        let mut groups: Vec<Group> = Vec::new();
         let mut still = Vec::new();
         for (node, said) in said {
             match said {
                 Err(answer) => still.push(Still::of_answer(node, *answer)),
                 Ok(known) => match self.way(wanted, &known, &apps)? {
                     None => still.push(Still::of_known(node, known)),
-                    Some((from, to)) => add(&mut groups, (from, to), node, entries),
+                    Some((from, to)) => {
+                        let application = name.clone();
+                        let of = ways.iter_mut().filter(|(of, _)| *of == node);
+                        let way = Way {
+                            application,
+                            from,
+                            to,
+                        };
+                        // Who names an application twice means it once.
+                        of.filter(|(_, ways)| ways.iter().all(|one| one.application != *name))
+                            .for_each(|(_, ways)| ways.push(way.clone()));
+                    }
                 },
             }
         }
-        let mut status = self.say(name, &still);
-        for group in &groups {
-            status = status.worse(self.group(name, group));
-            if !matches!(status, Status::Done | Status::Unreachable) {
-                break;
-            }
-        }
-        Ok(status)
+        Ok(self.say(name, &still))
     }
 
     /// From where to where a node goes; none where it has nothing to do.
@@ -263,20 +286,68 @@ impl Change<'_> {
         unchanged(self.command, name, (nodes, status), self.hook, self.common);
     }
 
-    fn group(&self, name: &Atom, group: &Group) -> Status {
+    /// All applications of a group as one; one after the other where a node has an erlrc that knows no sets.
+    fn group(&self, group: &Group) -> Status {
+        let changes: Vec<Operation> = group.ways.iter().map(|way| self.operation(way)).collect();
+        let Some(together) = Operation::together(changes.clone(), self.options) else {
+            return Status::Done;
+        };
+        if changes.len() > 1
+            && let Some(node) = self.without_sets(&group.entries, &together)
+        {
+            let text = format!(
+                "{node} has an older erlrc: the applications are changed one after the other, not as one\n"
+            );
+            self.common.output().text(&text);
+            return self.one_by_one(&group.entries, &changes);
+        }
+        self.round(&group.entries, together)
+    }
+
+    fn one_by_one(&self, entries: &Entries, changes: &[Operation]) -> Status {
+        let mut status = Status::Done;
+        for one in changes {
+            if matches!(status, Status::Done | Status::Unreachable) {
+                status = status.worse(self.round(entries, one.clone()));
+            }
+        }
+        status
+    }
+
+    fn operation(&self, way: &Way) -> Operation {
         let side = |version: &Version| operation::Version {
             vsn: version.vsn.clone(),
             dir: (!version.dir.as_os_str().is_empty()).then(|| version.dir.clone()),
         };
-        let (from, to) = (side(&group.from), side(&group.to));
-        let operation = Operation {
-            application: name.clone(),
-            step: match group.from.way_to(&group.to) {
+        let (from, to) = (side(&way.from), side(&way.to));
+        Operation {
+            application: way.application.clone(),
+            step: match way.from.way_to(&way.to) {
                 Direction::Up => Step::Upgrade { from, to },
                 Direction::Down => Step::Downgrade { from, to },
             },
             options: self.options.clone(),
+        }
+    }
+
+    /// A node that refuses the question what it would do with several applications, for it does not know it.
+    fn without_sets<'e>(&self, entries: &'e Entries, together: &Operation) -> Option<&'e NodeName> {
+        let asker = Asker {
+            connection: &self.hook.connection,
         };
+        let is_old = |entry: &Entry| {
+            let question = together.dry_run(self.hook.connection.node_timeout);
+            let answers = asker.query(entry, vec![question]).ok()?;
+            let answer = Answer::parse(&answers.into_iter().next().flatten()?)?;
+            (answer.outcome == Outcome::BadRequest).then_some(())
+        };
+        let mut readable = entries
+            .iter()
+            .filter_map(|(name, entry)| Some((name, entry.as_ref().ok()?)));
+        readable.find_map(|(name, entry)| is_old(entry).map(|()| name))
+    }
+
+    fn round(&self, entries: &Entries, operation: Operation) -> Status {
         let round = Round {
             arguments: self.hook,
             output: self.common.output(),
@@ -284,27 +355,27 @@ impl Change<'_> {
             started: Instant::now(),
             tolerates: &|_, _| false,
         };
-        let outcome = round.over(&group.entries, &[operation]);
+        let outcome = round.over(entries, &[operation]);
         outcome.map_or(Status::Done, |outcome| outcome.status)
     }
 }
 
-fn add(groups: &mut Vec<Group>, way: (Version, Version), node: &NodeName, entries: &Entries) {
-    let found = entries.iter().find(|(name, _)| name == node);
-    let Some((name, Ok(entry))) = found else {
-        return;
-    };
-    let entry = (name.clone(), Ok(entry.clone()));
-    let (from, to) = way;
-    match groups
-        .iter_mut()
-        .find(|group| group.from == from && group.to == to)
-    {
-        Some(group) => group.entries.push(entry),
-        None => groups.push(Group {
-            from,
-            to,
-            entries: vec![entry],
-        }),
+/// Nodes that go the same ways belong together.
+fn groups(ways: Ways<'_>, entries: &Entries) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for ((_, ways), (name, entry)) in std::iter::zip(ways, entries) {
+        let Ok(entry) = entry else { continue };
+        if ways.is_empty() {
+            continue;
+        }
+        let entry = (name.clone(), Ok(entry.clone()));
+        match groups.iter_mut().find(|group| group.ways == ways) {
+            Some(group) => group.entries.push(entry),
+            None => groups.push(Group {
+                ways,
+                entries: vec![entry],
+            }),
+        }
     }
+    groups
 }

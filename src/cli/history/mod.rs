@@ -27,7 +27,8 @@ history.4.
 JSON: {\"kind\": \"history\", \"version\": 1, \"records\": [...], \"torn\": false, \"corrupt\": [{\"file\", \"line\", \"damage\"}]}. A record
 has id (what erlrc undo takes), version (1), time (RFC 3339, UTC), who {uid, user, sudo_user, parent, script {package, name}},
 operation, application, from, from_dir, to, to_dir, nodes [{node, outcome, status, reason, running,
-warnings, report}], undone (as nodes), status, duration_us; report has evaluator, instructions,
+warnings, report}], undone (as nodes), together (all applications
+that were changed as one), status, duration_us; report has evaluator, instructions,
 modules, processes, pause_us, stages_us {name: time}. Times are in microseconds, status is an exit
 status; what is not known is left out. Keys are never renamed, new ones may come.
 

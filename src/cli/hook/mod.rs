@@ -18,6 +18,7 @@ pub use crate::line::chain;
 use crate::outcome::Class;
 use crate::rendezvous::Entries;
 use operation::Operation;
+use preflight::Preflights;
 pub use preflight::{Foreseen, Preflight};
 use reach::Nodes;
 pub use reach::{Asker, called_off, open, query, refused, unreachable};
@@ -120,11 +121,13 @@ impl Round<'_> {
         }
         let outcomes = self.carry_out(entries, operations, operation, &mut report);
         report.end_line();
-        let begun = recorder::begun(operation, self.started);
-        let record = report.record(begun);
+        let records: Vec<_> = recorder::begun_each(operation, self.started)
+            .into_iter()
+            .map(|begun| report.record(begun))
+            .collect();
         let status = report.finish();
-        if !self.arguments.dry_run {
-            recorder::write(self.state, &record, self.output);
+        for record in records.iter().filter(|_| !self.arguments.dry_run) {
+            recorder::write(self.state, record, self.output);
         }
         Some(Outcomes {
             status,
@@ -151,7 +154,7 @@ impl Round<'_> {
                 true => Purpose::Plan,
                 false => Purpose::Perform,
             },
-            gate: &Preflight::new(operation),
+            gate: &Preflights::new(operation),
             tolerates: self.tolerates,
         };
         round.over(&names, operations, &mut |event| report.hear(event))

@@ -171,6 +171,30 @@ pub enum Foreseen {
     Nothing,
 }
 
+/// What is asked beforehand of each application that an operation changes.
+pub struct Preflights<'a>(Vec<Preflight<'a>>);
+
+impl<'a> Preflights<'a> {
+    /// For all changes of this operation.
+    pub fn new(operation: &'a Operation) -> Self {
+        Self(operation.changes().iter().map(Preflight::new).collect())
+    }
+}
+
+impl<L: NodeLink> Gate<L> for Preflights<'_> {
+    /// Whether the node is to go on: where one application would not, none does.
+    fn decide(&self, node: &mut L, patience: Duration) -> Result<Decision, NodeError> {
+        let mut all = Vec::new();
+        for preflight in &self.0 {
+            match preflight.decide(node, patience)? {
+                Decision::Go(warnings) => all.extend(warnings),
+                refused @ Decision::Refuse(_) => return Ok(refused),
+            }
+        }
+        Ok(Decision::Go(all))
+    }
+}
+
 impl<L: NodeLink> Gate<L> for Preflight<'_> {
     /// Whether the node is to go on.
     fn decide(&self, node: &mut L, patience: Duration) -> Result<Decision, NodeError> {

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Instant;
 
 /// The record of `operation`, begun at `started`, that is not yet known to have done anything.
-pub fn begun(operation: &Operation, started: Instant) -> Record {
+fn begun(operation: &Operation, started: Instant) -> Record {
     let (from, to) = sides(&operation.step);
     let vsn = |version: Option<&Version>| version.map(|version| version.vsn.clone());
     let dir = |version: Option<&Version>| Some(version?.dir.as_ref()?.display().to_string());
@@ -25,9 +25,27 @@ pub fn begun(operation: &Operation, started: Instant) -> Record {
         to_dir: dir(to),
         nodes: Vec::new(),
         undone: Vec::new(),
+        together: Vec::new(),
         status: 0,
         duration: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
     }
+}
+
+/// A record for each application that `operation` changes.
+pub fn begun_each(operation: &Operation, started: Instant) -> Vec<Record> {
+    let changes = operation.changes();
+    let name = |one: &Operation| one.application.to_string();
+    let together: Vec<String> = match changes {
+        [_] => Vec::new(),
+        several => several.iter().map(name).collect(),
+    };
+    let time = Time::now().minus(started.elapsed());
+    let record = |one: &Operation| Record {
+        time,
+        together: together.clone(),
+        ..begun(one, started)
+    };
+    changes.iter().map(record).collect()
 }
 
 /// Writes `record` below the directory `state`. A hook that may not goes on without: what it was called
@@ -64,6 +82,7 @@ fn sides(step: &Step) -> (Option<&Version>, Option<&Version>) {
         Step::Start(version) => (None, Some(version)),
         Step::Stop(version) | Step::Unload(version) => (Some(version), None),
         Step::Upgrade { from, to } | Step::Downgrade { from, to } => (Some(from), Some(to)),
+        Step::Set(_) => (None, None),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::cli::{Output, Status, output};
 use crate::cluster::operation::Operation;
-use crate::cluster::{Answer, Event};
+use crate::cluster::{Answer, Change, Event};
 use crate::history::{NodeRecord, Record};
 use crate::identity::NodeName;
 use crate::outcome::{Class, Outcome};
@@ -51,6 +51,30 @@ struct NodeReport {
     record: NodeRecord,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     plan: Vec<String>,
+    /// Of several applications: what became of each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    changes: Vec<ChangeReport>,
+}
+
+#[derive(Debug, Serialize)]
+struct ChangeReport {
+    application: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    running: Option<String>,
+}
+
+impl NodeReport {
+    /// What is written down of one application among several.
+    fn of(&self, application: &str) -> NodeRecord {
+        let mut record = self.record.clone();
+        if let Some(of) = self.changes.iter().find(|of| of.application == application) {
+            record.outcome = of.outcome.clone().unwrap_or(record.outcome);
+            record.running.clone_from(&of.running);
+        }
+        record
+    }
 }
 
 impl Report {
@@ -60,7 +84,7 @@ impl Report {
             command: operation.name(),
             gerund: operation.gerund(),
             replaces: operation.replaces(),
-            application: operation.application.to_string(),
+            application: operation.subject(),
             result: operation.result().map(str::to_owned),
             output,
             line: if dry_run { Line::Planning } else { Line::Doing },
@@ -157,7 +181,18 @@ impl Report {
             report: answer.report,
         };
         let plan = answer.plan;
-        let node = NodeReport { record, plan };
+        let outcome = |of: &Change| of.outcome.as_ref().map(Outcome::to_string);
+        let changes = answer.changes.iter().map(|of| ChangeReport {
+            application: of.application.clone(),
+            outcome: outcome(of),
+            running: of.running.clone(),
+        });
+        let changes = changes.collect();
+        let node = NodeReport {
+            record,
+            plan,
+            changes,
+        };
         match self.line {
             Line::Undoing => self.undone.push(node),
             Line::Doing | Line::Planning => self.nodes.push(node),
@@ -241,7 +276,8 @@ impl Report {
 
     /// `begun` with what came of it.
     pub fn record(&self, begun: Record) -> Record {
-        let records = |nodes: &[NodeReport]| nodes.iter().map(|node| node.record.clone()).collect();
+        let of = |node: &NodeReport| node.of(&begun.application);
+        let records = |nodes: &[NodeReport]| nodes.iter().map(of).collect();
         Record {
             nodes: records(&self.nodes),
             undone: records(&self.undone),
