@@ -284,7 +284,7 @@ struck(Config, Request, N, Victim) ->
         60000
     ),
     #{answer := Answer} = Outcome(),
-    {Answer, call(Config, persistent_term, get, [strike_SUITE])}.
+    {Answer, length(call(Config, persistent_term, get, [strike_SUITE]))}.
 
 %% Random sets, each application with a fault of its own or none.
 entirely_old_or_entirely_new(Config) ->
