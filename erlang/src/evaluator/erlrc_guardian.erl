@@ -137,7 +137,7 @@ left() ->
         _ -> none
     end.
 
-about({#{about := About}, _Entries}) -> maps:with([application, from, to], About);
+about({#{about := #{application := _} = About}, _Entries}) -> maps:with([application, from, to], About);
 about(_) -> none.
 
 open_script() ->
