@@ -3,7 +3,7 @@
 -module(plan_system_SUITE).
 -include_lib("common_test/include/ct.hrl").
 
--export([all/0, suite/0, otp_put_together/1, otp_built_anew/1, later_otp/1, releases/1, page/1]).
+-export([all/0, suite/0, otp_put_together/1, otp_built_anew/1, later_otp/1, releases/1, page/1, status_page/1]).
 
 %% What a plan says of releases that were looked at by hand and found true: three servers got fields that
 %% their `code_change' does not add.
@@ -23,7 +23,7 @@
 
 suite() -> [{timetrap, {minutes, 15}}].
 
-all() -> [otp_put_together, otp_built_anew, later_otp, releases, page].
+all() -> [otp_put_together, otp_built_anew, later_otp, releases, page, status_page].
 
 %% Nothing is said of the same code in other files.
 otp_put_together(Config) ->
@@ -172,9 +172,48 @@ page(Config) ->
     Dark = picture(Dir, Page, "dark", ["--force-dark-mode", "--blink-settings=preferredColorScheme=0"]),
     true = Light =/= Dark.
 
+%% The same of the page of a host: one node that is down, and what was done to it.
+status_page(Config) ->
+    Dir = filename:join(?config(priv_dir, Config), "host"),
+    _ = [ok = filelib:ensure_path(filename:join(Dir, Name)) || Name <- ["nodes", "applications", "apps", "run", "state"]],
+    Entry = filename:join(Dir, "nodes/n1"),
+    ok = file:write_file(Entry, "cookie\n"),
+    ok = file:change_mode(Entry, 8#600),
+    ok = file:write_file(filename:join(Dir, "apps/shop"), io_lib:format("{shop, \"2.0\", ~p}.~n", [Dir])),
+    ok = file:write_file(filename:join(Dir, "state/history"), [
+        record("upgraded", 0, 1500), record("<script>alert(1)</script>", 0, 900), record("script_failed", 1, 3000)]),
+    Page = filename:join(Dir, "status.html"),
+    Places = [{"ROOT", ""}, {"APPS", "apps"}, {"RUN", "run"}, {"STATE", "state"}],
+    Variables = ["ERLRC_" ++ Name ++ "=" ++ filename:join(Dir, Place) || {Name, Place} <- Places],
+    Erlrc = filename:join(project:root(), "priv/erlrc"),
+    {_, _} = command("env", Variables ++ ["ERL_EPMD_PORT=1", Erlrc, "status", "--html", Page]),
+    Dom = browser(Dir, ["--dump-dom", "file://" ++ Page]),
+    _ = [match = re:run(Dom, Text, [{capture, none}]) || Text <- [
+        "node_down", "shop", "3\\.0 ms</text>", "rect class=\"failed\"", "&lt;script&gt;alert", "scope=\"col\"", "tabindex=\"0\""]],
+    [nomatch, nomatch] = [re:run(Dom, Text, [{capture, none}]) || Text <- ["<script", "(src|href)="]],
+    Sizes = [{"wide", "1100,1500"}, {"narrow", "400,1500"}],
+    Dark = ["--force-dark-mode", "--blink-settings=preferredColorScheme=0"],
+    Pictures = [
+        picture(Dir, Page, Look ++ "-" ++ Name, Size, Flags)
+     || {Name, Size} <- Sizes, {Look, Flags} <- [{"light", []}, {"dark", Dark}]
+    ],
+    4 = length(lists:usort(Pictures)).
+
+%% A line of the history.
+record(Outcome, Status, Pause) ->
+    Json = iolist_to_binary(io_lib:format(
+        "{\"version\":1,\"time\":\"2026-03-01T12:00:00.~3..0bZ\",\"who\":{\"uid\":0},\"operation\":\"upgrade\","
+        "\"application\":\"shop\",\"from\":\"1.0\",\"to\":\"2.0\",\"status\":~b,\"duration_us\":9000,\"nodes\":[{\"node\":\"n1\","
+        "\"outcome\":\"~s\",\"status\":~b,\"report\":{\"evaluator\":\"transactional\",\"pause_us\":~b}}]}",
+        [Pause rem 1000, Status, Outcome, Status, Pause])),
+    io_lib:format("~b ~8.16.0b ~s~n", [byte_size(Json), erlang:crc32(Json), Json]).
+
 picture(Dir, Page, Name, Flags) ->
+    picture(Dir, Page, Name, "1100,1500", Flags).
+
+picture(Dir, Page, Name, Size, Flags) ->
     File = filename:join(Dir, Name ++ ".png"),
-    _ = browser(Dir, Flags ++ ["--window-size=1100,1500", "--screenshot=" ++ File, "file://" ++ Page]),
+    _ = browser(Dir, Flags ++ ["--window-size=" ++ Size, "--screenshot=" ++ File, "file://" ++ Page]),
     {ok, <<137, "PNG", _/binary>> = Png} = file:read_file(File),
     true = byte_size(Png) > 20000,
     Png.

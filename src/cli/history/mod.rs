@@ -169,7 +169,7 @@ pub fn moment(time: Time) -> String {
         .collect()
 }
 
-fn versions(record: &Record) -> String {
+pub fn versions(record: &Record) -> String {
     match (&record.from, &record.to) {
         (Some(from), Some(to)) => format!("{from} -> {to}"),
         (Some(one), None) | (None, Some(one)) => one.clone(),

@@ -1,20 +1,23 @@
 //! `erlrc status`: how the nodes and applications of this host stand.
 
+mod chart;
 mod gather;
 mod metrics;
+mod page;
 mod text;
 mod watch;
 
 pub use metrics::refresh;
 pub use text::{changed, found, in_words, state};
 
-use super::arguments::{Apps, application, seconds};
+use super::arguments::{Apps, application, directory, seconds};
 use super::colours::Colours;
 use super::{Common, Connection, Failure, Status, nodes, resolution};
+use crate::history;
 use crate::outcome::Outcome;
 use crate::status::{Report, report};
 use crate::term::Atom;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Arguments of `erlrc status`.
@@ -56,6 +59,7 @@ Examples:
   erlrc status
   erlrc status egerl --node n1 --json
   erlrc status --watch 5
+  erlrc status --html host.html
   erlrc status --prometheus /var/lib/prometheus/node-exporter/erlrc.prom")]
 pub struct Arguments {
     /// This application alone
@@ -70,6 +74,9 @@ pub struct Arguments {
     /// Write metrics into FILE, for node_exporter's textfile collector, and print nothing
     #[arg(long, value_name = "FILE", conflicts_with_all = ["watch", "app", "only", "all"])]
     prometheus: Option<PathBuf>,
+    /// Write a page too, one file that needs nothing else: nodes, applications, history with pauses
+    #[arg(long, value_name = "FILE", value_parser = directory, conflicts_with_all = ["watch", "prometheus"])]
+    html: Option<PathBuf>,
     #[command(flatten)]
     packages: Apps,
     #[command(flatten)]
@@ -87,6 +94,9 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
         None => {
             let out = common.output();
             let report = wanted(arguments, common)?;
+            if let Some(file) = &arguments.html {
+                write_page(file, &report, arguments, common)?;
+            }
             out.envelope("status", crate::status::VERSION, &report);
             match report.nodes.is_empty() && report.pending.is_empty() {
                 true => out.text(&format!("{}\n", nodes::none(common, &arguments.connection))),
@@ -101,6 +111,33 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
             Ok(status(&report))
         }
     }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write {}", file.display())]
+struct PageError {
+    file: PathBuf,
+    source: std::io::Error,
+}
+
+fn write_page(
+    file: &Path,
+    report: &Report,
+    arguments: &Arguments,
+    common: &Common,
+) -> Result<(), Failure> {
+    // What cannot be read is among the report's warnings.
+    let mut records = history::read(&common.state)
+        .map(|(records, _)| records)
+        .unwrap_or_default();
+    let app = arguments.app.as_ref();
+    records.retain(|record| app.is_none_or(|app| app.as_str() == record.application));
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let page = page::page(report, &records, host.trim());
+    std::fs::write(file, page).map_err(|source| {
+        let file = file.to_owned();
+        Failure::new(Status::Failed, PageError { file, source })
+    })
 }
 
 fn whole(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {

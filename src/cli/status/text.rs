@@ -75,7 +75,7 @@ fn line(colours: Colours, code: &str, text: &str) -> String {
     format!("{}\n", colours.paint(code, &printable(text)))
 }
 
-fn heading(node: &NodeStatus) -> String {
+pub fn heading(node: &NodeStatus) -> String {
     match &node.facts {
         Some(facts) => {
             let erlrc = facts
@@ -128,7 +128,7 @@ pub fn state(app: &ApplicationStatus) -> String {
     }
 }
 
-fn last(last: &Last) -> String {
+pub fn last(last: &Last) -> String {
     let time: String = moment(last.time).chars().take(16).collect();
     // The word for a success names the operation.
     match last.status {
@@ -231,7 +231,7 @@ pub fn in_words(pending: &Pending) -> String {
     format!("{app}: {what} (since {time}){why}")
 }
 
-fn details(facts: &NodeFacts, now: Time) -> Vec<String> {
+pub fn details(facts: &NodeFacts, now: Time) -> Vec<String> {
     let unknown =
         (!facts.complete).then(|| "old code: there was no time to ask all processes".to_owned());
     let operation = facts
