@@ -7,7 +7,7 @@ use crate::cli::history::{moment, outcome, versions};
 use crate::cli::output::printable;
 use crate::cli::table::microseconds;
 use crate::history::Record;
-use crate::status::{ApplicationStatus, NodeStatus, Report};
+use crate::status::{ApplicationStatus, NodeStatus, Report, State};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// The look, light or dark as the reader's system has it.
@@ -62,7 +62,16 @@ fn findings(node: &NodeStatus, report: &Report) -> Vec<String> {
         .facts
         .iter()
         .flat_map(|facts| details(facts, report.time));
-    of_apps.chain(pending).chain(restart).chain(facts).collect()
+    // A node that does not answer is not well, whatever is known of it.
+    let silent = (node.state != "up").then(|| {
+        let why = node
+            .reason
+            .as_ref()
+            .map_or_else(String::new, |why| format!(": {why}"));
+        format!("{}{why}", node.state)
+    });
+    let found = of_apps.chain(pending).chain(restart).chain(facts);
+    silent.into_iter().chain(found).collect()
 }
 
 fn verdict(report: &Report) -> Markup {
@@ -112,7 +121,7 @@ fn applications(applications: &[ApplicationStatus]) -> Markup {
                     }
                 }
                 @for app in applications {
-                    @let look = if app.findings.is_empty() { "well" } else { "unwell" };
+                    @let look = look(app);
                     tr {
                         td { code { (printable(&app.application)) } }
                         td { (dash(&app.running)) }
@@ -123,6 +132,14 @@ fn applications(applications: &[ApplicationStatus]) -> Markup {
                 }
             }
         }
+    }
+}
+
+fn look(app: &ApplicationStatus) -> &'static str {
+    match (app.findings.is_empty(), app.state) {
+        (false, _) => "unwell",
+        (true, State::Unknown) => "unknown",
+        (true, _) => "well",
     }
 }
 
