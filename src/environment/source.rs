@@ -200,7 +200,11 @@ fn applications(root: &Path, release: &str) -> BTreeMap<String, Found> {
         let is_better = dirs.get(&name).is_none_or(|known| {
             let rank = |dir: &str| listed.contains(dir);
             let later = || vsn::compare(&dir, known).is_gt();
-            rank(&dir) > rank(known) || (rank(&dir) == rank(known) && later())
+            match (rank(&dir), rank(known)) {
+                (true, false) => true,
+                (false, true) => false,
+                _ => later(),
+            }
         });
         if is_better {
             dirs.insert(name, dir);

@@ -29,11 +29,10 @@ fn runs(pid: u32, dir: &Path) -> Option<Use> {
         Err(_) => {
             let line = fs::read(process.join("cmdline")).ok()?;
             let mut words = line.split(|byte| *byte == 0);
-            let word = words.find_map(|word| {
+            words.find_map(|word| {
                 let path = Path::new(std::str::from_utf8(word).ok()?);
                 path.starts_with(dir).then(|| path.to_owned())
-            });
-            word
+            })
         }
     };
     let name = program?.file_name()?.to_string_lossy().into_owned();
