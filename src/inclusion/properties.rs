@@ -425,7 +425,7 @@ fn restored(before: &Model, includer: App) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn boot_does_what_a_naive_search_finds(disk in disk(0.8), registered in names(4)) {

@@ -447,6 +447,19 @@ fn what_was_started_by_hand_inside_another_runs_on() {
 }
 
 #[test]
+fn what_a_set_upgrades_is_wanted_although_it_was_stopped_before() {
+    let inside = || {
+        Model::new("top: +inc1\n inc1:")
+            .registered("inc1")
+            .stopped("inc1")
+            .running("top")
+    };
+    case(inside(), &change("top:", "", ""), "changed, script");
+    let both = change("top:\n inc1:", "", "");
+    case(inside(), &both, "changed, script, start inc1");
+}
+
+#[test]
 fn only_what_becomes_included_is_stopped() {
     let model = Model::new("top: +inc1\n inc1:\n other:")
         .running("top other")

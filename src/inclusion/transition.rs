@@ -53,7 +53,7 @@ pub(super) struct Node<'a> {
 impl Node<'_> {
     fn boot(mut self) -> Result<Transition, Error> {
         let mut roots = Vec::new();
-        for id in self.wanted() {
+        for id in self.wanted(&[]) {
             if self.world.node(id).source == Source::Gone {
                 let name = self.world.name(id).clone();
                 self.script
@@ -106,11 +106,13 @@ impl Node<'_> {
         Ok(self.answer(outcome))
     }
 
-    /// The registered applications that should run, in alphabetical order.
-    fn wanted(&self) -> Vec<Id> {
+    /// The registered applications that should run, in alphabetical order. That one of `asked` was
+    /// stopped before counts no more: this event asks for it.
+    fn wanted(&self, asked: &[Id]) -> Vec<Id> {
         let ids = |names: &[Atom]| names.iter().filter_map(|n| self.world.id(n)).collect();
         let mut wanted: Vec<Id> = ids(&self.facts.registered);
         let mut stopped: Vec<Id> = ids(&self.facts.stopped);
+        stopped.retain(|id| !asked.contains(id));
         stopped.sort_unstable();
         wanted.retain(|id| stopped.binary_search(id).is_err());
         wanted.sort_unstable();
@@ -128,11 +130,11 @@ impl Node<'_> {
     }
 
     /// The applications that ran in the unit `top` and no longer do, as far as they are wanted or
-    /// needed.
-    pub(super) fn freed(&self, before: &State, after: &State, top: Id) -> Freed {
+    /// needed. This event asks for `asked`.
+    pub(super) fn freed(&self, before: &State, after: &State, top: Id, asked: &[Id]) -> Freed {
         let was_inside = |id: &Id| *id != top && before.top(*id) == Some(top);
         let is_freed = |id: &Id| was_inside(id) && !after.is_active(*id);
-        let wanted = self.wanted().into_iter().filter(is_freed).collect();
+        let wanted = self.wanted(asked).into_iter().filter(is_freed).collect();
         let mut freed = Freed {
             wanted,
             needed: Vec::new(),
@@ -171,7 +173,7 @@ impl Node<'_> {
     /// What is to start after `id` has stopped, unless something needs `id` itself.
     fn after_stop(&mut self, before: &State, id: Id) -> Result<Plan, Error> {
         self.unneeded(&[id], &self.state)?;
-        let freed = self.freed(before, &self.state, id);
+        let freed = self.freed(before, &self.state, id, &[]);
         let mut roots = freed.needed.clone();
         roots.extend(&freed.wanted);
         if let Ok(plan) = Plan::new(self.world, &self.state, &roots, &[id]) {

@@ -73,6 +73,17 @@ impl Node<'_> {
         self.change_running(&set, Outcome::Changed)
     }
 
+    /// Refuses one that depends on itself, also where it is not to run any more and no plan meets it.
+    fn independent(&self, upgraded: &[(Id, &Application)]) -> Result<(), Error> {
+        let needs_itself = |id: &Id| self.world.node(*id).applications.contains(id);
+        match upgraded.iter().find(|(id, _)| needs_itself(id)) {
+            Some((_, new)) => Err(Error::CircularDependency {
+                cycle: vec![new.name.clone()],
+            }),
+            None => Ok(()),
+        }
+    }
+
     /// The change as a start: where the units that change did not run and had to, these would be the units to start
     /// before it. What an old version included is still inside it then and can only be started after the script, and
     /// so can what includes or needs one of those, and what nobody needs but needs what changes. What is stopped is
@@ -87,6 +98,7 @@ impl Node<'_> {
         set.upgraded
             .iter()
             .for_each(|(_, new)| self.world.specify(new));
+        self.independent(&set.upgraded)?;
         let mut renewed = self.state.clone();
         set.stopped.iter().for_each(|id| renewed.join(*id));
         renewed.change(self.world, &set.stopped, &[]);
@@ -95,8 +107,9 @@ impl Node<'_> {
         let mut without = renewed.clone();
         without.change(self.world, &tops, &[]);
         let mut roots = tops.clone();
+        let asked: Vec<Id> = set.upgraded.iter().map(|(id, _)| *id).collect();
         for top in tops.iter().chain(&set.stopped) {
-            let freed = self.freed(&old_state, &renewed, *top);
+            let freed = self.freed(&old_state, &renewed, *top, &asked);
             roots.extend(freed.needed.iter().chain(&freed.wanted));
         }
         roots.extend(set.started.iter().filter(|id| !renewed.is_active(**id)));
