@@ -358,7 +358,7 @@ missing_dependency_is_reported(Config) ->
 applications_of_another_language_are_found(Config) ->
     install(Config, foo, [{applications, [kernel, stdlib, tongue, other]}]),
     install(Config, other, "1.0", []),
-    Elsewhere = filename:join(proplists:get_value(priv_dir, Config), "elsewhere"),
+    Elsewhere = filename:join(proplists:get_value(dir, Config), "elsewhere"),
     Word = "-module(tongue).\n-export([word/0]).\nword() -> said.\n",
     _ = fixture:application(Elsewhere, tongue, "1.14", #{modules => [Word]}),
     ok = file:rename(filename:join(Elsewhere, "tongue-1.14"), filename:join(Elsewhere, "tongue")),

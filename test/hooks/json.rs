@@ -259,7 +259,7 @@ fn a_host_without_nodes_has_values_for_machines_too() {
 fn a_value_that_is_not_what_its_schema_says_is_found() {
     let schemas = Schemas::read();
     let mut value = serde_json::json!({"kind": "check", "version": 1, "well": true, "nodes": 1, "applications": 0,
-        "findings": [], "waited_ms": 3, "status": 0});
+        "findings": [], "checks": [], "peers": [], "waited_ms": 3, "status": 0});
     assert_eq!(schemas.errors(&value), Vec::<String>::new());
     value["waited"] = 1.into();
     value["findings"] = serde_json::json!([7]);
