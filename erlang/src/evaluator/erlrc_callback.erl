@@ -164,7 +164,7 @@ left(Deadline) -> max(0, Deadline - erlang:monotonic_time(millisecond)).
 -spec may_leave(module()) -> boolean().
 may_leave(Module) ->
     case code:which(Module) of
-        [_ | _] = File -> may_leave_by(beam_lib:chunks(File, [atoms]));
+        [_ | _] = File -> may_leave_by(erlrc_bytes:chunks(File, [atoms]));
         _ -> true
     end.
 

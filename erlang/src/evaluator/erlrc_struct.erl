@@ -10,7 +10,7 @@
 %% @doc The keys of the struct that the module in this file defines, sorted.
 -spec keys(module(), file:filename()) -> {ok, [atom()]} | none.
 keys(Module, File) ->
-    case beam_lib:chunks(File, [exports, "LitT"]) of
+    case erlrc_bytes:chunks(File, [exports, "LitT"]) of
         {ok, {Module, [{exports, Exports}, {"LitT", Chunk}]}} ->
             case lists:member({'__struct__', 0}, Exports) of
                 true -> largest([lists:sort(maps:keys(Map)) || Map <- structs(Module, literals(Chunk))]);

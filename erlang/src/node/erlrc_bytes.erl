@@ -2,7 +2,17 @@
 %% compiles from a pattern such as `<<Size:32, Rest/binary>>', and erlrc is compiled once for all releases.
 -module(erlrc_bytes).
 
--export([starts_with/2, number/3, part/3, rest/2, blocks/2]).
+-export([starts_with/2, number/3, part/3, rest/2, blocks/2, chunks/2]).
+
+%% @doc Chunks of a BEAM file, as `beam_lib:chunks/2' gives them. The file is read first: of its name beam_lib would make an
+%% atom, which a long path cannot be.
+-spec chunks(file:filename(), [beam_lib:chunkref()]) ->
+    {ok, {module(), [beam_lib:chunkdata()]}} | {error, beam_lib, term()}.
+chunks(File, Chunks) ->
+    case file:read_file(File) of
+        {ok, Beam} -> beam_lib:chunks(Beam, Chunks);
+        {error, Why} -> {error, beam_lib, {file_error, File, Why}}
+    end.
 
 %% @doc Whether a binary begins with another one.
 -spec starts_with(binary(), binary()) -> boolean().

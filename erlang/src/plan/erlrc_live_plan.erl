@@ -144,7 +144,7 @@ tables(Modules, #{application := App, from := {_, Dir}}) ->
     ).
 
 makes_funs(File) ->
-    case beam_lib:chunks(File, ["FunT"]) of
+    case erlrc_bytes:chunks(File, ["FunT"]) of
         {ok, {_, [{_, Funs}]}} -> erlrc_bytes:number(Funs, 0, 4) =/= {ok, 0};
         {error, beam_lib, {missing_chunk, _, _}} -> false;
         _ -> true
