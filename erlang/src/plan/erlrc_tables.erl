@@ -28,6 +28,7 @@
 -define(WORDS, 100000).
 -define(MAX_HEAP, 8 * 1024 * 1024).
 -define(NAMED, 20).
+-define(OWN, [erlrc_table, erlrc_outcome, erlrc_journal, erlrc_snapshot]).
 
 %% @doc Funs of these modules, and in tables of this application records of these sizes; after so many milliseconds no
 %% further table is begun.
@@ -81,7 +82,14 @@ collect(_Pid, Ref, [], _Wanted, _Deadline) ->
     true = erlang:demonitor(Ref, [flush]),
     [].
 
+%% What erlrc keeps for itself, as the answers of earlier operations, is nothing that an application works with.
 table(Table, Wanted, Deadline) ->
+    case lists:member(ets:info(Table, name), ?OWN) of
+        true -> nothing;
+        false -> foreign(Table, Wanted, Deadline)
+    end.
+
+foreign(Table, Wanted, Deadline) ->
     Late = erlang:monotonic_time(millisecond) >= Deadline,
     case {ets:info(Table, protection), ets:info(Table, size)} of
         {Protection, Size} when Protection =:= private; Size =:= 0; Size =:= undefined -> nothing;
