@@ -34,11 +34,14 @@ take(Modules, App, FromDir) ->
 heir() ->
     [{heir, Keeper, ?MODULE} || Keeper <- [whereis(erlrc_outcome)], is_pid(Keeper)].
 
-%% @doc Forgets the snapshot.
+%% @doc Forgets the snapshot. One who was killed in the midst of settling may have done so.
 -spec drop(snapshot()) -> ok.
 drop(Table) ->
-    true = ets:delete(Table),
-    ok.
+    try ets:delete(Table) of
+        true -> ok
+    catch
+        error:badarg -> ok
+    end.
 
 %% @doc The calling process runs the script.
 -spec runs(snapshot()) -> ok.
