@@ -717,7 +717,7 @@ killed_guardian(Config) ->
     Busy = in_background(Config, gen_server, call, [many, {busy, 2000}, infinity]),
     busy(Config, Pid),
     Upgrade = in_background(Config, ?MODULE, local_up, [Dirs, [update(), advanced(many)], #{}]),
-    fixture:wait_until(fun() -> is_pid(pid(Config, erlrc_guardian)) end),
+    fixture:wait_until(fun() -> is_pid(call(Config, ?MODULE, runner, [])) end),
     true = call(Config, erlang, exit, [pid(Config, erlrc_guardian), kill]),
     {error, {script_failed, service, cancelled}} = answer(Upgrade),
     ok = answer(Busy),
@@ -891,14 +891,11 @@ gate(applying) ->
         {_, applying} -> exit(runner(), kill)
     end.
 
+%% The process that carries the script out.
 runner() ->
-    case whereis(erlrc_guardian) of
-        undefined -> none;
-        Guardian ->
-            case process_info(Guardian, monitors) of
-                {monitors, [{process, Pid}]} when is_pid(Pid) -> Pid;
-                _ -> none
-            end
+    case erlrc_outcome:script() of
+        {_Guardian, {open, Runner, _Journal}} -> Runner;
+        _ -> none
     end.
 
 at_gate() ->
