@@ -71,8 +71,19 @@ entry(App, Keys, Alone, Old) ->
         {error, Why} -> {error, {bad_specification, App, Why}}
     end.
 
+%% One who was killed in the midst of this has left its entry. It is no more than that, and goes without what it includes.
+load_apart(Keys) ->
+    Spec = {application, ?MODULE, Keys},
+    case application:load(Spec) of
+        {error, {already_loaded, _}} ->
+            true = ets:delete(ac_tab, {loaded, ?MODULE}),
+            application:load(Spec);
+        Loaded ->
+            Loaded
+    end.
+
 made(Keys) ->
-    case application:load({application, ?MODULE, Keys}) of
+    case load_apart(Keys) of
         ok ->
             Entry = loaded(?MODULE),
             ok = application:unload(?MODULE),
@@ -83,7 +94,7 @@ made(Keys) ->
 
 %% The entry includes nothing when it is unloaded.
 made(Keys, Alone) ->
-    case application:load({application, ?MODULE, Keys}) of
+    case load_apart(Keys) of
         ok ->
             Entry = loaded(?MODULE),
             true = ets:update_element(ac_tab, {loaded, ?MODULE}, {2, Alone}),
