@@ -129,7 +129,7 @@ fn a_package_of_every_form_of_specification() {
     assert_eq!(run.status, Some(0), "{}", run.err);
     let made: serde_json::Value = serde_json::from_str(&run.out).expect("JSON");
     assert_eq!(
-        (&made["package"], &made["version"]),
+        (&made["package"], &made["vsn"]),
         (&"foo".into(), &"1.0~rc1-3".into())
     );
     let deb = project.path("foo_1.0~rc1-3_all.deb");
