@@ -381,7 +381,7 @@ server_that_lingers_in_a_second_upgrade(Config) ->
     {{Otp, OtpPid, OtpDirs}, {Ours, Pid, Dirs}} = both(Config, fun(Node) ->
         Dirs = versions(Node, [steady(many, 1)], [steady(many, 2)]),
         Pid = start_many(Node, 1, x),
-        _ = call(Node, ?MODULE, occupy_for, [Pid, 1500]),
+        _ = call(Node, ?MODULE, occupy_for, [Pid, 3000]),
         {Node, Pid, Dirs}
     end),
     {ok, _} = otp_up(Otp, OtpDirs, Script),

@@ -138,13 +138,13 @@ desk(Changed, Version) ->
         )
     ).
 
-%% As `rebar3 ct' does, with erlrc installed.
+%% As `rebar3 ct' does, with erlrc installed. Without jquery, which some packages of OTP leave out.
 ct(Dir, App, Variables) ->
     Ebins = [filename:join(App, "ebin"), fixture:erlrc_ebin()],
     Logs = filename:join(Dir, "logs"),
     ok = filelib:ensure_path(Logs),
     Suite = filename:join(Dir, "test/shop_upgrade_SUITE"),
-    Args = ["-noshell", "-pa" | Ebins] ++ ["-dir", filename:dirname(Suite), "-suite", Suite, "-logdir", Logs],
+    Args = ["-basic_html", "-noshell", "-pa" | Ebins] ++ ["-dir", filename:dirname(Suite), "-suite", Suite, "-logdir", Logs],
     run(os:find_executable("ct_run"), Args, Dir, Variables).
 
 init(Dir, Arguments) ->
