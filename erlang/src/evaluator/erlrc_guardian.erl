@@ -183,7 +183,8 @@ settled(Reason, Guardian, Table) ->
         {{ok, {ended, Result}}, _} -> Result;
         {_, {Context, Entries}} ->
             Result = reverted(lists:keyfind(reverting, 1, Entries), settle(Reason, Entries, Context)),
-            _ = [erlrc_after_commit:run(Context, infinity) || {ok, _} <- [Result], lists:member(held, Entries)],
+            Calls = maps:get(committed, Context, []),
+            _ = [erlrc_after_commit:run(Calls, infinity) || {ok, _} <- [Result], lists:member(held, Entries)],
             Result;
         {_, gone} -> {error, {not_rolled_back, {died, Reason}, [unknown]}}
     end.

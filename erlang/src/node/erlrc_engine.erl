@@ -97,7 +97,12 @@
     boot
     | {start, App :: atom(), vsn(), path()}
     | {stop, App :: atom()}
-    | {upgrade, App :: atom(), application_specification()}.
+    | {upgrade, App :: atom(), application_specification()}
+    | {change, #{
+        upgrade := [application_specification()],
+        start := [{App :: atom(), vsn(), path()}],
+        stop := [App :: atom()]
+    }}.
 -type action() ::
     {load, App :: atom(), application_specification(), Ebin :: path()}
     | {unload, App :: atom()}
@@ -117,7 +122,8 @@
         | stopped
         | stopped_included_started
         | not_running
-        | upgraded,
+        | upgraded
+        | changed,
     skipped := [App :: atom()],
     warnings := [warning()]
 }.
