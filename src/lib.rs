@@ -9,6 +9,7 @@
 //! * [`installed`]: what is on disk, as the facts that `inclusion` decides from.
 //! * [`appup`]: scripts from one version of an application to another.
 //! * `file`: files read whole.
+//! * `trust`: which directories are trusted.
 //! * `catalogue`: names that users meet, with their meanings.
 //! * `line`: text fit for one line of a terminal.
 //! * [`beam`]: BEAM files, read without loading them.
@@ -78,3 +79,5 @@ pub mod stash;
 #[cfg(feature = "cli")]
 pub mod status;
 pub mod term;
+#[cfg(feature = "cli")]
+mod trust;

@@ -36,6 +36,7 @@ mod man;
 mod nodes;
 pub mod output;
 mod package;
+mod page;
 mod plan;
 mod quick;
 #[cfg(test)]

@@ -222,16 +222,11 @@ pub fn tree(dir: &Path) -> Result<Vec<PathBuf>, EnvironmentError> {
 
 /// A directory of root's or the caller's that nobody else can write into, and no link to one.
 pub fn check(dir: &Path) -> Result<(), EnvironmentError> {
-    let metadata = dir.symlink_metadata();
-    let metadata = metadata.map_err(|error| unusable(dir, error))?;
-    let caller = rustix::process::geteuid().as_raw();
-    let reason = match &metadata {
-        metadata if !metadata.is_dir() => "is not a directory",
-        metadata if metadata.uid() != 0 && metadata.uid() != caller => "belongs to somebody else",
-        metadata if metadata.mode() & OTHERS_WRITE != 0 => "can be written by group or others",
-        _ => return Ok(()),
-    };
-    Err(refused(dir, reason))
+    match crate::trust::distrust(dir) {
+        Ok(None) => Ok(()),
+        Ok(Some(reason)) => Err(refused(dir, reason)),
+        Err(error) => Err(unusable(dir, error)),
+    }
 }
 
 /// Makes every directory below `dir`, and `dir` itself, read-only, and all of it survive a loss of power.

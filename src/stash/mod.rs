@@ -17,15 +17,13 @@ mod tests;
 use manifest::{FileRecord, Manifest};
 use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 /// The name of the manifest in a kept version.
 const MANIFEST: &str = ".erlrc-stash";
 /// What a directory that is not complete yet, or no longer, is named with.
 const UNFINISHED: &str = ".unfinished-";
-const OTHERS_WRITE: u32 = 0o022;
-const ROOT: u32 = 0;
 
 /// Why something cannot be kept or used.
 #[derive(Debug, thiserror::Error)]
@@ -219,21 +217,14 @@ impl Stash {
 
 /// A directory of root's or ours that nobody else can write into.
 fn check(dir: &Path) -> Result<(), StashError> {
-    let metadata = dir.symlink_metadata();
-    let metadata = metadata.map_err(|source| unusable(dir, source))?;
-    let caller = rustix::process::geteuid().as_raw();
-    let reason = match &metadata {
-        metadata if !metadata.is_dir() => "is not a directory",
-        metadata if metadata.uid() != ROOT && metadata.uid() != caller => {
-            "belongs to somebody else"
-        }
-        metadata if metadata.mode() & OTHERS_WRITE != 0 => "can be written by group or others",
-        _ => return Ok(()),
-    };
-    Err(StashError::Refused {
-        path: dir.to_owned(),
-        reason,
-    })
+    match crate::trust::distrust(dir) {
+        Ok(None) => Ok(()),
+        Ok(Some(reason)) => Err(StashError::Refused {
+            path: dir.to_owned(),
+            reason,
+        }),
+        Err(source) => Err(unusable(dir, source)),
+    }
 }
 
 fn remove(dir: &Path) -> Result<(), StashError> {

@@ -108,6 +108,12 @@ fn an_undo_goes_back_when_somebody_agrees() {
     );
 }
 
+/// Upgrades one node, however long it takes to be reached.
+fn upgrade_on(host: &Host, node: &str) {
+    let patient = ["upgrade", "--connect-timeout", "60"];
+    host.erlrc(&[&patient[..], &["foo=2.0", "--node", node]].concat());
+}
+
 /// The IDs of all operations, the oldest first.
 fn ids(host: &Host) -> Vec<String> {
     let json = json_of(&host.erlrc(&["history", "--json"]), "history");
@@ -119,22 +125,8 @@ fn ids(host: &Host) -> Vec<String> {
 #[test]
 fn an_operation_is_undone_by_its_id_where_nothing_came_after_it() {
     let (host, _nodes) = host();
-    host.erlrc(&[
-        "upgrade",
-        "--connect-timeout",
-        "60",
-        "foo=2.0",
-        "--node",
-        "n2",
-    ]);
-    host.erlrc(&[
-        "upgrade",
-        "--connect-timeout",
-        "60",
-        "foo=2.0",
-        "--node",
-        "n1",
-    ]);
+    upgrade_on(&host, "n2");
+    upgrade_on(&host, "n1");
     let ids = ids(&host);
     let table = host.erlrc(&["history"]).out;
     assert!(ids.iter().all(|id| table.contains(id)), "{ids:?} {table}");
@@ -161,14 +153,7 @@ fn an_operation_is_undone_by_its_id_where_nothing_came_after_it() {
 #[test]
 fn an_operation_after_which_another_came_is_not_undone() {
     let (host, _nodes) = host();
-    host.erlrc(&[
-        "upgrade",
-        "--connect-timeout",
-        "60",
-        "foo=2.0",
-        "--node",
-        "n1",
-    ]);
+    upgrade_on(&host, "n1");
     let id = &ids(&host)[1];
     // The same file system, another version: as if somebody had gone on from there.
     let third = host.path("foo-3.0");

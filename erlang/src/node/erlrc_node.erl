@@ -9,7 +9,7 @@
 -export([load/1, unload/1, reload/3, start/1, start/2, stop/1, await_start/1, running/0, is_running/1, runs_on/1]).
 -export([restart_type/1, vsn/1, status/1]).
 -export([masters/0, master/1, ending/2, parts/1, needed/1]).
--export([mark_stopped/1, clear_stopped/1, is_stopped/1]).
+-export([mark_stopped/1, clear_stopped/1]).
 -export([load_modules/1, load_modules/0, modules/1, has_natives/1, purge/1, retire/1]).
 -export_type([facts/0, restart_type/0]).
 
@@ -275,11 +275,6 @@ mark_stopped(App) ->
 clear_stopped(App) ->
     true = ets:delete(erlrc_table, {stopped, App}),
     ok.
-
-%% @doc Whether an operation stopped the application.
--spec is_stopped(atom()) -> boolean().
-is_stopped(App) ->
-    ets:member(erlrc_table, {stopped, App}).
 
 %% @doc The modules in the loaded specification.
 -spec modules(atom()) -> [module()].

@@ -5,35 +5,16 @@ use super::ask::Outcome;
 use super::picture;
 use super::text::counted;
 use crate::cli::output::printable;
+use crate::cli::page::framed;
 use crate::plan::{Finding, Plan, Severity, Step, Steps};
 use crate::term::Atom;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
-
-/// The look, light or dark as the reader's system has it.
-const STYLE: &str = include_str!("page.css");
-/// The page loads nothing and runs nothing.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
+use maud::{Markup, PreEscaped, html};
 
 /// The page of all plans.
 pub fn page(application: &Atom, outcomes: &[Outcome]) -> String {
     let title = format!("Upgrade of {application}");
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width";
-                meta http-equiv="Content-Security-Policy" content=(POLICY);
-                title { (printable(&title)) }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                main { @for outcome in outcomes { (one(outcome)) } }
-                footer { "erlrc " (env!("CARGO_PKG_VERSION")) ": nothing was changed" }
-            }
-        }
-    };
-    page.into_string()
+    let content = html! { @for outcome in outcomes { (one(outcome)) } };
+    framed(&title, "", &content, ": nothing was changed")
 }
 
 fn one(outcome: &Outcome) -> Markup {

@@ -5,15 +5,14 @@ use super::chart;
 use super::text::{details, found, heading, in_words, last, state};
 use crate::cli::history::{moment, outcome, versions};
 use crate::cli::output::printable;
+use crate::cli::page::framed;
 use crate::cli::table::microseconds;
 use crate::history::Record;
 use crate::status::{ApplicationStatus, NodeStatus, Report, State};
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
-/// The look, light or dark as the reader's system has it.
-const STYLE: [&str; 2] = [include_str!("../plan/page.css"), include_str!("page.css")];
-/// The page loads nothing and runs nothing.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
+/// What this page alone has.
+const STYLE: &str = include_str!("page.css");
 /// So many records of the history are shown, the latest first.
 const RECORDS: usize = 60;
 
@@ -21,29 +20,14 @@ const RECORDS: usize = 60;
 pub fn page(report: &Report, records: &[Record], host: &str) -> String {
     let time = moment(report.time);
     let shown = &records[records.len().saturating_sub(RECORDS)..];
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width";
-                meta http-equiv="Content-Security-Policy" content=(POLICY);
-                title { "erlrc on " (printable(host)) }
-                style { @for style in STYLE { (PreEscaped(style)) } }
-            }
-            body {
-                main {
-                    h1 { (printable(host)) " " small { (time) " UTC" } }
-                    (verdict(report))
-                    @for node in &report.nodes { (section(node, report)) }
-                    (host_wide(report))
-                    (history(shown))
-                }
-                footer { "erlrc " (env!("CARGO_PKG_VERSION")) }
-            }
-        }
+    let content = html! {
+        h1 { (printable(host)) " " small { (time) " UTC" } }
+        (verdict(report))
+        @for node in &report.nodes { (section(node, report)) }
+        (host_wide(report))
+        (history(shown))
     };
-    page.into_string()
+    framed(&format!("erlrc on {host}"), STYLE, &content, "")
 }
 
 /// All that somebody should look at on a node, in words.
