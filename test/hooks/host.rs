@@ -14,6 +14,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -46,9 +47,11 @@ impl Host {
             .stderr(Stdio::null())
             .spawn()
             .expect("epmd runs");
-        host.epmd = Some(epmd);
+        let epmd = host.epmd.insert(epmd);
         let port = host.epmd_port;
         eventually("epmd listens", || {
+            let ended = epmd.try_wait().expect("its child");
+            assert!(ended.is_none(), "epmd ended: {ended:?}");
             TcpStream::connect(("127.0.0.1", port)).is_ok()
         });
         host
@@ -250,9 +253,12 @@ impl Node {
                 writer.lock().expect("a whole log").push_str(&(line + "\n"));
             }
         });
-        let node = Self { child, stdin, log };
+        let mut node = Self { child, stdin, log };
         eventually("the node is ready", || {
-            node.log().lines().any(|line| line == "ready")
+            let ended = node.child.try_wait().expect("its child");
+            let log = node.log();
+            assert!(ended.is_none(), "the node ended ({ended:?}):\n{log}");
+            log.lines().any(|line| line == "ready")
         });
         node
     }
@@ -289,7 +295,17 @@ pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
+/// A port that nobody listens on, nor will: each call gives another one, and the kernel gives none of these by itself.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    listener.local_addr().expect("a bound socket").port()
+    const FIRST: u16 = 12_000;
+    const COUNT: u32 = 20_000;
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    loop {
+        // Runs beside this one begin elsewhere.
+        let offset = std::process::id().wrapping_mul(97) + TAKEN.fetch_add(1, Ordering::Relaxed);
+        let offset = u16::try_from(offset % COUNT).expect("less than the count");
+        if TcpListener::bind(("127.0.0.1", FIRST + offset)).is_ok() {
+            return FIRST + offset;
+        }
+    }
 }
