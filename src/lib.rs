@@ -9,6 +9,7 @@
 //! * [`installed`]: what is on disk, as the facts that `inclusion` decides from.
 //! * [`appup`]: scripts from one version of an application to another.
 //! * `file`: files read whole.
+//! * `places`: directories of a host, and the files in them.
 //! * `trust`: which directories are trusted.
 //! * `catalogue`: names that users meet, with their meanings.
 //! * `line`: text fit for one line of a terminal.
@@ -65,6 +66,7 @@ pub mod node;
 pub mod outcome;
 #[cfg(feature = "cli")]
 pub mod package;
+pub mod places;
 #[cfg(feature = "cli")]
 pub mod plan;
 #[cfg(feature = "cli")]

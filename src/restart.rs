@@ -7,6 +7,7 @@
 //! log `restarts` of the state directory.
 
 use crate::beam::{Chunks, Reader, Releases};
+use crate::places;
 use crate::record::{RecordError, RecordLog, Time};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -179,7 +180,7 @@ fn is_library(file: &str) -> bool {
 }
 
 fn log(state: &Path) -> RecordLog {
-    RecordLog::open(state.join("restarts")).rotated_at(1 << 16, 1)
+    RecordLog::open(places::State(state).restarts()).rotated_at(1 << 16, 1)
 }
 
 #[cfg(test)]

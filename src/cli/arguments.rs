@@ -3,6 +3,7 @@
 use super::colours::When;
 use super::{Form, Output};
 use crate::identity::NodeName;
+use crate::places::{self, APPS};
 use crate::term::Atom;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -33,8 +34,8 @@ pub struct Common {
         long,
         global = true, help_heading = COMMON,
         value_name = "DIR",
-        env = "ERLRC_ROOT",
-        default_value = "/etc/erlrc.d",
+        env = places::ROOT.variable,
+        default_value = places::ROOT.default,
         hide_env_values = true
     )]
     pub root: PathBuf,
@@ -43,8 +44,8 @@ pub struct Common {
         long,
         global = true, help_heading = COMMON,
         value_name = "DIR",
-        env = "ERLRC_STATE",
-        default_value = "/var/lib/erlrc",
+        env = places::STATE.variable,
+        default_value = places::STATE.default,
         hide_env_values = true
     )]
     pub state: PathBuf,
@@ -69,19 +70,17 @@ pub struct Apps {
     #[arg(
         long,
         value_name = "DIR",
-        env = "ERLRC_APPS",
-        default_value = Apps::DEFAULT,
+        env = places::APPS.variable,
+        default_value = places::APPS.default,
         hide_env_values = true
     )]
     pub apps: PathBuf,
 }
 
 impl Apps {
-    const DEFAULT: &str = "/usr/lib/erlrc/apps";
-
     /// The directory that the environment names, for what has no arguments of its own.
     pub fn of_environment() -> Self {
-        let apps = std::env::var_os("ERLRC_APPS").map_or(Self::DEFAULT.into(), PathBuf::from);
+        let apps = std::env::var_os(APPS.variable).map_or(APPS.default.into(), PathBuf::from);
         Self { apps }
     }
 }
@@ -96,8 +95,8 @@ pub struct Connection {
     #[arg(
         long,
         value_name = "DIR",
-        env = "ERLRC_RUN",
-        default_value = "/run/erlrc/nodes",
+        env = places::RUN.variable,
+        default_value = places::RUN.default,
         help_heading = REACH, hide_env_values = true
     )]
     pub run: PathBuf,

@@ -8,6 +8,7 @@ use super::resolution::Known;
 use super::table::duration;
 use super::{Common, Connection, Failure, Status, nodes, output, status};
 use crate::installed;
+use crate::places::Root;
 use crate::stash::Stash;
 use crate::status::{ApplicationStatus, NodeStatus, Report};
 use crate::term::Atom;
@@ -91,7 +92,7 @@ struct Host {
 impl Host {
     fn of(arguments: &Arguments, common: &Common) -> Self {
         let name = &arguments.app;
-        let file = common.root.join("applications").join(name.as_str());
+        let file = Root(&common.root).registration(name.as_str());
         let stash = Stash::new(&arguments.places.stash);
         Self {
             installed: installed::metadata(&arguments.places.packages.apps, name),

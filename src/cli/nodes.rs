@@ -3,6 +3,7 @@
 use super::{Common, Connection, Failure, Status};
 use crate::identity::{Cookie, NodeName};
 use crate::node::{self, Deadline, Node, NodeError, Options, Reach, Target};
+use crate::places::Root;
 use crate::rendezvous::{self, Entries, Entry, Life, RendezvousError};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -21,7 +22,7 @@ pub fn entries(common: &Common, connection: &Connection) -> Result<Entries, Fail
 
 /// Where entries are.
 fn directories(common: &Common, connection: &Connection) -> [PathBuf; 2] {
-    [common.root.join("nodes"), connection.run.clone()]
+    [Root(&common.root).nodes(), connection.run.clone()]
 }
 
 /// What is said where there is no entry at all.

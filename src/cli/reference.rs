@@ -6,6 +6,7 @@ use super::{Cli, Status};
 use crate::catalogue::Entry;
 use crate::maint::{DOCTOR, FILE_KEYS};
 use crate::outcome::{Class, Outcome};
+use crate::places;
 use crate::plan::{FILES, NODE, Severity, Verdict};
 use clap::CommandFactory;
 use std::collections::BTreeSet;
@@ -51,7 +52,7 @@ const NODE_KEYS: [(&str, &str, &str, &str); 28] = [
     (
         "apps_dir",
         "a directory",
-        "/usr/lib/erlrc/apps",
+        places::APPS.default,
         "Where packages say what is installed, unless ERLRC_APPS is set.",
     ),
     (
@@ -147,13 +148,13 @@ const NODE_KEYS: [(&str, &str, &str, &str); 28] = [
     (
         "root_dir",
         "a directory",
-        "/etc/erlrc.d",
+        places::ROOT.default,
         "The directory of registrations, unless ERLRC_ROOT is set.",
     ),
     (
         "run_dir",
         "a directory",
-        "/run/erlrc/nodes",
+        places::RUN.default,
         "The rendezvous directory, unless ERLRC_RUN is set.",
     ),
     (
@@ -165,7 +166,7 @@ const NODE_KEYS: [(&str, &str, &str, &str); 28] = [
     (
         "stash_dir",
         "a directory",
-        "/usr/lib/erlrc/stash",
+        places::STASH.default,
         "Where old versions are kept for a late upgrade, unless ERLRC_STASH is set.",
     ),
     (
@@ -441,6 +442,24 @@ fn options(function: &str) -> BTreeSet<String> {
     let (_, list) = after.split_once('[').expect("a list");
     let (list, _) = list.split_once(']').expect("its end");
     list.split(',').map(|name| name.trim().to_owned()).collect()
+}
+
+#[test]
+fn nodes_and_commands_mean_the_same_directories() {
+    let file = root().join("erlang/src/node/erlrc_node.erl");
+    let text = std::fs::read_to_string(file).expect("a module");
+    let named = [
+        ("root_dir", places::ROOT),
+        ("apps_dir", places::APPS),
+        ("run_dir", places::RUN),
+        ("stash_dir", places::STASH),
+    ];
+    for (key, place) in named {
+        let (variable, default) = (place.variable, place.default);
+        let call = format!("directory(\"{variable}\", {key}, \"{default}\")");
+        assert!(text.contains(&call), "{call}");
+    }
+    assert_eq!(text.matches("directory(\"").count(), named.len());
 }
 
 #[test]

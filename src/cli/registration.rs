@@ -8,6 +8,7 @@ use super::resolution::{self, Known};
 use super::{Common, Failure, Status, change, nodes, output, status};
 use crate::application::Registration;
 use crate::installed;
+use crate::places::Root;
 use crate::rendezvous::Entries;
 use crate::term::{Atom, Term};
 use std::fs;
@@ -82,7 +83,7 @@ fn edited(arguments: &Arguments, common: &Common, wish: Wish) -> Result<Status, 
     if !on_host && !known.iter().any(|(_, known)| known.is_anything()) {
         return Err(resolution::nowhere(name));
     }
-    let file = common.root.join("applications").join(name.as_str());
+    let file = Root(&common.root).registration(name.as_str());
     let changed = edit(&file, wish, arguments.hook.dry_run)?;
     let word = match (wish, changed) {
         (Wish::Enabled, true) => "enabled: nodes start it when they boot",

@@ -9,6 +9,7 @@ use super::{Common, Failure, Status};
 use crate::application::vsn;
 use crate::appup::Direction;
 use crate::installed;
+use crate::places::Root;
 use crate::term::{Atom, Term};
 use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
@@ -154,8 +155,9 @@ pub fn heard_of(application: Option<&Atom>, what: &str, common: &Common) -> Resu
 
 /// Whether the host has heard of an application: a registration or a package.
 pub fn is_known_to_host(application: &Atom, common: &Common, apps: &Path) -> bool {
-    let file = |dir: PathBuf| dir.join(application.as_str()).symlink_metadata().is_ok();
-    file(common.root.join("applications")) || file(apps.to_owned())
+    let name = application.as_str();
+    let files = [Root(&common.root).registration(name), apps.join(name)];
+    files.iter().any(|file| file.symlink_metadata().is_ok())
 }
 
 impl Version {

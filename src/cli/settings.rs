@@ -7,6 +7,7 @@ use crate::application::{Fault, Registration};
 use crate::installed;
 use crate::maint::{Configuration, FILE_KEYS};
 use crate::node::Call;
+use crate::places::{self, Root};
 use crate::term::{Atom, Term, print};
 use std::path::{Path, PathBuf};
 
@@ -46,33 +47,33 @@ impl Setting {
 /// The variables that commands and hooks know: the name, the value where it is not set, and the meaning.
 pub(super) const VARIABLES: [(&str, &str, &str); 14] = [
     (
-        "ERLRC_ROOT",
-        "/etc/erlrc.d",
+        places::ROOT.variable,
+        places::ROOT.default,
         "Directory of registrations, of `erlrc.conf` and of node entries that people write.",
     ),
     (
-        "ERLRC_STATE",
-        "/var/lib/erlrc",
+        places::STATE.variable,
+        places::STATE.default,
         "Directory of the history and the journal.",
     ),
     (
-        "ERLRC_RUN",
-        "/run/erlrc/nodes",
+        places::RUN.variable,
+        places::RUN.default,
         "The rendezvous directory: entries that nodes write themselves.",
     ),
     (
-        "ERLRC_APPS",
-        "/usr/lib/erlrc/apps",
+        places::APPS.variable,
+        places::APPS.default,
         "Directory of what packages say about the applications that they installed.",
     ),
     (
-        "ERLRC_STASH",
-        "/usr/lib/erlrc/stash",
+        places::STASH.variable,
+        places::STASH.default,
         "Directory of old versions that are kept for a late upgrade.",
     ),
     (
-        "ERLRC_ENVIRONMENTS",
-        "/usr/lib/erlrc/env",
+        places::ENVIRONMENTS.variable,
+        places::ENVIRONMENTS.default,
         "Directory of the OTP trees that `erlrc env` makes.",
     ),
     (
@@ -111,8 +112,8 @@ pub(super) const VARIABLES: [(&str, &str, &str); 14] = [
 
 /// What the files of the host say.
 pub fn of_host(common: &Common, apps: &Path) -> Vec<Setting> {
-    let mut settings = configuration(&common.root.join("erlrc.conf"));
-    let registrations = common.root.join("applications");
+    let mut settings = configuration(&Root(&common.root).configuration());
+    let registrations = Root(&common.root).registrations();
     for name in names(&registrations) {
         settings.extend(registration(&registrations.join(&name), &name));
     }

@@ -7,6 +7,7 @@
 use super::colours::When;
 use super::hook::HookArguments;
 use super::{Cli, Command, Common, Connection, arguments, downgrade, start, stop, upgrade};
+use crate::places::{self, Directory};
 use crate::term::Atom;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -21,9 +22,9 @@ const fn setting(variable: &'static str, default: &'static str) -> Setting {
     Setting { variable, default }
 }
 
-const ROOT: Setting = setting("ERLRC_ROOT", "/etc/erlrc.d");
-const STATE: Setting = setting("ERLRC_STATE", "/var/lib/erlrc");
-const RUN: Setting = setting("ERLRC_RUN", "/run/erlrc/nodes");
+const ROOT: Setting = Setting::of(places::ROOT);
+const STATE: Setting = Setting::of(places::STATE);
+const RUN: Setting = Setting::of(places::RUN);
 const CONNECT: Setting = setting("ERLRC_CONNECT_TIMEOUT", "3");
 const NODE: Setting = setting("ERLRC_NODE_TIMEOUT", "60");
 const HOOK: Setting = setting("ERLRC_HOOK_TIMEOUT", "300");
@@ -116,6 +117,10 @@ fn hook(environment: Environment<'_>) -> Option<HookArguments> {
 }
 
 impl Setting {
+    const fn of(directory: Directory) -> Self {
+        setting(directory.variable, directory.default)
+    }
+
     /// None where it is empty: what that means is not known here.
     fn value(&self, environment: Environment<'_>) -> Option<OsString> {
         let value = environment(self.variable).unwrap_or_else(|| OsStr::new(self.default).into());

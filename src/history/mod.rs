@@ -13,6 +13,7 @@ mod who;
 pub use who::{Script, Who, full_name};
 
 use crate::outcome::Outcome;
+use crate::places;
 use crate::record::{RecordError, RecordLog, Tail, Time, checksum};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -170,5 +171,5 @@ pub fn read(state: &Path) -> Result<(Vec<Record>, Tail), RecordError> {
 }
 
 fn log(state: &Path) -> RecordLog {
-    RecordLog::open(state.join("history"))
+    RecordLog::open(places::State(state).history())
 }

@@ -2,6 +2,7 @@
 
 use super::{consult, text};
 use crate::application::{Error, Fault, Metadata, Registration, is_application_name};
+use crate::places::Root;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -21,7 +22,7 @@ pub struct Inventory {
 pub fn inventory(root: &Path, apps: &Path) -> Inventory {
     let mut inventory = Inventory::default();
     each(
-        &root.join("applications"),
+        &Root(root).registrations(),
         &mut inventory,
         |inventory, name, file| {
             // Most registrations are empty, and need not be opened.

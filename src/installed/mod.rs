@@ -20,6 +20,7 @@ use crate::application::{
     Application, Error as ContentError, Fault, FileError, FileKind, Metadata, merge, only,
 };
 use crate::file::{Buffer, Place};
+use crate::places::{ApplicationDir, Root};
 use crate::term::{Atom, Term};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -53,7 +54,7 @@ pub fn threads() -> usize {
 
 impl Directories {
     fn applications(&self) -> PathBuf {
-        self.root.join("applications")
+        Root(&self.root).registrations()
     }
 }
 
@@ -64,7 +65,7 @@ pub fn consult(file: &Path) -> Result<Vec<Term>, Fault> {
 
 /// The specification in `dir/ebin/NAME.app`, with the override in `root` put over it.
 pub fn application(name: &Atom, dir: &Path, root: &Path) -> Result<Application, FileError> {
-    let overrides = root.join("applications").join(format!("{name}.app"));
+    let overrides = Root(root).overrides(name.as_str());
     overridden(shipped(name, dir)?, &overrides, &mut Buffer::default())
 }
 
@@ -86,7 +87,7 @@ fn read_metadata(file: &Path, application: &Atom, buffer: &mut Buffer) -> Result
 
 /// The specification in `dir/ebin/NAME.app` as it is.
 pub fn shipped(name: &Atom, dir: &Path) -> Result<Application, FileError> {
-    let file = dir.join("ebin").join(format!("{name}.app"));
+    let file = ApplicationDir(dir).app(name.as_str());
     let found = specification(name, &file, file.as_path().into(), &mut Buffer::default())?;
     found.ok_or_else(|| FileError::NotFound { file: text(&file) })
 }

@@ -8,11 +8,8 @@ use super::relation::RelationKind;
 use super::spec::{Format, PackageSpec};
 use super::tree::Built;
 use super::write::document;
+use crate::places;
 use crate::term::{Atom, Term, print};
-
-/// Adds the registrations and the metadata, at the paths where nodes and hooks look for them.
-const REGISTRATIONS: &str = "/etc/erlrc.d/applications";
-const METADATA: &str = "/usr/lib/erlrc/apps";
 
 impl Package {
     pub(super) fn fill(
@@ -25,10 +22,11 @@ impl Package {
         self.add_copyright(name, around)?;
         for (name, vsn, dir) in self.contents.applications.clone() {
             let metadata = Entry::file(metadata(&name, &vsn, &dir));
-            self.entries.add(format!("{METADATA}/{name}"), metadata)?;
+            self.entries
+                .add(places::packaged_metadata(&name), metadata)?;
             if spec.register {
-                let path = format!("{REGISTRATIONS}/{name}");
-                self.entries.add(path, registration())?;
+                self.entries
+                    .add(places::packaged_registration(&name), registration())?;
             }
             for (path, entry) in &built.entries {
                 self.entries.add(format!("{dir}/{path}"), entry.clone())?;

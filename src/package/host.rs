@@ -7,6 +7,7 @@ use super::dependency::{Sibling, is_otp};
 use super::spec::Format;
 use crate::application::vsn;
 use crate::installed;
+use crate::places::ApplicationDir;
 use crate::term::Atom;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -105,7 +106,7 @@ fn owners(names: &[Atom], lib_dir: &str, format: Format) -> BTreeMap<String, (St
         Format::Rpm => {
             let owned = names.iter().filter_map(|name| {
                 let dir = directories(name, Path::new(lib_dir)).pop()?;
-                let file = dir.join("ebin").join(format!("{name}.app"));
+                let file = ApplicationDir(&dir).app(name.as_str());
                 Some((name.as_str().to_owned(), rpm_owner(&file)?))
             });
             owned.collect()

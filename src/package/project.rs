@@ -4,6 +4,7 @@
 
 use super::error::Error;
 use crate::application::is_application_name;
+use crate::places::ApplicationDir;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -131,7 +132,7 @@ fn name_in_mix(file: &Path) -> Option<String> {
 fn built(project: &Path, name: &str) -> Option<PathBuf> {
     let dirs = PROFILES.map(|profile| project.join("_build").join(profile).join("lib").join(name));
     let built = |dir: &PathBuf| -> Option<SystemTime> {
-        let file = dir.join("ebin").join(format!("{name}.app"));
+        let file = ApplicationDir(dir).app(name);
         fs::metadata(file).ok()?.modified().ok()
     };
     let found = dirs.into_iter().filter_map(|dir| Some((built(&dir)?, dir)));

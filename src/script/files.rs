@@ -7,6 +7,7 @@ use super::{Options, Side, Version};
 use crate::application::{Application, FileError};
 use crate::appup::{Shipped, ShippedError};
 use crate::installed;
+use crate::places::ApplicationDir;
 use crate::term::Atom;
 
 /// The specification of a version, which is that of the application and of the version.
@@ -25,7 +26,7 @@ pub fn specification(
                 source: Box::new(source),
             };
             (
-                dir.join("ebin").join(format!("{name}.app")),
+                ApplicationDir(dir).app(name.as_str()),
                 application.map_err(bad)?,
             )
         }
@@ -54,7 +55,7 @@ pub fn shipped(name: &Atom, version: &Version) -> Result<Option<(PathBuf, Shippe
     let Side::Directory(dir) = &version.side else {
         return Ok(None);
     };
-    let file = dir.join("ebin").join(format!("{name}.appup"));
+    let file = ApplicationDir(dir).appup(name.as_str());
     let terms = match installed::consult(&file) {
         Ok(terms) => terms,
         Err(fault) if fault.is_missing() => return Ok(None),

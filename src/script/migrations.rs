@@ -10,6 +10,7 @@ use crate::appup::{Direction, ModuleKind};
 use crate::beam::{Chunk, Chunks, Module, Reader};
 use crate::forms::{Anatomy, CodeChange, Debug, Forms};
 use crate::migration::{self, Loss, Migration, Obstacle, Version};
+use crate::places::ApplicationDir;
 use crate::term::{Atom, Term};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -51,7 +52,7 @@ struct Read {
 
 fn read(directory: &Path, module: &Atom) -> Option<Read> {
     let mut reader = Reader::new();
-    let file = directory.join("ebin").join(format!("{module}.beam"));
+    let file = ApplicationDir(directory).beam(module.as_str());
     reader.read(file.as_path()).ok()?;
     let chunks = Chunks::parse(reader.bytes()).ok()?;
     let code = Module::new(chunks).ok()?;

@@ -2,9 +2,9 @@
 //!
 //! Asks no node, changes nothing, and says nothing of what it cannot find out.
 
-use crate::cli::arguments::Apps;
 use crate::cli::{Common, Failure, Status, output};
 use crate::identity::NodeName;
+use crate::places::{APPS, Directory, RUN, Root, STASH};
 use crate::stash::Stash;
 use crate::{file, history, installed};
 use clap::{Arg, Command};
@@ -50,15 +50,15 @@ struct Host {
 
 impl Host {
     fn of(common: &Common) -> Self {
-        let set = |name, default: &str| {
-            std::env::var_os(name).map_or_else(|| default.into(), PathBuf::from)
+        let set = |place: Directory| {
+            std::env::var_os(place.variable).map_or_else(|| place.default.into(), PathBuf::from)
         };
         Self {
             root: common.root.clone(),
             state: common.state.clone(),
-            apps: Apps::of_environment().apps,
-            stash: set("ERLRC_STASH", "/usr/lib/erlrc/stash"),
-            run: set("ERLRC_RUN", "/run/erlrc/nodes"),
+            apps: set(APPS),
+            stash: set(STASH),
+            run: set(RUN),
         }
     }
 
@@ -70,7 +70,7 @@ impl Host {
 
     /// The entries' names; those that a node has begun to write have none.
     fn nodes(&self) -> BTreeSet<String> {
-        let names = [self.root.join("nodes"), self.run.clone()];
+        let names = [Root(&self.root).nodes(), self.run.clone()];
         let names = names.iter().flat_map(|dir| file::names(dir));
         names
             .filter(|name| NodeName::parse(name).is_some())

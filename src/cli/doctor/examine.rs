@@ -12,6 +12,7 @@ use crate::maint::{
     Version,
 };
 use crate::outcome::Class;
+use crate::places::Root;
 use crate::rendezvous::Entry;
 use crate::status::{ApplicationStatus, Finding, Unsettled};
 use crate::term::Atom;
@@ -138,7 +139,7 @@ fn registered(session: &Session<'_>, packages: &[Package]) -> Vec<Registered> {
         })
     };
     let known = |name: &Atom| packages.iter().any(|package| package.application == *name);
-    let dir = session.common.root.join("applications");
+    let dir = Root(&session.common.root).registrations();
     let one = |application: Atom| {
         let file = dir.join(application.as_str());
         let terms = installed::consult(&file).ok()?;

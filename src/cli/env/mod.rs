@@ -8,6 +8,7 @@ mod make;
 
 use super::{Common, Failure, Status, leftover};
 use crate::environment::{EnvironmentError, Store, store};
+use crate::places::ENVIRONMENTS;
 use std::path::PathBuf;
 
 /// Arguments of `erlrc env`.
@@ -49,8 +50,8 @@ pub struct Place {
     #[arg(
         long,
         value_name = "DIR",
-        env = "ERLRC_ENVIRONMENTS",
-        default_value = "/usr/lib/erlrc/env",
+        env = ENVIRONMENTS.variable,
+        default_value = ENVIRONMENTS.default,
         hide_env_values = true
     )]
     environments: PathBuf,

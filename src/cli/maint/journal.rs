@@ -3,6 +3,7 @@
 use crate::cli::Output;
 use crate::cli::hook::chain;
 use crate::maint::{Journal, Minimum, Record, State, Subject};
+use crate::places;
 use crate::record::{RecordLog, Time};
 use crate::term::Atom;
 use std::cell::{Cell, RefCell};
@@ -35,7 +36,7 @@ pub struct Note {
 impl Log {
     /// The journal below `state`, written by `script`.
     pub fn open(state: &Path, script: String, output: Output) -> Self {
-        let log = RecordLog::open(state.join("journal"));
+        let log = RecordLog::open(places::State(state).journal());
         let (records, told) = match log.read::<Record>() {
             Ok((records, tail)) => {
                 for line in &tail.corrupt {

@@ -6,6 +6,7 @@ use crate::cli::arguments::Apps;
 use crate::cli::hook::HookArguments;
 use crate::installed;
 use crate::maint::{Call, Configuration};
+use crate::places::{Root, STASH};
 use crate::stash::Stash;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -19,8 +20,8 @@ pub struct Places {
     #[arg(
         long,
         value_name = "DIR",
-        env = "ERLRC_STASH",
-        default_value = "/usr/lib/erlrc/stash",
+        env = STASH.variable,
+        default_value = STASH.default,
         hide_env_values = true
     )]
     pub stash: PathBuf,
@@ -73,7 +74,7 @@ impl<'a> Session<'a> {
 /// What `erlrc.conf` says; `ERLRC_BATCH` has the last word on that. A file that cannot be read says
 /// nothing.
 pub fn configuration(common: &Common) -> Configuration {
-    let file = common.root.join("erlrc.conf");
+    let file = Root(&common.root).configuration();
     let mut configuration = match installed::consult(&file) {
         Ok(terms) => Configuration::from_terms(terms),
         Err(fault) => {

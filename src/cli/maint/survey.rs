@@ -12,6 +12,7 @@ use crate::installed;
 use crate::maint::{Facts, Minimum, Moment, NodeFacts, NodeState, Stashed, Version};
 use crate::node::Call;
 use crate::outcome::Class;
+use crate::places::{ApplicationDir, Root};
 use crate::rendezvous::{Entries, Entry};
 use crate::term::{Atom, Term};
 use std::collections::{BTreeMap, BTreeSet};
@@ -148,7 +149,7 @@ fn stashed(session: &Session<'_>, name: &Atom) -> Vec<Stashed> {
 
 /// What the registration says; `None` where there is none that can be used.
 fn registration(session: &Session<'_>, name: &Atom) -> Option<Registration> {
-    let file = session.common.root.join("applications").join(name.as_str());
+    let file = Root(&session.common.root).registration(name.as_str());
     match installed::consult(&file) {
         Ok(terms) => match Registration::from_terms(terms) {
             Ok((registration, _)) => return Some(registration),
@@ -201,7 +202,7 @@ fn appups(name: &Atom, facts: &Facts) -> Vec<(String, Direction)> {
 }
 
 fn covers(name: &Atom, version: &Version, dir: &Path, way: Direction, other: &str) -> bool {
-    let file = dir.join("ebin").join(format!("{name}.appup"));
+    let file = ApplicationDir(dir).appup(name.as_str());
     let shipped = installed::consult(&file).ok();
     let shipped = shipped.and_then(|terms| Shipped::from_terms(terms, &version.vsn).ok());
     shipped.is_some_and(|appup| matches!(appup.script(way, other), Ok(Some(_))))

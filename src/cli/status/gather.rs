@@ -8,6 +8,7 @@ use crate::installed::{Inventory, inventory};
 use crate::maint::{Journal, Record};
 use crate::node::{Deadline, NodeError};
 use crate::outcome::{Class, Outcome};
+use crate::places;
 use crate::record::{RecordLog, Tail, Time};
 use crate::rendezvous::{Entries, Entry, RendezvousError};
 use crate::restart::{self, Refused};
@@ -28,7 +29,7 @@ pub fn facts(common: &Common, connection: &Connection, packages: &Apps) -> Resul
     let warnings = &mut inventory.warnings;
     warnings.extend(nodes::unlisted(&entries, common, connection));
     let history = readable(history::read(&common.state), warnings);
-    let journal = RecordLog::open(common.state.join("journal")).read::<Record>();
+    let journal = RecordLog::open(places::State(&common.state).journal()).read::<Record>();
     let journal = Journal::replay(readable(journal, warnings));
     let mut nodes = ask(&entries, connection, &common.state);
     refusals(&mut nodes, &inventory);

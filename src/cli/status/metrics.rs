@@ -4,6 +4,7 @@ use super::gather;
 use crate::cli::arguments::Apps;
 use crate::cli::{Common, Connection, Failure, Status};
 use crate::installed::consult;
+use crate::places::Root;
 use crate::status::{Report, prometheus, report};
 use crate::term::Term;
 use std::io::{self, Write};
@@ -63,7 +64,7 @@ fn configured(root: &Path) -> Option<PathBuf> {
     if let Some(file) = std::env::var_os("ERLRC_METRICS").filter(|file| !file.is_empty()) {
         return Some(file.into());
     }
-    let terms = consult(&root.join("erlrc.conf")).ok()?;
+    let terms = consult(&Root(root).configuration()).ok()?;
     let mut pairs = terms.iter().filter_map(Term::as_pair);
     let (_, file) = pairs.rfind(|(key, _)| key.is_atom("metrics"))?;
     let file = file.as_string()?;

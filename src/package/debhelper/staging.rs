@@ -17,6 +17,7 @@ use crate::package::spec::SpecFile;
 use crate::package::spec::{Format, PackageSpec};
 use crate::package::tree::{self, Built};
 use crate::package::version::PackageVersion;
+use crate::places;
 use crate::term::Atom;
 use std::collections::BTreeMap;
 use std::fs;
@@ -181,12 +182,11 @@ fn finish(
             .push((name.to_owned(), vsn.clone(), one.dir.clone()));
         let root = root(here, package);
         let entry = Entry::file(metadata(name, vsn, &one.dir));
-        put(&root.join("usr/lib/erlrc/apps").join(name), &entry)?;
+        let within = |path: String| root.join(path.trim_start_matches('/'));
+        put(&within(places::packaged_metadata(name)), &entry)?;
         if one.spec.register {
-            put(
-                &root.join("etc/erlrc.d/applications").join(name),
-                &Entry::file(""),
-            )?;
+            let file = within(places::packaged_registration(name));
+            put(&file, &Entry::file(""))?;
         }
     }
     for script in Script::ALL {

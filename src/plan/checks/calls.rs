@@ -4,6 +4,7 @@
 use super::{Case, json, listed, lost, own};
 use crate::appup::facts::Function;
 use crate::beam::{BeamError, Module, Reader};
+use crate::places::ApplicationDir;
 use crate::plan::code::{Call, Code, exports_of, function};
 use crate::plan::compared::{Changed, in_parallel};
 use crate::plan::finding::Finding;
@@ -202,7 +203,7 @@ fn exports(case: &Case<'_>, module: &Atom, reader: &mut Reader) -> Option<BTreeS
         return Some(BTreeSet::new());
     }
     if case.to.modules().contains(module) {
-        let file = case.to_dir.join("ebin").join(format!("{module}.beam"));
+        let file = ApplicationDir(case.to_dir).beam(module.as_str());
         return exports_of(&file, reader).ok();
     }
     if around.without_file.contains(module) {

@@ -3,6 +3,7 @@
 use super::{Case, json, listed, own};
 use crate::application::vsn;
 use crate::appup::Warning;
+use crate::places::ApplicationDir;
 use crate::plan::code::Code;
 use crate::plan::finding::Finding;
 use crate::plan::surroundings::{entries, file_name};
@@ -40,7 +41,7 @@ pub fn check(case: &Case<'_>) -> Vec<Finding> {
 /// What generation has to say, as findings. What was so before is no news.
 fn of_warning(case: &Case<'_>, warning: &Warning) -> Option<Finding> {
     let listed = |module: &Atom| case.from.modules().contains(module);
-    let old_file = |name: &str| case.from_dir.join("ebin").join(format!("{name}.beam"));
+    let old_file = |name: &str| ApplicationDir(case.from_dir).beam(name);
     let finding = match warning {
         Warning::LoadsNif { module } => Finding::warning("loads_nif", module),
         Warning::OnLoad { module } => Finding::warning("on_load", module),
@@ -74,7 +75,7 @@ fn of_warning(case: &Case<'_>, warning: &Warning) -> Option<Finding> {
 
 fn is_old_news(case: &Case<'_>, module: &str) -> bool {
     let listed = case.from.modules().iter().any(|name| *name == *module);
-    let file = case.from_dir.join("ebin").join(format!("{module}.beam"));
+    let file = ApplicationDir(case.from_dir).beam(module);
     !listed && file.exists()
 }
 
@@ -130,7 +131,7 @@ fn versions_in_the_way(case: &Case<'_>) -> Option<Finding> {
         let found = file_name(dir).strip_prefix(&prefix)?;
         let later = vsn::compare(found, &case.to.vsn) == Ordering::Greater;
         // `foo-plugin` is no version of `foo`.
-        let file = dir.join("ebin").join(format!("{}.app", case.to.name));
+        let file = ApplicationDir(&dir).app(case.to.name.as_str());
         let other = later && !meant.contains(&dir) && file.is_file();
         other.then(|| dir.display().to_string())
     };
