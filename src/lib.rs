@@ -18,6 +18,7 @@
 //! * [`migration`]: how the state of a process becomes that of another version.
 //! * [`script`]: two versions on disk or in a node, and the script between them.
 //! * `maint`: what a package manager's maintainer scripts have to do.
+//! * `maintainer`: carries that out.
 //! * `stash`: old versions that nodes still run.
 //! * `environment`: OTP trees that survive what a distribution does to its own.
 //! * `plan`: what an upgrade would do, and what would go wrong.
@@ -59,6 +60,8 @@ pub mod installed;
 pub mod line;
 #[cfg(feature = "cli")]
 pub mod maint;
+#[cfg(feature = "cli")]
+pub mod maintainer;
 pub mod migration;
 #[cfg(feature = "cli")]
 pub mod node;

@@ -43,6 +43,32 @@ impl Class {
     pub fn is_failure(self) -> bool {
         !matches!(self, Self::Done | Self::Absent | Self::Unreachable)
     }
+
+    /// Whether a node does not say how it stands.
+    pub fn is_silence(self) -> bool {
+        matches!(self, Self::Unreachable | Self::Unresolved)
+    }
+
+    /// The worse of two: with several nodes the worst one decides. Of two that are as bad, the first.
+    #[must_use]
+    pub fn worse(self, other: Self) -> Self {
+        match other.badness() > self.badness() {
+            true => other,
+            false => self,
+        }
+    }
+
+    fn badness(self) -> u8 {
+        match self {
+            Self::Done | Self::Absent => 0,
+            Self::Unreachable | Self::Unresolved => 1,
+            Self::NoPath => 2,
+            Self::RestartEmulator => 3,
+            Self::Refused | Self::NotCommitted | Self::RolledBack => 4,
+            Self::NotRolledBack => 5,
+            Self::Bug => 6,
+        }
+    }
 }
 
 /// A word that is none of [`Outcome`]'s: a node of another version of erlrc has said it.

@@ -130,6 +130,29 @@ mod tests {
     }
 
     #[test]
+    fn the_worst_class_stands_for_the_worst_status() {
+        let classes = [
+            Class::Done,
+            Class::Absent,
+            Class::Refused,
+            Class::NotCommitted,
+            Class::RolledBack,
+            Class::NotRolledBack,
+            Class::NoPath,
+            Class::RestartEmulator,
+            Class::Unreachable,
+            Class::Unresolved,
+            Class::Bug,
+        ];
+        for one in classes {
+            for other in classes {
+                let worse = Status::from(one).worse(other.into());
+                assert_eq!(Status::from(one.worse(other)), worse, "{one:?} {other:?}");
+            }
+        }
+    }
+
+    #[test]
     fn the_numbers_are_those_of_the_contract() {
         let codes: Vec<u8> = Status::ALL.iter().map(|status| status.code()).collect();
         assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 70]);

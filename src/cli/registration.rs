@@ -206,7 +206,7 @@ fn round(operation: Operation, entries: &Entries, hook: &HookArguments, common: 
         tolerates: &|_, _| false,
     };
     let outcome = round.over(entries, &[operation]);
-    outcome.map_or(Status::Done, |outcome| outcome.status)
+    outcome.map_or(Status::Done, |outcome| outcome.class.into())
 }
 
 type Stopped = Vec<(Entries, Version)>;

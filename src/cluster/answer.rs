@@ -2,8 +2,9 @@
 
 use super::cost::Cost;
 use super::operation::Operation;
-use crate::line::{of_node, printable, without_directories};
+use crate::line::{chain, of_node, printable, without_directories};
 use crate::outcome::{Class, Outcome};
+use crate::rendezvous::RendezvousError;
 use crate::term::{Atom, Term, print};
 
 /// So many warnings, or steps of a plan, are taken from a node.
@@ -46,6 +47,12 @@ pub struct Change {
 }
 
 impl Answer {
+    /// What it means that the entry of a node must not be used.
+    pub fn entry_refused(error: &RendezvousError) -> Self {
+        let reason = Some(chain(error));
+        Self::new(Class::Unreachable, Outcome::EntryRefused, reason)
+    }
+
     /// An answer of nothing but a class, an outcome and a reason.
     pub fn new(class: Class, outcome: Outcome, reason: Option<String>) -> Self {
         Self {

@@ -74,9 +74,27 @@ pub enum Event<'a> {
     },
 }
 
+impl Event<'_> {
+    /// What it means for the round as a whole.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Node {
+                tolerated: false,
+                answer,
+                ..
+            }
+            | Self::TakenBack { answer, .. } => answer.class,
+            Self::Left { .. } => Class::NotRolledBack,
+            Self::Node { .. } | Self::Warning { .. } | Self::TakingBack => Class::Done,
+        }
+    }
+}
+
 /// What a round came to.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Outcomes {
+    /// The class of the worst answer, those tolerated left out.
+    pub class: Class,
     /// The nodes' answers, in the order in which they were asked.
     pub answers: Vec<(NodeName, Answer)>,
     /// Whether what was changed has been changed back.
@@ -129,13 +147,23 @@ impl<R: Reach> Round<'_, R> {
         operations: &[Operation],
         tell: &mut dyn FnMut(Event<'_>),
     ) -> Outcomes {
+        let mut class = Class::Done;
         let Some(operation) = operations.first() else {
-            return Outcomes::default();
+            return Outcomes {
+                class,
+                answers: Vec::new(),
+                undone: false,
+            };
+        };
+        let mut tell = |event: Event<'_>| {
+            class = class.worse(event.class());
+            tell(event);
         };
         let votes = self.prepare(nodes, operation);
-        let turns = self.commit(nodes, operations, &votes, tell);
-        let undone = self.resolve(operation, &turns, tell);
+        let turns = self.commit(nodes, operations, &votes, &mut tell);
+        let undone = self.resolve(operation, &turns, &mut tell);
         Outcomes {
+            class,
             answers: turns.answers,
             undone,
         }

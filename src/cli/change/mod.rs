@@ -196,7 +196,7 @@ impl Change<'_> {
             .iter()
             .map(|(node, entry)| match entry {
                 Ok(entry) => (node, self.ask(entry, name)),
-                Err(error) => (node, Err(Box::new(hook::refused(error)))),
+                Err(error) => (node, Err(Box::new(Answer::entry_refused(error)))),
             })
             .collect();
         let has = |(_, said): &(_, Said)| said.as_ref().is_ok_and(Known::is_anything);
@@ -356,7 +356,7 @@ impl Change<'_> {
             tolerates: &|_, _| false,
         };
         let outcome = round.over(entries, &[operation]);
-        outcome.map_or(Status::Done, |outcome| outcome.status)
+        outcome.map_or(Status::Done, |outcome| outcome.class.into())
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::application::{Registration, is_application_name};
 use crate::cli::hook::request::{versions, what_runs};
 use crate::cli::hook::{Answer, chain, query};
-use crate::cli::maint::{Session, holds, metadata};
+use crate::cli::maint::Session;
 use crate::cli::resolution::Known;
 use crate::cli::{nodes, settings, status};
 use crate::installed;
@@ -11,6 +11,7 @@ use crate::maint::{
     Checkup, Content, Directory, NodeFinding, Package, Registered, Repair, Silence, Stashed,
     Version,
 };
+use crate::maintainer::{holds, metadata};
 use crate::outcome::Class;
 use crate::places::Root;
 use crate::rendezvous::Entry;
@@ -34,8 +35,8 @@ pub fn examine(session: &Session<'_>) -> Checkup {
         node_findings: node_findings(session),
         directories,
         packages,
-        unfinished: session.stash().leftovers(),
-        journal: session.log.journal(),
+        unfinished: session.engine.stash.leftovers(),
+        journal: session.engine.log.journal(),
         ..Checkup::default()
     };
     kept(session, &mut checkup);
@@ -233,7 +234,7 @@ fn unsettled(node: &str, left: &Unsettled) -> NodeFinding {
 }
 
 fn kept(session: &Session<'_>, checkup: &mut Checkup) {
-    let stash = session.stash();
+    let stash = &session.engine.stash;
     for listed in stash.list() {
         let kept = match listed {
             Ok(kept) => kept,

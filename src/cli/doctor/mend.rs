@@ -2,10 +2,11 @@
 
 use crate::cli::Status;
 use crate::cli::hook::{Answer, called_off, chain, open, request};
-use crate::cli::maint::{Note, Session, reconcile};
+use crate::cli::maint::Session;
 use crate::cli::nodes;
 use crate::environment::content;
 use crate::maint::{Checkup, Finding, Repair, State};
+use crate::maintainer::Note;
 use crate::outcome::Outcome;
 use crate::term::Atom;
 use std::collections::BTreeMap;
@@ -37,7 +38,7 @@ pub fn mend(session: &Session<'_>, checkup: &Checkup, findings: &[Finding]) -> V
             Repair::Discard(dir) => discard(session, dir),
             Repair::Remove(dir) => remove(dir),
             Repair::Close(name) => {
-                session.log.note(State::Done, name, Note::default());
+                session.engine.log.note(State::Done, name, Note::default());
                 Mended::Done
             }
             Repair::Settle(node, name) => settle(session, node, name),
@@ -55,11 +56,11 @@ fn bring(session: &Session<'_>, checkup: &Checkup, name: &Atom) -> Mended {
     let Some(package) = package else {
         return Mended::Failed("no package has it".to_owned());
     };
-    match reconcile(session, name, &package.version) {
-        Ok((Status::Done, true)) => Mended::Done,
-        Ok((Status::Done, false)) => Mended::Failed("the node must be restarted".to_owned()),
-        Ok((status, _)) => Mended::Failed(status.meaning().to_owned()),
-        Err(failure) => Mended::Failed(failure.messages().join(": ")),
+    let (class, all) = session.engine.reconcile(name, &package.version);
+    match (Status::from(class), all) {
+        (Status::Done, true) => Mended::Done,
+        (Status::Done, false) => Mended::Failed("the node must be restarted".to_owned()),
+        (status, _) => Mended::Failed(status.meaning().to_owned()),
     }
 }
 
@@ -93,7 +94,7 @@ fn settle(session: &Session<'_>, node: &str, name: &Atom) -> Mended {
 
 /// Already gone where bringing the nodes to what is installed has settled it.
 fn discard(session: &Session<'_>, dir: &Path) -> Mended {
-    match session.stash().discard(dir) {
+    match session.engine.stash.discard(dir) {
         Ok(()) => Mended::Done,
         Err(error) => Mended::Failed(chain(&error)),
     }

@@ -60,7 +60,7 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     // A node that was named and is not there: nothing is looked at.
     nodes::entries(common, &hook.connection)?;
     let mut session = Session::new(call, "doctor".to_owned(), hook, places, common);
-    session.configuration.batch = false;
+    session.engine.configuration.batch = false;
     if arguments.yes {
         scratch::sweep();
     }

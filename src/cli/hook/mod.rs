@@ -11,8 +11,8 @@ mod report;
 
 use super::arguments::seconds;
 use super::{Common, Connection, Failure, Output, Status, nodes, status};
-use crate::cluster::{self, Limits, Purpose};
-pub use crate::cluster::{Answer, Migration, Mode, Options, operation, request};
+use crate::cluster::{self, Limits, Outcomes, Purpose};
+pub use crate::cluster::{Answer, Migration, Options, operation, request};
 use crate::identity::NodeName;
 pub use crate::line::chain;
 use crate::outcome::Class;
@@ -21,7 +21,7 @@ use operation::Operation;
 use preflight::Preflights;
 pub use preflight::{Foreseen, Preflight};
 use reach::Nodes;
-pub use reach::{Asker, called_off, open, query, refused, unreachable};
+pub use reach::{Asker, called_off, open, query, unreachable};
 pub use report::Report;
 use std::io::IsTerminal;
 use std::path::Path;
@@ -77,7 +77,7 @@ pub fn run(
     if !arguments.dry_run {
         status::refresh(common, &arguments.connection);
     }
-    Ok(outcome.map_or(Status::Done, |outcome| outcome.status))
+    Ok(outcome.map_or(Status::Done, |outcome| outcome.class.into()))
 }
 
 /// Whether the hooks are to do nothing: `ERLRC_SKIP=1`.
@@ -99,16 +99,6 @@ pub struct Round<'a> {
     pub tolerates: &'a dyn Fn(&NodeName, &Answer) -> bool,
 }
 
-/// What a round came to.
-pub struct Outcomes {
-    /// The worst status of all nodes, those tolerated left out.
-    pub status: Status,
-    /// The nodes' answers, in the order in which they were asked.
-    pub answers: Vec<(NodeName, Answer)>,
-    /// Whether what was changed has been changed back.
-    pub undone: bool,
-}
-
 impl Round<'_> {
     /// Does `operations` on the nodes of `entries`; `None` where there is nothing to do.
     pub fn over(&self, entries: &Entries, operations: &[Operation]) -> Option<Outcomes> {
@@ -125,15 +115,11 @@ impl Round<'_> {
             .into_iter()
             .map(|begun| report.record(begun))
             .collect();
-        let status = report.finish();
+        report.finish();
         for record in records.iter().filter(|_| !self.arguments.dry_run) {
             recorder::write(self.state, record, self.output);
         }
-        Some(Outcomes {
-            status,
-            answers: outcomes.answers,
-            undone: outcomes.undone,
-        })
+        Some(outcomes)
     }
 
     fn carry_out(
@@ -142,7 +128,7 @@ impl Round<'_> {
         operations: &[Operation],
         operation: &Operation,
         report: &mut Report,
-    ) -> cluster::Outcomes {
+    ) -> Outcomes {
         let names: Vec<NodeName> = entries.iter().map(|(name, _)| name.clone()).collect();
         let round = cluster::Round {
             reach: &Nodes::new(entries, &self.arguments.connection, self.started),

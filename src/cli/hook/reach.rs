@@ -46,7 +46,7 @@ impl Reach for Nodes<'_> {
     fn open(&self, node: &NodeName) -> Result<Node, Box<Answer>> {
         match self.entries.get(node) {
             Some(Ok(entry)) => open(entry, self.connection),
-            Some(Err(error)) => Err(Box::new(refused(error))),
+            Some(Err(error)) => Err(Box::new(Answer::entry_refused(error))),
             None => Err(Box::new(down())),
         }
     }
@@ -154,12 +154,6 @@ pub fn unreachable(entry: &Entry, error: &NodeError) -> Answer {
     }
     let outcome = Outcome::parse(error.outcome()).unwrap_or(Outcome::Error);
     Answer::new(Class::Unreachable, outcome, Some(chain(error)))
-}
-
-/// What it means to a hook that an entry must not be used.
-pub fn refused(error: &RendezvousError) -> Answer {
-    let reason = Some(chain(error));
-    Answer::new(Class::Unreachable, Outcome::EntryRefused, reason)
 }
 
 fn down() -> Answer {

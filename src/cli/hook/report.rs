@@ -31,7 +31,7 @@ pub struct Report {
     tells_more: bool,
     nodes: Vec<NodeReport>,
     undone: Vec<NodeReport>,
-    status: Status,
+    class: Class,
 }
 
 /// Which line is being written.
@@ -94,18 +94,14 @@ impl Report {
             tells_more: false,
             nodes: Vec::new(),
             undone: Vec::new(),
-            status: Status::Done,
+            class: Class::Done,
         }
     }
 
     /// Says what happens in a round.
     pub fn hear(&mut self, event: Event<'_>) {
+        self.class = self.class.worse(event.class());
         match event {
-            Event::Node {
-                node,
-                answer,
-                tolerated: true,
-            } => self.tolerated(node, answer.clone()),
             Event::Node { node, answer, .. } | Event::TakenBack { node, answer } => {
                 self.node(node, answer.clone());
             }
@@ -127,18 +123,11 @@ impl Report {
         );
         let text = format!("{stands}: {other} may still be on its way to the same");
         self.warnings(node, &[text]);
-        self.status = self.status.worse(Status::NotRolledBack);
-    }
-
-    /// Says what became of a node; the exit status is the worst of them.
-    pub fn node(&mut self, name: &NodeName, answer: Answer) {
-        self.status = self.status.worse(answer.class.into());
-        self.tolerated(name, answer);
     }
 
     /// Says what became of a node without a word on the exit status. The line begins with the first
     /// of them: without nodes there is none.
-    pub fn tolerated(&mut self, name: &NodeName, answer: Answer) {
+    pub fn node(&mut self, name: &NodeName, answer: Answer) {
         if !self.begun {
             self.begun = true;
             let (command, application) = (self.command, &self.application);
@@ -281,22 +270,21 @@ impl Report {
         Record {
             nodes: records(&self.nodes),
             undone: records(&self.undone),
-            status: self.status.code(),
+            status: Status::from(self.class).code(),
             ..begun
         }
     }
 
-    /// The exit status, after JSON for machines.
-    pub fn finish(self) -> Status {
+    /// Ends with JSON for machines.
+    pub fn finish(self) {
         let report = serde_json::json!({
             "operation": self.command,
             "application": self.application,
             "dry_run": self.line == Line::Planning,
             "nodes": self.nodes,
             "undone": self.undone,
-            "status": self.status.code(),
+            "status": Status::from(self.class).code(),
         });
         self.output.envelope("operation", 1, &report);
-        self.status
     }
 }

@@ -4,9 +4,8 @@
 //! are unpacked beside, each node is asked as the hook will ask it, and what would not be hot is said; in strict
 //! mode that keeps apt from beginning.
 
+use super::Arguments;
 use super::session::Session;
-use super::subject::Subject;
-use super::{Arguments, survey};
 use crate::application::vsn;
 use crate::cli::hook::operation::{self, Operation, Step};
 use crate::cli::hook::{Answer, Foreseen, Preflight, open, unreachable};
@@ -14,6 +13,7 @@ use crate::cli::{Common, Failure, Status, deb, output};
 use crate::cluster::foresight;
 use crate::identity::NodeName;
 use crate::maint::{self, Call, Format, Moment, NodeState, Unpacked, Version, replaced};
+use crate::maintainer::{self, Subject};
 use crate::plan::{Finding, Verdict};
 use crate::rendezvous::Entry;
 use crate::term::Atom;
@@ -35,7 +35,7 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     };
     let script = "apt pre-flight".to_owned();
     let session = Session::new(call, script, &arguments.hook, &arguments.places, common);
-    let mode = session.configuration.preflight;
+    let mode = session.engine.configuration.preflight;
     if mode == maint::Preflight::Off {
         return Ok(Status::Done);
     }
@@ -63,7 +63,7 @@ fn all(session: &Session<'_>) -> Result<Status, Failure> {
         let dir = deb::unpack(&package.deb, Some(&session.places.packages.apps))
             .map_err(|error| failed(error.into()))?;
         for name in names(&below(dir.path(), &session.places.packages.apps)) {
-            status = status.worse(one(session, &name, dir.path())?);
+            status = status.worse(one(session, &name, dir.path()));
         }
     }
     Ok(status)
@@ -115,23 +115,23 @@ fn below(root: &Path, path: &Path) -> PathBuf {
 }
 
 /// One application, from each version that a node runs.
-fn one(session: &Session<'_>, name: &Atom, root: &Path) -> Result<Status, Failure> {
-    let metadata = survey::metadata(&below(root, &session.places.packages.apps), name);
+fn one(session: &Session<'_>, name: &Atom, root: &Path) -> Status {
+    let metadata = maintainer::metadata(&below(root, &session.places.packages.apps), name);
     let Some(new) = metadata else {
-        return Ok(Status::Done);
+        return Status::Done;
     };
     let to = Version {
         dir: below(root, &new.dir),
         vsn: new.vsn,
     };
-    let Some(installed) = survey::metadata(&session.places.packages.apps, name) else {
-        return Ok(Status::Done);
+    let Some(installed) = maintainer::metadata(&session.places.packages.apps, name) else {
+        return Status::Done;
     };
     let subject = Subject {
         application: name.clone(),
         version: installed,
     };
-    let (host, facts) = survey::survey(session, &subject, &[])?;
+    let (host, facts) = maintainer::survey(&session.engine, &subject, &[]);
     let mut status = Status::Done;
     for node in &facts.nodes {
         status = status.worse(match (&node.state, host.entry(&node.name)) {
@@ -149,7 +149,7 @@ fn one(session: &Session<'_>, name: &Atom, root: &Path) -> Result<Status, Failur
             _ => Status::Done,
         });
     }
-    Ok(status)
+    status
 }
 
 /// From what a node runs to what is about to be installed.

@@ -1,31 +1,22 @@
 //! `erlrc maint`: what the maintainer scripts of packages call.
 //!
-//! Facts are gathered here, [`crate::maint`] decides, and what it decides is carried out by the hooks'
-//! rounds. Whatever goes wrong, a script that the package manager cannot let fail does not.
+//! [`crate::maint`] decides, [`crate::maintainer`] gathers facts and carries out; arguments and words for people are
+//! here. Whatever goes wrong, a script that the package manager cannot let fail does not.
 
 mod apt_preflight;
-mod batch;
-mod carry;
-mod journal;
 mod policy_rc;
 mod replaced;
 mod session;
-mod settle;
+mod shell;
 mod subject;
-mod survey;
-mod swap;
 
-pub use journal::Note;
 pub use session::{Places, Session};
-pub use survey::{holds, metadata};
 
 use super::hook::{self, HookArguments};
 use super::{Common, Failure, Status, output};
-use crate::maint::{Call, Format, Moment, NodeState, Version, decide};
-use crate::term::Atom;
-use carry::Carrier;
+use crate::maint::{Call, Format, Moment};
+use crate::maintainer::{self, Subject};
 use std::panic::{self, AssertUnwindSafe};
-use subject::Subject;
 
 /// Arguments of `erlrc maint`.
 #[derive(clap::Args, Debug)]
@@ -103,7 +94,7 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
             true => Ok(Status::Done),
             false => {
                 replaced::note(format, arguments, common);
-                batch::run(format, arguments, common)
+                Ok(batch(format, arguments, common))
             }
         };
     }
@@ -146,19 +137,20 @@ fn perform(call: Call, arguments: &Arguments, common: &Common) -> Result<Status,
         call.format.name(),
         script.collect::<Vec<_>>().join(" ")
     );
-    let subjects = arguments.subjects.iter().map(|text| Subject::parse(text));
+    let subjects = arguments.subjects.iter().map(|text| subject::parse(text));
     let subjects: Vec<Subject> = subjects.collect::<Result<_, _>>()?;
     let open = |script| Session::new(call, script, &arguments.hook, &arguments.places, common);
     let mut session = open(script.clone());
-    if call.moment == Moment::Stop && batch::is_in_the_way(&session, &subjects) {
+    if call.moment == Moment::Stop && maintainer::is_in_the_way(&session.engine, &subjects) {
         // Where that fails, the nodes say who still needs what is to be stopped.
-        batch::run(call.format, arguments, common)?;
+        batch(call.format, arguments, common);
         session = open(script);
     }
     let minimums = subject::minimums(&arguments.minimums)?;
     let mut status = Status::Done;
     for subject in &subjects {
-        status = status.worse(one(&session, subject, &minimums)?);
+        let class = session.engine.perform(subject, &minimums);
+        status = status.worse(class.into());
         if status != Status::Done && call.may_fail {
             break;
         }
@@ -167,44 +159,16 @@ fn perform(call: Call, arguments: &Arguments, common: &Common) -> Result<Status,
     Ok(status)
 }
 
-fn one(
-    session: &Session<'_>,
-    subject: &Subject,
-    minimums: &[crate::maint::Minimum],
-) -> Result<Status, Failure> {
-    let (host, facts) = survey::survey(session, subject, minimums)?;
-    let actions = decide(session.call, &facts);
-    let mut carrier = Carrier::new(session, subject, facts, host);
-    carrier.settle_interrupted();
-    let status = carrier.carry_out(&actions);
-    Ok(match status {
-        Status::Unreachable if !session.configuration.strict => Status::Done,
-        status => status,
-    })
-}
-
-/// What the configuration of a package does, at any other time: the status, and whether every node
-/// runs what is installed, or nothing.
-pub fn reconcile(
-    session: &Session<'_>,
-    application: &Atom,
-    version: &Version,
-) -> Result<(Status, bool), Failure> {
-    let subject = Subject {
-        application: application.clone(),
-        version: version.clone(),
+/// Does what waits for the end of a run. Called by erlrc's own package, triggered or configured, by hand, and before
+/// an application is stopped that what waits still needs.
+fn batch(format: Format, arguments: &Arguments, common: &Common) -> Status {
+    let call = Call {
+        format,
+        moment: Moment::Configure,
+        may_fail: true,
     };
-    let minimums = session.log.journal().minimums(application);
-    let (host, facts) = survey::survey(session, &subject, &minimums)?;
-    let actions = decide(session.call, &facts);
-    let mut carrier = Carrier::new(session, &subject, facts, host);
-    carrier.settle_interrupted();
-    let status = carrier.carry_out(&actions);
-    let there = |state: &NodeState| match state {
-        NodeState::Running(vsn) => *vsn == version.vsn,
-        NodeState::Idle => true,
-        NodeState::Unknown => false,
-    };
-    let all = carrier.states().all(there);
-    Ok((status, all))
+    let script = format!("{} trigger", format.name());
+    let mut session = Session::new(call, script, &arguments.hook, &arguments.places, common);
+    session.engine.configuration.batch = false;
+    maintainer::run_batch(&session.engine).into()
 }

@@ -1,15 +1,15 @@
 //! What holds for one call of `erlrc maint`.
 
-use super::journal::Log;
+use super::shell::Shell;
 use crate::cli::Common;
 use crate::cli::arguments::Apps;
 use crate::cli::hook::HookArguments;
 use crate::installed;
 use crate::maint::{Call, Configuration};
+use crate::maintainer::{self, Log};
 use crate::places::{Root, STASH};
 use crate::stash::Stash;
 use std::path::PathBuf;
-use std::time::Instant;
 
 /// Where packages and hooks keep what they know.
 #[derive(clap::Args, Clone, Debug)]
@@ -27,22 +27,16 @@ pub struct Places {
     pub stash: PathBuf,
 }
 
-/// One call.
+/// One call, and what the command line says beside it.
 pub struct Session<'a> {
-    /// What the package manager is doing.
-    pub call: Call,
     /// How to reach the nodes.
     pub hook: &'a HookArguments,
     /// Where things are.
     pub places: &'a Places,
     /// What holds for every command.
     pub common: &'a Common,
-    /// How this host wants it.
-    pub configuration: Configuration,
-    /// When it began.
-    pub started: Instant,
-    /// What was and is done.
-    pub log: Log,
+    /// The call itself.
+    pub engine: maintainer::Session<'a>,
 }
 
 impl<'a> Session<'a> {
@@ -54,20 +48,23 @@ impl<'a> Session<'a> {
         places: &'a Places,
         common: &'a Common,
     ) -> Self {
-        Self {
+        let output = common.output();
+        let warn = Box::new(move |text: &str| output.warning(text));
+        let engine = maintainer::Session {
             call,
+            configuration: configuration(common),
+            root: common.root.clone(),
+            apps: places.packages.apps.clone(),
+            stash: Stash::new(&places.stash),
+            hooks: Box::new(Shell::new(call.format, hook, common)),
+            log: Log::open(&common.state, script, warn),
+        };
+        Self {
             hook,
             places,
             common,
-            configuration: configuration(common),
-            started: Instant::now(),
-            log: Log::open(&common.state, script, common.output()),
+            engine,
         }
-    }
-
-    /// What is kept.
-    pub fn stash(&self) -> Stash {
-        Stash::new(&self.places.stash)
     }
 }
 

@@ -3,39 +3,27 @@
 use crate::cli::arguments::{application, vsn};
 use crate::cli::{Failure, Status};
 use crate::maint::{Minimum, Version};
-use crate::term::Atom;
+use crate::maintainer::Subject;
 use std::path::PathBuf;
 
-/// An application in the version that the script belongs to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Subject {
-    /// The application.
-    pub application: Atom,
-    /// The version, and its directory.
-    pub version: Version,
-}
-
-impl Subject {
-    /// Reads `APP=VSN=DIR`.
-    pub fn parse(text: &str) -> Result<Self, Failure> {
-        let wrong = |why: &str| Failure::new(Status::Usage, format!("--app {text}: {why}"));
-        let mut parts = text.splitn(3, '=');
-        let (Some(name), Some(version), Some(dir)) = (parts.next(), parts.next(), parts.next())
-        else {
-            return Err(wrong("not of the form APP=VSN=DIR"));
-        };
-        let dir = PathBuf::from(dir);
-        if !dir.is_absolute() {
-            return Err(wrong("the directory is not absolute"));
-        }
-        Ok(Self {
-            application: application(name).map_err(|why| wrong(&why))?,
-            version: Version {
-                vsn: vsn(version).map_err(|why| wrong(&why))?,
-                dir,
-            },
-        })
+/// Reads `APP=VSN=DIR`.
+pub fn parse(text: &str) -> Result<Subject, Failure> {
+    let wrong = |why: &str| Failure::new(Status::Usage, format!("--app {text}: {why}"));
+    let mut parts = text.splitn(3, '=');
+    let (Some(name), Some(version), Some(dir)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(wrong("not of the form APP=VSN=DIR"));
+    };
+    let dir = PathBuf::from(dir);
+    if !dir.is_absolute() {
+        return Err(wrong("the directory is not absolute"));
     }
+    Ok(Subject {
+        application: application(name).map_err(|why| wrong(&why))?,
+        version: Version {
+            vsn: vsn(version).map_err(|why| wrong(&why))?,
+            dir,
+        },
+    })
 }
 
 /// Reads each `APP>=VSN`.
@@ -58,7 +46,7 @@ mod tests {
 
     #[test]
     fn a_subject_has_three_parts() {
-        let subject = Subject::parse("foo=1.0-rc1+x=/lib/a=b").expect("a subject");
+        let subject = parse("foo=1.0-rc1+x=/lib/a=b").expect("a subject");
         assert_eq!(subject.application.as_str(), "foo");
         assert_eq!(subject.version.vsn, "1.0-rc1+x");
         assert_eq!(subject.version.dir, PathBuf::from("/lib/a=b"));
@@ -69,7 +57,7 @@ mod tests {
             "Foo=1.0=/lib",
             "foo=../1=/lib",
         ] {
-            assert!(Subject::parse(text).is_err(), "{text}");
+            assert!(parse(text).is_err(), "{text}");
         }
     }
 

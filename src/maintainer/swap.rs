@@ -3,12 +3,12 @@
 
 use super::carry::{Carrier, step};
 use crate::application::{Strategy, UpgradePolicy};
-use crate::cli::Status;
-use crate::cli::hook::operation::{self, Step};
-use crate::cli::hook::{Answer, Outcomes, chain};
+use crate::cluster::operation::{self, Step};
+use crate::cluster::{Answer, Outcomes};
 use crate::identity::NodeName;
+use crate::line::chain;
 use crate::maint::{Change, Next, Phase, State, Verdict};
-use crate::outcome::Outcome;
+use crate::outcome::{Class, Outcome};
 use std::collections::BTreeMap;
 
 /// A node that could not be changed hot, and why.
@@ -35,7 +35,7 @@ fn next(answer: &Answer, phase: Phase, policy: &UpgradePolicy) -> Next {
 
 impl Carrier<'_> {
     /// Takes `nodes` through `change`.
-    pub(super) fn swap(&mut self, nodes: &[NodeName], change: &Change) -> Status {
+    pub(super) fn swap(&mut self, nodes: &[NodeName], change: &Change) -> Class {
         let first = |node: &NodeName| self.host.policy(node).first();
         let (hot, other): (Vec<NodeName>, Vec<NodeName>) = nodes
             .iter()
@@ -61,16 +61,16 @@ impl Carrier<'_> {
         let Some(outcome) = outcome else {
             return self.try_strategies_on_all(&[], left, change);
         };
-        if outcome.status != Status::Done {
+        if outcome.class != Class::Done {
             for node in &hot {
                 self.note_node(State::Unswapped, node, &change.to, None);
             }
-            return outcome.status;
+            return outcome.class;
         }
-        let (status, done) = self.judge(&outcome, (phase, change), &mut left);
-        match status {
-            Status::Done => self.try_strategies_on_all(&done, left, change),
-            status => status,
+        let (class, done) = self.judge(&outcome, (phase, change), &mut left);
+        match class {
+            Class::Done => self.try_strategies_on_all(&done, left, change),
+            class => class,
         }
     }
 
@@ -88,8 +88,8 @@ impl Carrier<'_> {
         outcome: &Outcomes,
         (phase, change): (Phase, &Change),
         left: &mut Vec<Left>,
-    ) -> (Status, Vec<NodeName>) {
-        let (mut done, mut status) = (Vec::new(), Status::Done);
+    ) -> (Class, Vec<NodeName>) {
+        let (mut done, mut class) = (Vec::new(), Class::Done);
         let to = &change.to;
         for (node, answer) in &outcome.answers {
             let why = answer
@@ -106,12 +106,12 @@ impl Carrier<'_> {
                     self.wait(node, to, &why);
                 }
                 Next::AskLater => self.note_node(State::Deferred, node, to, Some(&why)),
-                Next::Complain => status = status.worse(answer.class.into()),
+                Next::Complain => class = class.worse(answer.class),
                 Next::Try(strategy) => left.push(Left::new(node, Some(strategy), why)),
                 Next::End => left.push(Left::new(node, None, why)),
             }
         }
-        (status, done)
+        (class, done)
     }
 
     /// The next steps of the policy; where one fails for good, those that are `done` go back.
@@ -120,58 +120,58 @@ impl Carrier<'_> {
         done: &[NodeName],
         left: Vec<Left>,
         change: &Change,
-    ) -> Status {
+    ) -> Class {
         for left in left {
-            let status = self.try_strategies(&left, change);
-            if status != Status::Done {
+            let class = self.try_strategies(&left, change);
+            if class != Class::Done {
                 self.note_node(State::Unswapped, &left.node, &change.to, Some(&left.why));
-                return status.worse(self.all_back(done, change));
+                return class.worse(self.all_back(done, change));
             }
         }
-        Status::Done
+        Class::Done
     }
 
     /// Takes a node back from where `change` led.
-    pub(super) fn back(&mut self, node: &NodeName, change: &Change) -> Status {
+    pub(super) fn back(&mut self, node: &NodeName, change: &Change) -> Class {
         self.all_back(std::slice::from_ref(node), change)
     }
 
-    fn all_back(&mut self, nodes: &[NodeName], change: &Change) -> Status {
+    fn all_back(&mut self, nodes: &[NodeName], change: &Change) -> Class {
         let back = self.round_back(nodes, reversed(change), &|_, _| false);
         for node in nodes {
             self.note_node(State::Unswapped, node, &change.to, None);
         }
-        match back.map_or(Status::Done, |back| back.status) {
-            Status::Done => Status::Done,
-            _ => Status::NotRolledBack,
+        match back.map_or(Class::Done, |back| back.class) {
+            Class::Done => Class::Done,
+            _ => Class::NotRolledBack,
         }
     }
 
-    fn try_strategies(&mut self, left: &Left, change: &Change) -> Status {
+    fn try_strategies(&mut self, left: &Left, change: &Change) -> Class {
         let mut strategy = left.strategy;
         while let Some(now) = strategy {
-            let status = match now {
+            let class = match now {
                 Strategy::Hot => self.hot_again(left, change),
                 Strategy::RestartApplication => self.restart(&left.node, change),
                 Strategy::Defer => return self.defer(left, change),
             };
-            if status == Status::Done {
+            if class == Class::Done {
                 self.note_node(State::Swapped, &left.node, &change.to, Some(&left.why));
-                return status;
+                return class;
             }
             strategy = self.host.policy(&left.node).after(now);
         }
-        Status::Failed
+        Class::Refused
     }
 
-    fn hot_again(&mut self, left: &Left, change: &Change) -> Status {
+    fn hot_again(&mut self, left: &Left, change: &Change) -> Class {
         let nodes = std::slice::from_ref(&left.node);
         let outcome = self.round(nodes, &[step(change)], &|_, _| false);
-        outcome.map_or(Status::Failed, |outcome| outcome.status)
+        outcome.map_or(Class::Refused, |outcome| outcome.class)
     }
 
     /// Stops the old version and starts the new one; where that does not start, the old one again.
-    fn restart(&mut self, node: &NodeName, change: &Change) -> Status {
+    fn restart(&mut self, node: &NodeName, change: &Change) -> Class {
         let nodes = std::slice::from_ref(node);
         let old = operation::Version {
             vsn: change.from.clone(),
@@ -180,21 +180,21 @@ impl Carrier<'_> {
         let new = super::carry::known(&change.to);
         let stop = [Step::Stop(old.clone()), Step::Unload(old.clone())];
         let stopped = self.round(nodes, &stop, &|_, _| false);
-        let stopped = stopped.map_or(Status::Failed, |outcome| outcome.status);
-        if stopped != Status::Done {
+        let stopped = stopped.map_or(Class::Refused, |outcome| outcome.class);
+        if stopped != Class::Done {
             return stopped;
         }
         let started = self.round(nodes, &[Step::Start(new)], &|_, _| false);
-        let started = started.map_or(Status::Failed, |outcome| outcome.status);
-        if started != Status::Done {
+        let started = started.map_or(Class::Refused, |outcome| outcome.class);
+        if started != Class::Done {
             self.round(nodes, &[Step::Start(old)], &|_, _| false);
         }
         started
     }
 
-    fn defer(&mut self, left: &Left, change: &Change) -> Status {
+    fn defer(&mut self, left: &Left, change: &Change) -> Class {
         self.put_off(&left.node, change, &left.why);
-        Status::Done
+        Class::Done
     }
 
     /// The node goes on with what it runs, which is kept for it.
@@ -210,7 +210,7 @@ impl Carrier<'_> {
     }
 
     fn keep(&self, change: &Change) {
-        let stash = self.session.stash();
+        let stash = &self.session.stash;
         let name = self.application.as_str();
         let kept = matches!(stash.verified(name, &change.from), Ok(Some(_)));
         let origin = change

@@ -1,21 +1,18 @@
-//! Carries out what was decided, action after action, with the hooks' rounds.
+//! Carries out the actions for one application, one after the other.
 
-use super::journal::Note;
-use super::session::Session;
-use super::subject::Subject;
+use super::hooks::Tolerates;
+use super::log::Note;
+use super::session::{Session, Subject};
 use super::survey::Host;
-use crate::cli::hook::operation::{self, Operation, Step};
-use crate::cli::hook::{Answer, Mode, Outcomes, Report, Round, chain};
-use crate::cli::nodes::connect;
-use crate::cli::{Status, output};
+use crate::cluster::operation::{self, Operation, Step};
+use crate::cluster::{Answer, Mode, Outcomes};
 use crate::identity::NodeName;
+use crate::line::chain;
 use crate::maint::{Action, Change, Facts, Format, Moment, NodeState, State, Verdict, Version};
-use crate::node::{Call, Deadline};
 use crate::outcome::{Class, Outcome};
 use crate::term::Atom;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 
 /// Who carries out the actions for one application.
 pub struct Carrier<'a> {
@@ -29,9 +26,6 @@ pub struct Carrier<'a> {
 
 /// The application that all of this is about.
 const ITSELF: &str = "erlrc";
-
-/// The trigger of erlrc's own package that ends a run in batch mode.
-const TRIGGER: &str = "erlrc-batch";
 
 impl<'a> Carrier<'a> {
     /// Carries out actions for the application of `subject`.
@@ -48,23 +42,23 @@ impl<'a> Carrier<'a> {
         }
     }
 
-    /// Carries them out until one fails: the worst status.
-    pub fn carry_out(&mut self, actions: &[Action]) -> Status {
-        let mut status = Status::Done;
+    /// Carries them out until one fails; returns the class of the worst answer.
+    pub fn carry_out(&mut self, actions: &[Action]) -> Class {
+        let mut class = Class::Done;
         for action in actions {
-            status = status.worse(self.one(action));
-            if !matches!(status, Status::Done | Status::Unreachable) && self.session.call.may_fail {
+            class = class.worse(self.one(action));
+            if class != Class::Done && !class.is_silence() && self.session.call.may_fail {
                 break;
             }
         }
         let call = self.session.call;
-        if call.format == Format::Rpm && call.moment == Moment::Swap && status != Status::Done {
+        if call.format == Format::Rpm && call.moment == Moment::Swap && class != Class::Done {
             self.warn("rpm goes on all the same, it cannot take back; the next attempt is made at its end");
         }
-        status
+        class
     }
 
-    fn one(&mut self, action: &Action) -> Status {
+    fn one(&mut self, action: &Action) -> Class {
         match action {
             Action::Stash(version) => self.stash(version),
             Action::Swap { nodes, change } => self.swap(nodes, change),
@@ -79,8 +73,8 @@ impl<'a> Carrier<'a> {
         }
     }
 
-    fn stash(&mut self, version: &Version) -> Status {
-        let stash = self.session.stash();
+    fn stash(&mut self, version: &Version) -> Class {
+        let stash = &self.session.stash;
         let name = self.application.as_str();
         match stash.keep(name, &version.vsn, &version.dir) {
             Ok(_) => {
@@ -95,18 +89,18 @@ impl<'a> Carrier<'a> {
             }
             Err(error) => self.warn(&format!("not kept for later: {}", chain(&error))),
         }
-        Status::Done
+        Class::Done
     }
 
-    pub(super) fn wait(&mut self, node: &NodeName, to: &Version, why: &str) -> Status {
+    pub(super) fn wait(&mut self, node: &NodeName, to: &Version, why: &str) -> Class {
         let reason = format!("{why}; it is upgraded when its package is configured");
         self.say(std::slice::from_ref(node), to, Outcome::Waits, &reason);
         self.note_node(State::Deferred, node, to, Some(why));
-        Status::Done
+        Class::Done
     }
 
     /// In batch mode only the end of the run acts.
-    fn queue(&mut self, version: &Version) -> Status {
+    fn queue(&mut self, version: &Version) -> Class {
         let note = Note {
             to: Some(version.into()),
             ..Note::default()
@@ -114,48 +108,42 @@ impl<'a> Carrier<'a> {
         self.session
             .log
             .note(State::Queued, &self.application, note);
-        if self.session.call.format == Format::Deb {
-            let mut trigger = Command::new("dpkg-trigger");
-            trigger.args(["--no-await", TRIGGER]).stdin(Stdio::null());
-            trigger.stdout(Stdio::null());
-            if !trigger.status().is_ok_and(|status| status.success()) {
-                self.warn("dpkg-trigger failed; run `erlrc maint deb trigger` when the packages are configured");
-            }
+        if !self.session.hooks.call_at_the_end() {
+            self.warn("dpkg-trigger failed; run `erlrc maint deb trigger` when the packages are configured");
         }
-        Status::Done
+        Class::Done
     }
 
-    fn remind(&mut self, nodes: &[NodeName], to: &Version) -> Status {
+    fn remind(&mut self, nodes: &[NodeName], to: &Version) -> Class {
         let reason = format!(
             "goes on with the old version; restart the node to get to {}",
             to.vsn
         );
         self.say(nodes, to, Outcome::RestartNeeded, &reason);
-        Status::Done
+        Class::Done
     }
 
-    fn unreachable(&mut self, nodes: &[NodeName], to: &Version) -> Status {
-        let mut status = Status::Done;
+    fn unreachable(&mut self, nodes: &[NodeName], to: &Version) -> Class {
+        let mut class = Class::Done;
         let operation = match self.session.call.moment {
             Moment::Stop => Operation::new(self.application.clone(), Step::Stop(known(to))),
             _ => self.upgrade_to(to),
         };
-        let mut report = self.report(&operation);
+        let mut refusals = Vec::new();
         for node in nodes {
             let Some(answer) = self.host.refusal(node) else {
                 continue;
             };
-            report.tolerated(node, answer.clone());
+            refusals.push((node.clone(), answer.clone()));
             if !self.host.policy(node).defers() || self.session.configuration.strict {
-                status = status.worse(answer.class.into());
+                class = class.worse(answer.class);
             }
         }
-        report.end_line();
-        report.finish();
-        status
+        self.session.hooks.say(&operation, refusals);
+        class
     }
 
-    fn start(&mut self, nodes: &[NodeName], version: &Version) -> Status {
+    fn start(&mut self, nodes: &[NodeName], version: &Version) -> Class {
         let step = Step::Start(known(version));
         let tolerates = |_: &NodeName, answer: &Answer| {
             matches!(
@@ -164,7 +152,7 @@ impl<'a> Carrier<'a> {
             )
         };
         let Some(outcome) = self.round(nodes, &[step], &tolerates) else {
-            return Status::Done;
+            return Class::Done;
         };
         // Another version is loaded and does not run: going to this one starts it.
         let loaded = outcome.answers.iter();
@@ -172,10 +160,10 @@ impl<'a> Carrier<'a> {
         let loaded: Vec<NodeName> = loaded.map(|(name, _)| name.clone()).collect();
         let step = self.upgrade_to(version).step;
         let again = self.round(&loaded, &[step], &|_, _| false);
-        again.map_or(outcome.status, |again| outcome.status.worse(again.status))
+        again.map_or(outcome.class, |again| outcome.class.worse(again.class))
     }
 
-    fn stop(&mut self, nodes: &[NodeName], vsn: &str, dir: Option<&PathBuf>) -> Status {
+    fn stop(&mut self, nodes: &[NodeName], vsn: &str, dir: Option<&PathBuf>) -> Class {
         if self.application.as_str() == ITSELF {
             return self.stay(nodes, vsn);
         }
@@ -186,25 +174,16 @@ impl<'a> Carrier<'a> {
         let steps = [Step::Stop(version.clone()), Step::Unload(version)];
         let tolerates = |_: &NodeName, answer: &Answer| answer.outcome == Outcome::NoErlrc;
         let outcome = self.round(nodes, &steps, &tolerates);
-        outcome.map_or(Status::Done, |outcome| outcome.status)
+        outcome.map_or(Class::Done, |outcome| outcome.class)
     }
 
     /// erlrc itself is not stopped when its package goes: a node has it loaded as a whole, and what it stands for is what a
     /// later installation finds the node by.
-    fn stay(&self, nodes: &[NodeName], vsn: &str) -> Status {
-        let connection = &self.session.hook.connection;
+    fn stay(&self, nodes: &[NodeName], vsn: &str) -> Class {
         for (_, entry) in self.host.entries(nodes) {
-            let node = entry
-                .ok()
-                .and_then(|entry| connect(&entry, connection).ok());
-            if let Some(mut node) = node {
+            if let Ok(entry) = entry {
                 // What is not loaded yet goes with the files.
-                let load = Call {
-                    module: "erlrc_node",
-                    function: "load_modules",
-                    arguments: Vec::new(),
-                };
-                let _ = node.call(load, Deadline::after(connection.connect_timeout));
+                self.session.hooks.load_modules(&entry);
             }
         }
         if self.session.call.moment == Moment::Stop && !nodes.is_empty() {
@@ -217,7 +196,7 @@ impl<'a> Carrier<'a> {
                 "{names} {verb} erlrc {vsn}, which is loaded there, and follows no package until it is installed again"
             ));
         }
-        Status::Done
+        Class::Done
     }
 
     /// One round; keeps in mind what the nodes run after it.
@@ -225,7 +204,7 @@ impl<'a> Carrier<'a> {
         &mut self,
         nodes: &[NodeName],
         steps: &[Step],
-        tolerates: &dyn Fn(&NodeName, &Answer) -> bool,
+        tolerates: Tolerates<'_>,
     ) -> Option<Outcomes> {
         let operations = self.operations(steps);
         self.perform(nodes, &operations, tolerates)
@@ -236,7 +215,7 @@ impl<'a> Carrier<'a> {
         &mut self,
         nodes: &[NodeName],
         step: Step,
-        tolerates: &dyn Fn(&NodeName, &Answer) -> bool,
+        tolerates: Tolerates<'_>,
     ) -> Option<Outcomes> {
         let mut operations = self.operations(&[step]);
         for operation in &mut operations {
@@ -254,20 +233,14 @@ impl<'a> Carrier<'a> {
         &mut self,
         nodes: &[NodeName],
         operations: &[Operation],
-        tolerates: &dyn Fn(&NodeName, &Answer) -> bool,
+        tolerates: Tolerates<'_>,
     ) -> Option<Outcomes> {
         let entries = self.host.entries(nodes);
         if entries.is_empty() {
             return None;
         }
-        let round = Round {
-            arguments: self.session.hook,
-            output: self.session.common.output(),
-            state: &self.session.common.state,
-            started: self.session.started,
-            tolerates,
-        };
-        let outcome = round.over(&entries, operations)?;
+        let hooks = &self.session.hooks;
+        let outcome = hooks.round(&entries, operations, tolerates)?;
         if !outcome.undone {
             for (name, answer) in &outcome.answers {
                 self.learn(name, answer, operations.first()?.result());
@@ -319,20 +292,10 @@ impl<'a> Carrier<'a> {
 
     /// One line about nodes to which nothing was done.
     pub(super) fn say(&self, nodes: &[NodeName], to: &Version, word: Outcome, reason: &str) {
+        let answer = Answer::new(Class::Done, word, Some(reason.to_owned()));
+        let answers = nodes.iter().map(|node| (node.clone(), answer.clone()));
         let operation = self.upgrade_to(to);
-        let mut report = self.report(&operation);
-        for node in nodes {
-            report.tolerated(
-                node,
-                Answer::new(Class::Done, word.clone(), Some(reason.to_owned())),
-            );
-        }
-        report.end_line();
-        report.finish();
-    }
-
-    fn report(&self, operation: &Operation) -> Report {
-        Report::new(operation, false, self.session.common.output())
+        self.session.hooks.say(&operation, answers.collect());
     }
 
     fn upgrade_to(&self, to: &Version) -> Operation {
@@ -344,8 +307,7 @@ impl<'a> Carrier<'a> {
     }
 
     pub(super) fn warn(&self, text: &str) {
-        let line = format!("erlrc-maint: {}: {text}", self.application);
-        output::error_text(&format!("{}\n", output::printable(&line)));
+        self.session.hooks.complain(&self.application, text);
     }
 }
 

@@ -2,16 +2,13 @@
 //! installed by now, each node as a whole or not at all.
 
 use super::carry::Carrier;
-use super::session::Session;
-use super::subject::Subject;
-use super::{Arguments, survey};
+use super::session::{Session, Subject};
+use super::survey::survey;
 use crate::appup::Direction;
-use crate::cli::{Common, Failure, Status};
 use crate::identity::NodeName;
 use crate::installed;
-use crate::maint::{
-    Action, Call, Change, Changing, Format, Moment, Record, Version, decide, order,
-};
+use crate::maint::{Action, Change, Changing, Record, Version, decide, order};
+use crate::outcome::Class;
 use crate::term::Atom;
 
 /// An application on its way.
@@ -23,38 +20,26 @@ struct Waiting<'a> {
     rest: Vec<Action>,
 }
 
-/// Does what waits. Called by erlrc's own package, triggered or configured, by hand, and before an application is
-/// stopped that what waits still needs.
-pub fn run(format: Format, arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
-    // What the packages could not wait for any longer.
-    let call = Call {
-        format,
-        moment: Moment::Configure,
-        may_fail: true,
-    };
-    let script = format!("{} trigger", format.name());
-    let mut session = Session::new(call, script, &arguments.hook, &arguments.places, common);
-    session.configuration.batch = false;
-    let mut waiting = waiting(&session)?;
+/// Does what waits; the class of the worst answer. The session is one without batch mode: the applications could not
+/// wait for it any longer.
+pub fn run_batch(session: &Session<'_>) -> Class {
+    let mut waiting = waiting(session);
     let mut nodes: Vec<NodeName> = Vec::new();
     for one in &waiting {
         nodes.extend(one.changes.iter().map(|(node, _)| node.clone()));
     }
     nodes.sort_unstable();
     nodes.dedup();
-    let mut status = Status::Done;
+    let mut class = Class::Done;
     for node in &nodes {
-        status = status.worse(whole(node, &mut waiting));
+        class = class.worse(whole(node, &mut waiting));
     }
-    if status == Status::Done {
+    if class == Class::Done {
         for one in &mut waiting {
-            status = status.worse(one.carrier.carry_out(&one.rest));
+            class = class.worse(one.carrier.carry_out(&one.rest));
         }
     }
-    Ok(match status {
-        Status::Unreachable if !session.configuration.strict => Status::Done,
-        status => status,
-    })
+    session.lenient(class)
 }
 
 /// Whether something waits that runs in a version which needs one of these applications, or includes it. That is so
@@ -75,7 +60,7 @@ pub fn is_in_the_way(session: &Session<'_>, subjects: &[Subject]) -> bool {
 
 /// Whether a version of `application` that is kept for the nodes that run it needs one of the others.
 fn needs(session: &Session<'_>, application: &Atom, subjects: &[Subject]) -> bool {
-    let kept = session.stash().of(application.as_str()).into_iter();
+    let kept = session.stash.of(application.as_str()).into_iter();
     let mut versions = kept.filter_map(|kept| installed::shipped(application, &kept.dir).ok());
     versions.any(|version| {
         let mut needed = version
@@ -91,17 +76,14 @@ fn needs(session: &Session<'_>, application: &Atom, subjects: &[Subject]) -> boo
 }
 
 /// What the journal says that waits, in the order in which it is done.
-fn waiting<'a>(session: &'a Session<'a>) -> Result<Vec<Waiting<'a>>, Failure> {
+fn waiting<'a>(session: &'a Session<'_>) -> Vec<Waiting<'a>> {
     let mut found = Vec::new();
     for record in session.log.journal().queued() {
         let Some(subject) = subject(record) else {
             continue;
         };
-        let (host, facts) = survey::survey(
-            session,
-            &subject,
-            &session.log.journal().minimums(&subject.application),
-        )?;
+        let minimums = session.log.journal().minimums(&subject.application);
+        let (host, facts) = survey(session, &subject, &minimums);
         let to = facts.installed_version().clone();
         let (swaps, rest): (Vec<Action>, Vec<Action>) = decide(session.call, &facts)
             .into_iter()
@@ -126,9 +108,9 @@ fn waiting<'a>(session: &'a Session<'a>) -> Result<Vec<Waiting<'a>>, Failure> {
     let (changing, found): (Vec<Changing>, Vec<Waiting<'a>>) = found.into_iter().unzip();
     let mut found: Vec<Option<Waiting<'a>>> = found.into_iter().map(Some).collect();
     let in_order = order(&changing).into_iter();
-    Ok(in_order
+    in_order
         .filter_map(|place| found.get_mut(place)?.take())
-        .collect())
+        .collect()
 }
 
 fn subject(record: &Record) -> Option<Subject> {
@@ -156,7 +138,7 @@ fn changing(application: &Atom, to: &Version, changes: &[(NodeName, Change)]) ->
 }
 
 /// Everything on one node, or nothing of it.
-fn whole(node: &NodeName, waiting: &mut [Waiting<'_>]) -> Status {
+fn whole(node: &NodeName, waiting: &mut [Waiting<'_>]) -> Class {
     let mut done: Vec<(usize, Change)> = Vec::new();
     for place in 0..waiting.len() {
         let Some(one) = waiting.get_mut(place) else {
@@ -166,14 +148,14 @@ fn whole(node: &NodeName, waiting: &mut [Waiting<'_>]) -> Status {
         let Some((_, change)) = change.cloned() else {
             continue;
         };
-        let status = one.carrier.swap(std::slice::from_ref(node), &change);
-        if status == Status::Done && one.carrier.runs(node, &change.to.vsn) {
+        let class = one.carrier.swap(std::slice::from_ref(node), &change);
+        if class == Class::Done && one.carrier.runs(node, &change.to.vsn) {
             done.push((place, change));
             continue;
         }
         // Where one waits for a restart, all that belongs to it waits with it.
-        let waits = status == Status::Done;
-        let mut worst = status;
+        let waits = class == Class::Done;
+        let mut worst = class;
         for (place, change) in done.into_iter().rev() {
             if let Some(one) = waiting.get_mut(place) {
                 worst = worst.worse(one.carrier.back(node, &change));
@@ -185,5 +167,5 @@ fn whole(node: &NodeName, waiting: &mut [Waiting<'_>]) -> Status {
         }
         return worst;
     }
-    Status::Done
+    Class::Done
 }

@@ -2,22 +2,22 @@
 //! one that had none.
 
 use super::carry::Carrier;
-use super::journal::Note;
-use crate::cli::Status;
-use crate::cli::hook::chain;
+use super::log::Note;
 use crate::identity::NodeName;
+use crate::line::chain;
 use crate::maint::{NodeState, State, Version};
+use crate::outcome::Class;
 use crate::stash::Stash;
 use std::path::Path;
 
 impl Carrier<'_> {
     /// Drops what no node runs any more, and closes what is open.
-    pub(super) fn settle(&mut self) -> Status {
+    pub(super) fn settle(&mut self) -> Class {
         let to = self.facts.installed_version().clone();
-        let stash = self.session.stash();
+        let stash = &self.session.stash;
         for stashed in &self.facts.stash {
             if !self.may_run(&stashed.version.vsn, &to) {
-                self.discard(&stash, &stashed.dir);
+                self.discard(stash, &stashed.dir);
             }
         }
         let journal = self.session.log.journal();
@@ -35,7 +35,7 @@ impl Carrier<'_> {
             self.session
                 .log
                 .note(State::Done, &self.application, Note::default());
-            return Status::Done;
+            return Class::Done;
         }
         for record in done.into_iter().filter(|record| record.node.is_some()) {
             let note = Note {
@@ -44,7 +44,7 @@ impl Carrier<'_> {
             };
             self.session.log.note(State::Done, &self.application, note);
         }
-        Status::Done
+        Class::Done
     }
 
     /// Whether a node may still run `vsn`, which is not what is installed; under the same name the new
@@ -58,10 +58,10 @@ impl Carrier<'_> {
             })
     }
 
-    pub(super) fn forget(&mut self) -> Status {
-        let stash = self.session.stash();
+    pub(super) fn forget(&mut self) -> Class {
+        let stash = &self.session.stash;
         for stashed in &self.facts.stash {
-            self.discard(&stash, &stashed.dir);
+            self.discard(stash, &stashed.dir);
         }
         let journal = self.session.log.journal();
         if journal.of(&self.application).next().is_some() {
@@ -69,7 +69,7 @@ impl Carrier<'_> {
                 .log
                 .note(State::Done, &self.application, Note::default());
         }
-        Status::Done
+        Class::Done
     }
 
     fn discard(&self, stash: &Stash, dir: &Path) {

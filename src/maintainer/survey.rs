@@ -1,12 +1,10 @@
 //! The facts of this host.
 
-use super::policy_rc;
-use super::session::Session;
-use super::subject::Subject;
+use super::session::{Session, Subject};
 use crate::application::{Registration, UpgradePolicy};
 use crate::appup::{Direction, Shipped};
-use crate::cli::hook::{Answer, query, request::what_runs};
-use crate::cli::{Failure, nodes};
+use crate::cluster::Answer;
+use crate::cluster::request::what_runs;
 use crate::identity::NodeName;
 use crate::installed;
 use crate::maint::{Facts, Minimum, Moment, NodeFacts, NodeState, Stashed, Version};
@@ -59,13 +57,9 @@ impl Host {
 }
 
 /// Asks the nodes and reads the disk. Where no node is up, no more than is needed.
-pub fn survey(
-    session: &Session<'_>,
-    subject: &Subject,
-    minimums: &[Minimum],
-) -> Result<(Host, Facts), Failure> {
+pub fn survey(session: &Session<'_>, subject: &Subject, minimums: &[Minimum]) -> (Host, Facts) {
     let name = &subject.application;
-    let metadata = metadata(&session.places.packages.apps, name);
+    let metadata = metadata(&session.apps, name);
     // The script may be that of the version that is replaced.
     let other = metadata
         .as_ref()
@@ -91,36 +85,30 @@ pub fn survey(
         batch: session.configuration.batch,
     };
     if session.call.moment == Moment::Nothing {
-        return Ok((host, facts));
+        return (host, facts);
     }
     ask_all(session, subject, &mut host, &mut facts);
     if facts.nodes.is_empty() {
         if session.call.moment == Moment::Configure {
-            tell_unlisted(session, name);
+            // Nobody was asked: people are told whom one could have meant.
+            if let Some(text) = session.hooks.unlisted() {
+                session.hooks.complain(name, &text);
+            }
         }
-        return Ok((host, facts));
+        return (host, facts);
     }
     let registration = registration(session, name);
     facts.registered = registration.as_ref().is_some_and(|found| found.enabled);
     host.policy = registration.and_then(|found| found.upgrade_policy);
-    facts.may_start = !starts(session.call.moment) || policy_rc::may_start(name.as_str());
+    facts.may_start = !starts(session.call.moment) || session.hooks.may_start(name);
     facts.present = present(name, &facts);
     facts.appups = appups(name, &facts);
     for minimum in minimums {
-        let found = self::metadata(&session.places.packages.apps, &minimum.application);
+        let found = self::metadata(&session.apps, &minimum.application);
         let found = found.map(|version| (minimum.application.clone(), version.vsn));
         facts.installed.extend(found);
     }
-    Ok((host, facts))
-}
-
-/// Where nobody was asked: whom one could have meant. Once for each package.
-fn tell_unlisted(session: &Session<'_>, name: &Atom) {
-    let (common, connection) = (session.common, &session.hook.connection);
-    let entries = nodes::entries(common, connection).unwrap_or_default();
-    if let Some(text) = nodes::unlisted(&entries, common, connection) {
-        crate::cli::output::error_text(&format!("erlrc-maint: {name}: {text}\n"));
-    }
+    (host, facts)
 }
 
 fn starts(moment: Moment) -> bool {
@@ -136,7 +124,7 @@ pub fn metadata(apps: &Path, name: &Atom) -> Option<Version> {
 }
 
 fn stashed(session: &Session<'_>, name: &Atom) -> Vec<Stashed> {
-    let kept = session.stash().of(name.as_str()).into_iter();
+    let kept = session.stash.of(name.as_str()).into_iter();
     let stashed = kept.map(|kept| Stashed {
         version: Version {
             vsn: kept.vsn,
@@ -149,7 +137,7 @@ fn stashed(session: &Session<'_>, name: &Atom) -> Vec<Stashed> {
 
 /// What the registration says; `None` where there is none that can be used.
 fn registration(session: &Session<'_>, name: &Atom) -> Option<Registration> {
-    let file = Root(&session.common.root).registration(name.as_str());
+    let file = Root(&session.root).registration(name.as_str());
     match installed::consult(&file) {
         Ok(terms) => match Registration::from_terms(terms) {
             Ok((registration, _)) => return Some(registration),
@@ -162,8 +150,8 @@ fn registration(session: &Session<'_>, name: &Atom) -> Option<Registration> {
 }
 
 fn warn(session: &Session<'_>, file: &Path, why: &str) {
-    let output = session.common.output();
-    output.warning(&format!("{} is passed over: {why}", file.display()));
+    let text = format!("{} is passed over: {why}", file.display());
+    session.hooks.warn(&text);
 }
 
 fn present(name: &Atom, facts: &Facts) -> BTreeSet<PathBuf> {
@@ -209,14 +197,10 @@ fn covers(name: &Atom, version: &Version, dir: &Path, way: Direction, other: &st
 }
 
 fn ask_all(session: &Session<'_>, subject: &Subject, host: &mut Host, facts: &mut Facts) {
-    let entries = match nodes::entries(session.common, &session.hook.connection) {
-        Ok(entries) => entries,
-        Err(failure) => return crate::cli::output::error_text(&failure.text()),
-    };
-    for (name, entry) in entries {
+    for (name, entry) in session.hooks.entries() {
         let found = match entry {
             Ok(entry) => ask(session, subject, &facts.minimums, entry),
-            Err(error) => Some(unknown(None, crate::cli::hook::refused(&error))),
+            Err(error) => Some(unknown(None, Answer::entry_refused(&error))),
         };
         let Some((known, state, siblings)) = found else {
             continue;
@@ -255,7 +239,7 @@ fn ask(
             .iter()
             .map(|minimum| what_runs(&minimum.application)),
     );
-    let answers = match query(&entry, &session.hook.connection, calls) {
+    let answers = match session.hooks.query(&entry, calls) {
         Ok(answers) => answers,
         Err(answer) if answer.class == Class::Absent => return None,
         Err(answer) => return Some(unknown(Some(entry), *answer)),

@@ -1,7 +1,6 @@
-//! The journal on disk.
+//! The journal on disk: read once, written at each step.
 
-use crate::cli::Output;
-use crate::cli::hook::chain;
+use crate::line::chain;
 use crate::maint::{Journal, Minimum, Record, State, Subject};
 use crate::places;
 use crate::record::{RecordLog, Time};
@@ -9,11 +8,11 @@ use crate::term::Atom;
 use std::cell::{Cell, RefCell};
 use std::path::Path;
 
-/// The journal, and who writes into it.
+/// The journal, and the script that writes into it.
 pub struct Log {
     log: RecordLog,
     script: String,
-    output: Output,
+    warn: Box<dyn Fn(&str)>,
     journal: RefCell<Journal>,
     told: Cell<bool>,
 }
@@ -34,18 +33,18 @@ pub struct Note {
 }
 
 impl Log {
-    /// The journal below `state`, written by `script`.
-    pub fn open(state: &Path, script: String, output: Output) -> Self {
+    /// The journal below `state`, written by `script`. `warn` is told what cannot be read or written.
+    pub fn open(state: &Path, script: String, warn: Box<dyn Fn(&str)>) -> Self {
         let log = RecordLog::open(places::State(state).journal());
         let (records, told) = match log.read::<Record>() {
             Ok((records, tail)) => {
                 for line in &tail.corrupt {
-                    output.warning(&line.to_string());
+                    warn(&line.to_string());
                 }
                 (records, false)
             }
             Err(error) => {
-                output.warning(&chain(&error));
+                warn(&chain(&error));
                 (Vec::new(), true)
             }
         };
@@ -55,12 +54,12 @@ impl Log {
                 "{} records of the journal name what erlrc would not; they are passed over",
                 journal.refused
             );
-            output.warning(&text);
+            warn(&text);
         }
         Self {
             log,
             script,
-            output,
+            warn,
             journal: RefCell::new(journal),
             told: Cell::new(told),
         }
@@ -87,8 +86,7 @@ impl Log {
         if let Err(error) = self.log.append(&record)
             && !self.told.replace(true)
         {
-            self.output
-                .warning(&format!("not written down: {}", chain(&error)));
+            (self.warn)(&format!("not written down: {}", chain(&error)));
         }
         self.journal.borrow_mut().note(record);
     }

@@ -1,0 +1,275 @@
+//! What becomes of nodes, stash and journal: dpkg's calls on a host that is made up, in milliseconds.
+
+mod fake;
+
+use super::{Note, is_in_the_way, run_batch};
+use crate::maint::{Configuration, Moment, State, Version};
+use crate::maintainer::Subject;
+use crate::outcome::{Class, Outcome};
+use fake::{Host, atom};
+
+fn batch() -> Configuration {
+    Configuration {
+        batch: true,
+        ..Configuration::default()
+    }
+}
+
+/// dpkg's calls until the new version of `app` is in place and the nodes have been taken to it.
+fn unpack(host: &Host, configuration: &Configuration, app: &str) -> Class {
+    let call = |moment, vsn| host.call_with(configuration.clone(), moment, (app, vsn));
+    assert_eq!(call(Moment::Prepare, "2"), Class::Done);
+    host.install(app, "2");
+    host.delete(app, "1");
+    call(Moment::Swap, "1")
+}
+
+fn upgrade(host: &Host) -> Class {
+    unpack(host, &Configuration::default(), "foo")
+}
+
+#[test]
+fn nodes_are_upgraded_and_what_was_kept_for_them_is_dropped() {
+    let host = Host::new(2);
+    assert_eq!(upgrade(&host), Class::Done);
+    assert_eq!((host.runs("foo").as_str(), host.kept("foo")), ("2 2", 1));
+    assert_eq!(host.call(Moment::Configure, "foo", "2"), Class::Done);
+    assert_eq!((host.kept("foo"), host.open()), (0, Vec::<String>::new()));
+}
+
+#[test]
+fn what_a_silent_node_may_run_is_kept() {
+    let mut host = Host::new(2).silent("n2");
+    assert_eq!(upgrade(&host), Class::Done);
+    assert_eq!(host.call(Moment::Configure, "foo", "2"), Class::Done);
+    assert_eq!((host.runs("foo").as_str(), host.kept("foo")), ("2 1", 1));
+    host.speaks_again();
+    assert_eq!(host.call(Moment::Configure, "foo", "2"), Class::Done);
+    assert_eq!((host.runs("foo").as_str(), host.kept("foo")), ("2 2", 0));
+}
+
+#[test]
+fn a_silent_node_fails_a_package_where_the_host_is_strict() {
+    let host = Host::new(1).silent("n1");
+    let strict = Configuration {
+        strict: true,
+        ..Configuration::default()
+    };
+    assert_eq!(unpack(&host, &strict, "foo"), Class::Unreachable);
+}
+
+#[test]
+fn a_node_that_fails_takes_the_others_back() {
+    let host = Host::new(2).fails("n2 upgrade foo 2", Class::RolledBack, Outcome::ScriptFailed);
+    assert_eq!(upgrade(&host), Class::RolledBack);
+    assert_eq!(host.runs("foo"), "1 1");
+    let open = ["foo prepared -", "foo unswapped n1", "foo unswapped n2"];
+    assert_eq!(host.open(), open);
+}
+
+#[test]
+fn a_node_that_cannot_be_hot_waits_for_its_restart() {
+    let host = Host::new(2).fails("n2 upgrade foo 2", Class::NoPath, Outcome::NoAppupFound);
+    assert_eq!(upgrade(&host), Class::Done);
+    assert_eq!(host.runs("foo"), "2 1");
+    assert!(
+        host.told
+            .borrow()
+            .contains(&"foo n2 restart_needed".to_owned())
+    );
+    assert_eq!(host.call(Moment::Configure, "foo", "2"), Class::Done);
+    assert_eq!(
+        (host.kept("foo"), host.open()),
+        (
+            1,
+            vec!["foo prepared -".to_owned(), "foo pending n2".to_owned()]
+        )
+    );
+}
+
+const RESTART: &str = "{upgrade_policy, [hot, restart_application]}.";
+
+#[test]
+fn a_policy_restarts_the_application() {
+    let host = Host::new(1).fails("n1 upgrade foo 2", Class::NoPath, Outcome::NoAppupFound);
+    host.register("foo", RESTART);
+    assert_eq!(upgrade(&host), Class::Done);
+    assert_eq!(host.runs("foo"), "2");
+    let did = [
+        "n1 upgrade foo 2",
+        "n1 stop foo 1",
+        "n1 unload foo 1",
+        "n1 start foo 2",
+    ];
+    assert_eq!(*host.did.borrow(), did);
+}
+
+#[test]
+fn a_new_version_that_does_not_start_leaves_the_old_one_running() {
+    let host = Host::new(2)
+        .fails("n2 upgrade foo 2", Class::NoPath, Outcome::NoAppupFound)
+        .fails("n2 start foo 2", Class::RolledBack, Outcome::Error);
+    host.register("foo", RESTART);
+    assert!(upgrade(&host).is_failure());
+    assert_eq!(host.runs("foo"), "1 1");
+    let did = host.did.borrow();
+    assert!(
+        did.ends_with(&["n2 start foo 1".to_owned(), "n1 downgrade foo 1".to_owned()]),
+        "{did:?}"
+    );
+}
+
+#[test]
+fn a_policy_that_does_not_begin_with_hot_is_not_asked_hot() {
+    let host = Host::new(1);
+    host.register("foo", "{upgrade_policy, [defer]}.");
+    assert_eq!(upgrade(&host), Class::Done);
+    assert_eq!(
+        (host.runs("foo").as_str(), host.did.borrow().len()),
+        ("1", 0)
+    );
+}
+
+#[test]
+fn nodes_that_cannot_go_back_are_not_rolled_back() {
+    let host = Host::new(2)
+        .fails("n2 upgrade foo 2", Class::NoPath, Outcome::NoAppupFound)
+        .fails("n2 stop foo 1", Class::RolledBack, Outcome::Error)
+        .fails(
+            "n1 downgrade foo 1",
+            Class::RolledBack,
+            Outcome::ScriptFailed,
+        );
+    host.register("foo", RESTART);
+    assert_eq!(upgrade(&host), Class::NotRolledBack);
+}
+
+#[test]
+fn an_interrupted_script_is_told_of_and_closed() {
+    let host = Host::new(1);
+    let session = host.session(Moment::Swap, Configuration::default());
+    let version = |vsn: &str| Version {
+        vsn: vsn.to_owned(),
+        dir: host.path(&format!("lib/foo-{vsn}")),
+    };
+    let note = Note {
+        node: Some("n1".to_owned()),
+        from: Some((&version("1")).into()),
+        to: Some((&version("2")).into()),
+        ..Note::default()
+    };
+    session.log.note(State::Swapping, &atom("foo"), note);
+    assert_eq!(host.call(Moment::Configure, "foo", "1"), Class::Done);
+    let told = host.told.borrow();
+    let said = |text: &String| text.contains("interrupted on the way to 2; n1 runs 1 now");
+    assert!(told.iter().any(said), "{told:?}");
+}
+
+fn both(host: &Host) -> Class {
+    for app in ["foo", "bar"] {
+        assert_eq!(unpack(host, &batch(), app), Class::Done);
+    }
+    assert_eq!(
+        (host.runs("foo").as_str(), host.did.borrow().len()),
+        ("1", 0)
+    );
+    run_batch(&host.session(Moment::Configure, Configuration::default()))
+}
+
+#[test]
+fn a_batch_is_done_in_order() {
+    let host = Host::new(1);
+    assert_eq!(both(&host), Class::Done);
+    assert_eq!(*host.did.borrow(), ["n1 upgrade foo 2", "n1 upgrade bar 2"]);
+    assert_eq!(
+        (host.kept("foo") + host.kept("bar"), host.open()),
+        (0, vec![])
+    );
+}
+
+#[test]
+fn a_batch_is_all_of_it_or_nothing() {
+    let host = Host::new(1).fails("n1 upgrade bar 2", Class::RolledBack, Outcome::ScriptFailed);
+    assert_eq!(both(&host), Class::RolledBack);
+    assert_eq!(
+        (host.runs("foo").as_str(), host.runs("bar").as_str()),
+        ("1", "1")
+    );
+    assert_eq!(
+        host.did.borrow().last().map(String::as_str),
+        Some("n1 downgrade foo 1")
+    );
+}
+
+#[test]
+fn what_belongs_together_waits_together() {
+    let host = Host::new(1).fails("n1 upgrade bar 2", Class::NoPath, Outcome::NoAppupFound);
+    assert_eq!(both(&host), Class::Done);
+    assert_eq!(
+        (host.runs("foo").as_str(), host.runs("bar").as_str()),
+        ("1", "1")
+    );
+    assert_eq!(host.kept("foo"), 1);
+    let told = host.told.borrow();
+    assert!(
+        told.contains(&"foo n1 restart_needed".to_owned()),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn a_run_whose_end_nobody_calls_is_told_of() {
+    let host = Host::new(1);
+    host.trigger_works.set(false);
+    assert_eq!(unpack(&host, &batch(), "foo"), Class::Done);
+    assert!(
+        host.told
+            .borrow()
+            .iter()
+            .any(|text| text.contains("dpkg-trigger failed"))
+    );
+}
+
+#[test]
+fn what_waits_and_needs_another_is_in_its_way() {
+    let host = Host::new(1);
+    assert_eq!(unpack(&host, &batch(), "bar"), Class::Done);
+    let session = host.session(Moment::Stop, Configuration::default());
+    let is_in_the_way_of = |app: &str| {
+        let version = Version {
+            vsn: "1".to_owned(),
+            dir: host.path("lib"),
+        };
+        let application = atom(app);
+        is_in_the_way(
+            &session,
+            &[Subject {
+                application,
+                version,
+            }],
+        )
+    };
+    assert!(is_in_the_way_of("foo"));
+    assert!(!is_in_the_way_of("bar") && !is_in_the_way_of("kernel"));
+}
+
+#[test]
+fn where_no_node_has_an_entry_people_are_told_of_others() {
+    let host = Host::new(0);
+    assert_eq!(host.call(Moment::Configure, "foo", "1"), Class::Done);
+    assert_eq!(*host.told.borrow(), ["foo: a node has no entry"]);
+}
+
+#[test]
+fn erlrc_itself_is_loaded_as_a_whole_and_not_stopped() {
+    let host = Host::new(1);
+    assert_eq!(host.call(Moment::Stop, "bar", "1"), Class::Done);
+    assert_eq!(host.call(Moment::Stop, "erlrc", "1"), Class::Done);
+    assert_eq!(
+        (host.runs("bar").as_str(), host.runs("erlrc").as_str()),
+        ("-", "1")
+    );
+    let did = ["n1 stop bar 1", "n1 unload bar 1", "n1 load_modules"];
+    assert_eq!(*host.did.borrow(), did);
+    assert!(host.told.borrow()[0].starts_with("erlrc: n1 keeps erlrc 1"));
+}
