@@ -2,7 +2,7 @@
 
 use super::arguments::Apps;
 use super::colours::{Colours, RED};
-use super::hook::query;
+use super::hook::{Answer, query};
 use super::settings::{self, Setting};
 use super::table::table;
 use super::{Common, Connection, Failure, Status, nodes, output};
@@ -13,7 +13,7 @@ use super::{Common, Connection, Failure, Status, nodes, output};
 Prints the settings of erlrc.conf, of the registrations and of the metadata, the environment of erlrc on
 each node that answers, and the variables of this command: value, and where it comes from. What cannot
 be meant, a key that nobody knows or a value that it cannot have, is named with file and line on standard
-error, and the status is 1.
+error, and the status is 1. A node that does not answer is named too; the status is 3 where it is there.
 
 erlrc config check prints nothing else.
 
@@ -43,11 +43,11 @@ enum What {
 
 /// Prints the settings.
 pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
-    let settings = gathered(arguments, common)?;
+    let (settings, reached) = gathered(arguments, common)?;
     let is_wrong = |setting: &&Setting| setting.fault.is_some();
     let status = match settings.iter().any(|setting| setting.fault.is_some()) {
         true => Status::Failed,
-        false => Status::Done,
+        false => reached,
     };
     let out = common.output();
     let checks = arguments.what == Some(What::Check);
@@ -72,17 +72,34 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     Ok(status)
 }
 
-fn gathered(arguments: &Arguments, common: &Common) -> Result<Vec<Setting>, Failure> {
+/// The settings, and whether every node that is there tells its own; those that do not are named.
+fn gathered(arguments: &Arguments, common: &Common) -> Result<(Vec<Setting>, Status), Failure> {
     let mut settings = settings::of_host(common, &arguments.packages.apps);
+    let mut status = Status::Done;
     for (name, entry) in nodes::entries(common, &arguments.connection)? {
-        // How nodes stand is for `erlrc status` to say; one that does not answer has no settings to show.
-        let Ok(entry) = entry else { continue };
-        let answers = query(&entry, &arguments.connection, vec![settings::of_node()]);
-        let answers = answers.into_iter().flatten().flatten();
-        settings.extend(answers.flat_map(|answer| settings::answered(&name.to_string(), &answer)));
+        let answers = match entry {
+            Ok(entry) => query(&entry, &arguments.connection, vec![settings::of_node()]),
+            Err(error) => Err(Box::new(Answer::entry_refused(&error))),
+        };
+        match answers {
+            Ok(answers) => settings.extend(
+                answers
+                    .into_iter()
+                    .flatten()
+                    .flat_map(|answer| settings::answered(&name.to_string(), &answer)),
+            ),
+            Err(answer) => {
+                let why = answer
+                    .reason
+                    .map_or_else(String::new, |why| format!(": {why}"));
+                let text = format!("{name} does not tell its settings: {}{why}", answer.outcome);
+                common.output().warning(&text);
+                status = status.worse(answer.class.into());
+            }
+        }
     }
     settings.extend(settings::of_environment());
-    Ok(settings)
+    Ok((settings, status))
 }
 
 fn text(settings: &[&Setting]) -> String {

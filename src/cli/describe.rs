@@ -63,7 +63,7 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     lines.extend(next.iter().map(|command| format!("  next: {command}")));
     let lines = lines.iter().map(|line| output::printable(line) + "\n");
     out.text(&lines.collect::<String>());
-    Ok(Status::Done)
+    Ok(status::all_reached(&report))
 }
 
 /// What each node that answers has of it.
@@ -193,6 +193,7 @@ fn node_lines(
     lines.extend(last.map(|last| format!("    last change: {last}")));
     let findings = app.findings.iter();
     lines.extend(findings.map(|finding| format!("    {}", finding.in_words())));
+    lines.extend(status::going_back(app).map(|note| format!("    {note}")));
     let pending = report.pending.iter();
     let pending = pending.filter(|one| one.node.as_ref().is_none_or(|name| *name == node.node));
     lines.extend(pending.map(|pending| format!("    {}", status::in_words(pending))));

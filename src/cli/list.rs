@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 One line for each application that is registered, installed by a package with metadata, or was operated
-on; --all lists all that are loaded. ON tells what runs where.
+on; --all lists all that are loaded. ON tells what runs where. The status is 3 where a node is there and
+cannot be spoken to.
 
 JSON: {\"kind\": \"list\", \"version\": 1, \"applications\": [{\"application\", \"installed\", \"registered\", \"enabled\",
 \"nodes\": [{\"node\", \"state\", \"running\"}]}]}; what is not known is left out or null.
@@ -52,7 +53,7 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
         true => out.text("no applications: none is registered or installed\n"),
         false => out.text(&table(&["APPLICATION", "INSTALLED", "BOOT", "ON"], &rows)),
     }
-    Ok(Status::Done)
+    Ok(status::tell_silent(&report, out))
 }
 
 /// The application on each node that knows it.

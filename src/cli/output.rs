@@ -74,6 +74,12 @@ pub fn enveloped(kind: &str, version: u32, value: &impl Serialize) -> serde_json
     value
 }
 
+/// How many columns the terminal has; `None` where standard output is none.
+pub fn width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
 /// The forms of output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {

@@ -3,7 +3,7 @@
 use super::arguments::{Apps, application};
 use super::hook::operation::{Operation, Step, Version};
 use super::hook::request::versions;
-use super::hook::{self, Asker, HookArguments, Round};
+use super::hook::{self, Answer, Asker, HookArguments, Round};
 use super::resolution::{self, Known};
 use super::{Common, Failure, Status, change, nodes, output, status};
 use crate::application::Registration;
@@ -11,6 +11,7 @@ use crate::installed;
 use crate::places::Root;
 use crate::rendezvous::Entries;
 use crate::term::{Atom, Term};
+use change::Still;
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -35,8 +36,10 @@ pub struct Arguments {
 #[command(after_help = "\
 Stops the application on every node that runs it and starts the same version again: its state is lost.
 Where it does not run nothing is done. When a node fails to stop, those before it are started again.
+Nodes that do not answer are named and left as they are; the status is that of erlrc stop.
 
-JSON: for each node that runs it as erlrc stop, then as erlrc start.
+JSON: for each node that runs it as erlrc stop, then as erlrc start; before that once as erlrc stop for
+the nodes that do not answer.
 
 Examples:
   erlrc restart egerl
@@ -77,7 +80,7 @@ pub fn disable(arguments: &Arguments, common: &Common) -> Result<Status, Failure
 fn edited(arguments: &Arguments, common: &Common, wish: Wish) -> Result<Status, Failure> {
     let name = &arguments.app;
     let entries = nodes::entries(common, &arguments.hook.connection)?;
-    let known = known(name, &entries, &arguments.hook);
+    let (known, silent) = known(name, &entries, &arguments.hook);
     let apps = Apps::of_environment().apps;
     let on_host = resolution::is_known_to_host(name, common, &apps);
     if !on_host && !known.iter().any(|(_, known)| known.is_anything()) {
@@ -91,8 +94,12 @@ fn edited(arguments: &Arguments, common: &Common, wish: Wish) -> Result<Status, 
         (Wish::Disabled, true) => "disabled: nodes do not start it when they boot",
         (Wish::Disabled, false) => "not enabled, nothing to do",
     };
+    let would = match changed && arguments.hook.dry_run {
+        true => "would be ",
+        false => "",
+    };
     let out = common.output();
-    out.text(&output::printable(&format!("{name}: {word}")));
+    out.text(&output::printable(&format!("{name}: {would}{word}")));
     out.text("\n");
     out.envelope(
         "registration",
@@ -102,10 +109,16 @@ fn edited(arguments: &Arguments, common: &Common, wish: Wish) -> Result<Status, 
     if !arguments.now {
         return Ok(Status::Done);
     }
-    match wish {
-        Wish::Enabled => start(name, known, &apps, &arguments.hook, common),
-        Wish::Disabled => stop(name, known, &arguments.hook, common).map(|(status, _)| status),
-    }
+    let operation = match wish {
+        Wish::Enabled => "start",
+        Wish::Disabled => "stop",
+    };
+    let status = change::tell(operation, Some(name), &silent, &arguments.hook, common);
+    let done = match wish {
+        Wish::Enabled => start(name, known, &apps, &arguments.hook, common)?,
+        Wish::Disabled => stop(name, known, &arguments.hook, common)?.0,
+    };
+    Ok(status.worse(done))
 }
 
 /// Whether the file had to be changed.
@@ -178,22 +191,33 @@ fn unwritten(file: &Path, source: io::Error) -> Failure {
     Failure::new(Status::Failed, RegistrationError::Write { file, source })
 }
 
-/// What each node that answers has of the application.
-fn known(name: &Atom, entries: &Entries, hook: &HookArguments) -> Vec<(Entries, Known)> {
+/// What each node that answers has of the application, and the nodes that do not answer.
+fn known(
+    name: &Atom,
+    entries: &Entries,
+    hook: &HookArguments,
+) -> (Vec<(Entries, Known)>, Vec<Still>) {
     let asker = Asker {
         connection: &hook.connection,
     };
-    let one = |(node, entry): &(_, Result<crate::rendezvous::Entry, _>)| {
-        let entry = entry.as_ref().ok()?;
-        let answers = asker.query(entry, vec![versions(name)]).ok()?;
-        let answer = answers.into_iter().next().flatten().unwrap_or(Term::NIL);
-        let node: &crate::identity::NodeName = node;
-        Some((
-            vec![(node.clone(), Ok(entry.clone()))],
-            Known::of_answer(&answer),
-        ))
-    };
-    entries.iter().filter_map(one).collect()
+    let (mut known, mut silent) = (Vec::new(), Vec::new());
+    for (node, entry) in entries {
+        let said = match entry {
+            Ok(entry) => asker
+                .query(entry, vec![versions(name)])
+                .map(|answers| (entry, answers)),
+            Err(error) => Err(Box::new(Answer::entry_refused(error))),
+        };
+        match said {
+            Ok((entry, answers)) => {
+                let answer = answers.into_iter().next().flatten().unwrap_or(Term::NIL);
+                let entries = vec![(node.clone(), Ok(entry.clone()))];
+                known.push((entries, Known::of_answer(&answer)));
+            }
+            Err(answer) => silent.push(Still::of_answer(node, *answer)),
+        }
+    }
+    (known, silent)
 }
 
 /// Runs one operation on nodes that are told apart by what each has.
@@ -267,19 +291,26 @@ pub fn restart(arguments: &RestartArguments, common: &Common) -> Result<Status, 
     }
     let (name, hook) = (&arguments.app, &arguments.hook);
     let entries = nodes::entries(common, &hook.connection)?;
-    let known = known(name, &entries, hook);
+    let (known, silent) = known(name, &entries, hook);
     let apps = Apps::of_environment().apps;
     let anything = known.iter().any(|(_, known)| known.is_anything());
     if !anything && !resolution::is_known_to_host(name, common, &apps) {
         return Err(resolution::nowhere(name));
     }
+    let unheard = change::tell("stop", Some(name), &silent, hook, common);
     if known.iter().all(|(_, known)| known.running.is_none()) {
-        common
-            .output()
-            .text(&format!("{name} runs on no node, nothing to do\n"));
-        change::unchanged("stop", Some(name), (&[], Status::Done), hook, common);
+        let node = match silent.is_empty() {
+            true => "node",
+            false => "node that answers",
+        };
+        let text = format!("{name} runs on no {node}, nothing to do\n");
+        common.output().text(&text);
+        if silent.is_empty() {
+            change::unchanged("stop", Some(name), (&[], unheard), hook, common);
+        }
     }
-    let (mut status, stopped) = stop(name, known, hook, common)?;
+    let (stopping, stopped) = stop(name, known, hook, common)?;
+    let mut status = unheard.worse(stopping);
     for (entries, version) in stopped {
         if hook.dry_run {
             continue;

@@ -1,32 +1,120 @@
 //! Columns for people. No more than that: what is in them is the command's.
 
+use super::output;
+
+/// Between two columns, and before what goes on in the next line.
+const GAP: &str = "  ";
+const HANGING: &str = "    ";
+
 /// Rows with equally many cells, each column as wide as its widest cell; the last is not padded.
-/// Empty columns are left out, those of the heading aside.
+/// Empty columns are left out, those of the heading aside. What does not fit into a line of the terminal follows in
+/// lines below it.
 pub fn table(heading: &[&str], rows: &[Vec<String>]) -> String {
-    let shown: Vec<usize> = (0..heading.len())
-        .filter(|&column| {
-            rows.iter()
-                .any(|row| row.get(column).is_some_and(|cell| !cell.is_empty()))
+    fitted(heading, rows, output::width())
+}
+
+/// The same, so many spaces to the right.
+pub fn indented(indent: usize, heading: &[&str], rows: &[Vec<String>]) -> String {
+    let width = output::width().map(|width| width.saturating_sub(indent));
+    let text = fitted(heading, rows, width);
+    let lines = text.lines();
+    lines
+        .map(|line| format!("{:indent$}{line}\n", ""))
+        .collect()
+}
+
+fn fitted(heading: &[&str], rows: &[Vec<String>], width: Option<usize>) -> String {
+    let heading: Vec<String> = heading.iter().map(ToString::to_string).collect();
+    let all: Vec<&Vec<String>> = [&heading].into_iter().chain(rows).collect();
+    let is_shown = |column: &usize| {
+        let mut cells = rows.iter().filter_map(|row| row.get(*column));
+        cells.any(|cell| !cell.is_empty())
+    };
+    let columns: Vec<Column> = (0..heading.len())
+        .filter(is_shown)
+        .map(|place| Column {
+            place,
+            width: all
+                .iter()
+                .map(|row| cell(row, place).chars().count())
+                .max()
+                .unwrap_or(0),
         })
         .collect();
-    let cell = |row: &[String], column: usize| row.get(column).cloned().unwrap_or_default();
-    let heading: Vec<String> = heading.iter().map(ToString::to_string).collect();
-    let width = |column: usize| {
-        let cells = rows
+    let width = width.unwrap_or(usize::MAX);
+    let lines = lines(columns, width);
+    all.iter().map(|row| shown(row, &lines, width)).collect()
+}
+
+#[derive(Clone, Copy)]
+struct Column {
+    place: usize,
+    width: usize,
+}
+
+fn cell(row: &[String], place: usize) -> &str {
+    row.get(place).map(String::as_str).unwrap_or_default()
+}
+
+/// Which columns stand in which line.
+fn lines(columns: Vec<Column>, width: usize) -> Vec<Vec<Column>> {
+    let mut lines = vec![Vec::new()];
+    let mut used = 0;
+    for column in columns {
+        let wanted = used + GAP.len() + column.width;
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => {
+                used = column.width;
+                line.push(column);
+            }
+            Some(line) if wanted <= width => {
+                used = wanted;
+                line.push(column);
+            }
+            _ => {
+                used = HANGING.len() + column.width;
+                lines.push(vec![column]);
+            }
+        }
+    }
+    lines
+}
+
+/// A row; without anything in them the lines below the first are left out.
+fn shown(row: &[String], lines: &[Vec<Column>], width: usize) -> String {
+    let mut text = String::new();
+    for (number, line) in lines.iter().enumerate() {
+        let indent = if number == 0 { "" } else { HANGING };
+        let cells = line
             .iter()
-            .chain([&heading])
-            .map(|row| cell(row, column).chars().count());
-        cells.max().unwrap_or_default()
-    };
-    let widths: Vec<usize> = shown.iter().map(|&column| width(column)).collect();
-    let line = |row: &Vec<String>| {
-        let cells = shown
-            .iter()
-            .zip(&widths)
-            .map(|(&column, width)| format!("{:width$}", cell(row, column)));
-        format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
-    };
-    [&heading].into_iter().chain(rows).map(line).collect()
+            .map(|&Column { place, width }| format!("{:width$}", cell(row, place)));
+        let cells = cells.collect::<Vec<_>>().join(GAP);
+        let cells = cells.trim_end();
+        if number == 0 || !cells.is_empty() {
+            text.push_str(&broken(&format!("{indent}{cells}"), width));
+        }
+    }
+    text
+}
+
+/// A line that is too long for the terminal, broken between words.
+fn broken(line: &str, width: usize) -> String {
+    if line.chars().count() <= width {
+        return format!("{line}\n");
+    }
+    let (mut text, mut used) = (String::new(), 0);
+    for word in line.split_inclusive(' ') {
+        let length = word.trim_end().chars().count();
+        if used > HANGING.len() && used + length > width {
+            text.truncate(text.trim_end().len());
+            text.push('\n');
+            text.push_str(HANGING);
+            used = HANGING.len();
+        }
+        text.push_str(word);
+        used += word.chars().count();
+    }
+    format!("{text}\n")
 }
 
 /// Microseconds with a unit that suits them.
@@ -63,6 +151,40 @@ mod tests {
             "ONE     THREE\na       x\ngrößer\n"
         );
         assert_eq!(table(&["ONE"], &[]), "\n");
+    }
+
+    #[test]
+    fn what_is_too_wide_for_the_terminal_follows_below() {
+        let row = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
+        let rows = [
+            row(["0b5a", "upgrade", "upgraded (n1, n2)"]),
+            row(["1c", "start", ""]),
+        ];
+        let heading = ["ID", "OPERATION", "OUTCOME"];
+        let wide = "ID    OPERATION  OUTCOME\n0b5a  upgrade    upgraded (n1, n2)\n1c    start\n";
+        assert_eq!(fitted(&heading, &rows, None), wide);
+        assert_eq!(fitted(&heading, &rows, Some(34)), wide);
+        assert_eq!(
+            fitted(&heading, &rows, Some(33)),
+            "ID    OPERATION\n    OUTCOME\n0b5a  upgrade\n    upgraded (n1, n2)\n1c    start\n"
+        );
+        assert_eq!(
+            fitted(&heading, &rows, Some(17)),
+            "ID    OPERATION\n    OUTCOME\n0b5a  upgrade\n    upgraded (n1,\n    n2)\n1c    start\n"
+        );
+        for width in 0..40 {
+            let text = fitted(&heading, &rows, Some(width));
+            let words = |text: &str| {
+                text.split_whitespace()
+                    .map(str::to_owned)
+                    .collect::<Vec<_>>()
+            };
+            assert_eq!(words(&text), words(wide), "{width}");
+            assert!(
+                width < 13 || text.lines().all(|line| line.chars().count() <= width),
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -166,6 +166,7 @@ fn of_application(
         stopped: false,
         last,
         refused_modules: None,
+        after_restart: loaded.and_then(|app| app.after_restart.clone()),
         findings: Vec::new(),
     }
 }

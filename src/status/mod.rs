@@ -15,7 +15,9 @@ mod tests;
 pub use boot::{BootTimes, StartedApplication};
 pub use health::{Check, Health, Peer};
 pub use join::report;
-pub use node::{Current, Held, Loaded, NodeFacts, OldCode, Process, State, Unsettled};
+pub use node::{
+    AfterRestart, Current, Held, Loaded, NodeFacts, OldCode, Process, State, Unsettled,
+};
 pub use prometheus::prometheus;
 
 use crate::history::Record;
@@ -151,6 +153,9 @@ pub struct ApplicationStatus {
     /// The modules that the emulator which the node starts with next does not load.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused_modules: Option<Refused>,
+    /// What a restart of the node brings instead of what runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after_restart: Option<AfterRestart>,
     /// What somebody should look at.
     pub findings: Vec<Finding>,
 }

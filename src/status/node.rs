@@ -61,6 +61,19 @@ pub struct Loaded {
     pub includer: Option<String>,
     /// Its directory.
     pub dir: Option<String>,
+    /// What a restart of the node brings in its place.
+    pub after_restart: Option<AfterRestart>,
+}
+
+/// The version that the boot script of a release has, where another one runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AfterRestart {
+    /// The version.
+    pub vsn: String,
+    /// The name and the version of the release.
+    pub release: String,
+    /// The boot script.
+    pub script: String,
 }
 
 /// How an application stands on a node.
@@ -213,6 +226,15 @@ fn loaded(term: &Term) -> Option<Loaded> {
         },
         includer: text(term, "includer"),
         dir: text(term, "dir"),
+        after_restart: term.get("after_restart").and_then(after_restart),
+    })
+}
+
+fn after_restart(term: &Term) -> Option<AfterRestart> {
+    Some(AfterRestart {
+        vsn: text(term, "vsn")?,
+        release: text(term, "release")?,
+        script: text(term, "script")?,
     })
 }
 

@@ -13,6 +13,7 @@ fn loaded(name: &str, vsn: &str, state: State) -> Loaded {
         state,
         includer: None,
         dir: None,
+        after_restart: None,
     }
 }
 

@@ -320,6 +320,65 @@ fn a_restart_stops_and_starts_what_runs() {
         .says("fooo is nowhere to be found");
 }
 
+/// What a hook says of a node that it cannot speak to, and the status of that, every other command says too.
+#[test]
+fn a_node_that_does_not_answer_is_named_by_whoever_passes_it_over() {
+    let (host, mut nodes) = host();
+    let cookie = "another cookie";
+    host.entry("n2", &format!("{cookie}\n"));
+    let refused = "n2: cookie_refused: the node refused the cookie";
+    let cases = [
+        ("restart foo", "foo on "),
+        ("disable foo --now", "foo on "),
+        ("enable foo --now", "foo on "),
+        ("upgrade foo", "foo on "),
+        ("upgrade", ""),
+    ];
+    for (command, of) in cases {
+        let arguments: Vec<&str> = command.split(' ').collect();
+        let run = host.erlrc(&arguments);
+        let line = format!("{of}{refused}");
+        let named = run.out.lines().any(|said| said.starts_with(&line));
+        assert!(named && run.status == 3, "{command}: {run:?}");
+        let run = host.erlrc(&[&arguments[..], &["--json"]].concat());
+        assert!(run.out.contains("cookie_refused"), "{command}: {run:?}");
+    }
+    let run = host.erlrc(&["disable", "foo", "--dry-run"]);
+    assert!(run.out.starts_with("foo: would be disabled"), "{run:?}");
+    let run = host.erlrc(&["describe", "foo"]);
+    assert!(
+        run.out.contains("  n2: cookie_refused") && run.status == 3,
+        "{run:?}"
+    );
+    let run = host.erlrc(&["restart", "foo", "--node", "n2"]);
+    assert!(
+        run.out
+            .ends_with("foo runs on no node that answers, nothing to do\n"),
+        "{run:?}"
+    );
+    for command in [&["list"][..], &["config"], &["config", "check"]] {
+        let run = host.erlrc(command);
+        assert!(
+            run.err.contains("n2") && run.err.contains("cookie_refused"),
+            "{run:?}"
+        );
+        assert!(run.status == 3 && !run.out.contains("all well"), "{run:?}");
+    }
+    // A node that is down is named, and is no fault.
+    nodes[1].kill();
+    host.listed("n2");
+    let run = host.erlrc(&["restart", "foo"]);
+    assert!(
+        run.out.starts_with("foo on n2: node_down\n") && run.status == 0,
+        "{run:?}"
+    );
+    let run = host.erlrc(&["list"]);
+    assert!(
+        run.err.contains("n2: node_down") && run.status == 0,
+        "{run:?}"
+    );
+}
+
 #[test]
 fn a_check_is_a_gate() {
     let (host, mut nodes) = host();

@@ -22,6 +22,7 @@ mod plan_deb;
 mod prediction;
 mod progress;
 mod reach;
+mod releases;
 mod resolution;
 #[path = "../support/schema.rs"]
 mod schema;

@@ -368,7 +368,7 @@ fn what_would_fail_on_a_live_state_is_not_tried_unless_forced() {
     let new = with_records(&host, "1.1", "id", "[_] = S, {ok, S}");
     host.erlrc(&["start", "shop", "1.0", &old]);
     host.erlrc(&["eval", "n1", "gen_server:call(shop, {set, []})"]);
-    let text = "code_change fails for the states of 1 process";
+    let text = "code_change fails for the state of 1 process: ";
     verdicts(&host, (&old, &new), 1, "would_fail", text);
     let history = host.erlrc(&["history", "shop", "-l"]);
     assert!(!history.out.contains("script_failed"), "{history:?}");

@@ -42,7 +42,9 @@
     state := running | included | loaded,
     %% The application that runs it.
     includer => binary(),
-    dir => binary()
+    dir => binary(),
+    %% The version to which a restart of the node goes back, where the boot script of its release has another one.
+    after_restart => erlrc_next_boot:other()
 }.
 %% A module with processes in its old code; `since' (system time, milliseconds) is when that code became old.
 -type old_code() :: #{module := binary(), application => binary(), since => integer(), processes := [process()], count := pos_integer()}.
@@ -94,7 +96,11 @@ unsettled() ->
 applications(Patience) ->
     Running = running(Patience div 4),
     Includers = includers(Running),
-    [application(App, Vsn, Running, Includers) || {App, _, Vsn} <- application:loaded_applications()].
+    Boot = erlrc_next_boot:read(),
+    [
+        maps:from_list([{after_restart, Other} || Other <- erlrc_next_boot:other(Boot, App, Vsn)] ++ Said)
+     || {App, _, Vsn} <- application:loaded_applications(), Said <- [application(App, Vsn, Running, Includers)]
+    ].
 
 %% Where the application controller does not answer, as while an application takes its time to start, its table tells. A
 %% library has nothing in there; loaded, it is as good as started.
@@ -115,7 +121,7 @@ application(App, Vsn, Running, Includers) ->
             {false, _} -> {loaded, []}
         end,
     Dir = [{dir, text(Path)} || Path <- [code:lib_dir(App)], is_list(Path)],
-    maps:from_list([{name, text(App)}, {vsn, text(Vsn)}, {state, State}] ++ Includer ++ Dir).
+    [{name, text(App)}, {vsn, text(Vsn)}, {state, State}] ++ Includer ++ Dir.
 
 %% By which running application each included one is run.
 includers(Running) ->

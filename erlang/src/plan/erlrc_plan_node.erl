@@ -20,11 +20,22 @@ ports(#{from := {_, Dir}}) ->
      || {Port, Name} <- Found
     ].
 
-%% @doc Environment, dependencies, code path.
+%% @doc Environment, dependencies, code path, the next start of the node.
 -spec findings(erlrc_evaluator:change(), erlrc_old_side:old()) -> [erlrc_finding:finding()].
-findings(#{application := App, to_spec := Spec, from := {_, From}, to := {_, To}}, #{env := Env}) ->
+findings(#{application := App, to_spec := Spec, from := {_, From}, to := {Vsn, To}}, #{env := Env}) ->
     environment(erlrc_environment:preview(App, Env, Spec), App) ++ compile_env(Spec) ++ dependencies(Spec) ++
-        code_path(App, From, To).
+        code_path(App, From, To) ++ after_restart(App, Vsn).
+
+%% A release boots its own version, whatever runs by then.
+after_restart(App, Vsn) ->
+    [
+        erlrc_finding:new(
+            restart_goes_back, warning, atom_to_binary(App),
+            erlrc_finding:text("A restart of the node goes back to ~ts, the version in its release ~ts.", [Other, Release]),
+            ["Build the release with ", Vsn, " and install it before the node is started again."], #{script => Script}
+        )
+     || #{vsn := Other, release := Release, script := Script} <- erlrc_next_boot:other(erlrc_next_boot:read(), App, Vsn)
+    ].
 
 compile_env({application, App, _} = Spec) ->
     [

@@ -20,15 +20,22 @@ failure(Module, All, Tried) ->
     {_, First} = hd(Failed),
     erlrc_finding:new(
         code_change_would_fail, error, atom_to_binary(Module),
-        erlrc_finding:text("code_change fails for the states of ~w processes (it does not for ~w): ~0tp.", [
-            length(Failed), Tried, First
-        ]),
+        erlrc_finding:text("code_change fails for ~ts: ~0tp.", [states(length(Failed), Tried), cause(First)]),
         "Let code_change accept these states, or change them before the upgrade.",
         #{
             count => length(Failed),
-            processes => erlrc_finding:named([Pid || {Pid, _} <- Failed])
+            processes => erlrc_finding:named([Pid || {Pid, _} <- Failed]),
+            reason => erlrc_finding:text("~0tp", [First])
         }
     ).
+
+%% Its stack, in which modules have the names of their trial, is among the details.
+cause({Reason, [{_, _, _, _} | _]}) -> Reason;
+cause(Why) -> Why.
+
+states(1, 0) -> "the state of 1 process";
+states(Count, 0) -> io_lib:format("the states of ~w processes", [Count]);
+states(Count, Well) -> io_lib:format("the states of ~w of ~w processes", [Count, Count + Well]).
 
 refusal(Module, Refused) ->
     Pids = lists:usort([Pid || {Pid, _} <- Refused]),

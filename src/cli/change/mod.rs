@@ -5,7 +5,7 @@
 
 mod still;
 
-pub use still::unchanged;
+pub use still::{Still, tell, unchanged};
 
 use super::arguments::{Apps, application, directory, vsn};
 use super::hook::operation::{self, Operation, Step};
@@ -17,11 +17,10 @@ use crate::appup::Direction;
 use crate::history::NodeRecord;
 use crate::identity::NodeName;
 use crate::outcome::Outcome;
-use crate::rendezvous::{Entries, Entry};
+use crate::rendezvous::{Entries, Entry, RendezvousError};
 use crate::term::{Atom, Term};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use still::Still;
 
 /// An application, and the version that is to run; what is installed, where none is named.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,15 +117,23 @@ impl Change<'_> {
             return Ok(Status::Done);
         }
         let entries = nodes::entries(self.common, &self.hook.connection)?;
+        let mut status = Status::Done;
         if entries.is_empty() || wanted.is_empty() {
-            let text = match entries.is_empty() {
-                true => nodes::none(self.common, &self.hook.connection),
-                false => "nothing to do: every node runs what is installed".to_owned(),
+            let silent = self.silent(&entries);
+            let text = match (entries.is_empty(), silent.is_empty()) {
+                (true, _) => nodes::none(self.common, &self.hook.connection),
+                (false, true) => "nothing to do: every node runs what is installed".to_owned(),
+                (false, false) => {
+                    "nothing to do: every node that answers runs what is installed".to_owned()
+                }
             };
             self.common.output().text(&format!("{text}\n"));
+            status = self.say(None, &silent);
+            if silent.is_empty() {
+                self.unchanged(None, &[], status);
+            }
         }
         let mut ways: Ways = entries.iter().map(|(name, _)| (name, Vec::new())).collect();
-        let mut status = Status::Done;
         for one in wanted {
             status = status.worse(self.one(one, &entries, &mut ways)?);
         }
@@ -134,9 +141,6 @@ impl Change<'_> {
             if matches!(status, Status::Done | Status::Unreachable) {
                 status = status.worse(self.group(&group));
             }
-        }
-        if entries.is_empty() || wanted.is_empty() {
-            self.unchanged(None, &[], status);
         }
         if !self.hook.dry_run {
             status::refresh(self.common, &self.hook.connection);
@@ -174,6 +178,25 @@ impl Change<'_> {
         Ok(said.collect())
     }
 
+    /// What each node has of an application.
+    fn said<'e>(&self, entries: &'e Entries, application: &Atom) -> Vec<(&'e NodeName, Said)> {
+        let one = |(node, entry): &'e (NodeName, Result<Entry, RendezvousError>)| match entry {
+            Ok(entry) => (node, self.ask(entry, application)),
+            Err(error) => (node, Err(Box::new(Answer::entry_refused(error)))),
+        };
+        entries.iter().map(one).collect()
+    }
+
+    /// The nodes that do not answer, whatever they are asked.
+    fn silent(&self, entries: &Entries) -> Vec<Still> {
+        let Some(erlrc) = Atom::new("erlrc") else {
+            return Vec::new();
+        };
+        let said = self.said(entries, &erlrc).into_iter();
+        said.filter_map(|(node, said)| Some(Still::of_answer(node, *said.err()?)))
+            .collect()
+    }
+
     fn ask(&self, entry: &Entry, application: &Atom) -> Said {
         let asker = Asker {
             connection: &self.hook.connection,
@@ -192,13 +215,7 @@ impl Change<'_> {
     ) -> Result<Status, Failure> {
         let name = &wanted.application;
         let apps = Apps::of_environment().apps;
-        let said: Vec<(&NodeName, Said)> = entries
-            .iter()
-            .map(|(node, entry)| match entry {
-                Ok(entry) => (node, self.ask(entry, name)),
-                Err(error) => (node, Err(Box::new(Answer::entry_refused(error)))),
-            })
-            .collect();
+        let said = self.said(entries, name);
         let has = |(_, said): &(_, Said)| said.as_ref().is_ok_and(Known::is_anything);
         if !resolution::is_known_to_host(name, self.common, &apps) && !said.iter().any(has) {
             return Err(resolution::nowhere(name));
@@ -224,7 +241,7 @@ impl Change<'_> {
                 },
             }
         }
-        Ok(self.say(name, &still))
+        Ok(self.say(Some(name), &still))
     }
 
     /// From where to where a node goes; none where it has nothing to do.
@@ -260,26 +277,9 @@ impl Change<'_> {
         Ok(Some((from, to)))
     }
 
-    /// One line in the manner of the hooks about each node that is not changed, those that have nothing to do the last;
-    /// the worst of their statuses.
-    fn say(&self, name: &Atom, still: &[Still]) -> Status {
-        let (well, other): (Vec<&Still>, Vec<&Still>) =
-            still.iter().partition(|one| one.text.is_some());
-        for one in other.into_iter().chain(well) {
-            let reason = one.record.reason.as_ref();
-            let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
-            let word = one.text.as_ref().unwrap_or(&one.record.outcome);
-            let line = format!("{name} on {}: {word}{reason}", one.record.node);
-            let line = super::output::printable(&line);
-            self.common.output().text(&format!("{line}\n"));
-        }
-        let statuses = still.iter().map(|one| one.status);
-        let status = statuses.fold(Status::Done, Status::worse);
-        if !still.is_empty() {
-            let records: Vec<&NodeRecord> = still.iter().map(|one| &one.record).collect();
-            self.unchanged(Some(name), &records, status);
-        }
-        status
+    /// Says which nodes are not changed; the worst of their statuses.
+    fn say(&self, name: Option<&Atom>, still: &[Still]) -> Status {
+        still::tell(self.command, name, still, self.hook, self.common)
     }
 
     fn unchanged(&self, name: Option<&Atom>, nodes: &[&NodeRecord], status: Status) {

@@ -1,6 +1,7 @@
-//! Nodes that a short form of upgrade, downgrade or undo leaves as they are, and why.
+//! Nodes that a command leaves as they are, and why: those that have nothing to do, and those that do not answer.
 
 use crate::cli::hook::{Answer, HookArguments};
+use crate::cli::output;
 use crate::cli::resolution::Known;
 use crate::cli::{Common, Status};
 use crate::history::NodeRecord;
@@ -22,6 +23,34 @@ pub fn unchanged(
         "nodes": nodes, "undone": [], "status": status.code(),
     });
     common.output().envelope("operation", 1, &report);
+}
+
+/// One line in the manner of the hooks about each of them, those that have nothing to do the last; the worst of their
+/// statuses. `command` is the operation for machines.
+pub fn tell(
+    command: &str,
+    name: Option<&Atom>,
+    still: &[Still],
+    hook: &HookArguments,
+    common: &Common,
+) -> Status {
+    let (well, other): (Vec<&Still>, Vec<&Still>) =
+        still.iter().partition(|one| one.text.is_some());
+    for one in other.into_iter().chain(well) {
+        let reason = one.record.reason.as_ref();
+        let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
+        let word = one.text.as_ref().unwrap_or(&one.record.outcome);
+        let of = name.map_or_else(String::new, |name| format!("{name} on "));
+        let line = output::printable(&format!("{of}{}: {word}{reason}", one.record.node));
+        common.output().text(&format!("{line}\n"));
+    }
+    let statuses = still.iter().map(|one| one.status);
+    let status = statuses.fold(Status::Done, Status::worse);
+    if !still.is_empty() {
+        let records: Vec<&NodeRecord> = still.iter().map(|one| &one.record).collect();
+        unchanged(command, name, (&records, status), hook, common);
+    }
+    status
 }
 
 /// A node that is not changed.

@@ -8,14 +8,14 @@ mod text;
 mod watch;
 
 pub use metrics::refresh;
-pub use text::{changed, found, in_words, state};
+pub use text::{changed, found, going_back, in_words, state};
 
 use super::arguments::{Apps, application, directory, seconds};
 use super::colours::Colours;
-use super::{Common, Connection, Failure, Status, nodes, resolution};
+use super::{Common, Connection, Failure, Output, Status, nodes, resolution};
 use crate::history;
 use crate::outcome::Outcome;
-use crate::status::{Report, report};
+use crate::status::{NodeStatus, Report, report};
 use crate::term::Atom;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -45,7 +45,8 @@ to ask all processes), restart_needed [{kind, file | what, time}] and applicatio
 application, state (running, included, loaded, absent, unknown), running, loaded (not running) and
 installed (versions), includer, registered, enabled, stopped, last {time, operation, outcome, reason, from, to,
 status, pause_us} (the last change, or attempt at one), refused_modules {otp_release, modules} (what
-the emulator with which the node starts next does not load), findings
+the emulator with which the node starts next does not load), after_restart {vsn, release, script} (the version in the
+release that the node boots, where another one runs), findings
 (other_version, not_running, failed, pending, refused_modules). Pending is application, node, state, from, to, time,
 reason. Keys are never renamed, new ones may come.
 
@@ -202,16 +203,41 @@ pub fn check_name(app: Option<&Atom>, report: &Report) -> Result<(), Failure> {
     }
 }
 
+/// Whether a node answers; one that is down, or none of ours, is no fault.
+fn reached(node: &NodeStatus) -> Status {
+    let absent = Outcome::parse(&node.state).is_some_and(|word| word.is_absent());
+    match node.state == "up" || absent {
+        true => Status::Done,
+        false => Status::Unreachable,
+    }
+}
+
+/// Names the nodes that do not answer, where a text shows the applications alone; what that comes to.
+pub fn tell_silent(report: &Report, out: Output) -> Status {
+    for node in report.nodes.iter().filter(|node| node.state != "up") {
+        out.warning(&text::heading(node));
+    }
+    all_reached(report)
+}
+
+/// Whether every node answers that is there.
+pub fn all_reached(report: &Report) -> Status {
+    report
+        .nodes
+        .iter()
+        .map(reached)
+        .fold(Status::Done, Status::worse)
+}
+
 /// What a report comes to.
 pub fn status(report: &Report) -> Status {
-    let of_node = report.nodes.iter().map(|node| {
-        let absent = Outcome::parse(&node.state).is_some_and(|word| word.is_absent());
-        match () {
-            () if !node.restart_needed.is_empty() => Status::RestartEmulator,
-            () if node.state != "up" && !absent => Status::Unreachable,
-            () => Status::Done,
-        }
-    });
+    let of_node = report
+        .nodes
+        .iter()
+        .map(|node| match node.restart_needed.is_empty() {
+            true => reached(node),
+            false => Status::RestartEmulator,
+        });
     let findings = report
         .nodes
         .iter()

@@ -2,7 +2,7 @@
 //! escaped by its type.
 
 use super::chart;
-use super::text::{details, found, heading, in_words, last, state};
+use super::text::{details, found, going_back, heading, in_words, last, state};
 use crate::cli::history::{moment, outcome, versions};
 use crate::cli::output::printable;
 use crate::cli::page::framed;
@@ -33,7 +33,10 @@ pub fn page(report: &Report, records: &[Record], host: &str) -> String {
 /// All that somebody should look at on a node, in words.
 fn findings(node: &NodeStatus, report: &Report) -> Vec<String> {
     let apps = node.applications.iter();
-    let of_apps = apps.flat_map(|app| app.findings.iter().map(move |finding| found(app, *finding)));
+    let of_apps = apps.flat_map(|app| {
+        let found = app.findings.iter().map(move |finding| found(app, *finding));
+        found.chain(going_back(app))
+    });
     let pending = report.pending.iter();
     let pending = pending
         .filter(|one| one.node.as_deref() == Some(&node.node))

@@ -3,7 +3,7 @@
 use crate::cli::colours::{BOLD, Colours, RED, YELLOW};
 use crate::cli::history::moment;
 use crate::cli::output::{self, printable};
-use crate::cli::table::{duration, table};
+use crate::cli::table::{duration, indented};
 use crate::record::Time;
 use crate::restart::Refused;
 use crate::status::{
@@ -42,15 +42,14 @@ fn block(node: &NodeStatus, report: &Report, colours: Colours) -> String {
             "STATE",
             "LAST CHANGE",
         ];
-        text.extend(
-            table(&heading, &rows)
-                .lines()
-                .map(|line| format!("  {line}\n")),
-        );
+        text.push_str(&indented(2, &heading, &rows));
     }
     for app in &node.applications {
         for finding in &app.findings {
             text.push_str(&line(colours, RED, &format!("  {}", found(app, *finding))));
+        }
+        if let Some(note) = going_back(app) {
+            text.push_str(&line(colours, YELLOW, &format!("  {note}")));
         }
     }
     for pending in report
@@ -156,6 +155,16 @@ pub fn found(app: &ApplicationStatus, finding: Finding) -> String {
     format!(
         "{name}: {words}: {operation}{versions}: {outcome}{why}; erlrc history {name} -l tells more"
     )
+}
+
+/// That a restart of the node goes back to the version in its release, and what keeps the one that runs.
+pub fn going_back(app: &ApplicationStatus) -> Option<String> {
+    let (name, next) = (&app.application, app.after_restart.as_ref()?);
+    let vsn = app.running.as_ref().or(app.loaded.as_ref())?;
+    let (other, release) = (&next.vsn, &next.release);
+    Some(format!(
+        "{name}: a restart goes back to {other} (release {release}); install one with {vsn} first"
+    ))
 }
 
 /// How many modules are named.

@@ -55,7 +55,7 @@ impl Checkup {
                 true => (
                     Severity::Info,
                     format!("{dir} holds another version of {name} than the metadata names"),
-                    format!("nothing, or to go there: erlrc upgrade {name}=VERSION"),
+                    format!("nothing needs to be done; to run it: erlrc upgrade {name}=VERSION"),
                 ),
                 false => (
                     Severity::Error,

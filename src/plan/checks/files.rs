@@ -143,7 +143,7 @@ fn versions_in_the_way(case: &Case<'_>) -> Option<Finding> {
         .collect();
     (!dirs.is_empty()).then(|| {
         let text = format!(
-            "{} {} later than {}, and a node that starts would take {}",
+            "{} {} later than {}: a node that boots without erlrc would take {}",
             listed(&dirs),
             if dirs.len() == 1 { "is" } else { "are" },
             case.to.vsn,
@@ -151,7 +151,7 @@ fn versions_in_the_way(case: &Case<'_>) -> Option<Finding> {
         );
         Finding::warning("later_version", &case.to.name)
             .text(text)
-            .advice("delete what is not meant to run")
+            .advice("move away what is not meant to run")
             .detail("directories", dirs)
     })
 }

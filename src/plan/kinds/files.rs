@@ -142,7 +142,7 @@ pub const FILES: [Entry; 46] = [
     Entry {
         name: "later_version",
         meaning: "Another directory holds a version of the application that counts as later. A node that boots without erlrc would load that one.",
-        remedy: "Delete the directories that are not meant to run.",
+        remedy: "Move the directories away that are not meant to run.",
     },
     Entry {
         name: "loads_nif",

@@ -3,7 +3,7 @@
 use crate::catalogue::Entry;
 
 /// The findings that a node has to be asked for.
-pub const NODE: [Entry; 33] = [
+pub const NODE: [Entry; 34] = [
     Entry {
         name: "application_stopped",
         meaning: "Another application would be stopped, because the new version changes which application includes it.",
@@ -118,6 +118,11 @@ pub const NODE: [Entry; 33] = [
         name: "removed_module_in_use",
         meaning: "A process runs a module that the new version no longer has.",
         remedy: "Keep the module in the new version, or let the upgrade policy restart the application.",
+    },
+    Entry {
+        name: "restart_goes_back",
+        meaning: "The node was started by the boot script of a release, which has another version of the application: a restart of the node goes back to that one.",
+        remedy: "Build the release with the new version and install it before the node is started again.",
     },
     Entry {
         name: "script_refused",
