@@ -7,7 +7,7 @@
 -compile(export_all).
 -compile(nowarn_export_all).
 
--import(service_fixture, [versions/3, up/3, up/4, down/3, call/4, pid/2]).
+-import(service_fixture, [versions/3, up/3, up/4, down/3, down/4, call/4, pid/2]).
 
 all() ->
     [
@@ -18,7 +18,9 @@ all() ->
         a_handler_that_calls_a_suspended_process_holds_nothing,
         stages_are_not_told_where_nobody_asked,
         purged_code_is_told,
-        progress_is_told_while_processes_stand
+        progress_is_told_while_processes_stand,
+        what_came_of_it_stands_in_the_nodes_own_log,
+        a_handler_of_somebodys_own_is_left_alone
     ].
 
 init_per_testcase(Case, Config0) ->
@@ -97,6 +99,56 @@ progress_is_told_while_processes_stand(Config) ->
     Seen = call(Config, persistent_term, get, [{?MODULE, seen}]),
     ?assertMatch(#{status := ok, progress := #{stage := health_check, application := service}}, Seen),
     fixture:wait_until(fun() -> not is_map_key(progress, ask(Config)) end).
+
+%% The handler and its filters are those with which OTP starts.
+what_came_of_it_stands_in_the_nodes_own_log(Config) ->
+    Dirs = versions(Config, [], []),
+    File = own_log(Config, #{}),
+    {ok, _} = up(Config, Dirs, [update()]),
+    says(Config, File, "erlrc: service 1 -> 2: upgraded; processes were suspended for "),
+    {ok, _} = down(Config, Dirs, [update()], #{evaluator => release_handler}),
+    says(Config, File, "erlrc: service 2 -> 1: downgraded"),
+    {error, _} = up(Config, Dirs, [update()], #{health_check => {?MODULE, unwell, []}}),
+    says(Config, File, "erlrc: service 1 -> 2: rolled back, 1 runs on"),
+    Text = read(File),
+    [?assertNotEqual({nomatch, Word}, {string:find(Text, Word), Word}) || Word <- ["1 -> 2: failed: ", "unwell"]],
+    %% Stages are for whoever asks for them with a handler of their own.
+    [?assertEqual(nomatch, string:find(Text, Word)) || Word <- ["quiesce", "prepare", "#{"]],
+    {ok, #{filters := Filters}} = call(Config, logger, get_handler_config, [default]),
+    ?assert(lists:keymember(erlrc, 1, Filters)),
+    {ok, _} = call(Config, application, ensure_all_started, [erlrc]),
+    ok = call(Config, application, stop, [erlrc]),
+    {ok, #{filters := Left}} = call(Config, logger, get_handler_config, [default]),
+    ?assertEqual(lists:keydelete(erlrc, 1, Filters), Left).
+
+a_handler_of_somebodys_own_is_left_alone(Config) ->
+    Dirs = versions(Config, [], []),
+    Own = [{nothing, {fun logger_filters:domain/2, {log, equal, [mine]}}}],
+    File = own_log(Config, #{filters => Own}),
+    {ok, _} = up(Config, Dirs, [update()]),
+    _ = until(Config, upgraded),
+    ?assertMatch({ok, #{filters := Own}}, call(Config, logger, get_handler_config, [default])),
+    ?assertEqual("", read(File)).
+
+%% The handler `default' as it is, but for these keys and that it writes into a file.
+own_log(Config, Keys) ->
+    File = filename:join(?config(dir, Config), "node.log"),
+    {ok, Handler} = call(Config, logger, get_handler_config, [default]),
+    ok = call(Config, logger, remove_handler, [default]),
+    ok = call(Config, logger, set_primary_config, [level, notice]),
+    Own = maps:merge(maps:with([filters, filter_default, formatter], Handler), Keys),
+    ok = call(Config, logger, add_handler, [default, logger_std_h, Own#{config => #{file => File}}]),
+    File.
+
+says(Config, File, Words) ->
+    fixture:wait_until(fun() ->
+        ok = call(Config, logger_std_h, filesync, [default]),
+        string:find(read(File), Words) =/= nomatch
+    end).
+
+read(File) ->
+    {ok, Text} = file:read_file(File),
+    unicode:characters_to_list(Text).
 
 ask(Config) ->
     call(Config, erlrc_hook, request, [#{protocol => 1, operation => progress}]).

@@ -59,6 +59,7 @@ prep_stop(_State) ->
 %% @private
 -spec stop(term()) -> ok.
 stop(stopped) ->
+    ok = erlrc_node_log:close(),
     _ = ets:whereis(erlrc_table) =/= undefined andalso ets:delete(erlrc_table),
     ok;
 stop(_State) ->

@@ -65,7 +65,9 @@ tell(Teller, Event) ->
 %% @doc Logs a report at once.
 -spec log(logger:level(), map(), logger:timestamp()) -> ok.
 log(Level, Report, Time) ->
-    logger:log(Level, Report, #{domain => [erlrc], time => Time, mfa => {?MODULE, log, 3}}).
+    Said = #{domain => [erlrc], time => Time, mfa => {?MODULE, log, 3}, report_cb => fun erlrc_node_log:sentence/1},
+    _ = [ok = erlrc_node_log:open() || Level =/= info],
+    logger:log(Level, Report, Said).
 
 %% @doc How far the operation that is on its way has come.
 -spec progress() -> progress() | none.
