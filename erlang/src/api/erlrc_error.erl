@@ -221,6 +221,12 @@ format_operation({after_commit_failed, _App, {Module, Function, Arguments}, time
         "~ts:~ts/~b, called after the commit, did not return in time and was killed; the new version runs, call it again",
         [Module, Function, length(Arguments)]
     );
+format_operation({after_commit_failed, _App, {Module, Function, Arguments}, interrupted}) ->
+    text(
+        "~ts:~ts/~b, called after the commit, was interrupted and may or may not have done its work; it is not called again,"
+        " see to it by hand",
+        [Module, Function, length(Arguments)]
+    );
 format_operation({after_commit_failed, _App, {Module, Function, Arguments}, Why}) ->
     text(
         "~ts:~ts/~b, called after the commit, failed: ~ts; the new version runs, call it again when that is mended",

@@ -2,7 +2,7 @@
 %% a crash nor a message left behind reaches the operation.
 -module(erlrc_check).
 
--export([call/2, run/3, run_all/3]).
+-export([call/2, result/1, run/3, run_all/3]).
 
 %% The process ends with its answer.
 -dialyzer({no_return, call/2}).
@@ -25,16 +25,19 @@ call({Module, Function, Arguments}, Timeout) ->
     end.
 
 -spec answer({module(), atom(), [term()]}) -> no_return().
-answer({Module, Function, Arguments}) ->
-    Result =
-        try
-            {ok, apply(Module, Function, Arguments)}
-        catch
-            throw:Value -> {error, Value};
-            exit:Reason -> {error, {'EXIT', Reason}};
-            error:Reason:Stack -> {error, {'EXIT', {Reason, lists:sublist(Stack, 4)}}}
-        end,
-    exit({?MODULE, Result}).
+answer(Call) ->
+    exit({?MODULE, result(Call)}).
+
+%% @doc The same in the calling process, without an end to wait for.
+-spec result({module(), atom(), [term()]}) -> {ok, term()} | {error, term()}.
+result({Module, Function, Arguments}) ->
+    try
+        {ok, apply(Module, Function, Arguments)}
+    catch
+        throw:Value -> {error, Value};
+        exit:Reason -> {error, {'EXIT', Reason}};
+        error:Reason:Stack -> {error, {'EXIT', {Reason, lists:sublist(Stack, 4)}}}
+    end.
 
 %% @doc Several checks, until one does not pass.
 -spec run_all(atom(), [{module(), atom(), [term()]}], timeout()) -> ok | {error, {atom(), term(), term()}}.

@@ -23,6 +23,8 @@
     instructions := [term()],
     %% What is called when the way back has been given up, see `erlrc_after_commit'.
     committed => [{module(), atom(), [term()]}],
+    %% The name under which it is noted that these were called.
+    calls => reference(),
     %% What runs now and what is to run; the directory is that of the application, without `ebin'.
     %% That of `from' may be gone.
     from := version(),

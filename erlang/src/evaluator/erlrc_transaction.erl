@@ -176,7 +176,7 @@ run(Plan, Script) ->
             applications => erlrc_sides:applications(Script),
             about => erlrc_sides:about(Script),
             options => Options,
-            committed => [maps:with([application, committed, options], Change) || Change <- Script],
+            committed => [maps:with([application, committed, calls, options], Change) || Change <- Script],
             protected => Protected,
             sides => erlrc_sides:of_script(Script)
         }

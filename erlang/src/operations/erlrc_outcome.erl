@@ -11,12 +11,15 @@
 -export([open/0, close/0, waits/1, begins/1, ended/2, over/0, find/1, current/0]).
 -export([settled/2, settlement/1, noted/2, notes/1]).
 -export([unsettled/2, unsettled/0, settled/1]).
+-export([call_begins/2, call_ended/3, call/2]).
 -export([scripting/1, scripted/2, script/1, script/0]).
 -export_type([id/0, how/0, state/0, script/0]).
 
 %% Answers that are kept: so many, and so many bytes.
 -define(KEPT, 100).
 -define(BYTES, 16#1000000).
+%% So many calls that follow a commit.
+-define(CALLS, 1000).
 
 -type id() :: binary().
 %% What is known of the operation that runs.
@@ -183,6 +186,29 @@ script(Guardian) ->
 -spec script() -> {pid(), script()} | unknown.
 script() ->
     row(script).
+
+%% @doc The calling process makes this call, which follows a commit; `false' where somebody has begun it already. The oldest
+%% of those that ended make room.
+-spec call_begins(reference(), pos_integer()) -> boolean().
+call_begins(Name, Number) ->
+    ok = open(),
+    Ended = lists:sort(ets:select(?MODULE, [{{{call, '$1', '$2'}, '$3', {call_ended, '_'}}, [], [{{'$3', '$1', '$2'}}]}])),
+    Gone = lists:sublist(Ended, max(0, length(Ended) - ?CALLS)),
+    _ = [ets:delete(?MODULE, {call, Of, At}) || {_, Of, At} <- Gone],
+    ets:insert_new(?MODULE, {{call, Name, Number}, erlang:unique_integer([monotonic]), {begun, self()}}).
+
+%% @doc How it ended.
+-spec call_ended(reference(), pos_integer(), ok | {error, term()}) -> ok.
+call_ended(Name, Number, Result) ->
+    put_row({call, Name, Number}, {call_ended, Result}).
+
+%% @doc What is known of it.
+-spec call(reference(), pos_integer()) -> unknown | {begun, pid()} | {ended, ok | {error, term()}}.
+call(Name, Number) ->
+    case row({call, Name, Number}) of
+        {call_ended, Result} -> {ended, Result};
+        State -> State
+    end.
 
 %% @doc What an operation could not put right, by application: the last one counts.
 -spec unsettled(atom(), erlrc_unsettled:row()) -> ok.

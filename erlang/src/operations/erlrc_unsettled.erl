@@ -4,7 +4,7 @@
 %% The rows are in the table of `erlrc_outcome', which outlives the servers.
 -module(erlrc_unsettled).
 
--export([note/2, report/0, settle/1]).
+-export([note/2, call/2, report/0, settle/1]).
 -export_type([row/0, told/0]).
 
 %% `to' and `from' as the operation had them; `since' is system time in milliseconds.
@@ -28,13 +28,22 @@ note(#{application := App} = Request, {error, {not_rolled_back, _Why, Left}}) ->
             ok;
         Wrong ->
             About = maps:with([operation, application, from, to, from_dir, to_dir], Request),
-            erlrc_outcome:unsettled(App, About#{left => Wrong, since => erlang:system_time(millisecond)})
+            Calls = [Call || #{left := Known} <- rows(App), {call, _} = Call <- Known],
+            erlrc_outcome:unsettled(App, About#{left => Wrong ++ Calls, since => erlang:system_time(millisecond)})
     end;
 note(#{application := App}, _Result) ->
     _ = [forget_if_whole(Row) || Row <- rows(App)],
     ok;
 note(_Request, _Result) ->
     ok.
+
+%% @doc Nobody knows how far a function came that was to be called after the commit. A person has to look, so that no later
+%% operation makes this right.
+-spec call(atom(), {module(), atom(), [term()]}) -> ok.
+call(App, Call) ->
+    Row = case rows(App) of [Known] -> Known; [] -> #{operation => call, application => App, left => []} end,
+    #{left := Left} = Row,
+    erlrc_outcome:unsettled(App, Row#{left := lists:usort([{call, Call} | Left]), since => erlang:system_time(millisecond)}).
 
 rows(App) ->
     [Row || #{application := Of} = Row <- erlrc_outcome:unsettled(), Of =:= App].
@@ -43,8 +52,9 @@ rows(App) ->
 is_harmless({What, _}) -> lists:member(What, [restarted, applied, gone]);
 is_harmless(_Entry) -> false.
 
-forget_if_whole(#{application := App} = Row) ->
-    [] =:= wrong(App, Row) andalso erlrc_outcome:settled(App).
+forget_if_whole(#{application := App, left := Left} = Row) ->
+    Calls = [Call || {call, _} = Call <- Left],
+    [] =:= Calls ++ wrong(App, Row) andalso erlrc_outcome:settled(App).
 
 %% @doc All of it, for the status of the node; a script that was killed with all that look after it is there as well.
 -spec report() -> [told()].
@@ -137,6 +147,8 @@ suspended(App) ->
         erlrc_system:is_suspended(Pid)
     ].
 
+words({call, {Module, Function, Arguments}}) ->
+    text(io_lib:format("~ts:~ts/~b was interrupted and may or may not have done its work, see to it by hand", [Module, Function, length(Arguments)]));
 words({code, Module}) when is_atom(Module) -> text(["the code of ", atom_to_list(Module)]);
 words({state, Pid, _Why}) when is_pid(Pid) -> text(["the state of ", pid_to_list(Pid)]);
 words({suspended, Pid, _Why}) when is_pid(Pid) -> text([pid_to_list(Pid), " is suspended"]);

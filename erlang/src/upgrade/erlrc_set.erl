@@ -28,6 +28,7 @@
     starts => [atom()],
     %% What is called when the operation is through, and the options that it was given.
     committed => [{module(), atom(), [term()]}],
+    calls => reference(),
     options => map()
 }.
 
@@ -117,7 +118,7 @@ forwards(Parts, Later) ->
 
 made({#{application := App, to_spec := Spec} = Change, #{env := Env}}, Later) ->
     {Was, _} = erlrc_environment:before(App, Env),
-    (maps:merge(Later, maps:with([committed, options], Change)))#{application => App, to_spec => Spec, was => Was, env => Env}.
+    (maps:merge(Later, maps:with([committed, calls, options], Change)))#{application => App, to_spec => Spec, was => Was, env => Env}.
 
 %% What is started after the script may fail to start.
 kept([], Script) ->

@@ -201,6 +201,7 @@ evaluator_change(#{application := App} = Change, #{spec := OldSpec} = Old, NewSp
         direction => Direction,
         instructions => Script,
         committed => Committed,
+        calls => make_ref(),
         from => {From, FromDir},
         to => {To, ToDir},
         from_spec => OldSpec,
