@@ -125,8 +125,8 @@ pub fn decision(plan: &Plan, mode: Mode) -> Decision {
     let against: Vec<&Finding> = plan.against().collect();
     let texts: Vec<String> = against.iter().map(|finding| finding.sentence()).collect();
     match (refusal(plan.verdict), mode) {
-        (None, _) | (_, Mode::Off) => Decision::Go(unseen(plan)),
-        (Some(_), Mode::Warn) => Decision::Go([texts, unseen(plan)].concat()),
+        (None, _) | (_, Mode::Off) => Decision::Go(said(plan)),
+        (Some(_), Mode::Warn) => Decision::Go([texts, said(plan)].concat()),
         (Some((class, outcome)), Mode::Strict) => {
             let reason = format!("{}; {}", texts.join("; "), way_on(&against));
             refuse(class, outcome, reason)
@@ -134,11 +134,15 @@ pub fn decision(plan: &Plan, mode: Mode) -> Decision {
     }
 }
 
-/// That nobody has looked is said, whatever else is.
-fn unseen(plan: &Plan) -> Vec<String> {
+/// Findings that keep nobody from going on and of which no answer of the node tells: that nobody has looked, and what
+/// runs on as it was although the version is another.
+const SAID: [&str; 2] = ["states_not_looked_at", "native_library"];
+
+/// What is said, whatever else is.
+fn said(plan: &Plan) -> Vec<String> {
     let findings = plan.findings.iter();
-    let unseen = findings.filter(|finding| finding.kind == "states_not_looked_at");
-    unseen.map(Finding::sentence).collect()
+    let said = findings.filter(|finding| SAID.contains(&&*finding.kind));
+    said.map(Finding::sentence).collect()
 }
 
 /// A check that lacks its input does not pass: the node did not look, and says why.

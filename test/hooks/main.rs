@@ -14,6 +14,7 @@ mod history;
 mod host;
 mod hostile;
 mod json;
+mod library;
 mod lost;
 mod operations;
 mod pages;
