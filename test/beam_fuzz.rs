@@ -12,7 +12,7 @@ use erlrc::script::{Options, make_appup};
 use erlrc::term::{Atom, Limits, external};
 use flate2::{Compression, write::GzEncoder};
 use support::application::{Demo, dir};
-use support::mutate::{Mutator, fuzz};
+use support::mutate::{Mutator, fuzz, memory_is_bounded};
 
 /// Everything that is ever asked of a module.
 fn read_all(bytes: &[u8], whole: &Chunks<'_>) {
@@ -82,6 +82,7 @@ fn no_mutation_of_a_module_is_too_much() {
             let _ = make_appup(&Atom::of("demo"), &old, &new, &Options::default());
         }
     });
+    memory_is_bounded();
 }
 
 #[test]

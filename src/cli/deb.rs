@@ -12,7 +12,7 @@ use std::io::{self, Read};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
-use std::process::{ChildStdout, Command, Stdio};
+use std::process::{Command, Stdio};
 use tar::{Archive, EntryType};
 use tempfile::TempDir;
 
@@ -89,7 +89,7 @@ pub fn unpack(file: &Path, metadata: Option<&Path>) -> Result<TempDir, DebError>
 
 /// Takes what belongs to applications out of a package's content, and reads all of it. Long names are read
 /// here, as dpkg knows them: the archive's own reader takes as much memory as a package says.
-fn take_all(content: ChildStdout, dir: &Path, metadata: Option<&Path>) -> io::Result<()> {
+pub(super) fn take_all(content: impl Read, dir: &Path, metadata: Option<&Path>) -> io::Result<()> {
     let mut archive = Archive::new(content.take(MOST_BYTES));
     let (mut files, mut bytes, mut name) = (0, 0_u64, None);
     let mut directories = HashSet::new();

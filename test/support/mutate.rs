@@ -1,5 +1,6 @@
 //! Hostile inputs by mutation of sound ones: what cargo-fuzz would do, on stable and always the same.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
 /// Makes inputs out of seeds. The same number gives the same inputs in the same order.
@@ -105,4 +106,13 @@ pub fn fuzz(mutator: &mut Mutator<'_>, mut check: impl FnMut(&[u8])) {
         assert!(start.elapsed() < PATIENCE, "hangs: {input:?}");
         count += 1;
     }
+}
+
+/// The most memory that this process has taken so far stays below that, whatever was read.
+#[track_caller]
+pub fn memory_is_bounded() {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kibibytes = line.unwrap().trim().trim_end_matches(" kB").parse::<u64>();
+    assert!(kibibytes.unwrap() < 300 << 10, "{line:?}");
 }
