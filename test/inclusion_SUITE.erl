@@ -15,6 +15,7 @@
     failed_includer_gives_back_what_it_took_in/1,
     stopped_includer_gives_back_what_it_took_in/1,
     what_an_includer_starts_itself_runs_on/1,
+    what_would_be_stopped_is_named/1,
     random_sequences_keep_the_invariants/1
 ]).
 
@@ -100,6 +101,39 @@ what_an_includer_starts_itself_runs_on(Config) ->
     ],
     ?assertEqual([inc1, inc2, top], lists:sort(started(Peer))),
     ok = fixture:stop_node(Peer).
+
+%% One, two and none of three that run become included by a change: these are stopped, as the plan has said, and no other.
+-spec what_would_be_stopped_is_named(list()) -> ok.
+what_would_be_stopped_is_named(Config) ->
+    Parts = [one, two, three],
+    [install(Config, App, []) || App <- Parts],
+    enlist(Config, Parts),
+    Peer = node_of(Config),
+    ?assertEqual(ok, boot(Peer)),
+    [becomes_included(Config, Peer, Holder, Included) || {Holder, Included} <- [{first, [one]}, {second, [three, two]}, {third, []}]],
+    ok = fixture:stop_node(Peer).
+
+becomes_included(Config, Peer, Holder, Included) ->
+    [Old, New] = [
+        fixture:application(proplists:get_value(dir, Config), Holder, Vsn, #{
+            modules => [service_fixture:plain(Holder, Version)], app => [{included_applications, Apps}]
+        })
+     || {Version, Vsn, Apps} <- [{1, "1.0", []}, {2, "1.1", Included}]
+    ],
+    started = call(Peer, erlrcdynamic, start, [Holder, "1.0", Old]),
+    Running = lists:sort(started(Peer)),
+    ?assertEqual(Included, stops(change(Peer, live_plan, upgrade, Holder, Old, New))),
+    ?assertEqual(Running, lists:sort(started(Peer))),
+    {ok, _} = call(Peer, erlrcdynamic, upgrade, [Holder, "1.0", "1.1", Old, New]),
+    ?assertEqual(Running -- Included, lists:sort(started(Peer))),
+    %% The way back starts them: they are registered.
+    Back = #{operation => downgrade, application => Holder, from => "1.1", to => "1.0", from_dir => New, to_dir => Old},
+    ?assertEqual([], stops(call(Peer, erlrcdynamic, live_plan, [Back]))),
+    {ok, _} = call(Peer, erlrcdynamic, downgrade, [Holder, "1.0", "1.1", Old, New]),
+    ?assertEqual(Running, lists:sort(started(Peer))).
+
+stops({ok, #{findings := Findings}}) ->
+    lists:sort([binary_to_atom(Subject) || #{kind := application_stopped, subject := Subject} <- Findings]).
 
 change(Peer, Function, Operation, App, Old, New) ->
     Request = #{operation => Operation, application => App, from => "1.0", to => "1.1", from_dir => Old, to_dir => New},

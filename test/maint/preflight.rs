@@ -102,3 +102,50 @@ fn words_that_are_not_understood_veto_in_strict_mode_alone() {
         .file("erlrc.conf", "{apt_preflight, strict}.\n", 0o644);
     preflight(&packages, "VERSION 2\n\n").is("", 1);
 }
+
+/// The files of both versions say nothing against it; processes of the node do.
+#[test]
+fn what_a_live_node_says_is_vetoed_before_anything_changes() {
+    let (packages, _node) = Packages::running();
+    let text = upgrade(&deb(&packages, None));
+    packages
+        .host
+        .file("erlrc.conf", "{apt_preflight, strict}.\n", 0o644);
+    let eval = |text: &str| {
+        packages.host.erlrc(&["eval", "n1", text]).is("ok\n", 0);
+    };
+    let vetoed = |status: i32, said: &str| {
+        let run = preflight(&packages, &text);
+        let line = "erlrc-preflight: n1: foo 1.0 -> 2.0: ";
+        assert!(
+            run.err.starts_with(line) && run.err.contains(said),
+            "{run:?}"
+        );
+        assert_eq!(run.status, status, "{run:?}");
+        assert_eq!(packages.runs("n1"), "1.0");
+    };
+    let passes = || {
+        let run = preflight(&packages, &text);
+        assert_eq!((run.status, run.err.as_str()), (0, ""), "{run:?}");
+    };
+    passes();
+    // A state that code_change does not take.
+    eval("gen_server:call(foo_server, {note, poisoned})");
+    vetoed(1, "code_change fails for the states of 1 process");
+    eval("sys:replace_state(foo_server, fun(S) -> tl(S) end), ok");
+    passes();
+    // A process that has not left the code before this one.
+    let linger = "register(lingers, spawn(foo_server, linger, [])), {module, _} = code:load_file(foo_server), ok";
+    eval(linger);
+    vetoed(1, "foo_server");
+    eval("R = monitor(process, lingers), lingers ! stop, receive {'DOWN', R, _, _, _} -> ok end");
+    passes();
+    // With a warning alone apt goes on.
+    eval("gen_server:call(foo_server, {note, poisoned})");
+    packages
+        .host
+        .file("erlrc.conf", "{apt_preflight, warn}.\n", 0o644);
+    preflight(&packages, &text)
+        .is("", 0)
+        .says("code_change fails for the states of 1 process");
+}
