@@ -60,7 +60,7 @@ pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
         let wanted = change::wanted(word)?;
         let vsn = match &wanted.vsn {
             Some(vsn) => vsn.clone(),
-            None => undo::before(common, Some(&wanted.application))?.vsn,
+            None => undo::before(common, &wanted.application)?.vsn,
         };
         Ok(Wanted {
             vsn: Some(vsn),

@@ -13,9 +13,10 @@ use crate::term::Atom;
 #[command(after_help = "\
 Takes every node back to the version before the last upgrade or downgrade of the application, or of any
 application where none is named. OPERATION is an ID of erlrc history, or how it begins: what that one changed is
-taken back, on the nodes that it changed; not where another operation has changed the application since. The
-version must still be there: in its directory, where the node finds it, or in the stash. Asks on a terminal;
-elsewhere --yes is needed.
+taken back, on the nodes that it changed; not where another operation has changed the application since.
+Applications that were changed as one go back as one, whichever of them is named. The versions must still be
+there: in their directories, where the node finds them, or in the stash. Asks on a terminal; elsewhere --yes is
+needed.
 
 JSON: as erlrc upgrade.
 
@@ -67,19 +68,27 @@ pub struct Before {
     pub after: String,
 }
 
-/// What ran before the last upgrade or downgrade that was carried out.
-pub fn before(common: &Common, app: Option<&Atom>) -> Result<Before, Failure> {
+/// What ran before the last upgrade or downgrade of the application that was carried out.
+pub fn before(common: &Common, app: &Atom) -> Result<Before, Failure> {
     let records = records(common)?;
+    let last = last(&records, Some(app))?;
+    Before::of(last).ok_or_else(|| nothing_before(Some(app)))
+}
+
+/// The last upgrade or downgrade that was carried out, of `app` or of any application.
+fn last<'r>(records: &'r [Record], app: Option<&Atom>) -> Result<&'r Record, Failure> {
     let changed = |record: &&Record| {
         app.is_none_or(|app| app.as_str() == record.application) && !record.changed().is_empty()
     };
     let last = records.iter().rfind(changed);
-    last.and_then(Before::of).ok_or_else(|| {
-        let app = app.map_or_else(String::new, |app| format!(" of {app}"));
-        let text = format!("no upgrade or downgrade{app} has been written down");
-        let hint = "erlrc downgrade APP=VSN names the version";
-        Failure::new(Status::Failed, text).hint(hint)
-    })
+    last.ok_or_else(|| nothing_before(app))
+}
+
+fn nothing_before(app: Option<&Atom>) -> Failure {
+    let app = app.map_or_else(String::new, |app| format!(" of {app}"));
+    let text = format!("no upgrade or downgrade{app} has been written down");
+    let hint = "erlrc downgrade APP=VSN names the version";
+    Failure::new(Status::Failed, text).hint(hint)
 }
 
 fn records(common: &Common) -> Result<Vec<Record>, Failure> {
@@ -98,12 +107,9 @@ impl Before {
     }
 }
 
-/// The one operation whose ID begins so.
-fn operation(common: &Common, id: &str) -> Result<Record, Failure> {
-    let records = records(common)?;
-    let mut found = records
-        .into_iter()
-        .filter(|record| record.id().starts_with(id));
+/// The record of the one operation whose ID begins so.
+fn operation<'r>(records: &'r [Record], id: &str) -> Result<&'r Record, Failure> {
+    let mut found = records.iter().filter(|record| record.id().starts_with(id));
     let failed = |text: String| Failure::new(Status::Failed, text);
     let hint = "erlrc history lists the operations with their IDs";
     match (found.next(), found.next()) {
@@ -115,14 +121,19 @@ fn operation(common: &Common, id: &str) -> Result<Record, Failure> {
     }
 }
 
-/// What an operation changed, and the nodes on which it did.
-fn changed(record: &Record) -> Result<(Before, Vec<NodeName>), Failure> {
+/// What an operation changed: the versions before, of all applications that it changed as one with that of `record`,
+/// and the nodes on which it did.
+fn changed(records: &[Record], record: &Record) -> Result<(Vec<Before>, Vec<NodeName>), Failure> {
     let nodes: Vec<NodeName> = record
         .changed()
         .into_iter()
         .filter_map(NodeName::parse)
         .collect();
-    if let (Some(before), false) = (Before::of(record), nodes.is_empty()) {
+    let before: Option<Vec<Before>> = together(records, record)
+        .into_iter()
+        .map(Before::of)
+        .collect();
+    if let (Some(before), false) = (before, nodes.is_empty()) {
         return Ok((before, nodes));
     }
     let (id, name, app) = (record.id(), &record.operation, &record.application);
@@ -136,7 +147,18 @@ fn changed(record: &Record) -> Result<(Before, Vec<NodeName>), Failure> {
     Err(Failure::new(Status::Failed, text).hint(hint))
 }
 
-/// Where something else has changed the application since, nobody knows what going back would undo.
+/// The records of one operation: of several applications each has one.
+fn together<'r>(records: &'r [Record], record: &'r Record) -> Vec<&'r Record> {
+    if record.together.is_empty() {
+        return vec![record];
+    }
+    let same = |other: &&Record| {
+        (other.time, &other.who, &other.together) == (record.time, &record.who, &record.together)
+    };
+    records.iter().filter(same).collect()
+}
+
+/// Where something else has changed an application since, nobody knows what going back would undo.
 fn check_unchanged(before: &Before, change: &Change<'_>) -> Result<(), Failure> {
     let Before {
         application,
@@ -157,38 +179,51 @@ fn check_unchanged(before: &Before, change: &Change<'_>) -> Result<(), Failure> 
 /// Goes back.
 pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     let mut hook = arguments.hook.clone();
-    let before = match &arguments.what {
-        Some(What::Operation(id)) => {
-            let (before, nodes) = changed(&operation(common, id)?)?;
-            if hook.connection.only.is_empty() {
-                hook.connection.only = nodes;
-            }
-            before
-        }
-        Some(What::Last(app)) => self::before(common, Some(app))?,
-        None => self::before(common, None)?,
+    let records = records(common)?;
+    let by_id = match &arguments.what {
+        Some(What::Operation(id)) => Some(operation(&records, id)?),
+        _ => None,
     };
+    let record = match (by_id, &arguments.what) {
+        (Some(record), _) => record,
+        (None, Some(What::Last(app))) => last(&records, Some(app))?,
+        (None, _) => last(&records, None)?,
+    };
+    let (before, nodes) = changed(&records, record)?;
+    if by_id.is_some() && hook.connection.only.is_empty() {
+        hook.connection.only = nodes;
+    }
     let change = Change {
         command: "undo",
         hook: &hook,
         options: &arguments.options,
         common,
     };
-    if matches!(arguments.what, Some(What::Operation(_))) {
-        check_unchanged(&before, &change)?;
+    // Of several that go back as one, each must be where that operation left it.
+    if by_id.is_some() || before.len() > 1 {
+        before
+            .iter()
+            .try_for_each(|one| check_unchanged(one, &change))?;
     }
-    let Before {
-        application,
-        vsn,
-        after,
-    } = before;
-    let what = format!("take {application} back from {after} to {vsn}");
+    let what = question(&before);
     if !arguments.yes && !hook.dry_run && !ask::is_yes(&format!("{what}?")) {
         let failure = Failure::new(Status::Failed, format!("not done: nobody agreed to {what}"));
         return Err(failure.hint("--yes agrees, --dry-run shows what would be done"));
     }
-    change.to(&[Wanted {
-        application,
-        vsn: Some(vsn),
-    }])
+    let wanted = before.into_iter().map(|one| Wanted {
+        application: one.application,
+        vsn: Some(one.vsn),
+    });
+    change.to(&wanted.collect::<Vec<_>>())
+}
+
+fn question(before: &[Before]) -> String {
+    let ways: Vec<String> = before
+        .iter()
+        .map(|one| format!("{} back from {} to {}", one.application, one.after, one.vsn))
+        .collect();
+    match ways.as_slice() {
+        [one] => format!("take {one}"),
+        several => format!("take, as one, {}", several.join(", ")),
+    }
 }

@@ -127,9 +127,25 @@ impl Operation {
         }
     }
 
+    /// The command that does it: of several applications that all go one way, that way.
+    pub fn command(&self) -> &'static str {
+        self.way().name()
+    }
+
+    /// One that stands for all of it, where all applications go one way.
+    fn way(&self) -> &Self {
+        match &self.step {
+            Step::Set(changes) => match changes.as_slice() {
+                [one, others @ ..] if others.iter().all(|of| of.name() == one.name()) => one,
+                _ => self,
+            },
+            _ => self,
+        }
+    }
+
     /// What the hook says that it does.
     pub fn gerund(&self) -> &'static str {
-        match self.step {
+        match self.way().step {
             Step::Start(_) => "Starting",
             Step::Stop(_) => "Stopping",
             Step::Unload(_) => "Unloading",

@@ -36,6 +36,29 @@ pub fn foo(vsn: &str) -> String {
     fixtures().join(format!("foo-{vsn}")).display().to_string()
 }
 
+/// The directory of application `bar`, which is `foo` by another name.
+#[allow(dead_code, reason = "not every test wants it")]
+pub fn bar(vsn: &str) -> String {
+    static DIRECTORY: OnceLock<tempfile::TempDir> = OnceLock::new();
+    let directory = DIRECTORY.get_or_init(|| {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        for vsn in ["1.0", "2.0"] {
+            compile_server(
+                &directory.path().join(format!("bar-{vsn}")),
+                "bar",
+                vsn,
+                &[],
+            );
+        }
+        directory
+    });
+    directory
+        .path()
+        .join(format!("bar-{vsn}"))
+        .display()
+        .to_string()
+}
+
 /// The same version 1.0 from another source, whose server has a function more.
 #[allow(dead_code, reason = "not every test wants it")]
 pub fn rebuilt_foo() -> String {
@@ -149,9 +172,15 @@ init([]) -> {ok, {#{}, [#{id => server, start => {foo_server, start_link, []}}]}
 ";
 
 fn compile_foo(directory: &Path, vsn: &str, options: &[&str]) {
+    compile_server(directory, "foo", vsn, options);
+}
+
+/// An application with a server below a supervisor; all its names begin with its own.
+fn compile_server(directory: &Path, app: &str, vsn: &str, options: &[&str]) {
     let ebin = directory.join("ebin");
     fs::create_dir_all(&ebin).expect("a directory");
     for (name, text) in [("foo_server", SERVER), ("foo_sup", SUPERVISOR)] {
+        let (name, text) = (name.replace("foo", app), text.replace("foo", app));
         let source = directory.join(format!("{name}.erl"));
         fs::File::create(&source)
             .and_then(|mut file| file.write_all(text.as_bytes()))
@@ -164,7 +193,8 @@ fn compile_foo(directory: &Path, vsn: &str, options: &[&str]) {
          {{modules, [foo_server, foo_sup]}}, {{registered, [foo_sup, foo_server]}}, \
          {{applications, [kernel, stdlib]}}, {{mod, {{foo_sup, []}}}}]}}.\n"
     );
-    fs::write(ebin.join("foo.app"), specification).expect("the .app");
+    let specification = specification.replace("foo", app);
+    fs::write(ebin.join(format!("{app}.app")), specification).expect("the .app");
 }
 
 pub fn erlc_into(ebin: &Path, arguments: &[&str]) {

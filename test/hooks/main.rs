@@ -28,6 +28,7 @@ mod resolution;
 #[path = "../support/schema.rs"]
 mod schema;
 mod secrets;
+mod sets;
 mod socket;
 mod status;
 mod undo;

@@ -14,13 +14,17 @@ const LONGEST_DETAIL: usize = 1000;
 /// The report of a hook on its way.
 #[derive(Debug)]
 pub struct Report {
+    /// The operation as machines know it.
+    operation: &'static str,
+    /// The command that stands before each line.
     command: &'static str,
     gerund: &'static str,
     /// Whether it replaces what runs.
     replaces: bool,
+    /// All applications, as they are named to people.
     application: String,
-    /// The version that the operation leaves running.
-    result: Option<String>,
+    /// The version of each that the operation leaves running.
+    results: Vec<(String, Option<String>)>,
     output: Output,
     line: Line,
     begun: bool,
@@ -81,11 +85,16 @@ impl Report {
     /// The report of `operation`.
     pub fn new(operation: &Operation, dry_run: bool, output: Output) -> Self {
         Self {
-            command: operation.name(),
+            operation: operation.name(),
+            command: operation.command(),
             gerund: operation.gerund(),
             replaces: operation.replaces(),
             application: operation.subject(),
-            result: operation.result().map(str::to_owned),
+            results: operation
+                .changes()
+                .iter()
+                .map(|one| (one.application.to_string(), one.result().map(str::to_owned)))
+                .collect(),
             output,
             line: if dry_run { Line::Planning } else { Line::Doing },
             begun: false,
@@ -116,11 +125,11 @@ impl Report {
 
     /// A node stays changed though another one has failed: the others may be on their way to the same.
     fn left_changed(&mut self, node: &NodeName, other: &NodeName) {
-        let (application, vsn) = (&self.application, self.result.as_deref());
-        let stands = vsn.map_or_else(
-            || format!("{application} stays stopped"),
-            |vsn| format!("{application} {vsn} runs there and is not taken back"),
-        );
+        let stands = match run(&self.results) {
+            None => format!("{} stays stopped", self.application),
+            Some((what, "runs")) => format!("{what} runs there and is not taken back"),
+            Some((what, run)) => format!("{what} {run} there and are not taken back"),
+        };
         let text = format!("{stands}: {other} may still be on its way to the same");
         self.warnings(node, &[text]);
     }
@@ -209,25 +218,39 @@ impl Report {
             Class::NotRolledBack => "not rolled back",
             _ => return None,
         };
-        let application = &self.application;
-        Some(match (&answer.running, answer.class) {
-            (Some(vsn), Class::NotRolledBack) => format!("{outcome}: {application} {vsn} runs"),
-            (Some(vsn), Class::RolledBack) => {
-                format!("{outcome}: {application} {vsn} runs on, nothing is lost")
+        Some(match (run(&self.running(answer)), answer.class) {
+            (Some((what, run)), Class::NotRolledBack) => format!("{outcome}: {what} {run}"),
+            (Some((what, run)), Class::RolledBack) => {
+                format!("{outcome}: {what} {run} on, nothing is lost")
             }
-            (Some(vsn), _) => format!("{outcome}: {application} {vsn} runs on"),
+            (Some((what, run)), _) => format!("{outcome}: {what} {run} on"),
             (None, _) => outcome.to_owned(),
         })
     }
 
+    /// The version of each application that runs, as a node has answered.
+    fn running(&self, answer: &Answer) -> Vec<(String, Option<String>)> {
+        match answer.changes.as_slice() {
+            [] => vec![(self.application.clone(), answer.running.clone())],
+            several => several
+                .iter()
+                .map(|of| (of.application.clone(), of.running.clone()))
+                .collect(),
+        }
+    }
+
     /// How a node stands that was to go back and did not.
     fn left(&self, answer: &Answer) -> String {
-        let application = &self.application;
-        let version = answer.running.as_ref().or(self.result.as_ref());
-        match version {
-            _ if answer.outcome == Outcome::NodeDown => "not undone, the node is down".to_owned(),
-            Some(vsn) => format!("not undone, as far as is known {application} {vsn} runs there"),
-            None => format!("not undone, as far as is known {application} does not run there"),
+        if answer.outcome == Outcome::NodeDown {
+            return "not undone, the node is down".to_owned();
+        }
+        let running = run(&self.running(answer)).or_else(|| run(&self.results));
+        match running {
+            Some((what, run)) => format!("not undone, as far as is known {what} {run} there"),
+            None => {
+                let application = &self.application;
+                format!("not undone, as far as is known {application} does not run there")
+            }
         }
     }
 
@@ -250,7 +273,9 @@ impl Report {
             self.output.text(&step);
         }
         if std::mem::take(&mut self.tells_more) && !self.output.is_verbose() {
-            let (command, application) = (self.command, &self.application);
+            // Each application of several has the whole story.
+            let application = self.results.first().map_or("", |(name, _)| name.as_str());
+            let command = self.command;
             let more = format!("erlrc-{command}: erlrc history {application} -l tells more");
             self.details.push(more);
         }
@@ -278,7 +303,7 @@ impl Report {
     /// Ends with JSON for machines.
     pub fn finish(self) {
         let report = serde_json::json!({
-            "operation": self.command,
+            "operation": self.operation,
             "application": self.application,
             "dry_run": self.line == Line::Planning,
             "nodes": self.nodes,
@@ -287,4 +312,18 @@ impl Report {
         });
         self.output.envelope("operation", 1, &report);
     }
+}
+
+/// The applications that run, with their versions, and the verb.
+fn run(applications: &[(String, Option<String>)]) -> Option<(String, &'static str)> {
+    let running: Vec<String> = applications
+        .iter()
+        .filter_map(|(name, vsn)| Some(format!("{name} {}", vsn.as_ref()?)))
+        .collect();
+    let verb = match running.len() {
+        0 => return None,
+        1 => "runs",
+        _ => "run",
+    };
+    Some((running.join(", "), verb))
 }
