@@ -151,6 +151,12 @@ mod tests {
     }
 
     #[test]
+    fn the_words_of_pre_releases_are_read_in_either_case() {
+        ascending(&["1.0-Beta1", "1.0-RC1", "1.0"]);
+        ascending(&["1.0-ALPHA", "1.0-SNAPSHOT", "1.0", "1.0-P1"]);
+    }
+
+    #[test]
     fn numbers_count_by_value() {
         ascending(&[
             "1.2",

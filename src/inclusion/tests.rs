@@ -367,6 +367,19 @@ fn an_upgrade_starts_what_is_no_longer_included_only_if_wanted_or_needed() {
 }
 
 #[test]
+fn what_is_no_longer_included_is_not_started_for_what_only_wants_it() {
+    let model = Model::new("bar: +foo\n foo:\n baz: foo?").running("bar baz");
+    let expected = "upgraded, script, respecify baz [foo]";
+    case(model, &upgrade("bar:"), expected);
+    let model = Model::new("bar: +foo\n foo:\n baz: foo?").running("bar baz");
+    case(
+        model,
+        &stop("bar"),
+        "stopped, stop bar, respecify baz [foo]",
+    );
+}
+
+#[test]
 fn new_dependencies_start_before_the_script() {
     let model = Model::new("bar:\n new: newer\n newer:").running("bar");
     let expected = "upgraded, load newer, load new, start newer, start new, script";
