@@ -15,7 +15,7 @@ each node that answers, and the variables of this command: value, and where it c
 be meant, a key that nobody knows or a value that it cannot have, is named with file and line on standard
 error, and the status is 1. A node that does not answer is named too; the status is 3 where it is there.
 
-erlrc config check prints nothing else.
+erlrc config check prints nothing else. erlrc.conf(5) explains every key.
 
 JSON: {\"kind\": \"config\", \"version\": 1, \"settings\": [{\"key\", \"value\", \"source\", \"file\", \"line\", \"fault\"}],
 \"status\"}; file, line and fault are left out where there are none.

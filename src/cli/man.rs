@@ -1,5 +1,7 @@
-//! `erlrc man`: manual pages, from the same source as the help, and the page of findings.
+//! `erlrc man`: manual pages, from the same source as the help, and the pages of findings and of settings.
 
+use super::keys::{NODE_KEYS, REGISTRATION_KEYS};
+use super::settings::VARIABLES;
 use super::{Common, Failure, Status};
 use crate::catalogue::Entry;
 use crate::{maint, plan};
@@ -25,7 +27,7 @@ struct ManError {
     source: std::io::Error,
 }
 
-/// Writes `erlrc.8`, a page for each command and `erlrc-findings.7`.
+/// Writes `erlrc.8`, a page for each command, `erlrc-findings.7` and `erlrc.conf.5`.
 pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     let files = write(arguments).map_err(|source| {
         let directory = arguments.directory.display().to_string();
@@ -51,9 +53,14 @@ fn write(arguments: &Arguments) -> std::io::Result<Vec<String>> {
         std::fs::write(&file, page)?;
         files.push(file.display().to_string());
     }
-    let file = arguments.directory.join("erlrc-findings.7");
-    std::fs::write(&file, findings())?;
-    files.push(file.display().to_string());
+    for (name, page) in [
+        ("erlrc-findings.7", findings()),
+        ("erlrc.conf.5", configuration()),
+    ] {
+        let file = arguments.directory.join(name);
+        std::fs::write(&file, page)?;
+        files.push(file.display().to_string());
+    }
     Ok(files)
 }
 
@@ -80,6 +87,65 @@ fn section(page: &mut String, heading: &str, entries: &[Entry]) {
         let (name, meaning, remedy) = (roff(entry.name), roff(entry.meaning), roff(entry.remedy));
         page.push_str(&format!(
             ".TP\n.B {name}\n{meaning}\n.IP\nWhat to do: {remedy}\n"
+        ));
+    }
+}
+
+/// The page of every setting.
+fn configuration() -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    let mut page = format!(
+        ".TH erlrc.conf 5 \"\" \"erlrc {version}\"\n.SH NAME\n\
+         erlrc.conf \\- settings of erlrc: the file, registrations, nodes, variables\n\
+         .SH DESCRIPTION\n\
+         .I /etc/erlrc.d/erlrc.conf\nholds Erlang terms, one for each key, such as\n.BR \"{{batch, true}}.\" ;\n\
+         without it each key has its default.\n\
+         .B erlrc config\nprints every setting of a host and its nodes and where it comes from,\n\
+         .B erlrc config check\nonly what is wrong.\n"
+    );
+    let file = maint::FILE_KEYS.map(|key| (key.name, key.values, key.default, key.meaning));
+    settings(&mut page, "KEYS OF ERLRC.CONF", "", &file);
+    let about =
+        "An empty file /etc/erlrc.d/applications/APP registers an application. It may hold terms:";
+    settings(
+        &mut page,
+        "KEYS OF A REGISTRATION",
+        about,
+        &REGISTRATION_KEYS,
+    );
+    let about = "In the application environment of erlrc, for example in sys.config: {erlrc, [{suspend_timeout, 10000}]}.";
+    settings(
+        &mut page,
+        "ENVIRONMENT OF ERLRC ON A NODE",
+        about,
+        &NODE_KEYS,
+    );
+    let variables = VARIABLES.map(|(name, default, meaning)| (name, "", default, meaning));
+    let about = "For commands and hooks.";
+    settings(&mut page, "VARIABLES", about, &variables);
+    page.push_str(
+        ".SH SEE ALSO\n.BR erlrc (8),\n.BR erlrc\\-config (8),\n.BR erlrc\\-findings (7)\n",
+    );
+    page
+}
+
+/// A section of keys, each with values, default and meaning.
+fn settings(page: &mut String, heading: &str, about: &str, keys: &[(&str, &str, &str, &str)]) {
+    page.push_str(&format!(".SH \"{heading}\"\n"));
+    if !about.is_empty() {
+        page.push_str(&format!("{}\n", roff(about)));
+    }
+    for (name, values, default, meaning) in keys {
+        let default = if default.is_empty() { "none" } else { default };
+        let values = match values.is_empty() {
+            true => String::new(),
+            false => format!("Values: {values}. "),
+        };
+        let meaning = roff(&meaning.replace('`', ""));
+        let values = roff(&format!("{values}Default: {default}."));
+        page.push_str(&format!(
+            ".TP\n.B {}\n{meaning}\n.IP\n{values}\n",
+            roff(name)
         ));
     }
 }
@@ -151,6 +217,21 @@ mod tests {
         }
         assert_eq!(roff("a-b \\ c"), "a\\-b \\e c");
         assert!(page.lines().all(|line| !line.starts_with('\'')));
+    }
+
+    #[test]
+    fn the_page_of_settings_names_each_with_its_default() {
+        let page = configuration();
+        let names = maint::FILE_KEYS.map(|key| key.name).into_iter();
+        let names = names.chain(REGISTRATION_KEYS.map(|key| key.0));
+        let names = names.chain(NODE_KEYS.map(|key| key.0));
+        for name in names.chain(VARIABLES.map(|(name, ..)| name)) {
+            let (_, after) = page.split_once(&format!(".B {name}\n")).expect(name);
+            let (entry, _) = after.split_once("\n.TP").unwrap_or((after, ""));
+            assert!(entry.contains("Default: "), "{entry}");
+        }
+        let wrong = |line: &&str| line.starts_with('\'') || line.is_empty();
+        assert_eq!(page.lines().find(wrong), None);
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod failure;
 mod history;
 mod hook;
 mod init;
+mod keys;
 mod leftover;
 mod list;
 mod logs;

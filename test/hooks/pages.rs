@@ -38,6 +38,8 @@ fn every_command_has_a_page_and_completions() {
     }
     let findings = std::fs::read_to_string(host.path("man/erlrc-findings.7"));
     assert!(findings.expect("a page").contains(".B state_not_migrated"));
+    let settings = std::fs::read_to_string(host.path("man/erlrc.conf.5"));
+    assert!(settings.expect("a page").contains(".B apt_preflight"));
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = host.erlrc(&["completions", shell]).out;
         for command in commands(&host) {

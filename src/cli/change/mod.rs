@@ -119,19 +119,7 @@ impl Change<'_> {
         let entries = nodes::entries(self.common, &self.hook.connection)?;
         let mut status = Status::Done;
         if entries.is_empty() || wanted.is_empty() {
-            let silent = self.silent(&entries);
-            let text = match (entries.is_empty(), silent.is_empty()) {
-                (true, _) => nodes::none(self.common, &self.hook.connection),
-                (false, true) => "nothing to do: every node runs what is installed".to_owned(),
-                (false, false) => {
-                    "nothing to do: every node that answers runs what is installed".to_owned()
-                }
-            };
-            self.common.output().text(&format!("{text}\n"));
-            status = self.say(None, &silent);
-            if silent.is_empty() {
-                self.unchanged(None, &[], status);
-            }
+            status = self.nothing(&entries);
         }
         let mut ways: Ways = entries.iter().map(|(name, _)| (name, Vec::new())).collect();
         for one in wanted {
@@ -146,6 +134,27 @@ impl Change<'_> {
             status::refresh(self.common, &self.hook.connection);
         }
         Ok(status)
+    }
+
+    /// Says that there is nothing to do, why, and which nodes do not answer.
+    fn nothing(&self, entries: &Entries) -> Status {
+        let silent = self.silent(entries);
+        let inventory =
+            crate::installed::inventory(&self.common.root, &Apps::of_environment().apps);
+        let why = match (inventory.installed.is_empty(), silent.is_empty()) {
+            (true, _) => "no package says what is installed; erlrc upgrade APP=VSN names it",
+            (false, true) => "every node runs what is installed",
+            (false, false) => "every node that answers runs what is installed",
+        };
+        let text = match entries.is_empty() {
+            true => nodes::none(self.common, &self.hook.connection),
+            false => format!("nothing to do: {why}"),
+        };
+        self.common.output().text(&format!("{text}\n"));
+        if silent.is_empty() {
+            self.unchanged(None, &[], Status::Done);
+        }
+        self.say(None, &silent)
     }
 
     /// The applications of which a node runs another version than is installed.

@@ -347,7 +347,7 @@ impl Checkup {
                 severity: Severity::Info,
                 subject: "epmd".to_owned(),
                 text: text.clone(),
-                advice: "nothing, where erlrc is not to look after it".to_owned(),
+                advice: "nothing needs to be done where erlrc is not to look after it".to_owned(),
                 repair: None,
             });
         }
