@@ -14,13 +14,16 @@ all() ->
         sound_downgrade,
         old_code_in_use,
         process_that_would_linger,
+        process_in_a_call_that_returns,
         long_queue_and_no_supervisor,
         supervisor_that_does_not_answer,
         process_blocked_in_accept,
         program_of_the_old_directory,
         third_version_on_the_path,
+        otp_s_own_copy_on_the_path,
         supervisor_whose_init_fails,
         supervisor_whose_init_has_effects,
+        supervisors_of_one_module,
         supervisor_with_other_children,
         module_that_cannot_be_loaded,
         module_that_names_its_compiler,
@@ -115,6 +118,32 @@ process_that_would_linger(Config) ->
     ?assertEqual([{process_would_linger, warning}], kinds(Answer)),
     ?assertMatch(#{subject := <<"loop">>}, finding(process_would_linger, Answer)).
 
+%% By way of a server, of a process that began elsewhere, and of one that waits deep below: the last began in it.
+process_in_a_call_that_returns(Config) ->
+    Waits = "-export([wait/0, enter/0, version/0]).\nwait() -> receive stop -> ok end.\nenter() -> {pit:deep(20)}.\n",
+    Pit = "-module(pit).\n-export([deep/1]).\ndeep(0) -> lib:wait();\ndeep(N) -> {deep(N - 1)}.\n",
+    Lib = fun(Version) -> lists:flatten(io_lib:format("-module(lib).\n~sversion() -> ~p.\n", [Waits, Version])) end,
+    Dirs = versions(Config, [Lib(1), Pit, server(one, 1)], [Lib(2), Pit, server(one, 1)], [child(service_server), child(one)]),
+    ok = call(Config, ?MODULE, waiting, []),
+    Answer = plan(Config, Dirs),
+    ?assertEqual([{process_would_linger, info}], kinds(Answer)),
+    ?assertMatch(
+        #{subject := <<"lib">>, text := <<"2 processes in a call of it would run the old code until that returns.">>},
+        finding(process_would_linger, Answer)
+    ),
+    Deep = call(Config, erlang, spawn, [lib, enter, []]),
+    ok = call(Config, fixture, wait_until, [fun() -> process_info(Deep, status) =:= {status, waiting} end]),
+    ?assertEqual([{process_would_linger, info}, {process_would_linger, warning}], kinds(plan(Config, Dirs))).
+
+waiting() ->
+    _ = spawn(fun() -> gen_server:call(one, {apply, fun lib:wait/0}, infinity) end),
+    Other = spawn(fun() -> lists:foreach(fun(_) -> lib:wait() end, [1]) end),
+    Waits = fun(Pid) ->
+        {_, Stack} = process_info(Pid, current_stacktrace),
+        lists:keymember(lib, 1, Stack)
+    end,
+    fixture:wait_until(fun() -> Waits(whereis(one)) andalso Waits(Other) end).
+
 long_queue_and_no_supervisor(Config) ->
     Dirs = versions(Config, [server(one, 1)], [server(one, 2)]),
     {ok, Pid} = call(Config, one, start, []),
@@ -156,6 +185,12 @@ third_version_on_the_path(Config) ->
     Third = filename:join(filename:dirname(Old), "service-0.9/ebin"),
     ok = filelib:ensure_path(Third),
     {ok, _} = file:copy(filename:join([Old, "ebin", "service.app"]), filename:join(Third, "service.app")),
+    %% Another name of a directory is not another one.
+    ok = call(Config, file, set_cwd, [filename:dirname(Old)]),
+    true = call(Config, code, add_pathz, ["./service-1/ebin"]),
+    ok = file:make_symlink(filename:dirname(Old), filename:join(?config(priv_dir, Config), "linked")),
+    true = call(Config, code, add_pathz, [filename:join(?config(priv_dir, Config), "linked/service-1/ebin")]),
+    ?assertEqual([], kinds(plan(Config, Dirs))),
     true = call(Config, code, add_pathz, [Third]),
     Answer = plan(Config, Dirs),
     ?assertEqual([{other_version_on_path, warning}], kinds(Answer)),
@@ -163,6 +198,27 @@ third_version_on_the_path(Config) ->
     %% A directory that is gone holds no module.
     ok = file:del_dir_r(Third),
     ?assertEqual([], kinds(plan(Config, Dirs))).
+
+otp_s_own_copy_on_the_path(Config) ->
+    [One, Two] = [copy_of_parsetools(Config, Vsn) || Vsn <- ["8", "9"]],
+    true = call(Config, code, add_patha, [filename:join(One, "ebin")]),
+    ok = call(Config, application, start, [parsetools]),
+    Own = call(Config, code, get_path, []),
+    ?assertMatch([_, _ | _], [Dir || Dir <- Own, string:find(Dir, "/parsetools-") =/= nomatch]),
+    Names = #{from => "8", to => "9", from_dir => One, to_dir => Two},
+    Answer = call(Config, erlrcdynamic, live_plan, [Names#{operation => upgrade, application => parsetools}]),
+    ?assertEqual([], kinds(Answer)).
+
+copy_of_parsetools(Config, Vsn) ->
+    Dir = filename:join(?config(dir, Config), "parsetools-" ++ Vsn),
+    Ebin = filename:join(Dir, "ebin"),
+    ok = filelib:ensure_path(Ebin),
+    {ok, [{application, parsetools, Keys}]} = file:consult(code:where_is_file("parsetools.app")),
+    App = {application, parsetools, lists:keystore(vsn, 1, Keys, {vsn, Vsn})},
+    ok = file:write_file(filename:join(Ebin, "parsetools.app"), io_lib:format("~tp.~n", [App])),
+    Files = filelib:wildcard(filename:join(filename:dirname(code:where_is_file("parsetools.app")), "*.beam")),
+    [{ok, _} = file:copy(File, filename:join(Ebin, filename:basename(File))) || File <- Files],
+    Dir.
 
 process_blocked_in_accept(Config) ->
     Dirs = versions(Config, [server(one, 1)], [server(one, 2)], [child(one)]),
@@ -197,6 +253,16 @@ supervisor_whose_init_has_effects(Config) ->
         "init([]) -> {ok, {{one_for_one, 5, 10}, []}}.",
         "init([]) -> ets:new(mine, [named_table]), {ok, {{one_for_one, 5, 10}, []}}."
     ),
+    ?assertEqual([{supervisor_init_has_effects, warning}], kinds(plan(Config, Dirs))).
+
+supervisors_of_one_module(Config) ->
+    Source = fun(More) ->
+        "-module(many_sup).\n-behaviour(supervisor).\n-export([start_link/0, init/1]).\n"
+        "start_link() -> supervisor:start_link(?MODULE, []).\n"
+        "init([]) -> " ++ More ++ "{ok, {{one_for_one, 5, 10}, []}}.\n"
+    end,
+    Children = [child(many_sup, #{id => Id, type => supervisor}) || Id <- [one, two, three]],
+    Dirs = versions(Config, [Source("")], [Source("ets:new(mine, []), ")], Children),
     ?assertEqual([{supervisor_init_has_effects, warning}], kinds(plan(Config, Dirs))).
 
 supervisor_with_other_children(Config) ->

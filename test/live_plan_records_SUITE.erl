@@ -7,7 +7,7 @@
 -compile(nowarn_export_all).
 
 -import(live_plan_SUITE, [plan/2, kinds/1, finding/2]).
--import(service_fixture, [versions/4, child/1, call/4, photograph/1, still/2]).
+-import(service_fixture, [versions/4, child/1, steady/2, call/4, photograph/1, still/2]).
 
 all() ->
     [
@@ -27,7 +27,9 @@ all() ->
         struct_in_a_table,
         struct_of_the_same_keys,
         on_the_way_back,
-        whoever_wants_it_goes_on
+        whoever_wants_it_goes_on,
+        what_cannot_be_looked_at,
+        where_nothing_is_looked_for
     ].
 
 init_per_testcase(Case, Config) ->
@@ -268,3 +270,37 @@ whoever_wants_it_goes_on(Config) ->
     ?assertMatch(#{status := no_path, outcome := states_not_converted}, Ask(#{})),
     #{status := ok, warnings := [Warning]} = Ask(#{preflight => <<"warn">>}),
     ?assertNotEqual(nomatch, binary:match(Warning, <<"#user{} of user_lib">>)).
+
+%% A state and a dictionary that are large, a server that is busy, a table that only its owner reads.
+what_cannot_be_looked_at(Config) ->
+    Empty = lists:flatten(string:replace(holder(1, "_ = S, {ok, S}"), "#{1 => [user_lib:new()]}", "none")),
+    Others = [Empty, steady(busy, 1), steady(large, 1)],
+    Dirs = versions(Config, [user("id, name") | Others], [user("id, name, mail") | Others], [child(holder), child(busy), child(large)]),
+    ?assertEqual([], kinds(plan(Config, Dirs))),
+    ok = call(Config, ?MODULE, occupy, [busy]),
+    _ = call(Config, sys, replace_state, [large, fun(_) -> lists:seq(1, 30000) end]),
+    ok = call(Config, ?MODULE, private_table, [holder]),
+    Answer = plan(Config, Dirs),
+    ?assertEqual([{search_incomplete, info}], kinds(Answer)),
+    #{text := Text, details := Details} = finding(search_incomplete, Answer),
+    ?assertEqual(
+        <<"Not searched, or only in part: states of its processes (1 busy or asleep, 1 large); its tables (1 private).">>, Text
+    ),
+    ?assertMatch(#{states := #{busy := 1, large := 1}, tables := #{private := 1}, names := [_, _, _]}, Details).
+
+occupy(Name) ->
+    Self = self(),
+    Wait = fun(State) -> Self ! occupied, receive stop -> State end end,
+    _ = spawn(fun() -> sys:replace_state(Name, Wait, infinity) end),
+    receive occupied -> ok end.
+
+private_table(Name) ->
+    _ = sys:replace_state(Name, fun(State) -> true = ets:insert(ets:new(hidden, [private]), {user, 1, a}), State end),
+    ok.
+
+%% No shape changes, no module makes funs and no function goes.
+where_nothing_is_looked_for(Config) ->
+    Server = steady(one, 1),
+    Dirs = versions(Config, [Server, user("id, name")], [Server, user("id, name")], [child(one)]),
+    ok = call(Config, ?MODULE, private_table, [one]),
+    ?assertEqual([], kinds(plan(Config, Dirs))).

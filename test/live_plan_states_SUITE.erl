@@ -7,7 +7,8 @@
 -compile(nowarn_export_all).
 
 -import(live_plan_SUITE, [plan/2, kinds/1, finding/2]).
--import(service_fixture, [versions/3, versions/4, child/1, child/2, call/4, photograph/1, still/2, server/2, server/3]).
+-import(service_fixture, [versions/3, versions/4, versions/5, child/1, child/2, call/4, photograph/1, still/2]).
+-import(service_fixture, [server/2, server/3, plain/2]).
 -import(service_fixture, [statem/1, handler/1, special/2]).
 
 all() ->
@@ -23,6 +24,9 @@ all() ->
         funs_and_paths_in_states,
         funs_in_tables,
         funs_in_large_tables,
+        names_in_tables,
+        names_in_the_environment,
+        names_of_a_module_that_is_removed,
         funs_are_called_only_where_none_comes_in
     ].
 
@@ -220,8 +224,11 @@ funs_in_large_tables(Config) ->
     Dirs = versions(Config, [server(one, 1)], [server(one, 2)], [child(one)]),
     ok = call(Config, ?MODULE, large_table, [large, 50000]),
     Answer = plan(Config, Dirs),
-    ?assertEqual([{tables_cut_off, info}], kinds(Answer)),
-    ?assertMatch(#{subject := <<"large">>}, finding(tables_cut_off, Answer)).
+    ?assertEqual([{search_incomplete, info}], kinds(Answer)),
+    ?assertMatch(
+        #{subject := <<"service">>, details := #{tables_of_others := #{large := 1}, names := [<<"large">>]}},
+        finding(search_incomplete, Answer)
+    ).
 
 large_table(Table, Size) ->
     Self = self(),
@@ -240,3 +247,57 @@ funs_are_called_only_where_none_comes_in(Config) ->
     Answer = plan(Config, Dirs),
     ?assertEqual([{code_change_not_tried, info}, {fun_in_state, warning}], kinds(Answer)),
     ?assertMatch({ok, #{tried := 1}}, Answer).
+
+%% A module with a callback, and in its second version without those of earlier callers.
+callbacks(1) -> "-module(callbacks).\n-export([f/1, gone/1, left/2]).\nf(X) -> X.\ngone(X) -> X.\nleft(X, _) -> X.\n";
+callbacks(2) -> "-module(callbacks).\n-export([f/1]).\nf(X) -> {X}.\n".
+
+names_in_tables(Config) ->
+    Dirs = versions(Config, [callbacks(1)], [callbacks(2)]),
+    %% Another function, another arity, no name at all.
+    Others = [{callbacks, f, 1}, {callbacks, gone, 2}, {callbacks, gone, [1, 2]}, {callbacks, gone, 1, 2}, {other, gone, 1}, {}],
+    ok = call(Config, ?MODULE, rows, [others, [{I, Row} || {I, Row} <- lists:enumerate(Others)]]),
+    ?assertEqual([], kinds(plan(Config, Dirs))),
+    ok = call(Config, ?MODULE, rows, [named, [{callbacks, gone}, {x, #{run => [{callbacks, left, [1, 2]}]}}]]),
+    Answer = plan(Config, Dirs),
+    ?assertEqual([{name_in_table, warning}], kinds(Answer)),
+    #{subject := <<"named">>, text := Text, details := Details} = finding(name_in_table, Answer),
+    ?assertEqual(
+        <<"Tables may name functions that version 2 no longer exports: callbacks:gone, callbacks:left.">>, Text
+    ),
+    ?assertEqual(#{functions => [<<"named callbacks:gone">>, <<"named callbacks:left">>]}, Details),
+    ok = call(Config, persistent_term, put, [kept, {callbacks, gone, 1}]),
+    ?assertMatch(#{subject := <<"named, persistent_term">>}, finding(name_in_table, plan(Config, Dirs))).
+
+rows(Table, Rows) ->
+    Self = self(),
+    _ = spawn(fun() ->
+        Table = ets:new(Table, [named_table]),
+        true = ets:insert(Table, Rows),
+        Self ! {Table, made},
+        receive stop -> ok end
+    end),
+    receive {Table, made} -> ok end.
+
+%% What the new version's own file says is looked for in the file.
+names_in_the_environment(Config) ->
+    Env = fun(Name) -> [{env, [{default, {callbacks, Name}}]}] end,
+    Dirs = versions(Config, [callbacks(1)], [callbacks(2)], [child(service_server)], {Env(gone), Env(f)}),
+    ok = call(Config, application, set_env, [kernel, other, {callbacks, f}]),
+    ?assertEqual([], kinds(plan(Config, Dirs))),
+    ok = call(Config, application, set_env, [kernel, hook, [{callbacks, left}]]),
+    ok = call(Config, application, set_env, [service, mine, {callbacks, gone, [x]}]),
+    Answer = plan(Config, Dirs),
+    ?assertEqual([{name_in_environment, warning}], kinds(Answer)),
+    ?assertMatch(#{subject := <<"kernel.hook, service.mine">>}, finding(name_in_environment, Answer)).
+
+%% Unless another application has it now.
+names_of_a_module_that_is_removed(Config) ->
+    Dirs = versions(Config, [callbacks(1), plain(callers, 1)], [plain(callers, 2)]),
+    ok = call(Config, ?MODULE, rows, [named, [{callbacks, f, 1}]]),
+    ?assertMatch([{name_in_table, warning}], kinds(plan(Config, Dirs))),
+    Other = filename:join(?config(dir, Config), "other-1/ebin"),
+    ok = filelib:ensure_path(Other),
+    {ok, _} = file:copy(filename:join([element(1, Dirs), "ebin", "callbacks.beam"]), filename:join(Other, "callbacks.beam")),
+    true = call(Config, code, add_pathz, [Other]),
+    ?assertEqual([], kinds(plan(Config, Dirs))).

@@ -15,6 +15,8 @@ pub struct Surroundings {
     pub path: Vec<PathBuf>,
     /// Whether a module that is not in here is nowhere.
     pub complete: bool,
+    /// Whether it is a node that runs, which loads code from `path` alone.
+    pub of_node: bool,
     /// The OTP release that the modules are loaded by.
     pub release: Option<u32>,
     /// Applications: their versions, and whether they run.
@@ -71,6 +73,7 @@ impl Surroundings {
         let code = answer.get("code")?;
         let mut found = Self {
             complete: true,
+            of_node: true,
             release,
             ..Self::default()
         };
@@ -109,6 +112,20 @@ impl Surroundings {
         let name = format!("{module}.beam");
         let files = self.path.iter().map(|dir| dir.join(&name));
         files.into_iter().find(|file| file.is_file())
+    }
+
+    /// Whether a protocol of Elixir, or the one that a module implements, may have a consolidated copy: not on a node
+    /// that finds none. An implementation is called `Protocol.Type`.
+    pub fn may_have_consolidated(&self, module: &str) -> bool {
+        let names = module.match_indices('.').map(|(at, _)| &module[..at]);
+        let names: Vec<&str> = names.chain([module]).collect();
+        let mut dirs = self.path.iter();
+        let holds = |dir: &PathBuf| {
+            let mut names = names.iter();
+            file_name(dir) == "consolidated"
+                && names.any(|name| dir.join(format!("{name}.beam")).is_file())
+        };
+        !self.of_node || dirs.any(holds)
     }
 
     /// Whether an application is known or can be found on the code path.

@@ -126,7 +126,24 @@ fn protocols_are_told_from_other_modules() {
     let found = found(&plan);
     let kind = "elixir_protocol_implementation".to_owned();
     let subject = "Elixir.Demo.Server.Size.Integer".to_owned();
-    assert!(found.contains(&(kind, subject)), "{found:?}");
+    assert!(found.contains(&(kind.clone(), subject)), "{found:?}");
+    // A node that has no consolidated copy of that protocol needs no new one.
+    let consolidated = dir.path().join("consolidated");
+    let on_node = || {
+        let around = Surroundings {
+            path: vec![versions[0].join("ebin"), consolidated.clone()],
+            of_node: true,
+            ..Surroundings::default()
+        };
+        let plan = plan_of("demo", &versions[0], &versions[1], &around);
+        plan.findings.iter().any(|finding| finding.kind == kind)
+    };
+    assert!(!on_node());
+    fs::create_dir(&consolidated).unwrap();
+    fs::write(consolidated.join("Elixir.Enumerable.beam"), "").unwrap();
+    assert!(!on_node());
+    fs::write(consolidated.join("Elixir.Demo.Server.Size.beam"), "").unwrap();
+    assert!(on_node());
 }
 
 #[test]

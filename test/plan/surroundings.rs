@@ -228,6 +228,28 @@ fn versions_and_modules_in_the_way_are_found() {
 }
 
 #[test]
+fn a_module_that_is_compiled_at_run_time_is_in_nobodys_way() {
+    let pair = changed("compiled").comes_to("hot");
+    let built = Built::new(std::slice::from_ref(&pair));
+    let other = built.dir(&pair, "new").join("run_time");
+    fs::create_dir_all(&other).unwrap();
+    let file = other.join("demo_lib.beam");
+    let around = Surroundings {
+        files: [(Atom::of("demo_lib"), file.clone())].into(),
+        path: vec![other],
+        ..Surroundings::default()
+    };
+    let shadowed = || {
+        let plan = built.plan(&pair, &around);
+        plan.findings.iter().any(|found| found.kind == "shadowed")
+    };
+    // The name that it was given is that of no file.
+    assert!(!shadowed());
+    fs::write(&file, "").unwrap();
+    assert!(shadowed());
+}
+
+#[test]
 fn code_of_a_later_release_is_found() {
     let pair = changed("release")
         .finds("otp_release", "demo")

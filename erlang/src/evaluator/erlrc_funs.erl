@@ -9,12 +9,14 @@
 -module(erlrc_funs).
 
 -export([held/2, in_processes/2]).
--export_type([found/0, held/0, place/0]).
+-export_type([found/0, held/0, place/0, unseen/0]).
 
 -type holder() :: pid() | {table, term()}.
 -type found() :: #{held := [{module(), holder()}], complete := boolean()}.
 -type place() :: state | dictionary | messages.
 -type held() :: {{'fun', module()} | {record, erlrc_look:record()}, place(), pid()}.
+%% What was not looked at, or not all of it: it did not answer, it is large, there was no time left.
+-type unseen() :: {pid(), busy | large | late}.
 
 %% Processes at once; terms of each; messages of one queue; words of one dictionary.
 -define(SOME, 256).
@@ -36,12 +38,12 @@ held(Modules, Time) ->
     end.
 
 %% @doc What processes hold of this, looked for during so many milliseconds.
--spec in_processes(erlrc_look:wanted(), non_neg_integer()) -> #{held := [held()], complete := boolean()}.
+-spec in_processes(erlrc_look:wanted(), non_neg_integer()) -> #{held := [held()], unseen := [unseen()]}.
 in_processes(Wanted, Time) ->
     Self = self(),
     case apart(fun() -> look(Wanted, Time, Self) end) of
         {ok, Found} -> Found;
-        failed -> #{held => [], complete => false}
+        failed -> #{held => [], unseen => [{Pid, late} || Pid <- processes()]}
     end.
 
 %% Answers that come too late are nobody's.
@@ -58,21 +60,21 @@ exiting(Fun) ->
 
 old_funs(Modules, Time, Asker) ->
     Wanted = erlrc_look:outdated(Modules),
-    #{funs := Funs, cut := Cut} = erlrc_tables:funs(Wanted, Time),
-    #{held := Held, complete := Complete} = look(Wanted, Time, Asker),
+    #{funs := Funs, unseen := Tables} = erlrc_tables:funs(Wanted, Time),
+    #{held := Held, unseen := Unseen} = look(Wanted, Time, Asker),
     InTables = [{Module, {table, Table}} || {Table, Module, _} <- Funs],
     InProcesses = [{Module, Pid} || {{'fun', Module}, _, Pid} <- Held],
-    #{held => lists:usort(InTables ++ InProcesses), complete => Complete andalso Cut =:= []}.
+    #{held => lists:usort(InTables ++ InProcesses), complete => Unseen =:= [] andalso [Table || {Table, Why} <- Tables, Why =/= private] =:= []}.
 
 look(Wanted, Time, Asker) ->
-    processes(processes() -- [self(), Asker], Wanted, milliseconds() + Time, #{held => [], complete => true}).
+    processes(processes() -- [self(), Asker], Wanted, milliseconds() + Time, #{held => [], unseen => []}).
 
 processes([], _Wanted, _Deadline, Found) ->
     Found;
-processes(Pids, Wanted, Deadline, Found) ->
+processes(Pids, Wanted, Deadline, #{unseen := Unseen} = Found) ->
     {Some, Rest} = lists:split(min(?SOME, length(Pids)), Pids),
     case milliseconds() >= Deadline of
-        true -> Found#{complete := false};
+        true -> Found#{unseen := [{Pid, late} || Pid <- Pids] ++ Unseen};
         false -> processes(Rest, Wanted, Deadline, some(Some, Wanted, Found))
     end.
 
@@ -80,8 +82,8 @@ some(Pids, Wanted, Found) ->
     Ref = make_ref(),
     {Asked, Seen} = lists:foldl(fun(Pid, Acc) -> begin_with(Pid, Wanted, Ref, Acc) end, {[], Found}, Pids),
     #{answered := Answered} = erlrc_system:collect(Ref, erlrc_system:answers(length(Asked)), ?TICK),
-    Silent = [Pid || Pid <- Asked -- Answered, is_process_alive(Pid)],
-    answers(Ref, Seen#{complete := maps:get(complete, Seen) andalso Silent =:= []}).
+    Silent = [{Pid, busy} || Pid <- Asked -- Answered, is_process_alive(Pid)],
+    answers(Ref, Seen#{unseen := Silent ++ maps:get(unseen, Seen)}).
 
 %% Whoever waits for requests looks at itself; others are looked at from here.
 begin_with(Pid, Wanted, Ref, {Asked, Found}) ->
@@ -117,24 +119,26 @@ is_plain(Pid, {erlang, hibernate, 3}) -> not erlrc_system:is_server(Pid);
 is_plain(_Pid, {proc_lib, _, _}) -> true;
 is_plain(Pid, _Current) -> not erlrc_system:is_server(Pid).
 
-from_here(_Pid, Length, _Wanted, _IsPlain, Found) when Length > ?MESSAGES ->
-    Found#{complete := false};
-from_here(Pid, _Length, Wanted, IsPlain, #{complete := Complete} = Found) ->
+from_here(Pid, Length, _Wanted, _IsPlain, Found) when Length > ?MESSAGES ->
+    add(Pid, [], [busy], Found);
+from_here(Pid, _Length, Wanted, IsPlain, Found) ->
     case process_info(Pid, [dictionary, messages]) of
         undefined ->
             Found;
         Info ->
             {Things, IsComplete} = seen(Info, Wanted),
-            add(Pid, Things, Found#{complete := Complete andalso IsPlain andalso IsComplete})
+            add(Pid, Things, [busy || not IsPlain] ++ [large || not IsComplete], Found)
     end.
 
-add(Pid, Things, #{held := Held} = Found) ->
-    Found#{held := [{Thing, Place, Pid} || {Thing, Place} <- Things] ++ Held}.
+add(Pid, Things, Unseen, #{held := Held, unseen := Others}) ->
+    #{
+        held => [{Thing, Place, Pid} || {Thing, Place} <- Things] ++ Held,
+        unseen => [{Pid, Why} || Why <- Unseen] ++ Others
+    }.
 
 answers(Ref, Found) ->
     receive
-        {Ref, Pid, Things, true} -> answers(Ref, add(Pid, Things, Found));
-        {Ref, Pid, Things, false} -> answers(Ref, add(Pid, Things, Found#{complete := false}))
+        {Ref, Pid, Things, IsComplete} -> answers(Ref, add(Pid, Things, [large || not IsComplete], Found))
     after 0 -> Found
     end.
 

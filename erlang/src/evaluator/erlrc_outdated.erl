@@ -5,7 +5,7 @@
 -module(erlrc_outdated).
 
 -export([shapes/2, find/5, mode/1]).
--export_type([found/0, certainty/0]).
+-export_type([found/0, unseen/0, certainty/0]).
 
 %% Nobody converts it; somebody may; it may be another one of that name.
 -type certainty() :: kept | untried | unclear.
@@ -19,6 +19,8 @@
     holders := [pid() | erlrc_tables:table(), ...],
     certainty := certainty()
 }.
+
+-type unseen() :: [erlrc_funs:unseen() | erlrc_tables:unseen()].
 
 %% Milliseconds for the search of processes and of tables.
 -define(TIME, 2000).
@@ -76,24 +78,23 @@ of_file(File) ->
         {error, _} -> []
     end.
 
-%% @doc Who holds something in one of these shapes. `Targets' are the processes that the script changes; `Try' runs
+%% @doc Who holds something in one of these shapes, and who was not looked at. `Targets' are the processes that the script changes; `Try' runs
 %% `code_change' on the states of some of them.
 -spec find(erlrc_look:records(), map(), fun((map()) -> erlrc_trial:result()), [module()], erlrc_evaluator:change()) ->
-    [found()].
+    #{found := [found()], unseen := unseen()}.
 find(Shapes, _Targets, _Try, _Steady, _Script) when map_size(Shapes) =:= 0 ->
-    [];
+    #{found => [], unseen => []};
 find(Shapes, Targets, Try, Steady, #{application := App, from := {_, Dir}} = Script) ->
-    #{held := Held} = erlrc_funs:in_processes(erlrc_look:wanted(Shapes), ?TIME),
+    #{held := Held, unseen := Unseen} = erlrc_funs:in_processes(erlrc_look:wanted(Shapes), ?TIME),
     InProcesses = [{Shape, Place, Pid} || {{record, Shape}, Place, Pid} <- Held, Place =/= messages],
     Mine = maps:with([Pid || {_, state, Pid} <- InProcesses], Targets),
     Trial = Try(Mine),
     Tables = erlrc_tables:search(#{modules => [], records => Shapes, directory => Dir, application => App}, ?TABLES),
-    grouped(
+    Found =
         tried(Trial) ++
             [held(Each, Targets, Steady, App) || {_, Place, Pid} = Each <- InProcesses, Place =:= dictionary orelse not is_map_key(Pid, Mine)] ++
             [{Shape, table, Table, table(Table, Trial, Script)} || {Table, Shape} <- maps:get(records, Tables)],
-        Shapes
-    ).
+    #{found => grouped(Found, Shapes), unseen => Unseen ++ maps:get(unseen, Tables)}.
 
 tried(#{records := Records}) ->
     [{Shape, state, Pid, case How of stays -> kept; untried -> untried end} || {Pid, How, Shape} <- Records].

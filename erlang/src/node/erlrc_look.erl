@@ -1,10 +1,11 @@
 %% @doc Searches a term for references to code: funs of modules that are removed or replaced, names of files that are
-%% removed, and records of a size, or structs with keys, that the new code does not know. The number of terms that are
-%% visited is bounded.
+%% removed, records of a size, or structs with keys, that the new code does not know, and names of functions that it does
+%% not have. The number of terms that are visited is bounded.
 -module(erlrc_look).
 
--export([wanted/2, wanted/3, wanted/1, outdated/1, new/1, at/3, found/1, records/1, may_hold_funs/1, is_complete/1]).
--export_type([wanted/0, seen/0, records/0, record/0]).
+-export([wanted/2, wanted/3, wanted/1, outdated/1, naming/2]).
+-export([new/1, at/3, found/1, records/1, names/1, may_hold_funs/1, is_complete/1]).
+-export_type([wanted/0, seen/0, records/0, record/0, functions/0]).
 
 %% A struct is one of Elixir's: a map that names its module.
 -type record() :: {Name :: atom(), Size :: pos_integer()} | {struct, module()}.
@@ -12,18 +13,22 @@
     {atom(), pos_integer()} => {module(), NewSize :: pos_integer()},
     {struct, module()} => {Keys :: [atom()], NewKeys :: [atom()]}
 }.
+%% Functions by module.
+-type functions() :: #{module() => [{Name :: atom(), arity()}]}.
 
 -record(wanted, {
     modules :: #{module() => any | {but, Md5 :: binary()}},
     directory = none :: none | binary(),
-    records = #{} :: records()
+    records = #{} :: records(),
+    functions = #{} :: functions()
 }).
 -record(seen, {
     left :: integer(),
     any_fun = false :: boolean(),
     funs = [] :: [{module(), Name :: atom()}],
     path = false :: boolean(),
-    records = [] :: [record()]
+    records = [] :: [record()],
+    names = [] :: [{module(), Name :: atom()}]
 }).
 -opaque wanted() :: #wanted{}.
 -opaque seen() :: #seen{}.
@@ -54,6 +59,12 @@ wanted(Modules, Directory, Records) ->
 wanted(Records) when is_map(Records) ->
     #wanted{modules = #{}, records = Records}.
 
+%% @doc The same search, and for tuples that may name one of these functions: `{Module, Function}', alone or with an arity or
+%% arguments.
+-spec naming(functions(), wanted()) -> wanted().
+naming(Functions, Wanted) ->
+    Wanted#wanted{functions = Functions}.
+
 %% @doc A search that has found nothing yet and may visit this many terms.
 -spec new(pos_integer()) -> seen().
 new(Left) ->
@@ -68,6 +79,11 @@ found(#seen{funs = Funs, path = Path}) ->
 -spec records(seen()) -> [record()].
 records(#seen{records = Records}) ->
     Records.
+
+%% @doc The functions that may be named.
+-spec names(seen()) -> [{module(), Name :: atom()}].
+names(#seen{names = Names}) ->
+    Names.
 
 %% @doc Whether there may be a fun of any module; terms that were not visited may hold some.
 -spec may_hold_funs(seen()) -> boolean().
@@ -94,13 +110,8 @@ at([Head | _] = List, #wanted{directory = Directory} = Wanted, Seen) when is_int
     string(List, Wanted, Seen);
 at([Head | Tail], Wanted, Seen) ->
     at(Tail, Wanted, at(Head, Wanted, step(Seen)));
-at(Tuple, #wanted{records = Records} = Wanted, #seen{records = Found} = Seen) when
-    is_map_key({element(1, Tuple), tuple_size(Tuple)}, Records)
-->
-    Record = {element(1, Tuple), tuple_size(Tuple)},
-    all(tuple_to_list(Tuple), Wanted, step(Seen#seen{records = lists:usort([Record | Found])}));
 at(Tuple, Wanted, Seen) when is_tuple(Tuple) ->
-    all(tuple_to_list(Tuple), Wanted, step(Seen));
+    all(tuple_to_list(Tuple), Wanted, step(tuple(Tuple, Wanted, Seen)));
 at(Map, Wanted, #seen{left = Left, records = Found} = Seen) when is_map(Map), map_size(Map) =< Left ->
     Records = lists:usort(struct(Map, Wanted) ++ Found),
     all(lists:append([[Key, Value] || {Key, Value} <- maps:to_list(Map)]), Wanted, step(Seen#seen{records = Records}));
@@ -108,6 +119,29 @@ at(Map, _Wanted, Seen) when is_map(Map) ->
     Seen#seen{left = 0};
 at(_Term, _Wanted, Seen) ->
     step(Seen).
+
+tuple(Tuple, #wanted{records = Records}, #seen{records = Found} = Seen) when
+    is_map_key({element(1, Tuple), tuple_size(Tuple)}, Records)
+->
+    Seen#seen{records = lists:usort([{element(1, Tuple), tuple_size(Tuple)} | Found])};
+tuple(Tuple, #wanted{functions = Functions}, #seen{names = Found} = Seen) when is_map_key(element(1, Tuple), Functions) ->
+    [Module | More] = tuple_to_list(Tuple),
+    Seen#seen{names = lists:usort([{Module, Name} || Name <- named(More, maps:get(Module, Functions))] ++ Found)};
+tuple(_Tuple, _Wanted, Seen) ->
+    Seen.
+
+named([Name], Functions) -> [Name || lists:keymember(Name, 1, Functions)];
+named([Name, Arity], Functions) when is_integer(Arity) -> [Name || lists:member({Name, Arity}, Functions)];
+named([Name, [_ | _] = Arguments], Functions) -> named([Name, arity(Arguments)], Functions);
+named([Name, []], Functions) -> named([Name, 0], Functions);
+named(_More, _Functions) -> [].
+
+%% A function has no more than 255 arguments, and an improper list is none.
+arity(List) -> arity(List, 0).
+
+arity([], Length) -> Length;
+arity([_ | Rest], Length) when Length < 255 -> arity(Rest, Length + 1);
+arity(_Other, _Length) -> -1.
 
 struct(#{'__struct__' := Module} = Map, #wanted{records = Records}) when is_map_key({struct, Module}, Records) ->
     #{{struct, Module} := {Keys, _}} = Records,

@@ -25,13 +25,14 @@ is_refused(warn, Why) ->
 kept(Segments, #{application := App} = Script) ->
     Batches = [Batch || {batch, Batch} <- Segments],
     Shapes = erlrc_outdated:shapes([Module || #{load := All} <- Batches, {Module, _, _} <- All], Script),
-    case [Found || #{certainty := kept} = Found <- found(Shapes, Batches, Script)] of
+    #{found := All} = found(Shapes, Batches, Script),
+    case [Found || #{certainty := kept} = Found <- All] of
         [] -> none;
         Kept -> {states_not_converted, App, Kept}
     end.
 
 found(Shapes, _Batches, _Script) when map_size(Shapes) =:= 0 ->
-    [];
+    #{found => []};
 found(Shapes, Batches, Script) ->
     #{targets := Targets} = erlrc_discover:processes(suspended(Batches), #{}),
     Deadline = erlang:monotonic_time(millisecond) + min(?DEADLINE, erlrc_deadline:left()),

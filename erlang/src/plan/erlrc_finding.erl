@@ -1,7 +1,7 @@
 %% @doc What a plan has to say: findings, in the shape in which they go to the binary.
 -module(erlrc_finding).
 
--export([new/6, means/2, name/1, named/1, names/1, text/2]).
+-export([new/6, means/2, name/1, named/1, names/1, count/1, text/2]).
 -export_type([finding/0, severity/0]).
 
 -type severity() :: info | warning | error.
@@ -55,6 +55,11 @@ named(Pids) ->
 -spec names([pid()]) -> iodata().
 names(Pids) ->
     lists:join(", ", named(Pids)).
+
+%% @doc How many processes these are.
+-spec count([pid()]) -> iodata().
+count([_]) -> "1 process";
+count(Pids) -> text("~w processes", [length(Pids)]).
 
 %% @doc Formatted text, cut where it becomes too long for a line.
 -spec text(io:format(), [term()]) -> binary().

@@ -21,8 +21,6 @@
 }.
 
 -define(DEADLINE, 10000).
-%% Milliseconds for the search of tables.
--define(TABLES, 300).
 -define(LONG_QUEUE, 1000).
 -define(NAMED, 10).
 
@@ -75,27 +73,34 @@ subject(#{application := App}) -> atom_to_binary(App).
 
 batches(Batches, Script, Old, Deadline) ->
     Loads = [Load || #{load := All} <- Batches, Load <- All],
-    Modules = lists:usort([Module || {Module, _, _} <- Loads] ++ [M || #{remove := All} <- Batches, {M, _, _} <- All]),
+    Loaded = [Module || {Module, _, _} <- Loads],
+    Removed = [M || #{remove := All} <- Batches, {M, _, _} <- All],
+    Modules = lists:usort(Loaded ++ Removed),
     Options = #{},
     {Standing, Others} = concerned(Batches, Script, Options),
     Targets = merged(Standing, Others),
-    Shapes = erlrc_outdated:shapes([Module || {Module, _, _} <- Loads], Script),
+    Shapes = erlrc_outdated:shapes(Loaded, Script),
     Trial = erlrc_changes:trial(Batches, Targets, {Modules, Shapes}, Script, Deadline),
-    Outdated = erlrc_outdated:find(Shapes, Targets, fun(_) -> Trial end, erlrc_changes:steady(Batches, Script), Script),
+    #{found := Outdated, unseen := Unseen} =
+        erlrc_outdated:find(Shapes, Targets, fun(_) -> Trial end, erlrc_changes:steady(Batches, Script), Script),
+    Functions = erlrc_plan_names:functions(Loaded, Removed, Script),
+    Tables = erlrc_plan_search:tables(Modules, Functions, Script),
     Findings = [
         erlrc_plan_node:findings(Script, Old),
-        loadable([Module || {Module, _, _} <- Loads], Script),
+        loadable(Loaded, Script),
         [hung(Warning) || Warning <- lists:usort(maps:get(warnings, Standing) ++ maps:get(warnings, Others))],
         queues(maps:get(targets, Standing)),
         erlrc_plan_states:blocked(maps:keys(maps:get(targets, Standing))),
         erlrc_plan_states:nobody(without_process(Batches, Targets, Options), maps:get(unknown, Standing)),
         unsupervised(Targets, Options),
         old_code(Loads, maps:get(options, Script)),
-        running(Modules, Targets, Script),
+        erlrc_plan_stacks:running(Modules, Targets, Script),
         supervisors(erlrc_changes:suspended(Batches), Targets, Script),
         erlrc_plan_states:trial(Trial),
-        erlrc_plan_states:tables(tables(Modules, Script)),
+        erlrc_plan_states:tables(Tables),
+        erlrc_plan_names:findings(Functions, Tables, {Script, Old}),
         erlrc_plan_records:findings(Outdated),
+        erlrc_plan_search:unseen(Unseen ++ unseen(Trial, Tables), Targets, Script),
         erlrc_plan_node:ports(Script)
     ],
     (stand(Standing, length(Modules)))#{
@@ -103,8 +108,11 @@ batches(Batches, Script, Old, Deadline) ->
         evaluator => evaluator(Script),
         modules => Modules,
         tried => maps:get(tried, Trial),
-        idle => idle([Module || {Module, _, _} <- Loads], Options)
+        idle => idle(Loaded, Options)
     }.
+
+unseen(#{cut := Cut}, #{unseen := Unseen}) ->
+    [{Pid, large} || Pid <- Cut] ++ Unseen.
 
 %% The processes that would stand still, and those that run changed modules and would not.
 concerned(Batches, Script, Options) ->
@@ -130,25 +138,6 @@ evaluator(#{options := Options}) ->
 
 file(Module, Dir) ->
     filename:join([Dir, "ebin", atom_to_list(Module) ++ code:objfile_extension()]).
-
-%% Funs of modules that make none are in no table.
-tables(Modules, #{application := App, from := {_, Dir}}) ->
-    erlrc_tables:search(
-        #{
-            modules => [Module || Module <- Modules, makes_funs(file(Module, Dir))],
-            records => #{},
-            directory => Dir ++ "/",
-            application => App
-        },
-        ?TABLES
-    ).
-
-makes_funs(File) ->
-    case erlrc_bytes:chunks(File, ["FunT"]) of
-        {ok, {_, [{_, Funs}]}} -> erlrc_bytes:number(Funs, 0, 4) =/= {ok, 0};
-        {error, beam_lib, {missing_chunk, _, _}} -> false;
-        _ -> true
-    end.
 
 %% One module after the other, so that the schedulers stay free.
 loadable(Modules, #{to := {_, Dir}}) ->
@@ -269,21 +258,6 @@ old_code(Module, Policy, Pids) ->
         erlrc_finding:text("~w processes ~ts.", [length(Pids), Text]),
         Advice, #{processes => erlrc_finding:named(Pids)}
     ).
-
-%% Who has a changed module on the stack and is not suspended for it goes on in the old code, unless it ends.
-running(Modules, Targets, #{application := App, instructions := Instructions}) ->
-    Restarted = lists:member({restart_application, App}, Instructions),
-    Ends = fun(Pid) -> Restarted andalso application:get_application(Pid) =:= {ok, App} end,
-    Found = [Use || {_, Pid} = Use <- erlrc_purge:on_stack(Modules), not is_map_key(Pid, Targets), not Ends(Pid)],
-    [
-        erlrc_finding:new(
-            process_would_linger, warning, atom_to_binary(Module),
-            erlrc_finding:text("~w processes would go on running the old code.", [length(Pids)]),
-            "Have them call their module by its full name, ?MODULE:loop(...), or be special processes (sys).",
-            #{processes => erlrc_finding:named(Pids)}
-        )
-     || Module <- lists:usort([M || {M, _} <- Found]), Pids <- [[Pid || {M, Pid} <- Found, M =:= Module]]
-    ].
 
 %% Those that run: one that stands suspended does not say its arguments.
 supervisors(Suspended, Targets, #{from := {_, FromDir}, to := {_, ToDir}}) ->

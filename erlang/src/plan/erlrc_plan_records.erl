@@ -46,12 +46,9 @@ names(Pids) -> erlrc_finding:names(Pids).
 
 tables(Tables) -> lists:join(", ", [erlrc_finding:text("~0tp", [Table]) || Table <- lists:sublist(Tables, ?NAMED)]).
 
-place(#{place := state, holders := Pids}) -> ["the states of ", count(Pids)];
-place(#{place := dictionary, holders := Pids}) -> ["the dictionaries of ", count(Pids)];
+place(#{place := state, holders := Pids}) -> ["the states of ", erlrc_finding:count(Pids)];
+place(#{place := dictionary, holders := Pids}) -> ["the dictionaries of ", erlrc_finding:count(Pids)];
 place(#{place := table, holders := Tables}) -> ["the table ", tables(Tables)].
-
-count([_]) -> "1 process";
-count(Pids) -> erlrc_finding:text("~w processes", [length(Pids)]).
 
 details(#{shape := {struct, Module}} = Found) -> (holders(Found))#{struct => Module};
 details(#{shape := {Name, Size}} = Found) -> (holders(Found))#{record => Name, size => Size}.

@@ -112,26 +112,17 @@ blocked(Pids) ->
 
 %% @doc Of tables.
 -spec tables(erlrc_tables:result()) -> [erlrc_finding:finding()].
-tables(#{funs := Funs, cut := Cut}) ->
-    Named = fun(Tables) -> lists:join(", ", [erlrc_finding:text("~0tp", [T]) || T <- lists:sublist(Tables, ?NAMED)]) end,
+tables(#{funs := Funs}) ->
+    Tables = [erlrc_finding:text("~0tp", [Table]) || Table <- lists:sublist(lists:usort([Table || {Table, _, _} <- Funs]), ?NAMED)],
     [
         erlrc_finding:new(
-            fun_in_table, warning, Named(lists:usort([Table || {Table, _, _} <- Funs])),
+            fun_in_table, warning, lists:join(", ", Tables),
             erlrc_finding:text("Tables hold funs of modules that change: ~0tp.", [lists:usort([M || {_, M, _} <- Funs])]),
             "They work until the old code is purged, then fail with badfun; hold fun M:F/A or data instead.",
             #{funs => [erlrc_finding:text("~0tp ~ts ~ts", [Table, M, Name]) || {Table, M, Name} <- Funs]}
         )
      || Funs =/= []
-    ] ++
-        [
-            erlrc_finding:new(
-                tables_cut_off, info, Named(Cut),
-                erlrc_finding:text("~w tables are large, and only a part of them was searched for funs.", [length(Cut)]),
-                "Know what they hold: a fun of a module that changes fails when the old code is purged.",
-                #{count => length(Cut)}
-            )
-         || Cut =/= []
-        ].
+    ].
 
 path_finding(Pids) ->
     erlrc_finding:new(

@@ -3,11 +3,12 @@
 
 -export([findings/1, hindrances/1]).
 
-%% @doc Of supervisors that run: process, module, files of the code that runs and of the new code.
+%% @doc Of supervisors that run: process, module, files of the code that runs and of the new code. What is so of many
+%% that run the same module is said once.
 -spec findings([{{pid(), module(), Arguments :: term()}, Old :: file:filename(), New :: file:filename()}]) ->
     [erlrc_finding:finding()].
 findings(Supervisors) ->
-    lists:append([supervisor(Each, Old, New) || {Each, Old, New} <- Supervisors]).
+    lists:uniq(lists:append([supervisor(Each, Old, New) || {Each, Old, New} <- Supervisors])).
 
 supervisor({Pid, Module, Arguments}, Old, New) ->
     case erlrc_hindrance:init({Module, Arguments}, New) of

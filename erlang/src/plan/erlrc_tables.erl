@@ -1,22 +1,25 @@
-%% @doc Looks for funs of modules that change, and for records of an earlier size, in ets tables and among the persistent
-%% terms.
+%% @doc Looks for funs of modules that change, for records of an earlier size and for names of functions that go, in ets
+%% tables and among the persistent terms.
 %%
 %% Of a table only its first objects are looked at, a few at a time: a big table is neither copied nor held. What is
-%% private cannot be read but by its owner, and is left out.
+%% private cannot be read but by its owner. What was not looked at is told.
 -module(erlrc_tables).
 
 -export([search/2, funs/2]).
--export_type([result/0, table/0]).
+-export_type([result/0, table/0, unseen/0]).
 
 -type table() :: atom() | ets:tid() | persistent_term.
 -type wanted() :: #{
-    modules := [module()], records := erlrc_look:records(), directory := file:filename(), application := atom()
+    modules := [module()], records := erlrc_look:records(), directory := file:filename(), application := atom(),
+    functions => erlrc_look:functions()
 }.
+%% Of which not everything was looked at, and why: it is private or large, or there was no time left.
+-type unseen() :: {table(), private | large | late}.
 -type result() :: #{
     records := [{table(), erlrc_look:record()}],
     funs := [{table(), module(), Name :: atom()}],
-    %% Of which not everything was looked at.
-    cut := [table()]
+    names := [{table(), module(), Name :: atom()}],
+    unseen := [unseen()]
 }.
 
 -define(OBJECTS, 10000).
@@ -29,17 +32,27 @@
 -define(MAX_HEAP, 8 * 1024 * 1024).
 -define(NAMED, 20).
 -define(OWN, [erlrc_table, erlrc_outcome, erlrc_journal, erlrc_snapshot]).
+%% Where application_controller keeps the environment, which is a matter of its own.
+-define(ENVIRONMENT, ac_tab).
 
-%% @doc Funs of these modules, and in tables of this application records of these sizes; after so many milliseconds no
-%% further table is begun.
+%% @doc Funs of these modules, names of these functions, and in tables of this application records of these sizes; after so
+%% many milliseconds no further table is begun.
 -spec search(wanted(), non_neg_integer()) -> result().
-search(#{modules := [], records := Records}, _Patience) when map_size(Records) =:= 0 ->
-    #{funs => [], records => [], cut => []};
-search(#{modules := Modules, records := Records, directory := Directory, application := App}, Patience) ->
-    Wanted = erlrc_look:wanted(Modules, Directory, Records),
-    #{funs := Funs, records := All} = Result = funs(Wanted, Patience),
-    Ours = [Each || {Table, _} = Each <- All, belongs(Table, App)],
-    Result#{funs := lists:sublist(Funs, ?NAMED), records := lists:sublist(Ours, ?NAMED)}.
+search(#{modules := Modules, records := Records, directory := Directory, application := App} = Search, Patience) ->
+    Functions = maps:get(functions, Search, #{}),
+    case {Modules, map_size(Records) + map_size(Functions)} of
+        {[], 0} ->
+            #{funs => [], records => [], names => [], unseen => []};
+        _ ->
+            Wanted = erlrc_look:naming(Functions, erlrc_look:wanted(Modules, Directory, Records)),
+            #{funs := Funs, records := All, names := Names} = Result = funs(Wanted, Patience),
+            Ours = [Each || {Table, _} = Each <- All, belongs(Table, App)],
+            Others = [Each || {Table, _, _} = Each <- Names, Table =/= ?ENVIRONMENT],
+            Result#{
+                funs := lists:sublist(Funs, ?NAMED), records := lists:sublist(Ours, ?NAMED),
+                names := lists:sublist(Others, ?NAMED)
+            }
+    end.
 
 %% @doc The same for what {@link erlrc_look} calls wanted; all that is found.
 -spec funs(erlrc_look:wanted(), non_neg_integer()) -> result().
@@ -50,7 +63,8 @@ funs(Wanted, Patience) ->
     #{
         funs => [{Table, M, Name} || {Table, Seen, _} <- Found, {'fun', M, Name} <- Seen],
         records => [{Table, Record} || {Table, Seen, _} <- Found, {record, Record} <- Seen],
-        cut => [Table || {Table, _, false} <- Found]
+        names => [{Table, M, Name} || {Table, Seen, _} <- Found, {name, M, Name} <- Seen],
+        unseen => [{Table, Why} || {Table, _, Why} <- Found, Why =/= whole]
     }.
 
 %% What a table of another application holds may only look like it.
@@ -76,7 +90,7 @@ collect(Pid, Ref, [Table | Tables], Wanted, Deadline) ->
     receive
         {?MODULE, Pid, nothing} -> collect(Pid, Ref, Tables, Wanted, Deadline);
         {?MODULE, Pid, Found} -> [Found | collect(Pid, Ref, Tables, Wanted, Deadline)];
-        {'DOWN', Ref, process, Pid, _} -> [{Table, [], false} | tables(Tables, Wanted, Deadline)]
+        {'DOWN', Ref, process, Pid, _} -> [{Table, [], large} | tables(Tables, Wanted, Deadline)]
     end;
 collect(_Pid, Ref, [], _Wanted, _Deadline) ->
     true = erlang:demonitor(Ref, [flush]),
@@ -92,9 +106,9 @@ table(Table, Wanted, Deadline) ->
 foreign(Table, Wanted, Deadline) ->
     Late = erlang:monotonic_time(millisecond) >= Deadline,
     case {ets:info(Table, protection), ets:info(Table, size)} of
-        {Protection, Size} when Protection =:= private; Size =:= 0; Size =:= undefined -> nothing;
-        {undefined, _} -> nothing;
-        _ when Late -> {Table, [], false};
+        {Protection, Size} when Protection =:= undefined; Size =:= 0; Size =:= undefined -> nothing;
+        {private, _} -> {Table, [], private};
+        _ when Late -> {Table, [], late};
         {_, Size} -> read(Table, at_once(Table, Size), Wanted)
     end.
 
@@ -110,7 +124,7 @@ read(Table, AtOnce, Wanted) ->
     try
         true = ets:safe_fixtable(Table, true),
         try
-            objects(Table, ets:match_object(Table, '_', AtOnce), ?OBJECTS, Wanted, {Table, [], true})
+            objects(Table, ets:match_object(Table, '_', AtOnce), ?OBJECTS, Wanted, {Table, [], whole})
         after
             ets:safe_fixtable(Table, false)
         end
@@ -121,12 +135,12 @@ read(Table, AtOnce, Wanted) ->
 objects(_Table, '$end_of_table', _Left, _Wanted, Found) ->
     Found;
 objects(_Table, _More, Left, _Wanted, {Table, Funs, _}) when Left =< 0 ->
-    {Table, Funs, false};
+    {Table, Funs, large};
 objects(Table, {Objects, Continuation}, Left, Wanted, Found) ->
     Next = lists:foldl(
-        fun(Object, {_, Funs, Complete}) ->
-            {_, More, Whole} = look(Table, Object, ?LOOKS, Wanted),
-            {Table, lists:usort(More ++ Funs), Complete andalso Whole}
+        fun(Object, {_, Funs, Before}) ->
+            {_, More, Extent} = look(Table, Object, ?LOOKS, Wanted),
+            {Table, lists:usort(More ++ Funs), case Before of whole -> Extent; large -> large end}
         end,
         Found,
         Objects
@@ -136,5 +150,8 @@ objects(Table, {Objects, Continuation}, Left, Wanted, Found) ->
 look(Table, Term, Looks, Wanted) ->
     Seen = erlrc_look:at(Term, Wanted, erlrc_look:new(Looks)),
     {Funs, _} = erlrc_look:found(Seen),
-    Found = [{'fun', Module, Name} || {Module, Name} <- Funs] ++ [{record, Record} || Record <- erlrc_look:records(Seen)],
-    {Table, lists:usort(Found), erlrc_look:is_complete(Seen)}.
+    Found =
+        [{'fun', Module, Name} || {Module, Name} <- Funs] ++
+            [{record, Record} || Record <- erlrc_look:records(Seen)] ++
+            [{name, Module, Name} || {Module, Name} <- erlrc_look:names(Seen)],
+    {Table, lists:usort(Found), case erlrc_look:is_complete(Seen) of true -> whole; false -> large end}.

@@ -22,6 +22,8 @@
     funs := [{pid(), module(), Name :: atom()}],
     %% Processes whose state names a file below the old directory.
     paths := [pid()],
+    %% Processes whose states are too large for all of it to be searched.
+    cut := [pid()],
     %% Records of an earlier size that the state holds after `code_change', or that it holds and was not tried.
     records := [{pid(), stays | untried, erlrc_look:record()}],
     %% Callbacks of which no clause takes the state that `code_change' makes.
@@ -337,7 +339,8 @@ summary(Found) ->
         failed => [{Pid, Module, Why} || {failed, Pid, Module, Why} <- Found],
         skipped => [{Module, Why, Count} || {{Module, Why}, Count} <- lists:sort(maps:to_list(Skipped))],
         funs => lists:sublist([{Pid, M, Name} || {Pid, {Funs, _}} <- Seen, {M, Name} <- Funs], ?NAMED),
-        paths => lists:sublist([Pid || {Pid, {_, true}} <- Seen], ?NAMED)
+        paths => lists:sublist([Pid || {Pid, {_, true}} <- Seen], ?NAMED),
+        cut => lists:usort([Pid || Result <- Found, {Pid, Each} <- seen(Result), not erlrc_look:is_complete(Each)])
     }.
 
 stale({tried, Pid, _, Records, _}) -> [{Pid, stays, Record} || Record <- Records];

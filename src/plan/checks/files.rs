@@ -45,6 +45,11 @@ fn of_warning(case: &Case<'_>, warning: &Warning) -> Option<Finding> {
     let finding = match warning {
         Warning::LoadsNif { module } => Finding::warning("loads_nif", module),
         Warning::OnLoad { module } => Finding::warning("on_load", module),
+        Warning::Protocol { module } | Warning::ProtocolImplementation { module }
+            if !case.around.may_have_consolidated(module.as_str()) =>
+        {
+            return None;
+        }
         Warning::Protocol { module } => Finding::warning("elixir_protocol", module),
         Warning::ProtocolImplementation { module } => {
             Finding::warning("elixir_protocol_implementation", module)
@@ -158,7 +163,7 @@ fn versions_in_the_way(case: &Case<'_>) -> Option<Finding> {
 
 /// Files of the application's modules in other places that come first on the code path, or that are
 /// loaded from a place on it: what is loaded from a directory that an earlier upgrade has left comes from there
-/// once, and never again.
+/// once, and never again; what is compiled while the node runs has no file.
 fn modules_in_the_way(case: &Case<'_>) -> Option<Finding> {
     let around = case.around;
     let ours = [case.from_dir.join("ebin"), case.to_dir.join("ebin")];
@@ -169,7 +174,7 @@ fn modules_in_the_way(case: &Case<'_>) -> Option<Finding> {
     let foreign = |module: &Atom| {
         let loaded = around.files.get(module);
         let on_path = |file: &Path| around.path.iter().any(|dir| file.parent() == Some(dir));
-        let loaded = loaded.filter(|file| on_path(file));
+        let loaded = loaded.filter(|file| on_path(file) && file.is_file());
         let loaded = loaded.filter(|file| !ours.iter().any(|dir| file.parent() == Some(dir)));
         let name = format!("{module}.beam");
         let shadow = || {

@@ -101,12 +101,12 @@ pub const FILES: [Entry; 46] = [
     },
     Entry {
         name: "elixir_protocol",
-        meaning: "An Elixir protocol changes. A release runs the consolidated copy of the protocol, which is in another directory.",
+        meaning: "An Elixir protocol changes. A release runs the consolidated copy of the protocol, which is in another directory. It is not reported for a node without a consolidated copy.",
         remedy: "Build the consolidated protocols again and load them after the upgrade.",
     },
     Entry {
         name: "elixir_protocol_implementation",
-        meaning: "An implementation of an Elixir protocol is added or removed. The consolidated copy of the protocol does not know this.",
+        meaning: "An implementation of an Elixir protocol is added or removed. The consolidated copy of the protocol does not know this. It is not reported for a node without a consolidated copy.",
         remedy: "Build the consolidated protocols again and load them after the upgrade.",
     },
     Entry {

@@ -3,7 +3,7 @@
 use crate::catalogue::Entry;
 
 /// The findings that a node has to be asked for.
-pub const NODE: [Entry; 34] = [
+pub const NODE: [Entry; 36] = [
     Entry {
         name: "application_stopped",
         meaning: "Another application would be stopped, because the new version changes which application includes it.",
@@ -60,6 +60,16 @@ pub const NODE: [Entry; 34] = [
         remedy: "Compile the module for the OTP release of the node, and make sure that its file is complete.",
     },
     Entry {
+        name: "name_in_environment",
+        meaning: "The environment of an application may name a function that the new version no longer exports, such as {Module, Function, Arguments}.",
+        remedy: "Keep the function until nothing calls it any more, or replace the name where it is kept.",
+    },
+    Entry {
+        name: "name_in_table",
+        meaning: "An ETS table or a persistent term may name a function that the new version no longer exports, such as {Module, Function, Arguments}.",
+        remedy: "Keep the function until nothing calls it any more, or replace the name where it is kept.",
+    },
+    Entry {
         name: "node_refuses",
         meaning: "The node would refuse the operation, for the reason in the finding.",
         remedy: "Correct what the reason names, then ask again.",
@@ -71,7 +81,7 @@ pub const NODE: [Entry; 34] = [
     },
     Entry {
         name: "other_version_on_path",
-        meaning: "A third version of the application is on the code path of the node.",
+        meaning: "A third version of the application is on the code path of the node. OTP's own copy of one of its applications is none.",
         remedy: "Remove it: a module that only that version has would be loaded from there.",
     },
     Entry {
@@ -91,7 +101,7 @@ pub const NODE: [Entry; 34] = [
     },
     Entry {
         name: "process_would_linger",
-        meaning: "Processes would keep running the old code, because they never leave a loop in it.",
+        meaning: "Processes would keep running the old code, because they never leave a loop in it. It is information only where they are in a call of it that returns.",
         remedy: "Let the loop call itself by its full name, ?MODULE:loop(...), or make it a special process (sys).",
     },
     Entry {
@@ -130,6 +140,11 @@ pub const NODE: [Entry; 34] = [
         remedy: "Correct the appup, or delete it: erlrc then generates one.",
     },
     Entry {
+        name: "search_incomplete",
+        meaning: "Some states and tables of the application were not searched, or only a part of them: processes were busy or asleep, tables are private, states or tables are large, or there was no time left. Large tables of others are counted, too.",
+        remedy: "Make sure that they hold no funs, records and names of functions that the new version does not know.",
+    },
+    Entry {
         name: "state_refused",
         meaning: "code_change was tried on copies of the states that are there now, and no clause of a callback of the new version takes what it returned.",
         remedy: "Make code_change return what the callbacks take, or add a clause that takes it.",
@@ -163,11 +178,6 @@ pub const NODE: [Entry; 34] = [
         name: "supervisor_strategy_changed",
         meaning: "A supervisor that runs would change its restart strategy to or from simple_one_for_one, which it cannot do.",
         remedy: "Put children of another kind below a new supervisor, or let the upgrade policy restart the application.",
-    },
-    Entry {
-        name: "tables_cut_off",
-        meaning: "Some ETS tables are large, and only a part of them was searched.",
-        remedy: "Make sure that they hold no funs of modules that are replaced.",
     },
     Entry {
         name: "unsupervised_process",

@@ -96,7 +96,16 @@ pub fn code() -> Vec<Pair> {
         pair("nif_unchanged", lib("-export([f/0]).\nf() -> erlang:load_nif(\"x\", 0)."),
             lib("-export([f/0]).\nf() -> erlang:load_nif(\"x\", 0).")),
         pair("funs", lib("-export([f/1]).\nf(X) -> F = fun() -> X end, {kept, F}."), lib("-export([f/1]).\nf(X) -> X."))
-            .finds("funs_kept", "demo_lib"),
+            .finds("funs_kept", "demo"),
+        pair(
+            "funs_of_many",
+            with(&[
+                ("demo_a", "-export([f/1, g/1]).\nf(X) -> {fun() -> X end}.\ng(X) -> {fun() -> {X} end}."),
+                ("demo_b", "-export([f/1]).\nf(X) -> {fun() -> X end}."),
+            ]),
+            with(&[("demo_a", "-export([f/1, g/1]).\nf(X) -> X.\ng(X) -> X."), ("demo_b", "-export([f/1]).\nf(X) -> X.")]),
+        )
+        .finds("funs_kept", "demo"),
         pair("funs_passed", lib("-export([f/1]).\nf(X) -> lists:map(fun(Y) -> Y end, X)."), lib("-export([f/1]).\nf(X) -> X.")),
         pair(
             "cycle",
