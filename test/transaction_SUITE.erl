@@ -32,6 +32,7 @@ all() ->
         busy_processes_cost_the_slowest_only,
         suspend_deadlock_is_dissolved,
         suspend_deadlock_at_the_last_moment,
+        suspend_deadlock_over_another_process,
         special_process_that_ignores_system_messages,
         unsupervised_server_is_found,
         dynamic_modules,
@@ -41,7 +42,9 @@ all() ->
         child_started_meanwhile,
         funs_survive_the_upgrade,
         lingering_process_survives,
+        no_way_back_to_code_that_never_ran,
         old_code_is_purged_later,
+        nothing_is_purged_while_an_operation_runs,
         one_process_purges,
         calls_in_flight_are_answered_once_in_order,
         apply_before_the_point_of_no_return,
@@ -53,6 +56,7 @@ all() ->
         max_pause,
         no_pause_at_all,
         cancel,
+        cancel_while_states_change_before_the_commit,
         killed_evaluator,
         killed_guardian,
         fallback,
@@ -416,10 +420,33 @@ suspend_deadlock_at_the_last_moment(Config) ->
     ok = call(Config, erlrc_quiesce, resume, [Pids]),
     #{suspended := []} = photograph(Config).
 
+%% The one that does not stand waits for a process that nobody suspends, and that one for one that stands.
+suspend_deadlock_over_another_process(Config) ->
+    Names = [first, second],
+    _ = versions(Config, [server(Name, 1) || Name <- Names], []),
+    _ = [{ok, _} = start_child(Config, child(Name)) || Name <- Names],
+    [First, Second] = Pids = [pid(Config, Name) || Name <- Names],
+    ok = call(Config, sys, suspend, [First]),
+    Client = in_background(Config, gen_server, call, [second, {apply, fun ?MODULE:call_through/0}, infinity]),
+    fixture:wait_until(fun() -> waits(Config, Second) end),
+    ?assertEqual(lists:sort(Pids), call(Config, ?MODULE, suspend, [[Second], [First]])),
+    1 = answer(Client),
+    ok = call(Config, erlrc_quiesce, resume, [Pids]),
+    #{suspended := []} = photograph(Config).
+
+call_through() ->
+    {Pid, Ref} = spawn_monitor(fun() -> exit({answer, gen_server:call(first, next, infinity)}) end),
+    receive
+        {'DOWN', Ref, process, Pid, {answer, Answer}} -> Answer
+    end.
+
 suspend(Pids) ->
+    suspend(Pids, []).
+
+suspend(Pids, Standing) ->
     Deadline = erlang:monotonic_time(millisecond) + 5000,
-    {ok, Standing} = erlrc_quiesce:suspend(Pids, [], Deadline, fun() -> false end),
-    lists:sort(Standing).
+    {ok, All} = erlrc_quiesce:suspend(Pids, Standing, Deadline, fun() -> false end),
+    lists:sort(All).
 
 call_later(Name) ->
     gen_server:call(Name, next, infinity).
@@ -542,6 +569,20 @@ lingering_process_survives(Config) ->
     {ok, _} = down(Config, Dirs, [{load_module, loop}], #{old_code => kill}),
     ?assertNot(call(Config, erlang, is_process_alive, [Pid])).
 
+%% The file has other code by now than what was loaded from it: nothing leads back, which is said.
+no_way_back_to_code_that_never_ran(Config) ->
+    {Old, _} = Dirs = versions(
+        Config, [server(many, 1), plain(plain, 1)], [server(many, 2, "error(poisoned)"), plain(plain, 2)]
+    ),
+    {ok, _} = start_child(Config, child(many)),
+    1 = call(Config, plain, version, []),
+    Source = filename:join(?config(dir, Config), "plain.erl"),
+    ok = file:write_file(Source, plain(plain, 3)),
+    {ok, plain} = compile:file(Source, [{outdir, filename:join(Old, "ebin")}]),
+    {error, {not_rolled_back, {script_failed, service, {code_change_failed, _, many, _}}, [{code, plain}]}} =
+        up(Config, Dirs, [advanced(many), {load_module, plain}]),
+    ?assertEqual(2, call(Config, plain, version, [])).
+
 old_code_is_purged_later(Config) ->
     Dirs = versions(Config, [plain(plain, 1)], [plain(plain, 2)]),
     1 = call(Config, plain, version, []),
@@ -551,6 +592,39 @@ old_code_is_purged_later(Config) ->
     end).
 
 %% However many operations follow each other; and what was replaced again is given its time again.
+%% What an operation replaces is its way back. A round of the purge comes while the operation stands at the gate.
+nothing_is_purged_while_an_operation_runs(Config) ->
+    Wait = "gate ! {self(), here}, receive go -> ok end",
+    Dirs = versions(Config, [server(many, 1), plain(plain, 1)], [server(many, 2, Wait), plain(plain, 2)]),
+    {ok, _} = start_child(Config, child(many)),
+    _ = [{module, plain} = call(Config, code, load_file, [plain]) || _ <- [once, twice]],
+    ok = call(Config, ?MODULE, open_purging_gate, [plain]),
+    {ok, _} = up(Config, Dirs, [advanced(many)], #{purge_after => infinity}),
+    {result, true} = call(Config, persistent_term, get, [?MODULE]),
+    fixture:wait_until(fun() -> not call(Config, erlang, check_old_code, [plain]) end).
+
+open_purging_gate(Module) ->
+    Self = self(),
+    _ = spawn(fun() ->
+        register(gate, self()),
+        Self ! opened,
+        receive
+            {Pid, here} ->
+                {module, erlrc_purge} = code:ensure_loaded(erlrc_purge),
+                1 = erlang:trace_pattern({erlrc_purge, loop, 1}, true, []),
+                _ = erlang:trace(new_processes, true, [call]),
+                ok = erlrc_purge:schedule([Module], 0),
+                %% The call that follows a round.
+                receive {trace, _, call, {erlrc_purge, loop, [_]}} -> ok end,
+                _ = erlang:trace(all, false, [call]),
+                ok = persistent_term:put(?MODULE, {result, erlang:check_old_code(Module)}),
+                Pid ! go
+        end
+    end),
+    receive
+        opened -> ok
+    end.
+
 one_process_purges(Config) ->
     Dirs = versions(Config, [plain(plain, 1), plain(other, 1)], [plain(plain, 2), plain(other, 2)]),
     _ = [1 = call(Config, Name, version, []) || Name <- [plain, other]],
@@ -680,6 +754,38 @@ cancel(Config) ->
     ok = answer(Client),
     still(Config, Before),
     {error, no_operation} = call(Config, erlrc_transaction, cancel, []).
+
+%% On the way down states change before the code does: until the commit nothing has happened.
+cancel_while_states_change_before_the_commit(Config) ->
+    Wait = "_ = case Vsn of {down, _} -> gate ! {self(), here}, receive go -> ok end; _ -> ok end",
+    Dirs = versions(Config, [server(many, 1)], [server(many, 2, Wait)]),
+    {ok, _} = start_child(Config, child(many)),
+    {ok, _} = up(Config, Dirs, [advanced(many)]),
+    Before = photograph(Config),
+    ok = call(Config, ?MODULE, open_cancelling_gate, []),
+    {error, {script_failed, service, cancelled}} = down(Config, Dirs, [advanced(many)]),
+    still(Config, Before).
+
+%% Whoever comes goes on when the operation has been told.
+open_cancelling_gate() ->
+    Self = self(),
+    _ = spawn(fun() ->
+        register(gate, self()),
+        Self ! opened,
+        receive
+            {Pid, here} ->
+                ok = erlrc_transaction:cancel(),
+                fixture:wait_until(fun() -> has_message(runner(), cancel) end),
+                Pid ! go
+        end
+    end),
+    receive
+        opened -> ok
+    end.
+
+has_message(Pid, Message) ->
+    {messages, Messages} = process_info(Pid, messages),
+    lists:member(Message, Messages).
 
 %% Killed in the middle of each stage that can be held open: the node is entirely old afterwards, or entirely new.
 killed_evaluator(Config) ->

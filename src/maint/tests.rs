@@ -555,6 +555,20 @@ mod batch {
             &["queue 2.0", "start 2.0 on n2"],
         );
     }
+
+    #[test]
+    fn what_is_new_starts_at_once_unless_what_it_needs_waits() {
+        let new = || {
+            Host::new("2.0", "2.0", &[B])
+                .idle("n1")
+                .with(|facts| facts.batch = true)
+        };
+        new().deb("postinst configure", &["start 2.0 on n1"]);
+        let early = || new().sibling("bar", "1.0").minimum("bar", "2.0");
+        early().deb("postinst configure", &["queue 2.0"]);
+        let unregistered = early().with(|facts| facts.registered = false);
+        unregistered.deb("postinst configure", &[]);
+    }
 }
 
 #[test]

@@ -75,10 +75,22 @@ impl Host {
         fs::write(Root(&file).registration(app), content).expect("a registration");
     }
 
-    fn version(&self, app: &str, vsn: &str) -> Version {
+    pub(super) fn unregister(&self, app: &str) {
+        let file = self.path("root");
+        fs::remove_file(Root(&file).registration(app)).expect("removed");
+    }
+
+    pub(super) fn version(&self, app: &str, vsn: &str) -> Version {
         Version {
             vsn: vsn.to_owned(),
             dir: self.path(&format!("lib/{app}-{vsn}")),
+        }
+    }
+
+    pub(super) fn subject(&self, app: &str, vsn: &str) -> Subject {
+        Subject {
+            application: atom(app),
+            version: self.version(app, vsn),
         }
     }
 
@@ -164,10 +176,7 @@ impl Host {
         moment: Moment,
         (app, vsn): (&str, &str),
     ) -> Class {
-        let subject = Subject {
-            application: atom(app),
-            version: self.version(app, vsn),
-        };
+        let subject = self.subject(app, vsn);
         self.session(moment, configuration).perform(&subject, &[])
     }
 

@@ -3,8 +3,7 @@
 mod fake;
 
 use super::{Note, is_in_the_way, run_batch};
-use crate::maint::{Configuration, Moment, State, Version};
-use crate::maintainer::Subject;
+use crate::maint::{Configuration, Format, Moment, State};
 use crate::outcome::{Class, Outcome};
 use fake::{Host, atom};
 
@@ -148,10 +147,7 @@ fn nodes_that_cannot_go_back_are_not_rolled_back() {
 fn an_interrupted_script_is_told_of_and_closed() {
     let host = Host::new(1);
     let session = host.session(Moment::Swap, Configuration::default());
-    let version = |vsn: &str| Version {
-        vsn: vsn.to_owned(),
-        dir: host.path(&format!("lib/foo-{vsn}")),
-    };
+    let version = |vsn| host.version("foo", vsn);
     let note = Note {
         node: Some("n1".to_owned()),
         from: Some((&version("1")).into()),
@@ -235,22 +231,16 @@ fn what_waits_and_needs_another_is_in_its_way() {
     let host = Host::new(1);
     assert_eq!(unpack(&host, &batch(), "bar"), Class::Done);
     let session = host.session(Moment::Stop, Configuration::default());
-    let is_in_the_way_of = |app: &str| {
-        let version = Version {
-            vsn: "1".to_owned(),
-            dir: host.path("lib"),
-        };
-        let application = atom(app);
-        is_in_the_way(
-            &session,
-            &[Subject {
-                application,
-                version,
-            }],
-        )
-    };
+    let is_in_the_way_of = |app| is_in_the_way(&session, &[host.subject(app, "1")]);
     assert!(is_in_the_way_of("foo"));
     assert!(!is_in_the_way_of("bar") && !is_in_the_way_of("kernel"));
+    // Of several versions that are kept one is enough.
+    let lone = host.path("lone/ebin");
+    std::fs::create_dir_all(&lone).expect("a directory");
+    std::fs::write(lone.join("bar.app"), "{application, bar, [{vsn, \"0\"}]}.").expect("a file");
+    let kept = session.stash.keep("bar", "0", &host.path("lone"));
+    assert_eq!(kept.map(|kept| kept.vsn).ok().as_deref(), Some("0"));
+    assert!(is_in_the_way_of("foo"));
 }
 
 #[test]
@@ -272,4 +262,58 @@ fn erlrc_itself_is_loaded_as_a_whole_and_not_stopped() {
     let did = ["n1 stop bar 1", "n1 unload bar 1", "n1 load_modules"];
     assert_eq!(*host.did.borrow(), did);
     assert!(host.told.borrow()[0].starts_with("erlrc: n1 keeps erlrc 1"));
+}
+
+#[test]
+fn rpm_cannot_take_back_which_people_are_told() {
+    let told = |host: &Host| {
+        host.install("foo", "2");
+        let mut session = host.session(Moment::Swap, Configuration::default());
+        session.call.format = Format::Rpm;
+        session.perform(&host.subject("foo", "2"), &[]);
+        let told = host.told.borrow();
+        told.iter()
+            .any(|text| text.contains("rpm goes on all the same"))
+    };
+    let failed = (Class::RolledBack, Outcome::ScriptFailed);
+    assert!(told(&Host::new(1).fails(
+        "n1 upgrade foo 2",
+        failed.0,
+        failed.1
+    )));
+    assert!(!told(&Host::new(1)));
+}
+
+#[test]
+fn a_shipped_appup_says_which_way_is_up() {
+    let host = Host::new(1);
+    host.install("foo", "0");
+    let file = host.version("foo", "0").dir.join("ebin/foo.appup");
+    std::fs::write(file, "{\"0\", [{\"1\", []}], []}.").expect("an appup");
+    assert_eq!(host.call(Moment::Swap, "foo", "1"), Class::Done);
+    assert_eq!(*host.did.borrow(), ["n1 upgrade foo 0"]);
+}
+
+#[test]
+fn what_runs_nowhere_is_as_its_package_has_it() {
+    let host = Host::new(1);
+    host.unregister("bar");
+    let session = host.session(Moment::Configure, Configuration::default());
+    let reconcile = |vsn| session.reconcile(&atom("bar"), &host.version("bar", vsn));
+    assert_eq!(reconcile("1"), (Class::Done, true));
+    assert_eq!(host.call(Moment::Stop, "bar", "1"), Class::Done);
+    assert_eq!(reconcile("1"), (Class::Done, true));
+    assert_eq!(host.runs("bar"), "-");
+}
+
+#[test]
+fn what_waits_for_a_restart_is_not_as_its_package_has_it() {
+    let host = Host::new(1).fails("n1 upgrade foo 2", Class::NoPath, Outcome::NoAppupFound);
+    assert_eq!(upgrade(&host), Class::Done);
+    let session = host.session(Moment::Configure, Configuration::default());
+    let version = host.version("foo", "2");
+    assert_eq!(
+        session.reconcile(&atom("foo"), &version),
+        (Class::Done, false)
+    );
 }
