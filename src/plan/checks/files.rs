@@ -136,7 +136,7 @@ fn versions_in_the_way(case: &Case<'_>) -> Option<Finding> {
         let found = file_name(dir).strip_prefix(&prefix)?;
         let later = vsn::compare(found, &case.to.vsn) == Ordering::Greater;
         // `foo-plugin` is no version of `foo`.
-        let file = ApplicationDir(&dir).app(case.to.name.as_str());
+        let file = ApplicationDir(dir).app(case.to.name.as_str());
         let other = later && !meant.contains(&dir) && file.is_file();
         other.then(|| dir.display().to_string())
     };
