@@ -28,6 +28,10 @@ all() ->
         struct_of_the_same_keys,
         on_the_way_back,
         whoever_wants_it_goes_on,
+        map_in_a_state,
+        map_in_a_table_and_a_dictionary,
+        map_that_somebody_converts,
+        map_whose_new_key_nobody_demands,
         what_cannot_be_looked_at,
         where_nothing_is_looked_for
     ].
@@ -270,6 +274,50 @@ whoever_wants_it_goes_on(Config) ->
     ?assertMatch(#{status := no_path, outcome := states_not_converted}, Ask(#{})),
     #{status := ok, warnings := [Warning]} = Ask(#{preflight => <<"warn">>}),
     ?assertNotEqual(nomatch, binary:match(Warning, <<"#user{} of user_lib">>)).
+
+%% What makes a map, and reads it with `Read'.
+map_lib(Keys, Read) ->
+    "-module(user_lib).\n-export([new/0, read/1]).\nnew() -> #{" ++ Keys ++ "}.\nread(" ++ Read ++ ".\n".
+
+old_map() -> map_lib("id => 1, name => a", "#{name := Name}) -> Name").
+
+%% The holder does not change, and knows nothing of it.
+map_in_a_state(Config) ->
+    Holder = holder(1, "_ = S, {ok, S}"),
+    New = map_lib("id => 1, name => a, mail => b", "#{mail := Mail}) -> Mail"),
+    {Kinds, Answer} = said(Config, [old_map(), Holder], [New, Holder]),
+    ?assertEqual([{record_in_state, warning}], Kinds),
+    ?assertMatch(
+        #{text := <<"#{id, name}, which user_lib made so and now makes with +mail, in the states of 1 process, or something"
+            " that looks like it.">>},
+        finding(record_in_state, Answer)
+    ),
+    upgraded(Config).
+
+map_in_a_table_and_a_dictionary(Config) ->
+    Empty = lists:flatten(string:replace(holder(1, "_ = S, {ok, S}"), "#{1 => [user_lib:new()]}", "none")),
+    Put = fun() ->
+        Map = #{id => 2, name => b},
+        ok = call(Config, ?MODULE, put_into, [holder, [{x, Map}]]),
+        call(Config, ?MODULE, table_of, [holder, {user, 1, Map, Map#{more => 1}}])
+    end,
+    New = map_lib("id => 1, named => a", "User) -> maps:get(named, User)"),
+    {Kinds, Answer} = said(Config, [old_map(), Empty], [New, Empty], Put),
+    ?assertEqual([{record_in_dictionary, warning}, {record_in_table, warning}], Kinds),
+    ?assertMatch(#{details := #{keys := [id, name], module := user_lib}}, finding(record_in_table, Answer)).
+
+map_that_somebody_converts(Config) ->
+    Change = "{held, #{1 := [User]}} = S, {ok, {held, #{1 => [User#{mail => none}]}}}",
+    New = map_lib("id => 1, name => a, mail => b", "User) -> User#{mail := c}"),
+    {Kinds, Answer} = said(Config, [old_map(), holder(1, "{ok, S}")], [New, holder(2, Change)]),
+    ?assertEqual([], Kinds),
+    ?assertMatch({ok, #{tried := 1}}, Answer).
+
+map_whose_new_key_nobody_demands(Config) ->
+    Holder = holder(1, "_ = S, {ok, S}"),
+    New = map_lib("id => 1, name => a, mail => b", "User) -> maps:get(mail, User, none)"),
+    {Kinds, _} = said(Config, [old_map(), Holder], [New, Holder]),
+    ?assertEqual([], Kinds).
 
 %% A state and a dictionary that are large, a server that is busy, a table that only its owner reads.
 what_cannot_be_looked_at(Config) ->

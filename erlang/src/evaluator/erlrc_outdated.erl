@@ -114,6 +114,8 @@ held({Shape, Place, Pid}, _Targets, _Steady, App) ->
 %% Another application may have a record of that name and size itself. Names of structs are their own.
 of_whom({struct, _}, _Pid, _App) ->
     kept;
+of_whom({map, Keys}, _Pid, _App) when is_list(Keys) ->
+    unclear;
 of_whom(Shape, Pid, App) ->
     case application:get_application(Pid) of
         {ok, App} -> kept;
@@ -150,17 +152,21 @@ table(_Table, #{skipped := Skipped}, #{instructions := Instructions}) ->
     end.
 
 grouped(Found, Shapes) ->
-    Known = [Each || {_, _, _, Certainty} = Each <- Found, Certainty =/= none],
+    Known = [certain(Each) || {_, _, _, Certainty} = Each <- Found, Certainty =/= none],
     Groups = maps:groups_from_list(
         fun({Shape, Place, _, Certainty}) -> {Shape, Place, Certainty} end, fun({_, _, Holder, _}) -> Holder end, Known
     ),
     [found(Group, lists:usort(Holders), Shapes) || {Group, Holders} <- lists:sort(maps:to_list(Groups))].
 
+%% Who has made a map is never certain.
+certain({{map, Keys} = Shape, Place, Holder, _Certainty}) when is_list(Keys) -> {Shape, Place, Holder, unclear};
+certain(Found) -> Found.
+
 found({Shape, Place, Certainty}, Holders, Shapes) ->
     {Module, Earlier, Later} =
         case {Shape, Shapes} of
             {{struct, Struct}, #{Shape := {Old, New}}} -> {Struct, Old, New};
-            {{_, Size}, #{Shape := {Owner, New}}} -> {Owner, Size, New}
+            {{_, SizeOrKeys}, #{Shape := {Owner, New}}} -> {Owner, SizeOrKeys, New}
         end,
     #{
         shape => Shape, module => Module, earlier => Earlier, later => Later, place => Place, holders => Holders,

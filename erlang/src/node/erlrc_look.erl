@@ -7,11 +7,12 @@
 -export([new/1, at/3, found/1, records/1, names/1, may_hold_funs/1, is_complete/1]).
 -export_type([wanted/0, seen/0, records/0, record/0, functions/0]).
 
-%% A struct is one of Elixir's: a map that names its module.
--type record() :: {Name :: atom(), Size :: pos_integer()} | {struct, module()}.
+%% A struct is one of Elixir's: a map that names its module. Another map is known by its keys, sorted.
+-type record() :: {Name :: atom(), Size :: pos_integer()} | {struct, module()} | {map, Keys :: [atom()]}.
 -type records() :: #{
     {atom(), pos_integer()} => {module(), NewSize :: pos_integer()},
-    {struct, module()} => {Keys :: [atom()], NewKeys :: [atom()]}
+    {struct, module()} => {Keys :: [atom()], NewKeys :: [atom()]},
+    {map, [atom()]} => {module(), NewKeys :: [atom()]}
 }.
 %% Functions by module.
 -type functions() :: #{module() => [{Name :: atom(), arity()}]}.
@@ -20,6 +21,8 @@
     modules :: #{module() => any | {but, Md5 :: binary()}},
     directory = none :: none | binary(),
     records = #{} :: records(),
+    %% Of the maps among them.
+    sizes = #{} :: #{non_neg_integer() => []},
     functions = #{} :: functions()
 }).
 -record(seen, {
@@ -52,12 +55,15 @@ current(Module) ->
 %% @doc The same, and for records with these names and sizes.
 -spec wanted([module()], file:filename(), records()) -> wanted().
 wanted(Modules, Directory, Records) ->
-    (wanted(Modules, Directory))#wanted{records = Records}.
+    (wanted(Modules, Directory))#wanted{records = Records, sizes = sizes(Records)}.
 
 %% @doc Records of these names and sizes, and nothing else.
 -spec wanted(records()) -> wanted().
 wanted(Records) when is_map(Records) ->
-    #wanted{modules = #{}, records = Records}.
+    #wanted{modules = #{}, records = Records, sizes = sizes(Records)}.
+
+sizes(Records) ->
+    maps:from_keys([length(Keys) || {map, Keys} <- maps:keys(Records), is_list(Keys)], []).
 
 %% @doc The same search, and for tuples that may name one of these functions: `{Module, Function}', alone or with an arity or
 %% arguments.
@@ -146,6 +152,9 @@ arity(_Other, _Length) -> -1.
 struct(#{'__struct__' := Module} = Map, #wanted{records = Records}) when is_map_key({struct, Module}, Records) ->
     #{{struct, Module} := {Keys, _}} = Records,
     [{struct, Module} || lists:sort(maps:keys(Map)) =:= Keys];
+struct(Map, #wanted{records = Records, sizes = Sizes}) when is_map_key(map_size(Map), Sizes) ->
+    Keys = lists:sort(maps:keys(Map)),
+    [{map, Keys} || is_map_key({map, Keys}, Records)];
 struct(_Map, _Wanted) ->
     [].
 

@@ -79,7 +79,7 @@ batches(Batches, Script, Old, Deadline) ->
     Options = #{},
     {Standing, Others} = concerned(Batches, Script, Options),
     Targets = merged(Standing, Others),
-    Shapes = erlrc_outdated:shapes(Loaded, Script),
+    Shapes = maps:merge(erlrc_outdated:shapes(Loaded, Script), erlrc_fixed_maps:shapes(Loaded, Script)),
     Trial = erlrc_changes:trial(Batches, Targets, {Modules, Shapes}, Script, Deadline),
     #{found := Outdated, unseen := Unseen} =
         erlrc_outdated:find(Shapes, Targets, fun(_) -> Trial end, erlrc_changes:steady(Batches, Script), Script),

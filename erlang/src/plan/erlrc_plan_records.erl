@@ -24,13 +24,19 @@ finding(#{certainty := unclear} = Found) ->
 
 %% @doc What is held in which shape, and where.
 -spec text(erlrc_outdated:found()) -> iodata().
-text(#{shape := {struct, Module}, earlier := Earlier, later := Later} = Found) ->
-    Changes = ["-" ++ atom_to_list(Key) || Key <- Earlier -- Later] ++ ["+" ++ atom_to_list(Key) || Key <- Later -- Earlier],
-    Shape = erlrc_finding:text("%~ts{} in its earlier shape (now ~ts)", [Module, lists:join(" ", lists:sublist(Changes, ?NAMED))]),
+text(#{shape := {struct, Module}} = Found) ->
+    [erlrc_finding:text("%~ts{} in its earlier shape (now ~ts)", [Module, changes(Found)]), " in ", place(Found)];
+text(#{shape := {map, [_ | _]}, module := Module, earlier := Earlier} = Found) ->
+    Keys = lists:join(", ", [atom_to_list(Key) || Key <- lists:sublist(Earlier, ?NAMED)]),
+    Shape = erlrc_finding:text("#{~ts}, which ~ts made so and now makes with ~ts,", [Keys, Module, changes(Found)]),
     [Shape, " in ", place(Found)];
 text(#{shape := {Name, _}, module := Module, earlier := Earlier, later := Later} = Found) ->
     Shape = erlrc_finding:text("#~ts{} of ~ts in its earlier size (~w, now ~w)", [Name, Module, Earlier, Later]),
     [Shape, " in ", place(Found)].
+
+changes(#{earlier := Earlier, later := Later}) ->
+    Changes = ["-" ++ atom_to_list(Key) || Key <- Earlier -- Later] ++ ["+" ++ atom_to_list(Key) || Key <- Later -- Earlier],
+    lists:join(" ", lists:sublist(Changes, ?NAMED)).
 
 made(Severity, Text, #{place := state, holders := Pids} = Found) ->
     erlrc_finding:new(record_in_state, Severity, names(Pids), Text, ?ADVICE, details(Found));
@@ -51,6 +57,7 @@ place(#{place := dictionary, holders := Pids}) -> ["the dictionaries of ", erlrc
 place(#{place := table, holders := Tables}) -> ["the table ", tables(Tables)].
 
 details(#{shape := {struct, Module}} = Found) -> (holders(Found))#{struct => Module};
+details(#{shape := {map, [_ | _] = Keys}, module := Module} = Found) -> (holders(Found))#{keys => Keys, module => Module};
 details(#{shape := {Name, Size}} = Found) -> (holders(Found))#{record => Name, size => Size}.
 
 holders(#{place := table, holders := Tables}) -> #{count => length(Tables)};

@@ -106,17 +106,17 @@ pub const NODE: [Entry; 36] = [
     },
     Entry {
         name: "record_in_dictionary",
-        meaning: "Dictionaries of processes hold a record whose number of fields changes, or a struct whose keys change. It is an error where nothing converts it.",
+        meaning: "Dictionaries of processes hold a record whose number of fields changes, or a struct whose keys change. It is an error where nothing converts it. A map of fixed keys that lacks one which its module now gives it and the new code demands is a warning, since nobody can tell who has made a map.",
         remedy: "Convert it in code_change of the process that holds it.",
     },
     Entry {
         name: "record_in_state",
-        meaning: "States of processes hold a record whose number of fields changes, or a struct whose keys change. It is an error where code_change leaves the earlier one in place.",
+        meaning: "States of processes hold a record whose number of fields changes, or a struct whose keys change. It is an error where code_change leaves the earlier one in place. A map of fixed keys that lacks one which its module now gives it and the new code demands is a warning, since nobody can tell who has made a map.",
         remedy: "Convert it in code_change of the process that holds it.",
     },
     Entry {
         name: "record_in_table",
-        meaning: "An ETS table holds a record whose number of fields changes, or a struct whose keys change. It is an error where no instruction and no code_change can convert it.",
+        meaning: "An ETS table holds a record whose number of fields changes, or a struct whose keys change. It is an error where no instruction and no code_change can convert it. A map of fixed keys that lacks one which its module now gives it and the new code demands is a warning, since nobody can tell who has made a map.",
         remedy: "Convert the rows in version_change, or in an apply of the appup.",
     },
     Entry {
