@@ -4,6 +4,7 @@ use super::children::{Children, children};
 use super::effects::{Effect, effects};
 use super::escapes::escapes;
 use super::shape::{self, Keeper, Record, Shape};
+use super::storage::{Storage, storage};
 use super::{Debug, Forms, clause, node, variable, walk, without_places};
 use crate::appup::ModuleKind;
 use crate::term::{Atom, Term};
@@ -42,6 +43,8 @@ pub struct Anatomy {
     pub children: Option<Children>,
     /// The effects of `init/1` that others notice, if it is a supervisor.
     pub effects: BTreeSet<Effect>,
+    /// The tables and persistent terms that it makes by name.
+    pub storage: Storage,
     /// The functions that create funs which may be kept.
     pub escapes: BTreeSet<String>,
 }
@@ -91,6 +94,7 @@ impl Anatomy {
             } else {
                 BTreeSet::new()
             },
+            storage: storage(forms),
             escapes: escapes(forms),
         }
     }

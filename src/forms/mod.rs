@@ -10,10 +10,12 @@ mod elixir;
 mod escapes;
 mod flow;
 mod shape;
+mod storage;
 
 pub use anatomy::{Anatomy, CodeChange};
 pub use children::Children;
 pub use shape::{Keeper, Record, Shape, state_expressions};
+pub use storage::Storage;
 
 use crate::term::{Atom, Limits, Term, external};
 use std::collections::BTreeMap;

@@ -243,6 +243,11 @@ impl Entry {
         }
     }
 
+    /// The file that holds the cookie.
+    pub fn cookie_origin(&self) -> &Path {
+        self.cookie_file.as_deref().unwrap_or(&self.file)
+    }
+
     /// Whether a node wrote the entry and has ended since.
     fn is_left_behind(&self) -> bool {
         self.managed && self.life == Life::Dead

@@ -179,8 +179,21 @@ fn the_entry_that_a_node_writes_itself_is_found() {
 fn a_wrong_cookie_is_refused() {
     let host = Host::new();
     let _node = host.node("n1");
+    let refused = |file: &std::path::Path| {
+        let said = format!("the node refused the cookie, that of {}\n", file.display());
+        outcome(&host, "(n1) cookie_refused", 3).says(&said);
+        let status = host.erlrc(&["status"]);
+        assert!(
+            status.out.replace("\n  ", " ").contains(said.trim_end()),
+            "{status:?}"
+        );
+    };
     host.entry("n1", "wrong");
-    outcome(&host, "(n1) cookie_refused", 3).says("the node refused the cookie");
+    refused(&host.path("nodes/n1"));
+    // The entry names another file.
+    let cookie = host.file("cookie", "wrong as well", 0o400);
+    host.entry("n1", &format!("cookie_file={}\n", cookie.display()));
+    refused(&cookie);
 }
 
 #[test]

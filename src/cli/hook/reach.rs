@@ -153,7 +153,15 @@ pub fn unreachable(entry: &Entry, error: &NodeError) -> Answer {
         return down();
     }
     let outcome = Outcome::parse(error.outcome()).unwrap_or(Outcome::Error);
-    Answer::new(Class::Unreachable, outcome, Some(chain(error)))
+    let reason = match error {
+        NodeError::CookieRefused => format!(
+            "{}, that of {}",
+            chain(error),
+            entry.cookie_origin().display()
+        ),
+        _ => chain(error),
+    };
+    Answer::new(Class::Unreachable, outcome, Some(reason))
 }
 
 fn down() -> Answer {

@@ -12,6 +12,7 @@ mod natives;
 mod records;
 mod shipped;
 mod states;
+mod storage;
 mod supervisors;
 
 use super::compared::Compared;
@@ -65,7 +66,7 @@ pub fn of_changes(case: &Case<'_>) -> Vec<Finding> {
 
 /// What is left: the files, everything that is around them, and what is good to know.
 pub fn of_surroundings(case: &Case<'_>) -> Vec<Finding> {
-    let checks: [fn(&Case<'_>) -> Vec<Finding>; 7] = [
+    let checks: [fn(&Case<'_>) -> Vec<Finding>; 8] = [
         calls::check,
         dependencies::check,
         environment::check,
@@ -73,6 +74,7 @@ pub fn of_surroundings(case: &Case<'_>) -> Vec<Finding> {
         funs::check,
         names::check,
         records::check,
+        storage::check,
     ];
     checks.iter().flat_map(|check| check(case)).collect()
 }

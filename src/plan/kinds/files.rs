@@ -3,7 +3,7 @@
 use crate::catalogue::Entry;
 
 /// The findings that files alone show.
-pub const FILES: [Entry; 46] = [
+pub const FILES: [Entry; 47] = [
     Entry {
         name: "after_commit_undefined",
         meaning: "A function that is to be called when every node has committed is not exported by the new version. Nothing would be taken back when the call fails.",
@@ -218,6 +218,11 @@ pub const FILES: [Entry; 46] = [
         name: "state_unknown",
         meaning: "Whether the state of the module changes cannot be determined, because debug information is missing.",
         remedy: "Build both versions with debug_info, or try the upgrade on a node that may fail.",
+    },
+    Entry {
+        name: "storage_not_made",
+        meaning: "The new init/1 of a process, or start/2 of the application, makes a named table or a persistent term that the running version does not have. An upgrade calls neither, so the new code finds none.",
+        remedy: "Make it in code_change, or by the attribute erlrc_apply, where it is not there yet.",
     },
     Entry {
         name: "system_application",

@@ -4,6 +4,7 @@ mod code;
 mod files;
 mod shipped;
 mod states;
+mod storage;
 mod supervisors;
 
 use crate::pairs::{Built, check, pair, with};
@@ -18,6 +19,7 @@ fn every_finding_is_where_it_should_be_and_nowhere_else() {
         code::code(),
         files::files(),
         shipped::shipped(),
+        storage::storage(),
     ]
     .concat();
     let built = Built::new(&pairs);
