@@ -15,6 +15,8 @@ all() ->
         init_is_called_once_where_there_are_children,
         gained_child_has_the_name_of_the_removed,
         gained_child_has_the_port_of_the_removed,
+        gained_child_has_the_global_name_of_the_removed,
+        gained_child_of_another_module_has_the_name,
         gained_child_takes_the_place_of_one_elsewhere,
         way_back_starts_the_removed_again,
         removed_child_never_runs_without_its_module,
@@ -93,6 +95,35 @@ gained_child_has_the_port_of_the_removed(Config) ->
     Dirs = versions(Config, [lone(1), sup([Old])], [lone(1), sup([New])]),
     {ok, _} = up(Config, Dirs, [{update, service_sup, supervisor}]),
     ?assertEqual([new, service_server], ids(Config)).
+
+gained_child_has_the_global_name_of_the_removed(Config) ->
+    Specified = fun(Id) -> child(Id, #{start => {everywhere, start_link, []}, modules => [everywhere]}) end,
+    Everywhere = named(everywhere, "{global, everywhere}"),
+    Dirs = versions(Config, [Everywhere, sup([Specified(old)])], [Everywhere, sup([Specified(new)])]),
+    Pid = call(Config, global, whereis_name, [everywhere]),
+    {ok, _} = up(Config, Dirs, [{update, service_sup, supervisor}]),
+    ?assertEqual([new, service_server], ids(Config)),
+    ?assert(is_pid(call(Config, global, whereis_name, [everywhere]))),
+    ?assertNot(call(Config, erlang, is_process_alive, [Pid])).
+
+gained_child_of_another_module_has_the_name(Config) ->
+    [Worker, Server] = [named(Module, "{local, shared}") || Module <- [worker, server]],
+    Dirs = versions(Config, [Worker, sup([child(worker)])], [Server, sup([child(server)])]),
+    Script = [{add_module, server}, {update, service_sup, supervisor}, {delete_module, worker}],
+    {ok, _} = up(Config, Dirs, Script),
+    ?assertEqual([server, service_server], ids(Config)),
+    ?assertEqual(server, call(Config, gen_server, call, [shared, who])),
+    {ok, _} = down(Config, Dirs, [{add_module, worker}, {update, service_sup, supervisor}, {delete_module, server}]),
+    ?assertEqual(worker, call(Config, gen_server, call, [shared, who])).
+
+%% A server that is registered like this.
+named(Module, Name) ->
+    lists:flatten(io_lib:format(
+        "-module(~p).~n-behaviour(gen_server).~n-export([start_link/0, init/1, handle_call/3, handle_cast/2]).~n"
+        "start_link() -> gen_server:start_link(~ts, ?MODULE, [], []).~ninit([]) -> {ok, none}.~n"
+        "handle_call(who, _, S) -> {reply, ?MODULE, S}.~nhandle_cast(_, S) -> {noreply, S}.~n",
+        [Module, Name]
+    )).
 
 %% The name is held below another supervisor, which changes, too.
 gained_child_takes_the_place_of_one_elsewhere(Config) ->

@@ -36,6 +36,7 @@ pub struct Entry {
     /// The cookie, for the distribution protocol. With a socket it is read by [`Entry::cookie`]
     /// only when it is needed.
     cookie: Option<Cookie>,
+    /// The file of its own that holds it.
     cookie_file: Option<PathBuf>,
     /// The owner of the file.
     pub owner: u32,
@@ -214,7 +215,10 @@ fn read(file: &Path, name: NodeName, namespace: Option<u64>) -> Result<Entry, Re
     let (cookie, cookie_file) = match content.secret {
         Some(Secret::Cookie(cookie)) => (Some(cookie), None),
         Some(Secret::File(path)) if content.socket.is_some() => (None, Some(path)),
-        Some(Secret::File(path)) => (Some(cookie_of(&path, owner, &mut warnings)?), None),
+        Some(Secret::File(path)) => {
+            let cookie = cookie_of(&path, owner, &mut warnings)?;
+            (Some(cookie), Some(path))
+        }
         None => (None, None),
     };
     Ok(Entry {
@@ -237,9 +241,9 @@ fn read(file: &Path, name: NodeName, namespace: Option<u64>) -> Result<Entry, Re
 impl Entry {
     /// The cookie, for the distribution protocol; `None` if the entry names none.
     pub fn cookie(&self) -> Result<Option<Cookie>, RendezvousError> {
-        match &self.cookie_file {
-            Some(path) => cookie_of(path, self.owner, &mut Vec::new()).map(Some),
-            None => Ok(self.cookie.clone()),
+        match (&self.cookie, &self.cookie_file) {
+            (None, Some(path)) => cookie_of(path, self.owner, &mut Vec::new()).map(Some),
+            (cookie, _) => Ok(cookie.clone()),
         }
     }
 
