@@ -363,3 +363,32 @@ fn machines_get_all_of_it() {
     assert_eq!(report["undone"][0]["node"], "n1");
     assert_eq!(report["undone"][0]["outcome"], "stopped");
 }
+
+#[test]
+fn directories_that_are_none_are_refused_on_every_node() {
+    let (host, _nodes) = three();
+    let refused = |words: &[&str]| {
+        let dirs = ["/nonexistent/foo-1.0", "/nonexistent/foo-2.0"];
+        let run = host.erlrc(&[words, &["foo", "1.0", "2.0"], &dirs].concat());
+        assert_eq!(run.status, 1, "{run:?}");
+        let known = [
+            "crashed",
+            "upgraded",
+            "downgraded",
+            "started",
+            "script_failed",
+        ];
+        assert!(run.out.contains("(n1) bad_directory"), "{run:?}");
+        assert!(!known.iter().any(|word| run.out.contains(word)), "{run:?}");
+    };
+    for command in ["upgrade", "downgrade"] {
+        refused(&[command]);
+        refused(&[command, "--dry-run"]);
+    }
+    // Where the application runs, the old directory is known and the new one is not.
+    start_on(&host, "n2", "1.0");
+    let dirs = [foo("1.0"), "/nonexistent/foo-2.0".to_owned()];
+    let run = host.erlrc(&["upgrade", "foo", "1.0", "2.0", &dirs[0], &dirs[1]]);
+    assert!(run.status == 1 && !run.out.contains("crashed"), "{run:?}");
+    assert_eq!(history(&host, "n2"), "[\"1.0\"]\n");
+}
