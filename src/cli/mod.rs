@@ -20,6 +20,8 @@ mod doctor;
 mod downgrade;
 mod env;
 mod eval;
+#[cfg(test)]
+mod examples;
 mod exit_status;
 mod failure;
 mod history;

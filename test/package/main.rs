@@ -6,6 +6,7 @@ mod support;
 mod debhelper;
 mod golden;
 mod hostile;
+mod howto;
 mod native;
 mod project;
 mod readers;
