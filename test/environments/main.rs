@@ -15,6 +15,7 @@ mod schema;
 
 mod check;
 mod hostile;
+mod howto;
 mod made;
 mod removed;
 mod several;
