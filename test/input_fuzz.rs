@@ -171,6 +171,18 @@ fn content() -> Vec<u8> {
     archive.into_inner().unwrap()
 }
 
+/// The same with files that would lie beside the place where it is unpacked.
+fn content_beside() -> Vec<u8> {
+    let (inside, beside) = (b"usr/lib/erlang/lib/", b"../beside/lib/abcd/");
+    let mut content = content();
+    for at in 0..content.len() - inside.len() {
+        if content[at..].starts_with(inside) {
+            content[at..at + inside.len()].copy_from_slice(beside);
+        }
+    }
+    content
+}
+
 /// Gives every header its checksum: one that is wrong is refused before anything else is read.
 fn summed(mut content: Vec<u8>) -> Vec<u8> {
     for block in content.chunks_exact_mut(512) {
@@ -185,7 +197,7 @@ fn summed(mut content: Vec<u8>) -> Vec<u8> {
 
 #[test]
 fn no_mutation_of_a_package_is_too_much() {
-    let seeds = [content()];
+    let seeds = [content(), content_beside()];
     let dictionary: &[&[u8]] = &[
         b"77777777777\0",
         b"\x80\0\0\0\x7f\xff\xff\xff\xff\xff\xff\xff",

@@ -131,7 +131,7 @@ fn what_a_live_node_says_is_vetoed_before_anything_changes() {
     passes();
     // A state that code_change does not take.
     eval("gen_server:call(foo_server, {note, poisoned})");
-    vetoed(1, "code_change fails for the states of 1 process");
+    vetoed(1, "code_change fails for the state of 1 process");
     eval("sys:replace_state(foo_server, fun(S) -> tl(S) end), ok");
     passes();
     // A process that has not left the code before this one.
@@ -147,5 +147,5 @@ fn what_a_live_node_says_is_vetoed_before_anything_changes() {
         .file("erlrc.conf", "{apt_preflight, warn}.\n", 0o644);
     preflight(&packages, &text)
         .is("", 0)
-        .says("code_change fails for the states of 1 process");
+        .says("code_change fails for the state of 1 process");
 }
