@@ -263,7 +263,7 @@ arguments_of_the_wrong_type_are_named(Config) ->
         ?assertMatch({error, {bad_argument, _, Bad}}, dynamic(Config, Change, with(Key, Bad, [foo, "1", "2", Dir, Dir])))
      || Change <- Changes, {Key, Bad} <- Wrong
     ],
-    "a version is a string, not <<\"1\">>" = fixture:call(?config(peer, Config), erlrc_error, format_error, [{bad_argument, vsn, <<"1">>}]).
+    "a version is a string (in Elixir a charlist, ~c\"1.0\"), not <<\"1\">>" = fixture:call(?config(peer, Config), erlrc_error, format_error, [{bad_argument, vsn, <<"1">>}]).
 
 %% Some of it is used when there is no way back any more.
 nonsense_in_the_environment_is_named(Config) ->

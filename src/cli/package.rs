@@ -140,6 +140,14 @@ fn emitted(request: &Request, project: &Path, out: Output) -> Result<Status, Fai
     let files: Vec<String> = files.map(|file| file.display().to_string()).collect();
     let report = json!({"files": files, "missing": emitted.missing});
     out.envelope("packaging", 1, &report);
+    if files.is_empty() {
+        let debian = project.join("debian");
+        let text = format!(
+            "nothing written: {} has all files already\n",
+            debian.display()
+        );
+        out.text(&text);
+    }
     for file in files {
         out.text(&format!("{file}\n"));
     }

@@ -29,3 +29,9 @@ pub fn framed(title: &str, style: &str, content: &Markup, note: &str) -> String 
     };
     page.into_string()
 }
+
+/// The name of this host, for those who read a page elsewhere.
+pub fn host() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().to_owned()
+}

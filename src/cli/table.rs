@@ -52,23 +52,31 @@ struct Column {
     width: usize,
 }
 
+impl Column {
+    fn padded(self, row: &[String]) -> String {
+        let width = self.width;
+        format!("{:width$}", cell(row, self.place))
+    }
+}
+
 fn cell(row: &[String], place: usize) -> &str {
     row.get(place).map(String::as_str).unwrap_or_default()
 }
 
-/// Which columns stand in which line.
+/// Which columns stand in which line. The last one follows the others in each row where there is room for it.
 fn lines(columns: Vec<Column>, width: usize) -> Vec<Vec<Column>> {
     let mut lines = vec![Vec::new()];
     let mut used = 0;
-    for column in columns {
+    let last = columns.len().saturating_sub(1);
+    for (number, column) in columns.into_iter().enumerate() {
         let wanted = used + GAP.len() + column.width;
         match lines.last_mut() {
-            Some(line) if line.is_empty() => {
-                used = column.width;
-                line.push(column);
-            }
-            Some(line) if wanted <= width => {
-                used = wanted;
+            Some(line) if line.is_empty() || number == last || wanted <= width => {
+                used = if line.is_empty() {
+                    column.width
+                } else {
+                    wanted
+                };
                 line.push(column);
             }
             _ => {
@@ -85,14 +93,22 @@ fn shown(row: &[String], lines: &[Vec<Column>], width: usize) -> String {
     let mut text = String::new();
     for (number, line) in lines.iter().enumerate() {
         let indent = if number == 0 { "" } else { HANGING };
-        let cells = line
-            .iter()
-            .map(|&Column { place, width }| format!("{:width$}", cell(row, place)));
-        let cells = cells.collect::<Vec<_>>().join(GAP);
-        let cells = cells.trim_end();
-        if number == 0 || !cells.is_empty() {
-            text.push_str(&broken(&format!("{indent}{cells}"), width));
-        }
+        let cells = line.iter().map(|column| column.padded(row));
+        let cells: Vec<String> = cells.collect();
+        let whole = format!("{indent}{}", cells.join(GAP));
+        let whole = whole.trim_end();
+        let parts = match cells.split_last() {
+            Some((last, others)) if whole.chars().count() > width && !others.is_empty() => {
+                vec![
+                    format!("{indent}{}", others.join(GAP)),
+                    format!("{HANGING}{last}"),
+                ]
+            }
+            _ => vec![whole.to_owned()],
+        };
+        let parts = parts.iter().map(|part| part.trim_end()).enumerate();
+        let parts = parts.filter(|(part, text)| number + part == 0 || !text.is_empty());
+        text.extend(parts.map(|(_, part)| broken(part, width)));
     }
     text
 }
@@ -166,7 +182,7 @@ mod tests {
         assert_eq!(fitted(&heading, &rows, Some(34)), wide);
         assert_eq!(
             fitted(&heading, &rows, Some(33)),
-            "ID    OPERATION\n    OUTCOME\n0b5a  upgrade\n    upgraded (n1, n2)\n1c    start\n"
+            "ID    OPERATION  OUTCOME\n0b5a  upgrade\n    upgraded (n1, n2)\n1c    start\n"
         );
         assert_eq!(
             fitted(&heading, &rows, Some(17)),

@@ -22,6 +22,7 @@ pub use prometheus::prometheus;
 
 use crate::history::Record;
 use crate::installed::Inventory;
+use crate::outcome::Outcome;
 use crate::record::Time;
 use crate::restart::{Reason, Refused};
 use serde::Serialize;
@@ -217,19 +218,29 @@ impl Finding {
 impl ApplicationStatus {
     /// Whether erlrc has anything to do with it: registered, installed with metadata, or operated on.
     pub fn is_managed(&self) -> bool {
-        self.registered || self.installed.is_some() || self.last.is_some()
+        let last = self.last.as_ref();
+        let done = last.is_some_and(|last| self.state != State::Absent || last.has_found());
+        self.registered || self.installed.is_some() || done
     }
 
     /// Whether it is anything but a name that somebody once mistyped.
     pub fn is_known(&self) -> bool {
         let is_there = self.running.is_some() || self.loaded.is_some();
-        let was_there = self.last.as_ref().is_some_and(|last| last.status == 0);
+        let last = self.last.as_ref();
+        let was_there = last.is_some_and(|last| last.status == 0 && last.has_found());
         self.registered || self.installed.is_some() || is_there || was_there
     }
 
     /// Whether it runs, by itself or inside another.
     pub fn runs(&self) -> bool {
         matches!(self.state, State::Running | State::Included)
+    }
+}
+
+impl Last {
+    /// Whether it found the application: to stop what does not run says nothing of a name.
+    fn has_found(&self) -> bool {
+        self.outcome != Outcome::NotRunning.as_str()
     }
 }
 

@@ -1,7 +1,7 @@
 //! `erlrc plan`: what a node says of itself, and what it comes to.
 
 use crate::host::fixtures::erlc_into;
-use crate::host::{Host, foo};
+use crate::host::{Host, Run, foo};
 
 #[test]
 fn a_plan_asks_the_node_and_changes_nothing() {
@@ -32,7 +32,27 @@ fn a_plan_asks_the_node_and_changes_nothing() {
     assert_eq!(found.status, 0);
     host.erlrc(&["eval", "n1", "foo_server:history()"])
         .is("[\"1.0\"]\n", 0);
-    host.erlrc(&["upgrade", "foo", "1.0", "2.0", &old, &new]);
+    // What it says next does it.
+    let followed = |run: &Run| {
+        let next = run
+            .out
+            .lines()
+            .find_map(|line| line.strip_prefix("  next: erlrc "));
+        let words: Vec<&str> = next.expect("a command").split(' ').collect();
+        host.erlrc(&words)
+    };
+    let in_directory = host.erlrc(&["plan", "foo", "--to", &new]);
+    let long = format!("  next: erlrc upgrade foo 1.0 2.0 {old} {new} --node n1\n");
+    assert!(in_directory.out.contains(&long), "{in_directory:?}");
+    assert!(
+        found
+            .out
+            .contains("  next: erlrc upgrade foo=2.0 --node n1\n")
+    );
+    followed(&found).is("erlrc-upgrade: Upgrading 'foo': (n1) upgraded\n", 0);
+    let down = host.erlrc(&["plan", "foo", "--to", &old, "--node", "n1"]);
+    followed(&down).is("erlrc-downgrade: Downgrading 'foo': (n1) downgraded\n", 0);
+    followed(&in_directory).is("erlrc-upgrade: Upgrading 'foo': (n1) upgraded\n", 0);
     let back = host.erlrc(&["plan", "foo", "1.0", "--node", "n1"]);
     assert!(
         back.out.starts_with("foo 2.0 -> 1.0 on n1: hot\n"),

@@ -322,6 +322,25 @@ fn names_that_are_nowhere_are_errors() {
         .says("fooo: nothing was done to it");
     host.erlrc(&["start", "fooo", "1.0"]);
     host.erlrc(&["status", "fooo"]).is("", 1).says(nowhere);
+    // What is to be stopped and is not there has stopped; nobody has heard of it all the same.
+    host.erlrc(&["stop", "fooo", "1.0"]);
+    host.erlrc(&["status", "fooo"]).is("", 1).says(nowhere);
+    for command in ["status", "list"] {
+        let run = host.erlrc(&[command]);
+        assert!(
+            run.out.contains("foo ") && !run.out.contains("fooo"),
+            "{run:?}"
+        );
+    }
+    host.erlrc(&["start", "foo", "1.0"]);
+    let run = host.erlrc(&["upgrade", "foo", "8", "9"]);
+    run.says("which is no version that was named");
+    assert!(!run.err.contains("history"), "not written down: {run:?}");
+    let (json, code) = status(&host, &["foo"]);
+    assert_eq!(
+        (&application(&json, "foo")["last"]["outcome"], code),
+        (&json!("started"), 0)
+    );
 }
 
 #[test]

@@ -176,6 +176,8 @@ format_operation(bad_directory) ->
     "the directory does not hold this version of the application";
 format_operation({bad_argument, application, Value}) ->
     text("an application is named by an atom, not by ~tP", [Value, 12]);
+format_operation({bad_argument, Key, Value}) when is_binary(Value), (Key =:= vsn orelse Key =:= from orelse Key =:= to) ->
+    text("a version is a string (in Elixir a charlist, ~~c\"1.0\"), not ~tP", [Value, 12]);
 format_operation({bad_argument, Key, Value}) when Key =:= vsn; Key =:= from; Key =:= to ->
     text("a version is a string, not ~tP", [Value, 12]);
 format_operation({bad_argument, _Dir, Value}) ->

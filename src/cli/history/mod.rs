@@ -262,15 +262,22 @@ fn cost_lines(cost: &Cost) -> Vec<String> {
         .map(|(name, time)| format!("{name} {}", microseconds(*time)))
         .collect();
     let numbers = format!(
-        "    {} instructions, {} modules, {} processes, longest pause {} ({})",
-        cost.instructions,
-        cost.modules,
-        cost.processes,
+        "    {}, {}, {}, longest pause {} ({})",
+        counted(cost.instructions, "instruction", "instructions"),
+        counted(cost.modules, "module", "modules"),
+        counted(cost.processes, "process", "processes"),
         microseconds(cost.pause),
         cost.evaluator
     );
     let stages = (!stages.is_empty()).then(|| format!("    {}", stages.join(", ")));
     [Some(numbers), stages].into_iter().flatten().collect()
+}
+
+fn counted(count: u64, one: &str, several: &str) -> String {
+    match count {
+        1 => format!("1 {one}"),
+        count => format!("{count} {several}"),
+    }
 }
 
 /// A time, or how long before now.

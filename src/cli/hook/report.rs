@@ -161,7 +161,8 @@ impl Report {
             .map(|detail| format!("erlrc-{}: {name}: {}", self.command, self.fit(detail)))
             .collect();
         self.details.extend(details);
-        self.tells_more |= stands.is_some();
+        // What a person mistyped is not written down.
+        self.tells_more |= stands.is_some() && !answer.outcome.is_slip();
         if self.line == Line::Undoing && answer.class != Class::Done {
             self.details.push(format!(
                 "erlrc-{}: {name}: {}",

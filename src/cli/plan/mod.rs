@@ -13,11 +13,13 @@ use super::hook::Migration;
 use super::resolution::{self, Version};
 use super::{Common, Connection, Failure, Status};
 use crate::plan::{Depth, Plan, Question, SCHEMA, Surroundings, Verdict, plan};
+use crate::record::Time;
 use crate::script::Options;
 use crate::term::Atom;
 use ask::Outcome;
 use serde_json::json;
 use std::path::{Path, PathBuf};
+use text::Found;
 
 /// Arguments of `erlrc plan`.
 #[derive(clap::Args, Debug)]
@@ -107,13 +109,19 @@ pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
             .for_each(|plan| plan.will_be_in(unpacked));
     }
     if let Some(file) = &arguments.html {
-        let page = page::page(&application, &outcomes);
+        let page = page::page(&application, &outcomes, (&super::page::host(), Time::now()));
         std::fs::write(file, page).map_err(|source| {
             let file = file.clone();
             Failure::new(Status::Failed, PlanError::Page { file, source })
         })?;
     }
-    Ok(report(&application, &outcomes, common))
+    let found = match (&arguments.from_deb, &to) {
+        _ if arguments.migration.loss().is_some() => Found::Elsewhere,
+        (Some(_), _) => Found::Elsewhere,
+        (None, Some(_)) => Found::InDirectory,
+        (None, None) => Found::ByVersion,
+    };
+    Ok(report(&application, &outcomes, found, common))
 }
 
 /// A name that nobody knows was mistyped.
@@ -181,7 +189,7 @@ fn planned(
 }
 
 /// Prints the outcomes. The status is the worst of them.
-fn report(application: &Atom, outcomes: &[Outcome], common: &Common) -> Status {
+fn report(application: &Atom, outcomes: &[Outcome], found: Found, common: &Common) -> Status {
     let output = common.output();
     let status = outcomes
         .iter()
@@ -204,7 +212,7 @@ fn report(application: &Atom, outcomes: &[Outcome], common: &Common) -> Status {
     }
     let colours = super::colours::Colours::of_terminal();
     for outcome in outcomes {
-        output.text(&text::outcome(application, outcome, colours));
+        output.text(&text::outcome(application, outcome, found, colours));
     }
     status
 }

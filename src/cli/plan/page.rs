@@ -4,16 +4,28 @@
 use super::ask::Outcome;
 use super::picture;
 use super::text::counted;
+use crate::cli::history::moment;
 use crate::cli::output::printable;
 use crate::cli::page::framed;
 use crate::plan::{Finding, Plan, Severity, Step, Steps};
+use crate::record::Time;
 use crate::term::Atom;
 use maud::{Markup, PreEscaped, html};
 
-/// The page of all plans.
-pub fn page(application: &Atom, outcomes: &[Outcome]) -> String {
+/// The page of all plans that were made on `host` at `time`.
+pub fn page(application: &Atom, outcomes: &[Outcome], (host, time): (&str, Time)) -> String {
     let title = format!("Upgrade of {application}");
-    let content = html! { @for outcome in outcomes { (one(outcome)) } };
+    let verdict = outcomes.iter().filter_map(Outcome::plan);
+    let verdict = verdict.map(|plan| plan.verdict).max();
+    let content = html! {
+        p {
+            "Planned on " (printable(host)) ", " (moment(time)) " UTC"
+            @if let (Some(verdict), 2..) = (verdict, outcomes.len()) {
+                ", for " (outcomes.len()) " nodes: " b { (verdict.to_string()) }
+            }
+        }
+        @for outcome in outcomes { (one(outcome)) }
+    };
     framed(&title, "", &content, ": nothing was changed")
 }
 
@@ -188,7 +200,13 @@ mod tests {
             reason: Some("a \"b\"<br>".to_owned()),
             status: Status::Done,
         };
-        let page = page(&Atom::of("shop"), &[none]);
+        let page = page(
+            &Atom::of("shop"),
+            &[none],
+            ("<b>host", Time::from_millis(0)),
+        );
+        let made = "Planned on &lt;b&gt;host, 1970-01-01 00:00:00 UTC";
+        assert!(page.contains(made), "{page}");
         assert!(
             page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"),
             "{page}"

@@ -7,10 +7,25 @@ use crate::cli::output::printable;
 use crate::plan::{Finding, Live, Plan, Severity, Steps, Verdict};
 use crate::term::Atom;
 
+/// How the version that is to run was found, and thus what a person would type to have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// By its number, or as what is installed.
+    ByVersion,
+    /// In a directory that was named.
+    InDirectory,
+    /// In a package, which its own manager installs, or it takes more than a version.
+    Elsewhere,
+}
+
 /// What came of asking, as text.
-pub fn outcome(application: &Atom, outcome: &Outcome, colours: Colours) -> String {
+pub fn outcome(application: &Atom, outcome: &Outcome, found: Found, colours: Colours) -> String {
     match outcome {
-        Outcome::Plan(plan) => whole(plan, colours),
+        Outcome::Plan(plan) => {
+            let next = next(plan, found);
+            let next = next.map(|command| printable(&format!("  next: {command}")) + "\n");
+            whole(plan, colours) + &next.unwrap_or_default()
+        }
         Outcome::None {
             node,
             outcome,
@@ -37,7 +52,7 @@ fn whole(plan: &Plan, colours: Colours) -> String {
     let verdict = colours.paint(colour(plan.verdict), &plan.verdict.to_string());
     let mut text = format!("{}{verdict}\n", colours.paint(BOLD, &printable(&title)));
     for finding in &plan.findings {
-        text.push_str(&found(finding, colours));
+        text.push_str(&in_words(finding, colours));
     }
     text.push_str(&modules(plan));
     if let Some(live) = &plan.live {
@@ -49,6 +64,31 @@ fn whole(plan: &Plan, colours: Colours) -> String {
     text
 }
 
+/// The command that does what is planned, where the node would do it.
+fn next(plan: &Plan, found: Found) -> Option<String> {
+    let node = plan.node.as_ref()?;
+    let (name, from, to) = (&plan.application, &plan.from, &plan.to);
+    if !matches!(plan.verdict, Verdict::Hot | Verdict::HotWithWarnings) || from.vsn == to.vsn {
+        return None;
+    }
+    let command = match plan.direction {
+        "down" => "downgrade",
+        _ => "upgrade",
+    };
+    let what = match (found, command) {
+        (Found::ByVersion, _) => format!("{name}={}", to.vsn),
+        (Found::InDirectory, "upgrade") => {
+            format!("{name} {} {} {} {}", from.vsn, to.vsn, from.dir, to.dir)
+        }
+        // The earlier version is named first.
+        (Found::InDirectory, _) => {
+            format!("{name} {} {} {} {}", to.vsn, from.vsn, to.dir, from.dir)
+        }
+        (Found::Elsewhere, _) => return None,
+    };
+    Some(format!("erlrc {command} {what} --node {node}"))
+}
+
 fn colour(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Hot => GREEN,
@@ -57,7 +97,7 @@ fn colour(verdict: Verdict) -> &'static str {
     }
 }
 
-fn found(finding: &Finding, colours: Colours) -> String {
+fn in_words(finding: &Finding, colours: Colours) -> String {
     let colour = match finding.severity {
         Severity::Error => RED,
         Severity::Warning => YELLOW,

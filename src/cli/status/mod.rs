@@ -133,8 +133,7 @@ fn write_page(
         .unwrap_or_default();
     let app = arguments.app.as_ref();
     records.retain(|record| app.is_none_or(|app| app.as_str() == record.application));
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let page = page::page(report, &records, host.trim());
+    let page = page::page(report, &records, &super::page::host());
     std::fs::write(file, page).map_err(|source| {
         let file = file.to_owned();
         Failure::new(Status::Failed, PageError { file, source })
