@@ -40,25 +40,33 @@ fn two(host: &Host, first: &str) -> [Node; 2] {
     nodes
 }
 
-const TRANSFORM: &str = "-erlrc_apply({committed, {bank, transform, []}}).
-    transform() ->
-        Wide = fun({account, I, N}) -> {account, I, N, none} end,
-        case mnesia:table_info(account, attributes) of
-            [id, name, mail] -> ok;
-            [id, name] -> {atomic, ok} = mnesia:transform_table(account, Wide, [id, name, mail]), ok
-        end.";
+/// The module that the page on shared tables shows, in version 2 of the application.
+fn with_tables(host: &Host) -> String {
+    let page = include_str!("../../docs/howto/tables.md");
+    let shown = page.lines().skip_while(|line| !line.contains("-module"));
+    let shown = shown.take_while(|line| line.is_empty() || line.starts_with("    "));
+    let text: String = shown.map(|line| format!("{line}\n")).collect();
+    let second = bank(host, "2", "transform() -> ok.");
+    let ebin = host.path("lib/bank-2/ebin");
+    let source = host.file("bank_tables.erl", &text, 0o644);
+    erlc_into(&ebin, &["+debug_info", &source.display().to_string()]);
+    let specification = fs::read_to_string(ebin.join("bank.app")).expect("the .app");
+    let specification = specification.replace("[bank]", "[bank, bank_tables]");
+    fs::write(ebin.join("bank.app"), specification).expect("the .app");
+    second
+}
 
 #[test]
 fn a_table_that_two_nodes_share_is_transformed_when_both_have_committed() {
     let host = Host::new();
     let one = bank(&host, "1", "transform() -> ok.");
-    let second = bank(&host, "2", TRANSFORM);
+    let second = with_tables(&host);
     let _nodes = two(&host, &one);
     let arguments = ["upgrade", "bank", "1", "2", &one, &second];
     let run = host.erlrc(&[&arguments[..], &["--dry-run"]].concat());
     assert!(
         run.out
-            .contains("call {bank,transform,[]} when every node has committed"),
+            .contains("call {bank_tables,transform,[]} when every node has committed"),
         "{run:?}"
     );
     host.erlrc(&arguments).is(
