@@ -263,3 +263,15 @@ fn a_script_that_goes_down_says_why_it_goes_down() {
         (vec!["removed".to_owned()], vec!["added".to_owned()])
     );
 }
+
+/// appup(5) at restart_new_emulator: "required when a new version of ERTS, Kernel, STDLIB, or SASL is upgraded".
+#[test]
+fn the_applications_that_need_another_emulator_are_those_of_the_manual() {
+    let is_system = |name: &str| super::is_system(&Atom::new(name).expect("a name"));
+    assert!(
+        ["erts", "kernel", "stdlib", "sasl"]
+            .into_iter()
+            .all(is_system)
+    );
+    assert!(!["compiler", "crypto", "erlrc"].into_iter().any(is_system));
+}

@@ -133,7 +133,7 @@ mod tests {
     fn what_is_no_failure_of_the_version_is_told_apart() {
         use Outcome::{
             AppspecFileNotFound, Busy, Lost, NoErlrc, NodeDown, NodeStopping, OldDirectoryGone,
-            RestartNewEmulator, TooManyNewAtoms, Upgraded,
+            OutOfTime, RestartNewEmulator, TooManyNewAtoms, Upgraded,
         };
         verdict(Class::Done, Upgraded, Verdict::Done);
         verdict(Class::Absent, NodeDown, Verdict::Absent);
@@ -144,6 +144,7 @@ mod tests {
         verdict(Class::RolledBack, AppspecFileNotFound, Verdict::TooEarly);
         verdict(Class::Refused, OldDirectoryGone, Verdict::NotHot);
         verdict(Class::Refused, NoErlrc, Verdict::NotHot);
+        verdict(Class::RolledBack, OutOfTime, Verdict::NotHot);
         verdict(Class::RolledBack, TooManyNewAtoms, Verdict::NotHot);
         verdict(Class::Refused, Busy, Verdict::Failed);
     }
