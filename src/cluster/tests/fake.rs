@@ -60,6 +60,8 @@ pub(super) struct Traits {
     pub(super) forgets: bool,
     /// Its way back fails.
     pub(super) stuck: bool,
+    /// It is down once it has been changed.
+    pub(super) dies: bool,
 }
 
 pub(super) struct Fake {
@@ -93,6 +95,9 @@ impl<'a> Reach for &'a Fakes {
         let end = fake.lost.then(|| end(fake.way)).flatten();
         let absent = match (fake.way, end) {
             (Way::Down, _) | (_, Some(End::Death | End::Stop)) => {
+                Some((Class::Absent, Outcome::NodeDown))
+            }
+            _ if fake.traits.dies && fake.running == "2" => {
                 Some((Class::Absent, Outcome::NodeDown))
             }
             (Way::Closed, _) => Some((Class::Unreachable, Outcome::EntryRefused)),

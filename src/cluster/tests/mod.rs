@@ -20,6 +20,8 @@ struct Seen {
     back: Vec<String>,
     /// Those that were left as they are.
     left: Vec<String>,
+    /// What is to be known of nodes that were changed.
+    warnings: Vec<String>,
     /// What they run at the end.
     running: Vec<&'static str>,
     calls: Vec<Vec<String>>,
@@ -61,10 +63,11 @@ fn round(ways: &[(Way, Traits)], tolerated: Option<usize>) -> Seen {
         gate: &Open,
         tolerates: &tolerates,
     };
-    let (mut back, mut left) = (Vec::new(), Vec::new());
+    let (mut back, mut left, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
     let outcomes = round.over(&names, &[upgrade()], &mut |event| match event {
         Event::TakenBack { node, answer } => back.push(format!("{node} {}", word(answer))),
         Event::Left { node, .. } => left.push(node.to_string()),
+        Event::Warning { node, text } => warnings.push(format!("{node} {text}")),
         _ => {}
     });
     let nodes = fakes.nodes.into_inner();
@@ -73,6 +76,7 @@ fn round(ways: &[(Way, Traits)], tolerated: Option<usize>) -> Seen {
         answers: outcomes.answers.iter().map(|(_, a)| word(a)).collect(),
         back,
         left,
+        warnings,
         running: nodes.values().map(|fake| fake.running).collect(),
         calls: nodes.values().map(|fake| fake.calls.clone()).collect(),
         reasons: outcomes.answers.iter().map(|(_, a)| reason(a)).collect(),
@@ -289,4 +293,15 @@ fn what_is_tolerated_ends_nothing() {
     let seen = round(&ways, Some(1));
     assert_eq!(seen.answers, [UP, "script_failed/RolledBack", UP]);
     assert_eq!(seen.running, ["2", "1", "2"]);
+}
+
+#[test]
+fn one_that_is_down_before_it_is_confirmed_is_told_of() {
+    let dies = Traits {
+        dies: true,
+        ..Traits::default()
+    };
+    let seen = round(&[(Way::Does, dies), (Way::Does, Traits::default())], None);
+    assert_eq!(seen.answers, [UP, UP]);
+    assert_eq!(seen.warnings, ["n1 the node was changed and is down now"]);
 }
