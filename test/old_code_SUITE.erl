@@ -200,21 +200,7 @@ native(Version, OnLoad, Dir) ->
     )).
 
 library(Dir, Version, Kind) ->
-    Source = filename:join(Dir, "native.c"),
-    Upgrade = case Kind of upgradable -> "upgrade"; not_upgradable -> "NULL" end,
-    ok = filelib:ensure_dir(Source),
-    ok = file:write_file(Source, io_lib:format(
-        "#include <erl_nif.h>~n"
-        "static ERL_NIF_TERM number(ErlNifEnv *e, int c, const ERL_NIF_TERM v[]) { return enif_make_int(e, ~p); }~n"
-        "static int upgrade(ErlNifEnv *e, void **p, void **o, ERL_NIF_TERM i) { return 0; }~n"
-        "static ErlNifFunc functions[] = {{\"number\", 0, number}};~n"
-        "ERL_NIF_INIT(native, functions, NULL, NULL, ~s, NULL)~n",
-        [Version, Upgrade]
-    )),
-    Include = filename:join([code:root_dir(), "usr", "include"]),
-    Object = filename:join(Dir, "native" ++ integer_to_list(Version) ++ ".so"),
-    "" = os:cmd("cc -w -shared -fPIC -I " ++ Include ++ " -o " ++ Object ++ " " ++ Source),
-    ok.
+    service_fixture:native_library(filename:join(Dir, "native" ++ integer_to_list(Version) ++ ".so"), Version, Kind).
 
 %% A process that runs the old code of `loop' from here on.
 lingering(Config) ->

@@ -8,7 +8,7 @@
 -export([in_background/4, answer/1, advanced/1, start_child/2]).
 -export([call/4, photograph/1, still/2, on_node/2, ebin/1, pid/2]).
 -export([server/2, server/3, steady/2, plain/2, statem/1, handler/1, special/2, supervisor/1, supervisor/2]).
--export([local_photograph/1]).
+-export([native_library/3, local_photograph/1]).
 
 %% @doc Starts a node that has the test modules on its path.
 -spec start_node(atom(), list()) -> list().
@@ -322,3 +322,21 @@ supervisor(Module, Children) ->
 
 format(Format, Arguments) ->
     lists:flatten(io_lib:format(Format, Arguments)).
+
+%% @doc Compiles the native functions of module `native': `number/0' answers the version.
+-spec native_library(file:filename(), integer(), upgradable | not_upgradable) -> ok.
+native_library(Object, Version, Kind) ->
+    Source = filename:rootname(Object) ++ ".c",
+    Upgrade = case Kind of upgradable -> "upgrade"; not_upgradable -> "NULL" end,
+    ok = filelib:ensure_dir(Source),
+    ok = file:write_file(Source, io_lib:format(
+        "#include <erl_nif.h>~n"
+        "static ERL_NIF_TERM number(ErlNifEnv *e, int c, const ERL_NIF_TERM v[]) { return enif_make_int(e, ~p); }~n"
+        "static int upgrade(ErlNifEnv *e, void **p, void **o, ERL_NIF_TERM i) { return 0; }~n"
+        "static ErlNifFunc functions[] = {{\"number\", 0, number}};~n"
+        "ERL_NIF_INIT(native, functions, NULL, NULL, ~s, NULL)~n",
+        [Version, Upgrade]
+    )),
+    Include = filename:join([code:root_dir(), "usr", "include"]),
+    "" = os:cmd("cc -w -shared -fPIC -I " ++ Include ++ " -o " ++ Object ++ " " ++ Source),
+    ok.

@@ -6,7 +6,7 @@
 -compile(export_all).
 -compile(nowarn_export_all).
 
--import(service_fixture, [versions/3, versions/4, child/1, call/4, server/2]).
+-import(service_fixture, [versions/3, versions/4, child/1, call/4, server/2, up/3, native_library/3]).
 
 all() ->
     [
@@ -18,7 +18,11 @@ all() ->
         too_many_to_be_asked,
         who_does_not_answer_is_not_waited_for,
         an_operation_that_runs,
-        without_the_application
+        without_the_application,
+        library_that_nothing_loads_again,
+        library_that_is_replaced_in_its_place,
+        library_that_is_the_same,
+        library_that_a_new_module_loads
     ].
 
 init_per_testcase(Case, Config) ->
@@ -172,3 +176,55 @@ without_the_application(Config) ->
     Report = report(Config),
     ?assertMatch(#{stopped := [], old_code := [], complete := true}, Report),
     ?assertNot(is_map_key(operation, Report)).
+
+%% The module that loads it is the same in both versions.
+library_that_nothing_loads_again(Config) ->
+    {Old, _} = Dirs = with_libraries(Config, {1, 2}, {1, 1}),
+    ?assertEqual([], old_libraries(Config)),
+    replaced(Config, Dirs),
+    ?assertEqual([in(Old)], old_libraries(Config)),
+    ?assertEqual(1, call(Config, native, number, [])).
+
+%% As where both versions have one directory.
+library_that_is_replaced_in_its_place(Config) ->
+    {Old, _} = with_libraries(Config, {1, 1}, {1, 1}),
+    Object = binary_to_list(in(Old)),
+    ok = file:delete(Object),
+    ok = native_library(Object, 3, upgradable),
+    ?assertEqual([in(Old)], old_libraries(Config)).
+
+library_that_is_the_same(Config) ->
+    Dirs = with_libraries(Config, {1, 1}, {1, 1}),
+    replaced(Config, Dirs),
+    ?assertEqual([], old_libraries(Config)).
+
+%% The earlier one stays mapped until its code is purged.
+library_that_a_new_module_loads(Config) ->
+    Dirs = with_libraries(Config, {1, 2}, {1, 2}),
+    {ok, _} = up(Config, Dirs, [{load_module, native}]),
+    ?assertEqual(2, call(Config, native, number, [])),
+    ?assertEqual([], old_libraries(Config)).
+
+%% The application with a library and a module that loads it, of these numbers in the two versions.
+with_libraries(Config, {OneLibrary, OtherLibrary}, {One, Other}) ->
+    {Old, New} = Dirs = versions(Config, [native(One)], [native(Other)]),
+    ok = native_library(binary_to_list(in(Old)), OneLibrary, upgradable),
+    ok = native_library(binary_to_list(in(New)), OtherLibrary, upgradable),
+    ?assertEqual(OneLibrary, call(Config, native, number, [])),
+    Dirs.
+
+replaced(Config, Dirs) ->
+    {ok, _} = up(Config, Dirs, [{update, service_server, {advanced, []}}]).
+
+in(Dir) -> unicode:characters_to_binary(filename:join([Dir, "priv", "native.so"])).
+
+native(Version) ->
+    lists:flatten(io_lib:format(
+        "-module(native).~n-export([number/0, load_it/0, version/0]).~n-on_load(load_it/0).~n"
+        "load_it() -> erlang:load_nif(filename:join(code:priv_dir(service), \"native\"), 0).~n"
+        "number() -> not_loaded.~nversion() -> ~p.~n",
+        [Version]
+    )).
+
+old_libraries(Config) ->
+    maps:get(old_libraries, application(<<"service">>, report(Config)), []).

@@ -219,7 +219,7 @@ fn next(name: &Atom, report: &Report) -> Vec<String> {
                     format!("erlrc start {name} {vsn} --node {node}")
                 }
                 Finding::Failed => format!("erlrc history {name} -l"),
-                Finding::Pending | Finding::RefusedModules => {
+                Finding::Pending | Finding::RefusedModules | Finding::OldLibrary => {
                     format!("erlrc status {name} --node {node}")
                 }
             });

@@ -167,6 +167,7 @@ fn of_application(
         last,
         refused_modules: None,
         after_restart: loaded.and_then(|app| app.after_restart.clone()),
+        old_libraries: loaded.map_or_else(Vec::new, |app| app.old_libraries.clone()),
         findings: Vec::new(),
     }
 }
@@ -201,6 +202,7 @@ fn judged(status: ApplicationStatus, node: &Node, facts: &Facts) -> ApplicationS
         (failed, Finding::Failed),
         (pending, Finding::Pending),
         (status.refused_modules.is_some(), Finding::RefusedModules),
+        (!status.old_libraries.is_empty(), Finding::OldLibrary),
     ];
     ApplicationStatus {
         findings: findings

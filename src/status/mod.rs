@@ -157,6 +157,9 @@ pub struct ApplicationStatus {
     /// What a restart of the node brings instead of what runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after_restart: Option<AfterRestart>,
+    /// Native libraries of an earlier version that run on, where this one has others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub old_libraries: Vec<String>,
     /// What somebody should look at.
     pub findings: Vec<Finding>,
 }
@@ -200,6 +203,8 @@ pub enum Finding {
     Pending,
     /// It has modules that the emulator which the node starts with next does not load.
     RefusedModules,
+    /// A native library of an earlier version runs on.
+    OldLibrary,
 }
 
 impl Finding {
@@ -211,6 +216,7 @@ impl Finding {
             Self::Failed => "last change failed",
             Self::Pending => "operation pending",
             Self::RefusedModules => "cannot be loaded after a restart of the node",
+            Self::OldLibrary => "an earlier native library runs on",
         }
     }
 }

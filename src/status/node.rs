@@ -63,6 +63,8 @@ pub struct Loaded {
     pub dir: Option<String>,
     /// What a restart of the node brings in its place.
     pub after_restart: Option<AfterRestart>,
+    /// Native libraries of an earlier version that run on.
+    pub old_libraries: Vec<String>,
 }
 
 /// The version that the boot script of a release has, where another one runs.
@@ -227,6 +229,7 @@ fn loaded(term: &Term) -> Option<Loaded> {
         includer: text(term, "includer"),
         dir: text(term, "dir"),
         after_restart: term.get("after_restart").and_then(after_restart),
+        old_libraries: list(term, "old_libraries", line),
     })
 }
 

@@ -14,6 +14,7 @@ fn loaded(name: &str, vsn: &str, state: State) -> Loaded {
         includer: None,
         dir: None,
         after_restart: None,
+        old_libraries: Vec::new(),
     }
 }
 

@@ -1,8 +1,10 @@
 //! Native libraries that an upgrade does not load: the hook and the history say so.
 
-use crate::host::Host;
 use crate::host::fixtures::erlc_into;
+use crate::host::{Host, erl};
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 /// Application `nat` in a version: the number that its module answers, and files below `priv` with their content.
 fn nat(host: &Host, vsn: &str, number: u8, files: &[(&str, &str)]) -> String {
@@ -10,7 +12,7 @@ fn nat(host: &Host, vsn: &str, number: u8, files: &[(&str, &str)]) -> String {
     let ebin = dir.join("ebin");
     fs::create_dir_all(&ebin).expect("a directory");
     let text = format!(
-        "-module(nat).\n-export([f/0, init/0]).\nf() -> {number}.\ninit() -> erlang:load_nif(\"n\", 0).\n"
+        "-module(nat).\n-export([f/0, init/1]).\nf() -> {number}.\ninit(File) -> erlang:load_nif(File, 0).\n"
     );
     let source = host.file("nat.erl", &text, 0o644);
     erlc_into(&ebin, &[&source.display().to_string()]);
@@ -66,4 +68,62 @@ fn a_library_that_nothing_loads_again_is_named() {
     }
     let history = host.erlrc(&["history", "nat", "-l"]);
     assert_eq!(history.out.matches(kept).count(), 2, "{history:?}");
+}
+
+/// A library with the functions of `nat`, of which nothing is known but that it is mapped.
+fn compiled(host: &Host, vsn: &str) {
+    let source = host.file(
+        "nat.c",
+        &format!(
+            "#include <erl_nif.h>\n\
+             static ERL_NIF_TERM f(ErlNifEnv *e, int c, const ERL_NIF_TERM v[]) {{ return enif_make_int(e, {vsn}); }}\n\
+             static ErlNifFunc functions[] = {{{{\"f\", 0, f}}}};\n\
+             ERL_NIF_INIT(nat, functions, NULL, NULL, NULL, NULL)\n"
+        ),
+        0o644,
+    );
+    let root = "io:put_chars(code:root_dir()), halt().";
+    let root = Command::new(erl())
+        .args(["-noshell", "-eval", root])
+        .output();
+    let root = String::from_utf8(root.expect("erl runs").stdout).expect("a path");
+    let compiler = Command::new("cc")
+        .args(["-w", "-shared", "-fPIC", "-I"])
+        .arg(Path::new(&root).join("usr/include"))
+        .arg("-o")
+        .arg(host.path(&format!("lib/nat-{vsn}/priv/n.so")))
+        .arg(source)
+        .status();
+    assert!(compiler.expect("cc runs").success());
+}
+
+#[test]
+fn status_and_doctor_name_a_library_that_runs_on() {
+    let host = Host::new();
+    let _node = host.node("n1");
+    let versions = [
+        nat(&host, "1", 1, &[("n.so", "")]),
+        nat(&host, "2", 1, &[("n.so", "")]),
+    ];
+    compiled(&host, "1");
+    compiled(&host, "2");
+    host.erlrc(&["start", "nat", "1", &versions[0]]);
+    let path = format!("{}/priv/n", versions[0]);
+    let load = format!("code:ensure_loaded(nat), nat:init(\"{path}\"), nat:f()");
+    host.erlrc(&["eval", "n1", &load]).is("1\n", 0);
+    host.erlrc(&["upgrade", "nat", "1", "2", &versions[0], &versions[1]])
+        .is("erlrc-upgrade: Upgrading 'nat': (n1) upgraded\n", 0);
+    let said = format!(
+        "nat: an earlier native library runs on: {path}.so; a restart of the node loads that of 2"
+    );
+    let status = host.erlrc(&["status", "nat"]);
+    assert!(
+        status.status == 1 && status.out.contains(&said),
+        "{status:?}"
+    );
+    let doctor = host.erlrc(&["doctor"]);
+    assert!(
+        doctor.out.contains("an earlier native library runs on"),
+        "{doctor:?}"
+    );
 }

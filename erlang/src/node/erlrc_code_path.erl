@@ -2,7 +2,9 @@
 -module(erlrc_code_path).
 
 -export([absolute/0, reachable/0, libs/0, use/1, restore/1, member/1, leave/1]).
--export([set/1, replace/4, md5/1, ebin/1, stands_for/2]).
+-export([set/1, replace/4, md5/1, ebin/1, stands_for/2, identity/1]).
+
+-include_lib("kernel/include/file.hrl").
 
 %% @doc The code path with absolute directories.
 -spec absolute() -> [file:filename()].
@@ -182,4 +184,12 @@ md5(Beam) ->
     case beam_lib:md5(Beam) of
         {ok, {_, Digest}} -> {ok, Digest};
         {error, beam_lib, _} -> error
+    end.
+
+%% @doc What tells a directory from others: it has many names, relative ones and others through links.
+-spec identity(file:filename()) -> {Device :: term(), Inode :: term()} | file:filename().
+identity(Dir) ->
+    case file:read_file_info(Dir) of
+        {ok, #file_info{major_device = Device, inode = Inode}} -> {Device, Inode};
+        {error, _} -> filename:absname(Dir)
     end.

@@ -44,7 +44,9 @@
     includer => binary(),
     dir => binary(),
     %% The version to which a restart of the node goes back, where the boot script of its release has another one.
-    after_restart => erlrc_next_boot:other()
+    after_restart => erlrc_next_boot:other(),
+    %% Native libraries of an earlier version that run on, where this one has others.
+    old_libraries => [binary()]
 }.
 %% A module with processes in its old code; `since' (system time, milliseconds) is when that code became old.
 -type old_code() :: #{module := binary(), application => binary(), since => integer(), processes := [process()], count := pos_integer()}.
@@ -97,10 +99,17 @@ applications(Patience) ->
     Running = running(Patience div 4),
     Includers = includers(Running),
     Boot = erlrc_next_boot:read(),
+    Mapped = erlrc_mapped:read(),
     [
-        maps:from_list([{after_restart, Other} || Other <- erlrc_next_boot:other(Boot, App, Vsn)] ++ Said)
-     || {App, _, Vsn} <- application:loaded_applications(), Said <- [application(App, Vsn, Running, Includers)]
+        maps:from_list(
+            [{after_restart, Other} || Other <- erlrc_next_boot:other(Boot, App, Vsn)] ++ libraries(Mapped, App) ++
+                application(App, Vsn, Running, Includers)
+        )
+     || {App, _, Vsn} <- application:loaded_applications()
     ].
+
+libraries(Mapped, App) ->
+    [{old_libraries, Old} || Dir <- [code:lib_dir(App)], is_list(Dir), [_ | _] = Old <- [erlrc_mapped:old(Mapped, App, Dir)]].
 
 %% Where the application controller does not answer, as while an application takes its time to start, its table tells. A
 %% library has nothing in there; loaded, it is as good as started.

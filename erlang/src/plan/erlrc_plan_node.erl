@@ -1,7 +1,6 @@
 %% @doc What of the node itself matters to an upgrade, for a live plan: environment, dependencies, code path, programs.
 -module(erlrc_plan_node).
 
--include_lib("kernel/include/file.hrl").
 
 -export([findings/2, ports/1]).
 
@@ -93,7 +92,7 @@ dependency(Text) ->
 
 code_path(App, From, To) ->
     Name = atom_to_list(App),
-    Known = [identity(filename:join(Dir, "ebin")) || Dir <- [From, To]],
+    Known = [erlrc_code_path:identity(filename:join(Dir, "ebin")) || Dir <- [From, To]],
     [
         erlrc_finding:new(
             other_version_on_path, warning, unicode:characters_to_binary(Ebin),
@@ -104,21 +103,15 @@ code_path(App, From, To) ->
         filename:basename(Ebin) =:= "ebin",
         erlrc_code_path:stands_for(Name, Ebin),
         filelib:is_dir(Ebin),
-        not lists:member(identity(Ebin), Known),
+        not lists:member(erlrc_code_path:identity(Ebin), Known),
         not is_of_otp(filename:dirname(Ebin))
     ].
-
-%% A directory has many names: relative ones, others through links.
-identity(Dir) ->
-    case file:read_file_info(Dir) of
-        {ok, #file_info{major_device = Device, inode = Inode}} -> {Device, Inode};
-        {error, _} -> filename:absname(Dir)
-    end.
 
 %% OTP's own copy of one of its applications is always there, and nobody removes it. OTP says which it has installed.
 is_of_otp(Dir) ->
     Release = filename:join([code:root_dir(), "releases", erlang:system_info(otp_release), "installed_application_versions"]),
-    case identity(filename:dirname(Dir)) =:= identity(code:lib_dir()) andalso file:read_file(Release) of
+    IsThere = erlrc_code_path:identity(filename:dirname(Dir)) =:= erlrc_code_path:identity(code:lib_dir()),
+    case IsThere andalso file:read_file(Release) of
         {ok, Listed} -> lists:member(filename:basename(Dir), string:lexemes(binary_to_list(Listed), "\n"));
         _ -> false
     end.

@@ -206,6 +206,10 @@ fn node_finding(node: &str, app: &ApplicationStatus, finding: Finding) -> Option
             "refused_modules",
             format!("install a build of {name} for that release before {node} is restarted"),
         ),
+        Finding::OldLibrary => (
+            "old_library",
+            format!("restart {node}, or upgrade {name} to a version whose modules load it"),
+        ),
         // These are told by what packages and journal say.
         Finding::OtherVersion | Finding::Pending => return None,
     };

@@ -21,7 +21,7 @@ names what is not as it should be, each with what to do about it:
   stale_stash          damaged_stash       unfinished_stash   journal_open     unreachable_node
   registration_without_package             disabled           mistaken_file    forged_journal
   node_without_entry   not_running         failed             refused_modules
-  unfinished_environment    unsettled
+  unfinished_environment    unsettled           old_library
 
 With --yes, or where a person says yes on a terminal, what is safe is mended: nodes are brought to the version that is installed, as the package would have
 done it; an application that an operation left between two versions is made whole by its node; what is

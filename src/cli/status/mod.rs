@@ -46,8 +46,8 @@ application, state (running, included, loaded, absent, unknown), running, loaded
 installed (versions), includer, registered, enabled, stopped, last {time, operation, outcome, reason, from, to,
 status, pause_us} (the last change, or attempt at one), refused_modules {otp_release, modules} (what
 the emulator with which the node starts next does not load), after_restart {vsn, release, script} (the version in the
-release that the node boots, where another one runs), findings
-(other_version, not_running, failed, pending, refused_modules). Pending is application, node, state, from, to, time,
+release that the node boots, where another one runs), old_libraries (native libraries of an earlier version that run
+on), findings (other_version, not_running, failed, pending, refused_modules, old_library). Pending is application, node, state, from, to, time,
 reason. Keys are never renamed, new ones may come.
 
 Metrics: erlrc_node_up, _node_info, _node_restart_needed, _failed_operations, _old_code_modules,

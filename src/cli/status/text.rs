@@ -143,6 +143,11 @@ pub fn found(app: &ApplicationStatus, finding: Finding) -> String {
     if let (Finding::RefusedModules, Some(refused)) = (finding, &app.refused_modules) {
         return format!("{name}: {}", in_vain(refused));
     }
+    if finding == Finding::OldLibrary {
+        let (files, vsn) = (app.old_libraries.join(", "), app.running.as_ref());
+        let vsn = vsn.map_or("the version", String::as_str);
+        return format!("{name}: {words}: {files}; a restart of the node loads that of {vsn}");
+    }
     let Some(last) = app.last.as_ref().filter(|_| finding == Finding::Failed) else {
         return format!("{name}: {words}");
     };

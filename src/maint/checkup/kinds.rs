@@ -3,7 +3,7 @@
 use crate::catalogue::Entry;
 
 /// Every kind of finding.
-pub const DOCTOR: [Entry; 21] = [
+pub const DOCTOR: [Entry; 22] = [
     Entry {
         name: "damaged_stash",
         meaning: "A version that was kept for running nodes is damaged and is not used.",
@@ -53,6 +53,11 @@ pub const DOCTOR: [Entry; 21] = [
         name: "not_running",
         meaning: "A registered application does not run on a node.",
         remedy: "Read the reason with erlrc history and start the application.",
+    },
+    Entry {
+        name: "old_library",
+        meaning: "A node runs a native library of an earlier version of an application: no upgrade has loaded the one that the version has.",
+        remedy: "Restart the node, or upgrade the application to a version whose modules load the library.",
     },
     Entry {
         name: "orphan_directory",
