@@ -6,7 +6,11 @@
 -include_lib("common_test/include/ct.hrl").
 -include_lib("stdlib/include/assert.hrl").
 
--export([all/0, init_per_testcase/2, end_per_testcase/2, entirely_old_or_entirely_new/1]).
+-export([suite/0, all/0, init_per_testcase/2, end_per_testcase/2, entirely_old_or_entirely_new/1]).
+
+%% Common Test's own limit is half an hour.
+suite() ->
+    [{timetrap, {seconds, seconds() + 600}}].
 
 all() ->
     [entirely_old_or_entirely_new].
@@ -20,7 +24,7 @@ end_per_testcase(_Case, Config) ->
 entirely_old_or_entirely_new(Config) ->
     Lib = ?config(dir, Config),
     Dirs = maps:from_list([{App, {version(Lib, App, 1), version(Lib, App, 2)}} || App <- chaos:applications()]),
-    Seconds = list_to_integer(os:getenv("ERLRC_CHAOS_SECONDS", "120")),
+    Seconds = seconds(),
     Seed = list_to_integer(os:getenv("ERLRC_CHAOS_SEED", integer_to_list(erlang:unique_integer([positive])))),
     ct:pal("seed ~p", [Seed]),
     Peer = ?config(peer, Config),
@@ -30,6 +34,9 @@ entirely_old_or_entirely_new(Config) ->
     ok = file:write_file(filename:join(?config(priv_dir, Config), "report"), Line),
     ?assertEqual([], Wrong),
     ?assert(length(maps:keys(maps:get(faults, Report))) >= 25 orelse Seconds < 60).
+
+seconds() ->
+    list_to_integer(os:getenv("ERLRC_CHAOS_SECONDS", "120")).
 
 version(Lib, App, Version) ->
     Name = fun(Suffix) -> list_to_atom(atom_to_list(App) ++ Suffix) end,
