@@ -4,7 +4,7 @@
 -include_lib("common_test/include/ct.hrl").
 -include_lib("stdlib/include/assert.hrl").
 
--export([all/0, init_per_testcase/2, end_per_testcase/2, note_on_node/1]).
+-export([all/0, init_per_testcase/2, end_per_testcase/2, note_on_node/1, is_at_rest/1]).
 -export([
     confirmed/1,
     reverted_before_anybody_went_on/1,
@@ -28,6 +28,7 @@
     calls_follow_the_confirmation/1,
     calls_are_not_made_where_it_goes_back/1,
     calls_follow_where_the_time_is_over/1,
+    time_begins_when_the_operation_is_through/1,
     calls_follow_where_the_guardian_is_killed/1,
     calls_follow_where_nobody_is_waited_for/1
 ]).
@@ -56,6 +57,7 @@ all() ->
         calls_follow_the_confirmation,
         calls_are_not_made_where_it_goes_back,
         calls_follow_where_the_time_is_over,
+        time_begins_when_the_operation_is_through,
         calls_follow_where_the_guardian_is_killed,
         calls_follow_where_nobody_is_waited_for
     ].
@@ -324,6 +326,35 @@ calls_follow_where_the_time_is_over(Config) ->
     fixture:wait_until(fun() -> undefined =:= pid_of(Config, erlrc_guardian) end),
     ?assertEqual([first], called(Config)).
 
+%% What follows the script takes longer than the way back is to be kept open.
+time_begins_when_the_operation_is_through(Config) ->
+    Callback =
+        "-module(service_app).\n-behaviour(application).\n-export([start/2, stop/1, config_change/3]).\n"
+        "start(_, _) -> service_sup:start_link().\nstop(_) -> ok.\n"
+        "config_change(_, _, _) -> register(changing, self()), receive go -> ok end.\n",
+    {One, Two} = service_fixture:versions(
+        Config, [Callback], [Callback], [service_fixture:child(service_server)], {[{env, [{key, 1}]}], [{env, [{key, 2}]}]}
+    ),
+    ok = shipped(Two, [note(first)]),
+    Request = (request(upgrade, {One, Two}))#{protocol => 1, application => service, options => #{hold => 1}},
+    Asked = service_fixture:in_background(Config, erlrc_hook, request, [Request]),
+    fixture:wait_until(fun() -> is_pid(pid_of(Config, changing)) end),
+    Guardian = pid_of(Config, erlrc_guardian),
+    %% It has the time that is over at once.
+    ok = call(Config, ?MODULE, is_at_rest, [Guardian]),
+    _ = call(Config, erlang, send, [changing, go]),
+    ?assertMatch(#{status := ok, outcome := upgraded, held := _}, service_fixture:answer(Asked)),
+    fixture:wait_until(fun() -> undefined =:= pid_of(Config, erlrc_guardian) end),
+    ?assertEqual([first], called(Config)).
+
+%% It has read all that it was sent, and waits on for longer than a moment.
+is_at_rest(Pid) ->
+    fixture:wait_until(fun() -> {status, waiting} =:= process_info(Pid, status) end),
+    {_, Reductions} = process_info(Pid, reductions),
+    timer:sleep(50),
+    {_, Reductions} = process_info(Pid, reductions),
+    ok.
+
 calls_follow_where_the_guardian_is_killed(Config) ->
     Dirs = calling(Config, [note(first)]),
     _ = held(hold(Config, Dirs)),
@@ -348,10 +379,13 @@ calls_follow_where_nobody_is_waited_for(Config) ->
 %% Versions of which the later one ships an appup that ends in these instructions.
 calling(Config, Instructions) ->
     {One, Two} = versions(Config, [], []),
+    ok = shipped(Two, Instructions),
+    {One, Two}.
+
+shipped(Dir, Instructions) ->
     Update = {update, service_server, {advanced, []}},
     Appup = {"2", [{"1", [Update | Instructions]}], [{"1", [Update]}]},
-    ok = file:write_file(filename:join(service_fixture:ebin(Two), "service.appup"), io_lib:format("~p.~n", [Appup])),
-    {One, Two}.
+    file:write_file(filename:join(service_fixture:ebin(Dir), "service.appup"), io_lib:format("~p.~n", [Appup])).
 
 note(What) -> {apply, {erlrcdynamic, apply_after_commit, [?MODULE, note_on_node, [What]]}}.
 

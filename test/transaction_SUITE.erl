@@ -823,7 +823,7 @@ killed_guardian(Config) ->
     Busy = in_background(Config, gen_server, call, [many, {busy, 2000}, infinity]),
     busy(Config, Pid),
     Upgrade = in_background(Config, ?MODULE, local_up, [Dirs, [update(), advanced(many)], #{}]),
-    fixture:wait_until(fun() -> is_pid(call(Config, ?MODULE, runner, [])) end),
+    fixture:wait_until(fun() -> call(Config, ?MODULE, runner_waits, []) end),
     true = call(Config, erlang, exit, [pid(Config, erlrc_guardian), kill]),
     {error, {script_failed, service, cancelled}} = answer(Upgrade),
     ok = answer(Busy),
@@ -996,6 +996,11 @@ gate(applying) ->
     receive
         {_, applying} -> exit(runner(), kill)
     end.
+
+%% It waits for a process that is busy.
+runner_waits() ->
+    Stacks = [process_info(Pid, current_stacktrace) || Pid <- [runner()], is_pid(Pid)],
+    lists:any(fun({_, Stack}) -> lists:keymember(erlrc_quiesce, 1, Stack); (undefined) -> false end, Stacks).
 
 %% The process that carries the script out.
 runner() ->

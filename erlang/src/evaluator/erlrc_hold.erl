@@ -26,7 +26,9 @@
     final := map(),
     %% The journal, for a successor: it confirms, unless the way back has begun.
     table := ets:table(),
-    deadline := integer(),
+    %% The time begins when the operation is through.
+    time := timeout(),
+    deadline := integer() | infinity,
     operation := none | operation()
 }.
 
@@ -47,17 +49,16 @@ wait(Guardian, Ref) ->
 
 %% @doc What the guardian does from here on; answers when it is settled.
 -spec guard(map()) -> ok.
-guard(#{caller := Caller, time := Time, answer := Answer} = Held) ->
+guard(#{caller := Caller, answer := Answer} = Held) ->
     #{table := Table, final := Final} = Held,
     ok = erlrc_journal:write(Table, {confirmed, Final}),
     ok = erlrc_journal:write(Table, held),
     ok = watched(self()),
     Id = integer_to_list(erlang:unique_integer([positive])),
     Ref = monitor(process, Caller),
-    Deadline = erlang:monotonic_time(millisecond) + Time,
     _ = Answer({self(), Id}),
-    loop((maps:with([runner, entries, context, final, table], Held))#{
-        id => Id, caller => Ref, deadline => Deadline, operation => none
+    loop((maps:with([runner, entries, context, final, table, time], Held))#{
+        id => Id, caller => Ref, deadline => infinity, operation => none
     }).
 
 %% The operation has been answered: nobody else waits for the guardian, should it be killed.
@@ -75,8 +76,9 @@ loop(#{runner := {_, RunnerRef}, caller := CallerRef, deadline := Deadline, oper
     receive
         {complete, Complete} ->
             demonitor(CallerRef, [flush]),
-            _ = put(?MODULE, {maps:with([changes], Complete), Deadline}),
-            loop(Held#{operation := Complete});
+            Until = erlang:monotonic_time(millisecond) + maps:get(time, Held),
+            _ = put(?MODULE, {maps:with([changes], Complete), Until}),
+            loop(Held#{operation := Complete, deadline := Until});
         {settle, How, Which, From, Ref} ->
             case is_meant(Which, Held) of
                 true -> From ! {Ref, settle(How, Held)}, ok;
@@ -88,9 +90,12 @@ loop(#{runner := {_, RunnerRef}, caller := CallerRef, deadline := Deadline, oper
             loop(Held);
         cancel ->
             loop(Held)
-    after max(0, Deadline - erlang:monotonic_time(millisecond)) ->
+    after left(Deadline) ->
         over(time_is_over, Held)
     end.
+
+left(infinity) -> infinity;
+left(Deadline) -> max(0, Deadline - erlang:monotonic_time(millisecond)).
 
 is_meant(any, _Held) ->
     true;
