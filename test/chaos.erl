@@ -203,7 +203,14 @@ untrue(held_reverted, Before, Now, [_, #{status := ok, outcome := reverted} = An
 untrue(held_confirmed, Before, Now, [_, #{status := ok} = Answer]) -> [Answer || Now =:= Before];
 untrue(_Operation, _Before, _Now, _Answers) -> [].
 
-unsound(App, {Old, New}) ->
+unsound(App, Dirs) ->
+    try
+        differences(App, Dirs)
+    catch
+        exit:Why -> [{App, does_not_answer, Why}]
+    end.
+
+differences(App, {Old, New}) ->
     Vsn = version(App),
     Number = list_to_integer(Vsn),
     Dir = case Vsn of "1" -> Old; "2" -> New end,

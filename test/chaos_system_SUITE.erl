@@ -44,7 +44,8 @@ version(Lib, App, Version) ->
     fixture:application(Lib, App, integer_to_list(Version), #{
         modules => [
             fixture:callback_module(Callback, Sup),
-            fixture:supervisor_module(Sup, [service_fixture:child(Server)]),
+            %% Two faults in a row may kill all of its children.
+            fixture:supervisor_module(Sup, [service_fixture:child(Server)], {1000, 1}),
             service_fixture:server(Server, Version, "ok = chaos:changing(?MODULE)"),
             service_fixture:plain(Library, Version),
             callback_of_environment(Name("_env"), Version)

@@ -6,6 +6,7 @@
     application/4,
     callback_module/2,
     supervisor_module/2,
+    supervisor_module/3,
     server_module/2,
     root/1,
     register/2,
@@ -85,11 +86,16 @@ callback_module(Module, Supervisor) ->
 %% @doc Source of a supervisor registered under its module's name, `Children' as in `init/1'.
 -spec supervisor_module(module(), [term()]) -> string().
 supervisor_module(Module, Children) ->
+    supervisor_module(Module, Children, {5, 10}).
+
+%% @doc The same with intensity and period.
+-spec supervisor_module(module(), [term()], {non_neg_integer(), pos_integer()}) -> string().
+supervisor_module(Module, Children, {Intensity, Period}) ->
     format(
         "-module(~p).~n-behaviour(supervisor).~n-export([start_link/0, init/1]).~n"
         "start_link() -> supervisor:start_link({local, ?MODULE}, ?MODULE, []).~n"
-        "init([]) -> {ok, {{one_for_one, 5, 10}, ~p}}.~n",
-        [Module, Children]
+        "init([]) -> {ok, {{one_for_one, ~b, ~b}, ~p}}.~n",
+        [Module, Intensity, Period, Children]
     ).
 
 %% @doc Source of a gen_server registered under its module's name that counts calls. Version 1 keeps
