@@ -7,7 +7,7 @@
 -export([read/0, old/3]).
 -export_type([mapped/0]).
 
-%% Paths; one that Linux calls deleted was replaced, or its directory is gone.
+%% Paths; the file that Linux calls deleted is gone, though another may have its name now.
 -type mapped() :: #{file:filename() => there | deleted}.
 
 %% A larger file is not compared.
@@ -37,8 +37,8 @@ path(Text) when is_list(Text) ->
 path(_NoText) ->
     [].
 
-%% @doc The libraries of an application in this directory that come from another one, or were replaced since, and in whose
-%% place the directory has another.
+%% @doc The libraries of an application in this directory that come from another one, and in whose place the directory has
+%% another. Of a file that is gone nobody knows whether it was another: a package that is installed again has the same.
 -spec old(mapped(), atom(), file:filename()) -> [binary()].
 old(Mapped, App, Dir) ->
     Own = [{Name, Of, Path, State} || {Path, State} <- maps:to_list(Mapped), {Of, Name} <- part(App, Path)],
@@ -57,7 +57,7 @@ part(App, Path) ->
     end.
 
 is_other(Path, there, New) -> filelib:is_regular(New) andalso content(Path) =/= content(New);
-is_other(_Path, deleted, New) -> filelib:is_regular(New).
+is_other(_Path, deleted, _New) -> false.
 
 content(Path) ->
     filelib:file_size(Path) =< ?MOST_BYTES andalso file:read_file(Path).
