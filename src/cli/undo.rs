@@ -180,17 +180,13 @@ fn check_unchanged(before: &Before, change: &Change<'_>) -> Result<(), Failure> 
 pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     let mut hook = arguments.hook.clone();
     let records = records(common)?;
-    let by_id = match &arguments.what {
-        Some(What::Operation(id)) => Some(operation(&records, id)?),
-        _ => None,
-    };
-    let record = match (by_id, &arguments.what) {
-        (Some(record), _) => record,
-        (None, Some(What::Last(app))) => last(&records, Some(app))?,
-        (None, _) => last(&records, None)?,
+    let (record, by_id) = match &arguments.what {
+        Some(What::Operation(id)) => (operation(&records, id)?, true),
+        Some(What::Last(app)) => (last(&records, Some(app))?, false),
+        None => (last(&records, None)?, false),
     };
     let (before, nodes) = changed(&records, record)?;
-    if by_id.is_some() && hook.connection.only.is_empty() {
+    if by_id && hook.connection.only.is_empty() {
         hook.connection.only = nodes;
     }
     let change = Change {
@@ -200,7 +196,7 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
         common,
     };
     // Of several that go back as one, each must be where that operation left it.
-    if by_id.is_some() || before.len() > 1 {
+    if by_id || before.len() > 1 {
         before
             .iter()
             .try_for_each(|one| check_unchanged(one, &change))?;

@@ -117,7 +117,8 @@ fn visible(module: &str, name: &str, arguments: &[Term], plain: bool) -> Option<
     Some(effect(module, name, arguments.len(), once))
 }
 
-fn has_named_table(options: &Term) -> bool {
+/// Whether the options of a table give it a name.
+pub(super) fn has_named_table(options: &Term) -> bool {
     let mut found = false;
     walk(options, &mut |term| {
         found |= term.is_atom("named_table");

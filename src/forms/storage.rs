@@ -1,6 +1,7 @@
 //! Tables and persistent terms that a module makes by name. What `init/1` and `start/2` make, a hot upgrade does not:
 //! neither is called for what runs.
 
+use super::effects::has_named_table;
 use super::{Forms, call, literal_atom, node, walk};
 use crate::term::{Atom, Term};
 use std::collections::{BTreeMap, BTreeSet};
@@ -74,22 +75,13 @@ fn calls(clause: &Term) -> impl Iterator<Item = Call<'_>> {
 /// What a call makes, where its name is written there.
 fn made((module, name, arguments): Call<'_>) -> Option<String> {
     let what = match (module?.as_str(), name.as_str()) {
-        ("ets", "new") if arguments.get(1).is_some_and(is_named) => "the table",
+        ("ets", "new") if arguments.get(1).is_some_and(has_named_table) => "the table",
         ("persistent_term", "put") => "the persistent term",
         ("mnesia", "create_table") => "the table of mnesia",
         ("dets", "open_file") => "the file of dets",
         _ => return None,
     };
     Some(format!("{what} {}", written(arguments.first()?)?))
-}
-
-fn is_named(options: &Term) -> bool {
-    let mut found = false;
-    walk(options, &mut |term| {
-        found |= term.is_atom("named_table");
-        true
-    });
-    found
 }
 
 /// An atom, or a tuple of such.

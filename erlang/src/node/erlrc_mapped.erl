@@ -5,20 +5,16 @@
 -module(erlrc_mapped).
 
 -export([read/0, old/3]).
--export_type([mapped/0]).
-
-%% Paths; the file that Linux calls deleted is gone, though another may have its name now.
--type mapped() :: #{file:filename() => there | deleted}.
 
 %% A larger file is not compared.
 -define(MOST_BYTES, 67108864).
 
 %% @doc What the node has mapped; nothing where the system does not tell.
--spec read() -> mapped().
+-spec read() -> [file:filename()].
 read() ->
     case file:read_file("/proc/self/maps") of
-        {ok, Lines} -> maps:from_list(lists:append([library(Line) || Line <- binary:split(Lines, <<"\n">>, [global])]));
-        {error, _} -> #{}
+        {ok, Lines} -> lists:usort(lists:append([library(Line) || Line <- binary:split(Lines, <<"\n">>, [global])]));
+        {error, _} -> []
     end.
 
 library(Line) ->
@@ -27,27 +23,29 @@ library(Line) ->
         nomatch -> []
     end.
 
-path(Text) when is_list(Text) ->
-    {Path, State} =
-        case string:split(Text, " (deleted)", trailing) of
-            [Gone, ""] -> {Gone, deleted};
-            _ -> {Text, there}
-        end,
-    [{Path, State} || string:find(filename:basename(Path), ".so") =/= nomatch];
+%% Of a file that is gone nobody knows what it was, though another may have its name now: a package that is installed again
+%% has the same.
+path(Path) when is_list(Path) ->
+    Name = filename:basename(Path),
+    [Path || string:find(Name, ".so") =/= nomatch, string:find(Name, " (deleted)", trailing) =/= " (deleted)"];
 path(_NoText) ->
     [].
 
 %% @doc The libraries of an application in this directory that come from another one, and in whose place the directory has
-%% another. Of a file that is gone nobody knows whether it was another: a package that is installed again has the same.
--spec old(mapped(), atom(), file:filename()) -> [binary()].
+%% another.
+-spec old([file:filename()], atom(), file:filename()) -> [binary()].
 old(Mapped, App, Dir) ->
-    Own = [{Name, Of, Path, State} || {Path, State} <- maps:to_list(Mapped), {Of, Name} <- part(App, Path)],
+    among([{Name, Of, Path} || Path <- Mapped, {Of, Name} <- part(App, Path)], Dir).
+
+among([], _Dir) ->
+    [];
+among(Own, Dir) ->
     Directory = erlrc_code_path:identity(Dir),
-    Here = [Name || {Name, Of, _, there} <- Own, erlrc_code_path:identity(Of) =:= Directory],
-    lists:sort([
+    Here = [Name || {Name, Of, _} <- Own, erlrc_code_path:identity(Of) =:= Directory],
+    [
         unicode:characters_to_binary(Path)
-     || {Name, _, Path, State} <- Own, not lists:member(Name, Here), is_other(Path, State, filename:join([Dir, "priv", Name]))
-    ]).
+     || {Name, _, Path} <- Own, not lists:member(Name, Here), is_other(Path, filename:join([Dir, "priv", Name]))
+    ].
 
 %% The directory of the application, and the name below its priv.
 part(App, Path) ->
@@ -56,8 +54,8 @@ part(App, Path) ->
         [_] -> []
     end.
 
-is_other(Path, there, New) -> filelib:is_regular(New) andalso content(Path) =/= content(New);
-is_other(_Path, deleted, _New) -> false.
+is_other(Path, New) ->
+    filelib:is_regular(New) andalso content(Path) =/= content(New).
 
 content(Path) ->
     filelib:file_size(Path) =< ?MOST_BYTES andalso file:read_file(Path).
