@@ -29,7 +29,7 @@ run(Dirs, Seconds, Seed) ->
      || App <- applications(), Pid <- workers(App)
     ],
     Deadline = erlang:monotonic_time(second) + Seconds,
-    {Report, Wrong} = rounds(Dirs, Deadline, #{operations => #{}, faults => #{}, outcomes => #{}}),
+    {Report, Wrong} = rounds(Dirs, Clients, Deadline, #{operations => #{}, faults => #{}, outcomes => #{}}),
     Requests = lists:sum([element(2, state(Pid)) || App <- applications(), Pid <- workers(App)]),
     Lost = [Why || {Client, Ref} <- Clients, Why <- [stop_client(Client, Ref)], Why =/= in_order],
     {Report#{requests => Requests}, Wrong ++ [{client, Why} || Why <- Lost]}.
@@ -73,7 +73,7 @@ stop_client(Client, Ref) ->
     after 30000 -> no_answer
     end.
 
-rounds(Dirs, Deadline, Report) ->
+rounds(Dirs, Clients, Deadline, Report) ->
     case erlang:monotonic_time(second) >= Deadline of
         true ->
             {Report, []};
@@ -85,10 +85,20 @@ rounds(Dirs, Deadline, Report) ->
             Answers = chaos_faults:with(Fault, App, fun() -> operate(Operation, App, Before, maps:get(App, Dirs)) end),
             ok = settled(),
             More = counted(Operation, Fault, Answers, Report),
-            case wrong(Operation, Before, App, Answers, Dirs) of
-                [] -> rounds(Dirs, Deadline, More);
+            case wrong(Operation, Before, App, Answers, Dirs) ++ lost(Clients) of
+                [] -> rounds(Dirs, Clients, Deadline, More);
                 Wrong -> {More, [#{operation => Operation, fault => Fault, application => App, answers => Answers, wrong => Wrong}]}
             end
+    end.
+
+%% Clients that were not answered, or not in order.
+lost(Clients) ->
+    [{client, Why} || {Client, Ref} <- Clients, Why <- ended(Client, Ref)].
+
+ended(Client, Ref) ->
+    receive
+        {'DOWN', Ref, process, Client, Why} -> [Why]
+    after 0 -> []
     end.
 
 one_of(List) ->

@@ -6,6 +6,7 @@
 -include_lib("stdlib/include/assert.hrl").
 
 -export([all/0, init_per_testcase/2, end_per_testcase/2, entirely_old_or_entirely_new/1, whatever_ends_at_whatever_step/1]).
+-export([the_way_back_goes_on_at_whatever_step/1]).
 -export([run/3, sweep/2, step/0, client/2, special_client/1, modules/1]).
 
 -define(SERVERS, [one, two, three]).
@@ -15,7 +16,7 @@
 -define(SUPERVISOR, {update, inner, supervisor}).
 
 all() ->
-    [entirely_old_or_entirely_new, whatever_ends_at_whatever_step].
+    [entirely_old_or_entirely_new, whatever_ends_at_whatever_step, the_way_back_goes_on_at_whatever_step].
 
 init_per_testcase(Case, Config) ->
     service_fixture:start_node(Case, Config).
@@ -25,7 +26,7 @@ end_per_testcase(_Case, Config) ->
 
 entirely_old_or_entirely_new(Config) ->
     Dirs = service_fixture:versions(Config, modules(1), modules(2)),
-    Seed = list_to_integer(os:getenv("ERLRC_RANDOM_SEED", integer_to_list(erlang:unique_integer([positive])))),
+    Seed = list_to_integer(os:getenv("ERLRC_RANDOM_SEED", integer_to_list(rand:uniform(1000000)))),
     Seconds = list_to_integer(os:getenv("ERLRC_RANDOM_SECONDS", "10")),
     ct:pal("seed ~p", [Seed]),
     {ok, Rounds} = service_fixture:call(Config, ?MODULE, run, [Dirs, Seconds, Seed]),
@@ -45,13 +46,24 @@ whatever_ends_at_whatever_step(Config) ->
     Expected = [{Script, Kind, old} || Script <- [whole, barrier, batch], Kind <- Kinds] ++ [{batch, Kind, new} || Kind <- Kinds],
     ?assertEqual([], [Each || Each <- Expected, not is_map_key(Each, Seen)]).
 
+%% The guardian goes the way back, after a check has failed or because an upgrade that is held is reverted, and is killed at
+%% each of its steps: its successor arrives at the old version.
+the_way_back_goes_on_at_whatever_step(Config) ->
+    Dirs = service_fixture:versions(Config, modules(1), modules(2)),
+    {module, erlrc_journal} = load_instrumented(Config),
+    Kinds = [{whole, fail}, {barrier, fail}, {batch, fail}, {whole, revert}, {batch, revert}],
+    Runs = [{Script, Version, Kind} || {Script, Kind} <- Kinds, Version <- [1, 2]],
+    {ok, Seen} = peer:call(?config(peer, Config), ?MODULE, sweep, [Dirs, Runs], infinity),
+    ct:pal("~p", [Seen]),
+    ?assertEqual(lists:sort([{Script, Kind, old} || {Script, Kind} <- Kinds]), lists:sort(maps:keys(Seen))).
+
 %% erlrc_journal with a call of `step/0' at the beginning of what notes and what begins a stage.
 load_instrumented(Config) ->
     {ok, {_, [{abstract_code, {_, Forms}}]}} = beam_lib:chunks(code:which(erlrc_journal), [abstract_code]),
     Call = {call, 0, {remote, 0, {atom, 0, ?MODULE}, {atom, 0, step}}, []},
     Instrumented = [
         case Form of
-            {function, Line, Name, Arity, Clauses} when {Name, Arity} =:= {note, 1}; {Name, Arity} =:= {timed, 2} ->
+            {function, Line, Name, Arity, Clauses} when {Name, Arity} =:= {note, 1}; {Name, Arity} =:= {went_back, 1}; {Name, Arity} =:= {timed, 2} ->
                 {function, Line, Name, Arity, [setelement(5, Clause, [Call | element(5, Clause)]) || Clause <- Clauses]};
             _ ->
                 Form
@@ -101,13 +113,13 @@ sweep(Dirs, Runs) ->
 reach(Version, Version, _Script, _Dirs) ->
     ok;
 reach(_Version, Other, Script, Dirs) ->
-    {ok, _} = struck(Other, Script, Dirs),
+    {ok, _} = struck(Other, Script, none, Dirs),
     ok.
 
 sweep({Script, Kind}, N, Version, Dirs, Pids, Seen) ->
     Counter = counters:new(1, []),
     persistent_term:put(injection, {Kind, Counter, N}),
-    Result = struck(Version, Script, Dirs),
+    Result = struck(Version, Script, Kind, Dirs),
     persistent_term:erase(injection),
     case settled(Version, outcome(Result), {Script, Kind, N}, Dirs, Pids) of
         {ok, Now} ->
@@ -122,10 +134,10 @@ sweep({Script, Kind}, N, Version, Dirs, Pids, Seen) ->
     end.
 
 %% The caller is a process of its own, for it may be killed.
-struck(Version, Script, Dirs) ->
+struck(Version, Script, Kind, Dirs) ->
     {Direction, From, To, Instructions} = script(Version, Dirs),
-    Given = service_fixture:script(Direction, From, To, shaped(Script, Instructions), #{}),
-    {Caller, Ref} = spawn_monitor(fun() -> exit({result, erlrc_transaction:evaluate(Given)}) end),
+    Given = service_fixture:script(Direction, From, To, shaped(Script, Instructions), options(Kind)),
+    {Caller, Ref} = spawn_monitor(fun() -> exit({result, evaluate(Kind, Given)}) end),
     persistent_term:put(caller, Caller),
     Result =
         receive
@@ -135,6 +147,18 @@ struck(Version, Script, Dirs) ->
     fixture:wait_until(fun() -> not is_process_alive(persistent_term:get(runner, Caller)) end),
     wait_for_guardian(),
     Result.
+
+options(fail) -> #{service_check => {erlang, is_list, [no]}};
+options(revert) -> #{hold => 60000};
+options(_Kind) -> #{}.
+
+evaluate(revert, [#{application := App, from := {From, _}, to := {To, _}}] = Script) ->
+    {ok, _} = erlrc_transaction:evaluate(Script),
+    Which = #{changes => [#{application => App, from => From, to => To}]},
+    ok = erlrc_hold:complete(Which#{before => [], 'after' => [], environments => [], merged => [], originals => []}),
+    {error, erlrc_hold:revert(Which)};
+evaluate(_Kind, Script) ->
+    erlrc_transaction:evaluate(Script).
 
 shaped(whole, Instructions) ->
     Instructions;
@@ -152,14 +176,19 @@ outcome({unknown, _}) -> unknown.
 
 %% @private Called by the journal, in the process that carries the operation out or in a guardian that settles it.
 step() ->
-    case {get({erlrc_journal, guardian}), persistent_term:get(injection, none)} of
-        {Guardian, {Kind, Counter, N}} when is_pid(Guardian) ->
+    case {get({erlrc_journal, guardian}), get({erlrc_journal, settles}), persistent_term:get(injection, none)} of
+        {undefined, true, {Kind, Counter, N}} when Kind =:= fail; Kind =:= revert ->
+            is_due(Counter, N) andalso exit(self(), kill);
+        {Guardian, _, {Kind, Counter, N}} when is_pid(Guardian) ->
             persistent_term:get(runner, none) =:= self() orelse persistent_term:put(runner, self()),
-            ok = counters:add(Counter, 1, 1),
-            counters:get(Counter, 1) =:= N andalso strike(Kind, Guardian);
+            Kind =/= fail andalso Kind =/= revert andalso is_due(Counter, N) andalso strike(Kind, Guardian);
         _ ->
             ok
     end.
+
+is_due(Counter, N) ->
+    ok = counters:add(Counter, 1, 1),
+    counters:get(Counter, 1) =:= N.
 
 strike(kill_evaluator, _Guardian) -> exit(self(), kill);
 strike(kill_guardian, Guardian) -> kill(Guardian);

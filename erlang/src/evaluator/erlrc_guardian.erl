@@ -133,7 +133,7 @@ resume() ->
 -spec left() -> #{application := atom(), from := string(), to := string()} | none.
 left() ->
     case {whereis(?MODULE), open_script()} of
-        {undefined, {_, {open, _, Table}}} -> about(written(Table));
+        {undefined, {_, {open, _, Table}}} -> about(erlrc_journal:read(Table));
         _ -> none
     end.
 
@@ -156,6 +156,7 @@ succeed(Deadline, Guardian, Runner, Table) ->
     ok = erlrc_operation:leave_group(),
     ok = erlrc_deadline:set(Deadline),
     ok = take_name(),
+    ok = erlrc_journal:write_to(Table),
     succeeding(Guardian, Runner, Table).
 
 take_name() ->
@@ -179,23 +180,30 @@ succeeding(Guardian, Runner, Table) ->
     end.
 
 settled(Reason, Guardian, Table) ->
-    case {erlrc_outcome:script(Guardian), written(Table)} of
+    case {erlrc_outcome:script(Guardian), erlrc_journal:read(Table)} of
         {{ok, {ended, Result}}, _} -> Result;
         {_, {Context, Entries}} ->
-            Result = reverted(lists:keyfind(reverting, 1, Entries), settle(Reason, Entries, Context)),
-            Calls = maps:get(committed, Context, []),
-            _ = [erlrc_after_commit:run(Calls, infinity) || {ok, _} <- [Result], lists:member(held, Entries)],
-            Result;
+            case lists:keyfind(reverting, 1, Entries) of
+                {reverting, Way} -> take_back(Reason, Way#{entries => lists:keydelete(confirmed, 1, Entries), context => Context});
+                false -> go_on(Reason, Entries, Context)
+            end;
         {_, gone} -> {error, {not_rolled_back, {died, Reason}, [unknown]}}
     end.
 
-%% What belonged to the operation beside the script went the same way.
-reverted({reverting, #{} = Operation}, {error, Why}) ->
-    case erlrc_revert:put_back(Operation) of
-        [] -> {error, Why};
-        Left -> {error, {not_rolled_back, Why, Left}}
-    end;
-reverted(_None, Result) ->
+%% What belonged to the operation beside the script goes the same way.
+take_back(Reason, #{context := #{subject := Subject}} = Way) ->
+    {Why, _} = why(Reason, Subject),
+    try erlrc_hold:take_back(Way) of
+        {reverted, Left, _Converted, _Warnings} -> rolled_back(Why, Left);
+        {error, _} = Error -> Error
+    catch
+        Class:Crash:Stack -> undo_crashed(Why, [], {Class, Crash, Stack})
+    end.
+
+go_on(Reason, Entries, Context) ->
+    Result = settle(Reason, Entries, Context),
+    Calls = maps:get(committed, Context, []),
+    _ = [erlrc_after_commit:run(Calls, infinity) || {ok, _} <- [Result], lists:member(held, Entries)],
     Result.
 
 guard(Caller, Token, Fun, Context) ->
@@ -206,6 +214,7 @@ guard(Caller, Token, Fun, Context) ->
             Known = Context([self(), Caller]),
             ok = erlrc_outcome:open(),
             Table = erlrc_journal:open(Known),
+            ok = erlrc_journal:write_to(Table),
             Start = fun() ->
                 ok = erlrc_deadline:set(Deadline),
                 ok = erlrc_journal:write_to(Table),
@@ -249,16 +258,8 @@ watch(Runner, Ref, Context, Asker, Table) ->
     end.
 
 entries(Table) ->
-    {_, Entries} = written(Table),
+    {_, Entries} = erlrc_journal:read(Table),
     Entries.
-
-%% The context and the entries, the newest first.
-written(Table) ->
-    try ets:tab2list(Table) of
-        [{0, Context} | Rows] -> {Context, lists:reverse([Entry || {_, Entry} <- Rows])}
-    catch
-        error:badarg -> gone
-    end.
 
 %% The result is written down for whoever comes when the guardian is gone. (The script may have replaced erlrc by a version
 %% that writes nothing down.)
@@ -277,7 +278,7 @@ hold(Runner, {Caller, Token}, Result, #{table := Table} = Held) ->
 
 %% An operation that was killed has not said what its stages took; and who was killed on the way back only we know.
 cost(Table) ->
-    Entries = case written(Table) of {_, Written} -> Written; gone -> [] end,
+    Entries = case erlrc_journal:read(Table) of {_, Written} -> Written; gone -> [] end,
     All = erlrc_journal:summary(erlrc_journal:entries() ++ Entries, #{}),
     case lists:keyfind(cost, 1, Entries) of
         {cost, Cost} -> maps:merge(Cost, maps:with([killed], All));
@@ -288,14 +289,16 @@ cost(Table) ->
 -spec settle(term(), [term()], map()) -> erlrc_evaluator:result().
 settle(Reason, Entries, #{subject := Subject} = Context) ->
     {Why, Left0} = why(Reason, Subject),
-    ok = erlrc_journal:settle(Entries),
-    ok = erlrc_journal:about(maps:get(about, Context, #{})),
+    ok = erlrc_journal:settle(Entries, Context),
     try erlrc_undo:run(Entries, Context) of
         {finished, Unpurged} -> {ok, Unpurged};
         {undone, Left} -> rolled_back(Why, Left0 ++ Left ++ erlrc_inventory:gone())
     catch
-        Class:Crash:Stack -> result(Why, Left0 ++ [{undo_crashed, {Class, Crash, lists:sublist(Stack, 5)}}])
+        Class:Crash:Stack -> undo_crashed(Why, Left0, {Class, Crash, Stack})
     end.
+
+undo_crashed(Why, Left, {Class, Crash, Stack}) ->
+    result(Why, Left ++ [{undo_crashed, {Class, Crash, lists:sublist(Stack, 5)}}]).
 
 rolled_back(Why, Left) ->
     ok = erlrc_journal:log(warning, #{event => rolled_back, reason => Why, left => Left}),

@@ -6,7 +6,7 @@
 %% confirms should the guardian be killed; should that process be killed, the guardian has all that is needed.
 -module(erlrc_hold).
 
--export([wait/4, guard/1]).
+-export([wait/4, guard/1, take_back/1]).
 -export([changes/1, complete/1, status/0, confirm/1, revert/1, settle/0]).
 -export_type([operation/0, which/0, change/0]).
 
@@ -122,10 +122,16 @@ settle(confirm, Held) ->
     ok = finish(Held),
     ok = told(Held),
     after_commit(Held);
-settle(revert, #{entries := Entries, context := Context, operation := Operation} = Held) ->
+settle(revert, Held) ->
     ok = going_back(Held),
     ok = told(Held),
-    ok = erlrc_journal:settle(Entries),
+    take_back(maps:with([entries, context, final, operation], Held)).
+
+%% @private All of the way back; a successor of the guardian goes it as well.
+-spec take_back(#{entries := [term()], context := map(), final := map(), operation := operation()}) ->
+    {reverted, Left :: [term()], Converted :: non_neg_integer(), Warnings :: [term()]} | {error, term()}.
+take_back(#{entries := Entries, context := Context, operation := Operation} = Way) ->
+    ok = erlrc_journal:settle(Entries, Context),
     {undone, Left} = erlrc_undo:run(Entries, Context),
     case [Entry || {version, _} = Entry <- Left] of
         [] ->
@@ -133,7 +139,7 @@ settle(revert, #{entries := Entries, context := Context, operation := Operation}
             {reverted, Left ++ erlrc_revert:put_back(Operation), Converted, erlrc_operations:warnings()};
         [{version, Why} | _] ->
             %% The new version it is, then; nothing has changed where there was one window.
-            ok = finish(Held),
+            ok = finish(Way),
             case Left of
                 [_] -> {error, {not_reverted, Why}};
                 _ -> {error, {not_rolled_back, {not_reverted, Why}, lists:usort(Left)}}
@@ -149,12 +155,12 @@ after_commit(#{context := Context}) ->
         Failed -> {confirmed, Failed}
     end.
 
-going_back(#{table := Table, operation := Operation}) ->
-    ok = erlrc_journal:write(Table, {reverting, Operation}),
+going_back(#{table := Table} = Held) ->
+    ok = erlrc_journal:write(Table, {reverting, maps:with([final, operation], Held)}),
     erlrc_journal:strike_out(Table, confirmed).
 
 finish(#{entries := Entries, final := Final, context := Context}) ->
-    ok = erlrc_journal:settle(Entries),
+    ok = erlrc_journal:settle(Entries, Context),
     {finished, _} = erlrc_undo:run([{confirmed, Final} | Entries], Context),
     ok.
 

@@ -5,8 +5,8 @@
 %% that the journal is there when both are dead.
 -module(erlrc_journal).
 
--export([open/1, close/0, write_to/1, write/2, strike_out/2]).
--export([start/1, settle/1, about/1, note/1, killed/1, quiesced/2, entries/0, timed/2, measure/2, timings/0, summary/2, log/2]).
+-export([open/1, close/0, write_to/1, write/2, went_back/1, strike_out/2, read/1, read/0]).
+-export([start/1, settle/2, about/1, note/1, killed/1, quiesced/2, entries/0, timed/2, measure/2, timings/0, summary/2, log/2]).
 -export_type([summary/0]).
 
 %% Loaded modules, processes that stood, the longest time that one window was open, time by stage, all in microseconds;
@@ -50,11 +50,34 @@ write(Table, Entry) ->
     _ = (catch ets:insert(Table, {erlang:unique_integer([monotonic, positive]), Entry})),
     ok.
 
+%% @doc Adds an entry of the way back to the table, for a successor of the process that goes it.
+-spec went_back(term()) -> ok.
+went_back(Entry) ->
+    write(get({?MODULE, table}), Entry).
+
 %% @doc Takes the entries of this name back.
 -spec strike_out(ets:table(), atom()) -> ok.
 strike_out(Table, Name) ->
     _ = (catch ets:match_delete(Table, {'_', {Name, '_'}})),
     ok.
+
+%% @doc The context and the entries, the newest first.
+-spec read(ets:table() | undefined) -> {map(), [term()]} | gone.
+read(Table) ->
+    try ets:tab2list(Table) of
+        [{0, Context} | Rows] -> {Context, lists:reverse([Entry || {_, Entry} <- Rows])}
+    catch
+        error:badarg -> gone
+    end.
+
+%% @doc What is known of the operation that the calling process carries out: somebody else may have gone a part of the way
+%% back.
+-spec read() -> [term()].
+read() ->
+    case read(get({?MODULE, table})) of
+        {_, Entries} -> Entries;
+        gone -> entries()
+    end.
 
 %% @doc Starts an empty journal; `Guardian' is who settles the operation.
 -spec start(pid()) -> ok.
@@ -68,13 +91,13 @@ start(Guardian) ->
 
 %% @doc Starts one for the way back from what `Entries' say. Whoever told of the operation tells of that too, so that it
 %% is told in order.
--spec settle([term()]) -> ok.
-settle(Entries) ->
+-spec settle([term()], map()) -> ok.
+settle(Entries, Context) ->
     put({?MODULE, entries}, []),
     put({?MODULE, timings}, #{}),
     put({?MODULE, settles}, true),
     put({?MODULE, teller}, teller([Pid || {teller, Pid} <- Entries, is_process_alive(Pid)])),
-    ok.
+    about(maps:get(about, Context, #{})).
 
 teller([Teller | _]) -> Teller;
 teller([]) -> erlrc_events:start(self()).

@@ -10,7 +10,9 @@
 -export([start/1, loop/1]).
 
 -define(REST, 20).
--define(RETRY, 60000).
+%% Until the next attempt, in milliseconds: as long as nothing could be purged each takes twice the time of the one before.
+-define(RETRY, 1000).
+-define(LONGEST_RETRY, 60000).
 %% While an operation runs.
 -define(BUSY, 1000).
 
@@ -123,10 +125,19 @@ round_of(Pending) ->
             ok = tell(Purged),
             %% Nobody ever knows of native functions that they are not in use.
             Left = (Due -- Purged) -- erlrc_natives:old(Due),
-            maps:merge(maps:without(Due, Pending), maps:from_keys(Left, milliseconds() + ?RETRY));
+            maps:merge(maps:without(Due, Pending), maps:from_keys(Left, milliseconds() + retry(Purged)));
         _ ->
             maps:merge(Pending, maps:from_keys(Due, Now + ?BUSY))
     end.
+
+retry(Purged) ->
+    Next =
+        case {Purged, get(?MODULE)} of
+            {[], Delay} when is_integer(Delay) -> min(2 * Delay, ?LONGEST_RETRY);
+            _ -> ?RETRY
+        end,
+    _ = put(?MODULE, Next),
+    Next.
 
 milliseconds() -> erlang:monotonic_time(millisecond).
 

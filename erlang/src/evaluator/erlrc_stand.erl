@@ -41,10 +41,9 @@ bring(#{supervisors := Supervisors} = Window0, Found, Context) ->
 
 %% @doc The same window before its way back: those of ours that somebody has resumed meanwhile stand again, and those of
 %% somebody else that run are ours.
--spec again(window(), #{note => fun((term()) -> ok), _ => _}) -> window().
+-spec again(window(), #{note := fun((term()) -> ok), _ => _}) -> window().
 again(Window0, Context) ->
-    Note = maps:get(note, Context, fun(_) -> ok end),
-    Window = #{resume := Ours} = take(not_ours(erlrc_scope:pids(Window0), Window0), Window0, #{note => Note}),
+    Window = #{resume := Ours} = take(not_ours(erlrc_scope:pids(Window0), Window0), Window0, Context),
     lists:foreach(fun(Pid) -> erlrc_system:tell(Pid, erlrc_system:nobody(), suspend) end, Ours),
     Window.
 

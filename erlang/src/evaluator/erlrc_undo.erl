@@ -1,5 +1,5 @@
 %% @doc Ends an operation that did not end by itself: back to the old, or, past the point where the way back was given
-%% up, on to the new. Works from the journal alone.
+%% up, on to the new. Works from the journal alone, and adds to it, so that a successor can go on where this was killed.
 -module(erlrc_undo).
 
 -export([run/2]).
@@ -8,6 +8,8 @@
 -type context() :: #{
     options := map(), protected := [pid()], sides := erlrc_sides:sides(), subject := atom() | [atom()], _ => _
 }.
+%% With the window of its own that leads back, if one was opened.
+-type windows() :: #{reference() => {erlrc_scope:window(), open | changing | migrated, Back :: windows()}}.
 
 %% @doc Carries out what the journal (newest first) asks for.
 -spec run(entries(), context()) -> {finished, [module()]} | {undone, Left :: [term()]}.
@@ -17,38 +19,40 @@ run(Entries, Context) ->
     Windows = lists:foldl(fun window/2, #{}, Order),
     case lists:keyfind(confirmed, 1, Order) of
         {confirmed, Rest} ->
-            lists:foreach(fun({Window, _}) -> erlrc_way_back:release(Window, []) end, maps:values(Windows)),
+            lists:foreach(fun({Window, _, _}) -> erlrc_way_back:release(Window, []) end, maps:values(Windows)),
             {finished, erlrc_execution:finish(Rest, Context)};
         false ->
-            Left = undo(Entries, Windows, Context, []),
+            Left = undo(Entries, maps:map(fun(_, Each) -> settled(Each, Context) end, Windows), Context, []),
             {undone, Left ++ restarted([Child || {taken_down, Children} <- Entries, Child <- Children])}
     end.
 
+-spec window(term(), windows()) -> windows().
 window({open, #{id := Id} = Window}, Windows) ->
-    Windows#{Id => {Window, open}};
+    Windows#{Id => {Window, open, #{}}};
 window({joined, Id, Pids, Resume, Changed}, Windows) ->
-    #{Id := {#{pids := Pids0, resume := Resume0, changed := Changed0} = Window, Status}} = Windows,
+    #{Id := {#{pids := Pids0, resume := Resume0, changed := Changed0} = Window, Status, Back}} = Windows,
     Wider = Window#{pids := Pids ++ Pids0, resume := Resume ++ Resume0, changed := Changed ++ Changed0},
-    Windows#{Id := {Wider, Status}};
+    Windows#{Id := {Wider, Status, Back}};
 window({changing, Id}, Windows) ->
-    maps:update_with(Id, fun({Window, _}) -> {Window, changing} end, Windows);
+    maps:update_with(Id, fun({Window, _, Back}) -> {Window, changing, Back} end, Windows);
 window({stale, Id, Modules}, Windows) ->
-    maps:update_with(Id, fun({Window, Status}) -> {Window#{stale := Modules}, Status} end, Windows);
+    maps:update_with(Id, fun({Window, Status, Back}) -> {Window#{stale := Modules}, Status, Back} end, Windows);
 window({migrated, Id, More}, Windows) ->
-    maps:update_with(Id, fun({Window, _}) -> {maps:merge(Window, More), migrated} end, Windows);
+    maps:update_with(Id, fun({Window, _, Back}) -> {maps:merge(Window, More), migrated, Back} end, Windows);
 window({released, Id}, Windows) ->
     case Windows of
-        #{Id := {_, migrated}} -> Windows;
+        #{Id := {_, migrated, _}} -> Windows;
         #{Id := _} -> maps:remove(Id, Windows)
     end;
+window({back, Id, Entry}, Windows) ->
+    maps:update_with(Id, fun({Window, Status, Back}) -> {Window, Status, window(Entry, Back)} end, Windows);
 window(_Entry, Windows) ->
     Windows.
 
 undo([], _Windows, _Context, Left) ->
     lists:reverse(Left);
 undo([{open, #{id := Id}} | Entries], Windows, Context, Left) when is_map_key(Id, Windows) ->
-    {Window, Status} = maps:get(Id, Windows),
-    case undo_window(Status, Window, Context) of
+    case undo_window(maps:get(Id, Windows), Context) of
         {gone_on, More} -> lists:reverse(Left, More);
         More -> undo(Entries, Windows, Context, lists:reverse(More, Left))
     end;
@@ -78,32 +82,56 @@ restarted(Children) ->
      || {_, Id} = Child <- Children
     ].
 
+%% Whoever went back before was killed, and those that stand in a window of his answer nobody: before anything else it is
+%% closed. What he has not completed has not happened then.
+settled({#{id := Id} = Window, Status, Backs}, Context) ->
+    {Window, Status, maps:filter(fun(_, Back) -> is_completed(Back, Id, back(Id, Context)) end, Backs)}.
+
+is_completed({Back, open, _}, _Forward, _Context) ->
+    ok = erlrc_way_back:release(Back, []),
+    false;
+is_completed({#{id := Id} = Back, changing, _}, _Forward, #{note := Note} = Context) ->
+    _ = erlrc_way_back:revert(Back, Context),
+    ok = Note({released, Id}),
+    false;
+is_completed({#{id := Id} = Back, migrated, _}, Forward, _Context) ->
+    ok = erlrc_way_back:release(Back, [erlrc_migrate:drop(Each) || Each <- [Id, Forward]]),
+    true.
+
 %% Not everything stands, but nothing has changed yet.
-undo_window(open, Window, _Context) ->
+undo_window({Window, open, _}, _Context) ->
     ok = erlrc_way_back:release(Window, []),
     [];
-undo_window(changing, Window, Context) ->
-    erlrc_way_back:revert(Window, Context);
+undo_window({#{id := Id} = Window, changing, _}, Context) ->
+    Left = erlrc_way_back:revert(Window, Context#{note => fun erlrc_journal:went_back/1}),
+    ok = erlrc_journal:went_back({released, Id}),
+    Left;
 %% The processes ran again, or may have: the way back is a window of its own.
-undo_window(migrated, #{id := Id, batch := Batch, code := Code} = Window, Context) ->
+undo_window({#{id := Id, batch := Batch, code := Code} = Window, migrated, Backs}, Context) when map_size(Backs) =:= 0 ->
     ok = erlrc_way_back:release(Window, [erlrc_migrate:record_if_missing(Id)]),
-    #{new := New, old := Old, no_way_back := Missing} = Code,
-    #{sides := Sides, options := Options} = Context,
-    Back = Context#{
-        note => fun(_) -> ok end,
+    #{new := New, old := Old} = Code,
+    case erlrc_window:run(erlrc_segment:inverse(Batch), Code#{new := Old, old := New}, back(Id, Context)) of
+        {ok, Gone} -> gone_back(Gone, Window);
+        {error, Why, Left} -> {gone_on, [{version, Why} | Left]}
+    end;
+undo_window({Window, migrated, Backs}, _Context) ->
+    [{Back, migrated, _}] = maps:values(Backs),
+    gone_back(Back, Window).
+
+back(Id, #{sides := Sides, options := Options} = Context) ->
+    Context#{
+        note => fun(Entry) -> erlrc_journal:went_back({back, Id, Entry}) end,
         cancelled => fun() -> false end,
         last => #{},
         direction => back,
         exact => Id,
         sides := erlrc_sides:back(Sides),
         options := maps:remove(max_pause, Options)
-    },
-    case erlrc_window:run(erlrc_segment:inverse(Batch), Code#{new := Old, old := New}, Back) of
-        {ok, Gone} ->
-            ok = erlrc_journal:note({converted, converted(Gone)}),
-            [{code, Module} || Module <- Missing];
-        {error, Why, Left} -> {gone_on, [{version, Why} | Left]}
-    end.
+    }.
+
+gone_back(Back, #{code := #{no_way_back := Missing}}) ->
+    ok = erlrc_journal:note({converted, converted(Back)}),
+    [{code, Module} || Module <- Missing].
 
 %% Those that had moved on, so that their states were changed back and not put back.
 converted(#{changed := Changed, exact := Exact, later := Later}) ->

@@ -37,12 +37,12 @@ forget(_Window) -> ok.
 %% do with those that stand goes back after they went on; and what has is purged while the states are put back. Whoever
 %% is in that code is waited for, a moment, and killed then: there is no other way back. What its supervisor does not
 %% start again is left.
--spec revert(window(), #{protected := [pid()], _ => _}) -> Left :: [term()].
-revert(Opened, Context) ->
+-spec revert(window(), #{protected := [pid()], note := fun((term()) -> ok), _ => _}) -> Left :: [term()].
+revert(Opened, #{note := Note} = Context) ->
     #{id := Id, code := Code, path := Path, path_change := Change} = Window = erlrc_stand:again(Opened, Context),
     #{stale := Known, resume := Resume} = Window,
     Stale = lists:usort(Known ++ erlrc_scope:stale(Window)),
-    is_map_key(note, Context) andalso (maps:get(note, Context))({stale, Id, Stale}),
+    ok = Note({stale, Id, Stale}),
     Other = keep_other(Stale, Window),
     Restoring = erlrc_migrate:restoring(erlrc_scope:pids(Window), put_back(Stale, Id)),
     {Now, Later} = halves(Code),
