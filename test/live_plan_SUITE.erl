@@ -28,6 +28,7 @@ all() ->
         module_that_cannot_be_loaded,
         module_that_names_its_compiler,
         environment_and_dependencies,
+        environment_that_is_not_known,
         script_for_release_handler,
         script_that_otp_refuses,
         answer_of_the_hook,
@@ -328,6 +329,29 @@ environment_and_dependencies(Config) ->
     ?assertEqual([{dependency_too_old, warning}, {environment_kept, info}], kinds(Answer)),
     ?assertMatch(#{subject := <<"service.limit">>}, finding(environment_kept, Answer)),
     ?assertMatch(#{subject := <<"stdlib">>}, finding(dependency_too_old, Answer)).
+
+%% The state of application_controller is another one in some later release: its last field holds no configuration, or
+%% an entry of it is none.
+environment_that_is_not_known(Config) ->
+    Dirs = versions(Config, [], []),
+    Set = fun(Configuration) -> call(Config, ?MODULE, configure, [Configuration]) end,
+    Was = Set(#{service => []}),
+    ?assertEqual([{environment_unknown, error}], kinds(plan(Config, Dirs))),
+    _ = Set([{service, #{}}]),
+    Answer = plan(Config, Dirs),
+    ?assertEqual([{environment_unknown, error}], kinds(Answer)),
+    #{subject := Subject, text := Text} = finding(environment_unknown, Answer),
+    ?assertEqual(<<"service">>, Subject),
+    Release = iolist_to_binary(["the application controller of OTP ", erlang:system_info(otp_release), " is not known"]),
+    ?assertNotEqual(nomatch, binary:match(Text, Release)),
+    _ = Set([{service, []} | Was]),
+    ?assertEqual([], kinds(plan(Config, Dirs))).
+
+%% Answers what was there.
+configure(Configuration) ->
+    State = sys:get_state(application_controller),
+    _ = sys:replace_state(application_controller, fun(_) -> setelement(tuple_size(State), State, Configuration) end),
+    element(tuple_size(State), State).
 
 rewrite(Dir, More) ->
     File = filename:join([Dir, "ebin", "service.app"]),

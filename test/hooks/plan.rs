@@ -432,3 +432,74 @@ fn a_node_that_cannot_look_lets_nothing_pass() {
         .is(upgraded, 0)
         .says(said);
 }
+
+/// Every finding of this kind of `erlrc plan` for `shop`.
+fn found(host: &Host, new: &str, kind: &str) -> Vec<serde_json::Value> {
+    let run = host.erlrc(&["plan", "shop", "--to", new, "--json"]);
+    let whole: serde_json::Value = serde_json::from_str(&run.out).unwrap();
+    let findings = whole["plans"][0]["findings"].as_array().unwrap();
+    let findings = findings.iter().filter(|finding| finding["kind"] == kind);
+    findings.cloned().collect()
+}
+
+/// That the plan says once that the node would refuse, for this reason, and the hook is refused for the same one.
+#[track_caller]
+fn node_refuses(
+    host: &Host,
+    (old, new): (&str, &str),
+    (outcome, verdict): (&str, &str),
+    text: &str,
+) {
+    let refused = found(host, new, "node_refuses");
+    let [finding] = refused.as_slice() else {
+        panic!("{refused:?}")
+    };
+    let of = |key: &str| finding[key].as_str().unwrap();
+    assert_eq!(
+        [of("severity"), of("subject"), of("verdict")],
+        ["error", "shop", verdict]
+    );
+    assert_eq!(finding["details"]["outcome"], outcome, "{finding}");
+    assert!(
+        of("text").starts_with("the node would refuse: ") && of("text").contains(text),
+        "{finding}"
+    );
+    let asked = ["upgrade", "shop", "1.0", "1.1", old, new, "--preflight"];
+    let run = host.erlrc(&[&asked[..], &["off"]].concat());
+    assert_ne!(run.status, 0, "{run:?}");
+    let line = format!("erlrc-upgrade: Upgrading 'shop': (n1) {outcome}\n");
+    assert_eq!(run.out, line, "{run:?}");
+}
+
+#[test]
+fn what_the_node_would_refuse_is_a_finding() {
+    let host = Host::new();
+    let _node = host.node("n1");
+    let old = with_records(&host, "1.0", "id", "{ok, S}");
+    let new = with_records(&host, "1.1", "id", "{ok, S}");
+    host.erlrc(&["start", "shop", "1.0", &old]);
+    assert_eq!(
+        found(&host, &new, "node_refuses"),
+        [] as [serde_json::Value; 0]
+    );
+    // A new emulator is none that the node could become.
+    let script = |text: &str| appup(&new, &format!("{{\"1.1\",[{{\"1.0\",{text}}}],[]}}.\n"));
+    script("[restart_new_emulator]");
+    let emulator = ("restart_new_emulator", "restart_emulator");
+    node_refuses(&host, (&old, &new), emulator, "emulator");
+    // The application controller is that of a release that is not known.
+    script("[]");
+    let unknown = "_ = sys:replace_state(application_controller, \
+        fun(State) -> setelement(tuple_size(State), State, #{}) end), ok";
+    host.erlrc(&["eval", "n1", unknown]).is("ok\n", 0);
+    let controller = ("unknown_application_controller", "would_fail");
+    let text = "the application controller of OTP ";
+    node_refuses(&host, (&old, &new), controller, text);
+    let [environment] = &found(&host, &new, "environment_unknown")[..] else {
+        panic!("the environment cannot be merged")
+    };
+    assert_eq!(
+        (&environment["severity"], &environment["subject"]),
+        (&"error".into(), &"shop".into())
+    );
+}

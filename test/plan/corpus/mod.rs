@@ -8,7 +8,7 @@ mod storage;
 mod supervisors;
 
 use crate::pairs::{Built, check, pair, with};
-use erlrc::plan::Surroundings;
+use erlrc::plan::{Severity, Surroundings};
 pub use states::{TRIVIAL, record, server};
 
 #[test]
@@ -52,4 +52,34 @@ fn the_later_version_converts_its_states_on_the_way_down() {
             .any(|finding| finding.kind == "state_not_migrated")
     });
     assert_eq!(found, [false, true]);
+}
+
+#[test]
+fn an_appup_that_is_not_meant_so_is_a_warning() {
+    let pairs = shipped::shipped().into_iter();
+    let pairs: Vec<_> = pairs
+        .filter(|pair| ["appup_terms", "appup_vsn"].contains(&pair.name))
+        .collect();
+    let built = Built::new(&pairs);
+    let said = pairs.iter().map(|pair| {
+        let plan = built.plan(pair, &Surroundings::default());
+        let [finding] = plan.findings.try_into().unwrap();
+        assert_eq!(
+            (finding.severity, &*finding.subject),
+            (Severity::Warning, "demo")
+        );
+        (finding.kind.into_owned(), finding.text)
+    });
+    let terms =
+        "the appup that is shipped holds 3 terms, of which OTP's tools read the first alone";
+    let vsn = "the appup that is shipped says that it is for version 2.1, and the application is version 2.0";
+    let [(first, about_terms), (second, about_vsn)] = &said.collect::<Vec<_>>()[..] else {
+        panic!("two pairs")
+    };
+    assert_eq!(
+        (first.as_str(), second.as_str()),
+        ("appup_terms", "appup_vsn")
+    );
+    assert_eq!(about_terms, terms);
+    assert!(about_vsn.starts_with(vsn), "{about_vsn}");
 }

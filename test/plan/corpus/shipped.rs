@@ -92,6 +92,32 @@ pub fn shipped() -> Vec<Pair> {
         )
         .finds("not_reversible", "demo")
         .comes_to("hot_with_warnings"),
+        raw(
+            "appup_terms",
+            "{\"2.0\", [{\"1.0\", [{load_module, demo_lib}]}], [{\"1.0\", []}]}.\n{\"1.9\", [], []}.\nx.",
+        )
+        .finds("appup_terms", "demo")
+        .comes_to("hot_with_warnings"),
+        raw(
+            "appup_twice_written",
+            "{\"2.0\", [{\"1.0\", []}], [{\"1.0\", []}]}.\n{\"2.0\", [{\"1.0\", [{load_module, demo_lib}]}], []}.",
+        )
+        .finds("appup_terms", "demo")
+        .finds("appup_misses", "demo")
+        .comes_to("hot_with_warnings"),
+        raw(
+            "appup_vsn",
+            "{\"2.1\", [{\"1.0\", [{load_module, demo_lib}]}], [{\"1.0\", []}]}.",
+        )
+        .finds("appup_vsn", "demo")
+        .comes_to("hot_with_warnings"),
+        raw(
+            "appup_vsn_before",
+            "{\"1.0\", [{\"1.0\", [{load_module, demo_lib}]}], [{\"1.0\", []}]}.\n{\"2.0\", [], []}.",
+        )
+        .finds("appup_terms", "demo")
+        .finds("appup_vsn", "demo")
+        .comes_to("hot_with_warnings"),
         raw("appup_broken", "{\"2.0\", [")
             .finds("appup_rejected", "demo")
             .comes_to("would_fail"),
