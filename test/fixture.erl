@@ -151,7 +151,7 @@ override(Root, App, Keys) ->
 %% node nor the peer needs distribution. No erlrc directory of the machine itself is touched.
 -spec start_node(node_options()) -> {peer:server_ref(), node()}.
 start_node(Options) ->
-    Root = maps:get(root, Options, "/nonexistent/erlrc.d"),
+    Root = maps:get(root, Options, filename:join([filename:dirname(code:lib_dir(erlrc)), "host", "erlrc.d"])),
     Beside = filename:dirname(Root),
     Environment = lists:foldl(
         fun({Key, Value}, Acc) -> lists:keystore(Key, 1, Acc, {Key, Value}) end,

@@ -1,7 +1,7 @@
 //! `erlrc env check`: whether environments are whole, can run here, and have what the distribution has now.
 
-use super::Place;
 use super::list::chain;
+use super::{Place, make};
 use crate::cli::{Common, Failure, Status, output};
 use crate::environment::content::{self, Content};
 use crate::environment::drift::{self, Behind, Now};
@@ -50,8 +50,8 @@ pub struct Stand {
     pub findings: Vec<String>,
     /// The parts of which the tree has something newer.
     pub behind: Vec<Behind>,
-    /// What was asked for, for the next step.
-    asked: Vec<String>,
+    /// The command that makes another one of the same kind.
+    again: String,
 }
 
 /// In a word.
@@ -112,7 +112,7 @@ pub fn stand(store: &Store, name: &str) -> Stand {
         verdict: Verdict::Well,
         findings: Vec::new(),
         behind: Vec::new(),
-        asked: Vec::new(),
+        again: make::command(&[], None),
     };
     let read = store.read(name);
     let read = read.and_then(|record| Ok((store.verify(&record)?, record)));
@@ -124,7 +124,7 @@ pub fn stand(store: &Store, name: &str) -> Stand {
             return stand;
         }
     };
-    stand.asked.clone_from(&record.asked);
+    stand.again = make::command(&record.asked, Some(&record.from));
     let unmet = unmet_here(&content, |path| store.place(name).join(path));
     if !unmet.is_empty() {
         stand.verdict = Verdict::Unfit;
@@ -192,9 +192,7 @@ fn digest(content: &Content) -> &str {
 
 fn text(stand: &Stand) -> String {
     let name = &stand.name;
-    let again = ["erlrc env make"].into_iter();
-    let again = again.chain(stand.asked.iter().map(String::as_str));
-    let again = again.collect::<Vec<_>>().join(" ");
+    let again = &stand.again;
     let (word, next) = match stand.verdict {
         Verdict::Well => ("well", String::new()),
         Verdict::Behind => ("behind", format!("{again} makes one of what is there now")),

@@ -81,17 +81,32 @@ pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
     Ok(Status::Done)
 }
 
+/// The command that makes an environment for these applications from this tree.
+pub fn command(applications: &[String], from: Option<&Path>) -> String {
+    let usual = usual_tree();
+    let from = from.filter(|from| usual.canonicalize().ok().as_deref() != Some(from));
+    let mut command = "erlrc env make".to_owned();
+    for application in applications {
+        command = format!("{command} {application}");
+    }
+    match from {
+        Some(dir) => format!("{command} --from {}", dir.display()),
+        None => command,
+    }
+}
+
+fn usual_tree() -> &'static Path {
+    let mut places = TREES.map(Path::new).into_iter();
+    let found = places.find(|dir| dir.exists());
+    found.unwrap_or(Path::new(TREES[0]))
+}
+
 /// The tree to make it from.
 pub fn tree(from: Option<&Path>) -> Result<Tree, Failure> {
     let hint = "--from DIR names the tree";
     match from {
         Some(dir) => Tree::read(dir).map_err(failed),
-        None => {
-            let mut places = TREES.map(Path::new).into_iter();
-            let found = places.find(|dir| dir.exists());
-            let dir = found.unwrap_or(Path::new(TREES[0]));
-            Tree::read(dir).map_err(|error| failed(error).hint(hint))
-        }
+        None => Tree::read(usual_tree()).map_err(|error| failed(error).hint(hint)),
     }
 }
 
