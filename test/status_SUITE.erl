@@ -21,6 +21,7 @@ all() ->
         without_the_application,
         library_that_nothing_loads_again,
         library_that_is_replaced_in_its_place,
+        library_whose_file_is_gone,
         library_that_is_the_same,
         library_that_a_new_module_loads
     ].
@@ -185,13 +186,27 @@ library_that_nothing_loads_again(Config) ->
     ?assertEqual([in(Old)], old_libraries(Config)),
     ?assertEqual(1, call(Config, native, number, [])).
 
-%% As where a package is installed again: whether it is another nobody knows.
+%% As where the next version of a package has the same directory.
 library_that_is_replaced_in_its_place(Config) ->
     {Old, _} = with_libraries(Config, {1, 1}, {1, 1}),
     Object = binary_to_list(in(Old)),
     ok = file:delete(Object),
     ok = native_library(Object, 3, upgradable),
-    ?assertEqual([], old_libraries(Config)).
+    ?assertEqual([in(Old)], old_libraries(Config)),
+    ?assertEqual(1, call(Config, native, number, [])).
+
+%% As where a package is installed again, and where the directory of the earlier version goes.
+library_whose_file_is_gone(Config) ->
+    {Old, _} = Dirs = with_libraries(Config, {1, 2}, {1, 1}),
+    Object = binary_to_list(in(Old)),
+    {ok, Bytes} = file:read_file(Object),
+    ok = file:delete(Object),
+    ?assertEqual([], old_libraries(Config)),
+    ok = file:write_file(Object, Bytes),
+    ?assertEqual([], old_libraries(Config)),
+    replaced(Config, Dirs),
+    ok = file:del_dir_r(Old),
+    ?assertEqual([in(Old)], old_libraries(Config)).
 
 library_that_is_the_same(Config) ->
     Dirs = with_libraries(Config, {1, 1}, {1, 1}),

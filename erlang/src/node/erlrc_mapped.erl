@@ -5,57 +5,99 @@
 -module(erlrc_mapped).
 
 -export([read/0, old/3]).
+-export_type([mapped/0]).
 
-%% A larger file is not compared.
+%% A path, whether its file is there still, and where what nobody writes to is mapped: address, size, place in the file.
+-type mapped() :: {file:filename(), there | deleted, [{non_neg_integer(), non_neg_integer(), non_neg_integer()}]}.
+
+-define(DELETED, " (deleted)").
+%% More of a library is not compared.
 -define(MOST_BYTES, 67108864).
 
 %% @doc What the node has mapped; nothing where the system does not tell.
--spec read() -> [file:filename()].
+-spec read() -> [mapped()].
 read() ->
     case file:read_file("/proc/self/maps") of
-        {ok, Lines} -> lists:usort(lists:append([library(Line) || Line <- binary:split(Lines, <<"\n">>, [global])]));
-        {error, _} -> []
+        {ok, Lines} ->
+            Parts = lists:append([part(Line) || Line <- binary:split(Lines, <<"\n">>, [global])]),
+            Ranges = maps:groups_from_list(fun({File, _}) -> File end, fun({_, Range}) -> Range end, Parts),
+            [{Path, State, lists:append(Each)} || {{Path, State}, Each} <- maps:to_list(Ranges)];
+        {error, _} ->
+            []
     end.
 
-library(Line) ->
+part(Line) ->
     case binary:match(Line, <<"/">>) of
-        {Start, _} -> path(unicode:characters_to_list(binary:part(Line, Start, byte_size(Line) - Start)));
-        nomatch -> []
+        {Start, _} ->
+            <<Numbers:Start/binary, Path/binary>> = Line,
+            [{File, range(string:lexemes(Numbers, " "))} || File <- file(unicode:characters_to_list(Path))];
+        nomatch ->
+            []
     end.
 
-%% Of a file that is gone nobody knows what it was, though another may have its name now: a package that is installed again
-%% has the same.
-path(Path) when is_list(Path) ->
-    Name = filename:basename(Path),
-    [Path || string:find(Name, ".so") =/= nomatch, string:find(Name, " (deleted)", trailing) =/= " (deleted)"];
-path(_NoText) ->
+file(Path) when is_list(Path) ->
+    [
+        case lists:suffix(?DELETED, Path) of
+            true -> {lists:sublist(Path, length(Path) - length(?DELETED)), deleted};
+            false -> {Path, there}
+        end
+     || string:find(filename:basename(Path), ".so") =/= nomatch
+    ];
+file(_NoText) ->
     [].
 
-%% @doc The libraries of an application in this directory that come from another one, and in whose place the directory has
-%% another.
--spec old([file:filename()], atom(), file:filename()) -> [binary()].
+%% The code, and the beginning, which may name the build. Others hold what the loader has changed.
+range([Addresses, <<"r-", _/binary>> = Permissions, Offset | _]) ->
+    [From, To] = [binary_to_integer(Address, 16) || Address <- binary:split(Addresses, <<"-">>)],
+    Place = binary_to_integer(Offset, 16),
+    [{From, To - From, Place} || Place =:= 0 orelse binary:at(Permissions, 2) =:= $x];
+range(_Other) ->
+    [].
+
+%% @doc The libraries of an application in this directory in whose place the directory has another by now.
+-spec old([mapped()], atom(), file:filename()) -> [binary()].
 old(Mapped, App, Dir) ->
-    among([{Name, Of, Path} || Path <- Mapped, {Of, Name} <- part(App, Path)], Dir).
+    among([{Name, Of, Each} || {Path, _, _} = Each <- Mapped, {Of, Name} <- place(App, Path)], Dir).
 
 among([], _Dir) ->
     [];
 among(Own, Dir) ->
     Directory = erlrc_code_path:identity(Dir),
-    Here = [Name || {Name, Of, _} <- Own, erlrc_code_path:identity(Of) =:= Directory],
+    Here = [Name || {Name, Of, {_, there, _}} <- Own, erlrc_code_path:identity(Of) =:= Directory],
     [
         unicode:characters_to_binary(Path)
-     || {Name, _, Path} <- Own, not lists:member(Name, Here), is_other(Path, filename:join([Dir, "priv", Name]))
+     || {Name, _, {Path, _, Ranges}} <- Own, not lists:member(Name, Here), is_other(Ranges, filename:join([Dir, "priv", Name]))
     ].
 
 %% The directory of the application, and the name below its priv.
-part(App, Path) ->
+place(App, Path) ->
     case string:split(Path, "/priv/") of
         [Dir, Name] -> [{Dir, Name} || erlrc_code_path:stands_for(atom_to_list(App), filename:join(Dir, "ebin"))];
         [_] -> []
     end.
 
-is_other(Path, New) ->
-    filelib:is_regular(New) andalso content(Path) =/= content(New).
+%% What is mapped is compared, for the file that it came from may be gone, and a package that is installed again has the
+%% same one.
+is_other(Ranges, New) ->
+    case [file:open(File, [read, raw, binary]) || File <- ["/proc/self/mem", New]] of
+        [{ok, Memory}, {ok, File}] ->
+            Differs = lists:any(fun(Range) -> differs(Range, Memory, File) end, Ranges),
+            lists:foreach(fun file:close/1, [Memory, File]),
+            Differs;
+        Opened ->
+            _ = [file:close(Device) || {ok, Device} <- Opened],
+            false
+    end.
 
-content(Path) ->
-    filelib:file_size(Path) =< ?MOST_BYTES andalso file:read_file(Path).
+differs({Address, Size, Place}, Memory, File) ->
+    case file:pread(File, Place, min(Size, ?MOST_BYTES)) of
+        {ok, Bytes} ->
+            case file:pread(Memory, Address, byte_size(Bytes)) of
+                {ok, Mapped} -> Mapped =/= Bytes;
+                _ -> false
+            end;
+        eof ->
+            true;
+        {error, _} ->
+            false
+    end.
