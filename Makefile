@@ -29,7 +29,8 @@ demo-apt: ## hot upgrades by apt-get in a Debian root of its own; needs root; RO
 
 test: ## every test that needs no root
 	@tools/install test
-	@$(MAKE) --no-print-directory build lint test-rust test-erlang
+	@$(MAKE) --no-print-directory build lint
+	@$(MAKE) --no-print-directory -j2 --output-sync=target test-rust test-erlang # both wait for nodes most of the time
 
 lint:
 	cargo fmt --check
