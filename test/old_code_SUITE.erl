@@ -18,6 +18,7 @@ all() ->
         connection_that_loops_in_another_module,
         killed_where_it_is_asked_for,
         killed_by_a_purge_of_the_script,
+        purged_soon_after_it_is_left,
         killed_processes_stand_in_the_answer,
         fun_in_a_state,
         fun_in_a_dictionary,
@@ -81,6 +82,18 @@ killed_where_it_is_asked_for(Config) ->
     {{ok, _}, #{killed := [{Name, loop}]}} = call(Config, ?MODULE, local, [down_script(Dirs)]),
     ?assertMatch({_, <<"looper ", _/binary>>}, {Pid, Name}),
     ?assertNot(call(Config, erlang, is_process_alive, [Pid])).
+
+%% The purge that came too early is not the last for a minute.
+purged_soon_after_it_is_left(Config) ->
+    Dirs = versions(Config, [loop(1)], [loop(2)]),
+    Pid = call(Config, loop, start, []),
+    {ok, [loop]} = up(Config, Dirs, script(), #{purge_after => 0}),
+    fixture:wait_until(fun() -> has_tried(call(Config, erlang, process_info, [pid(Config, erlrc_purge), dictionary])) end),
+    ?assert(call(Config, erlang, check_old_code, [loop])),
+    stop = call(Config, erlang, send, [Pid, stop]),
+    fixture:wait_until(fun() -> not call(Config, erlang, check_old_code, [loop]) end).
+
+has_tried({dictionary, Dictionary}) -> lists:keymember(erlrc_purge, 1, Dictionary).
 
 killed_by_a_purge_of_the_script(Config) ->
     {{One, Two}, Pid} = lingering(Config),
