@@ -82,7 +82,7 @@ leave(Why, Left, #{guardian := Guardian} = Context) ->
     Reason = {erlrc_failed, Why, Left},
     case erlrc_guardian:ask(Guardian, Reason) of
         {ok, Result} -> exit({erlrc_done, Result});
-        dead -> leave_alone(erlrc_guardian:settle(Reason, erlrc_journal:read(), Context), Guardian)
+        dead -> leave_alone(erlrc_guardian:settle(Reason, Context), Guardian)
     end.
 
 -spec leave_alone(erlrc_evaluator:result(), pid()) -> no_return().

@@ -6,7 +6,7 @@
 %% for it, or the next operation, starts a successor, which has the journal.
 -module(erlrc_guardian).
 
--export([run/2, ask/2, settle/3, alone/2]).
+-export([run/2, ask/2, settle/2, settle/3, alone/2]).
 -export([succeed/2, resume/0, settle_left/0, left/0]).
 
 %% So many successors are tried.
@@ -133,7 +133,7 @@ resume() ->
 -spec left() -> #{application := atom(), from := string(), to := string()} | none.
 left() ->
     case {whereis(?MODULE), open_script()} of
-        {undefined, {_, {open, _, Table}}} -> about(erlrc_journal:read(Table));
+        {undefined, {_, {open, _, Table}}} -> about(written(Table));
         _ -> none
     end.
 
@@ -180,7 +180,7 @@ succeeding(Guardian, Runner, Table) ->
     end.
 
 settled(Reason, Guardian, Table) ->
-    case {erlrc_outcome:script(Guardian), erlrc_journal:read(Table)} of
+    case {erlrc_outcome:script(Guardian), written(Table)} of
         {{ok, {ended, Result}}, _} -> Result;
         {_, {Context, Entries}} ->
             case lists:keyfind(reverting, 1, Entries) of
@@ -258,8 +258,16 @@ watch(Runner, Ref, Context, Asker, Table) ->
     end.
 
 entries(Table) ->
-    {_, Entries} = erlrc_journal:read(Table),
+    {_, Entries} = written(Table),
     Entries.
+
+%% The context and the entries, the newest first. Here, for at the end of a script the journal may be that of another version.
+written(Table) ->
+    try ets:tab2list(Table) of
+        [{0, Context} | Rows] -> {Context, lists:reverse([Entry || {_, Entry} <- Rows])}
+    catch
+        error:badarg -> gone
+    end.
 
 %% The result is written down for whoever comes when the guardian is gone. (The script may have replaced erlrc by a version
 %% that writes nothing down.)
@@ -278,7 +286,7 @@ hold(Runner, {Caller, Token}, Result, #{table := Table} = Held) ->
 
 %% An operation that was killed has not said what its stages took; and who was killed on the way back only we know.
 cost(Table) ->
-    Entries = case erlrc_journal:read(Table) of {_, Written} -> Written; gone -> [] end,
+    Entries = case written(Table) of {_, Written} -> Written; gone -> [] end,
     All = erlrc_journal:summary(erlrc_journal:entries() ++ Entries, #{}),
     case lists:keyfind(cost, 1, Entries) of
         {cost, Cost} -> maps:merge(Cost, maps:with([killed], All));
@@ -296,6 +304,13 @@ settle(Reason, Entries, #{subject := Subject} = Context) ->
     catch
         Class:Crash:Stack -> undo_crashed(Why, Left0, {Class, Crash, Stack})
     end.
+
+%% @doc The same by the process that carried the operation out, whose guardian is dead: that one may have gone a part of the
+%% way back.
+-spec settle(term(), map()) -> erlrc_evaluator:result().
+settle(Reason, Context) ->
+    Entries = case written(erlrc_journal:table()) of {_, Written} -> Written; gone -> erlrc_journal:entries() end,
+    settle(Reason, Entries, Context).
 
 undo_crashed(Why, Left, {Class, Crash, Stack}) ->
     result(Why, Left ++ [{undo_crashed, {Class, Crash, lists:sublist(Stack, 5)}}]).

@@ -5,7 +5,7 @@
 %% that the journal is there when both are dead.
 -module(erlrc_journal).
 
--export([open/1, close/0, write_to/1, write/2, went_back/1, strike_out/2, read/1, read/0]).
+-export([open/1, close/0, write_to/1, write/2, went_back/1, strike_out/2, table/0]).
 -export([start/1, settle/2, about/1, note/1, killed/1, quiesced/2, entries/0, timed/2, measure/2, timings/0, summary/2, log/2]).
 -export_type([summary/0]).
 
@@ -53,7 +53,7 @@ write(Table, Entry) ->
 %% @doc Adds an entry of the way back to the table, for a successor of the process that goes it.
 -spec went_back(term()) -> ok.
 went_back(Entry) ->
-    write(get({?MODULE, table}), Entry).
+    write(table(), Entry).
 
 %% @doc Takes the entries of this name back.
 -spec strike_out(ets:table(), atom()) -> ok.
@@ -61,23 +61,10 @@ strike_out(Table, Name) ->
     _ = (catch ets:match_delete(Table, {'_', {Name, '_'}})),
     ok.
 
-%% @doc The context and the entries, the newest first.
--spec read(ets:table() | undefined) -> {map(), [term()]} | gone.
-read(Table) ->
-    try ets:tab2list(Table) of
-        [{0, Context} | Rows] -> {Context, lists:reverse([Entry || {_, Entry} <- Rows])}
-    catch
-        error:badarg -> gone
-    end.
-
-%% @doc What is known of the operation that the calling process carries out: somebody else may have gone a part of the way
-%% back.
--spec read() -> [term()].
-read() ->
-    case read(get({?MODULE, table})) of
-        {_, Entries} -> Entries;
-        gone -> entries()
-    end.
+%% @doc Where the calling process writes its journal.
+-spec table() -> ets:table() | undefined.
+table() ->
+    get({?MODULE, table}).
 
 %% @doc Starts an empty journal; `Guardian' is who settles the operation.
 -spec start(pid()) -> ok.
