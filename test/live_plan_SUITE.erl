@@ -29,6 +29,7 @@ all() ->
         module_that_names_its_compiler,
         environment_and_dependencies,
         environment_that_is_not_known,
+        environment_at_compile_time,
         script_for_release_handler,
         script_that_otp_refuses,
         answer_of_the_hook,
@@ -352,6 +353,24 @@ configure(Configuration) ->
     State = sys:get_state(application_controller),
     _ = sys:replace_state(application_controller, fun(_) -> setelement(tuple_size(State), State, Configuration) end),
     element(tuple_size(State), State).
+
+%% The values that are compared are those that the node has after the upgrade: defaults come, change and go with it.
+environment_at_compile_time(Config) ->
+    {Old, New} = Dirs = versions(Config, [], []),
+    ok = rewrite(Old, [{env, [{fits, 1}, {differs, 2}, {goes, 1}, {stays, 1}]}]),
+    Compiled = [{service, [Key], {ok, 2}} || Key <- [fits, differs, goes, comes, stays]],
+    ok = rewrite(New, [{env, [{fits, 2}, {differs, 1}, {comes, 2}, {stays, 2}]}, {compile_env, Compiled}]),
+    ok = call(Config, application, stop, [service]),
+    ok = call(Config, application, unload, [service]),
+    ok = call(Config, application, load, [service]),
+    ok = call(Config, application, set_env, [service, stays, 7]),
+    ok = call(Config, application, start, [service]),
+    {ok, #{findings := Findings}} = plan(Config, Dirs),
+    Found = [{Subject, Severity} || #{kind := compile_env, subject := Subject, severity := Severity} <- Findings],
+    ?assertEqual([{<<"service.", Key/binary>>, warning} || Key <- [<<"differs">>, <<"goes">>, <<"stays">>]], lists:sort(Found)),
+    {ok, _} = call(Config, erlrcdynamic, upgrade, [service, "1", "2", Old, New]),
+    Is = fun(Key) -> call(Config, application, get_env, [service, Key]) end,
+    ?assertEqual([{ok, 2}, {ok, 1}, undefined, {ok, 2}, {ok, 7}], [Is(Key) || {service, [Key], _} <- Compiled]).
 
 rewrite(Dir, More) ->
     File = filename:join([Dir, "ebin", "service.app"]),

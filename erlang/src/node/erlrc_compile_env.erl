@@ -2,7 +2,7 @@
 %% by mix, with the present environment. Elixir itself does not boot if they differ.
 -module(erlrc_compile_env).
 
--export([contradictions/1, format/1]).
+-export([contradictions/1, foreseen/2, format/1]).
 -export_type([contradiction/0]).
 
 -type contradiction() ::
@@ -10,19 +10,41 @@
 
 %% @doc The keys whose value on this node differs from the one that the application was compiled with.
 -spec contradictions(erlrc_engine:application_specification()) -> [contradiction()].
-contradictions({application, _, Keys}) ->
+contradictions(Spec) ->
+    differing(Spec, {[], [], []}).
+
+%% @doc The same once the environment of the running application is merged with that of this specification. `Old' is its
+%% environment before any value was set.
+-spec foreseen(erlrc_engine:application_specification(), erlrc_environment:env() | unknown) -> [contradiction()].
+foreseen({application, App, _} = Spec, Old) ->
+    case erlrc_environment:preview(App, Old, Spec) of
+        {ok, Change, _Kept} -> differing(Spec, Change);
+        {error, _} -> contradictions(Spec)
+    end.
+
+differing({application, App, Keys}, Change) ->
     case proplists:get_value(compile_env, Keys, []) of
         Entries when is_list(Entries) ->
-            [Each || Entry <- Entries, {compile_env, _, _, Compiled, Set} = Each <- compared(Entry), Compiled =/= Set];
+            Compared = lists:append([compared(Entry, {App, Change}) || Entry <- Entries]),
+            [Each || {compile_env, _, _, Compiled, Set} = Each <- Compared, Compiled =/= Set];
         _ ->
             []
     end.
 
-compared({App, [Key | Path], Compiled}) when is_atom(App), is_atom(Key) ->
-    Set = lists:foldl(fun inside/2, application:get_env(App, Key), Path),
+compared({App, [Key | Path], Compiled}, Change) when is_atom(App), is_atom(Key) ->
+    Set = lists:foldl(fun inside/2, environment(App, Key, Change), Path),
     [{compile_env, App, [Key | Path], Compiled, value(Set)}];
-compared(_Entry) ->
+compared(_Entry, _Change) ->
     [].
+
+environment(App, Key, {App, {Changed, New, Removed}}) ->
+    case {lists:keyfind(Key, 1, Changed ++ New), lists:member(Key, Removed)} of
+        {{Key, Value}, _} -> {ok, Value};
+        {false, true} -> undefined;
+        {false, false} -> application:get_env(App, Key)
+    end;
+environment(App, Key, _OfAnother) ->
+    application:get_env(App, Key).
 
 value({ok, _} = Found) -> Found;
 value(_None) -> error.

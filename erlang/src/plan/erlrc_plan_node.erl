@@ -24,7 +24,7 @@ ports(#{from := {_, Dir}}) ->
 %% @doc Environment, dependencies, code path, the next start of the node.
 -spec findings(erlrc_evaluator:change(), erlrc_old_side:old()) -> [erlrc_finding:finding()].
 findings(#{application := App, to_spec := Spec, from := {_, From}, to := {Vsn, To}}, #{env := Env}) ->
-    environment(erlrc_environment:preview(App, Env, Spec), App) ++ compile_env(Spec) ++ dependencies(Spec) ++
+    environment(erlrc_environment:preview(App, Env, Spec), App) ++ compile_env(Spec, Env) ++ dependencies(Spec) ++
         code_path(App, From, To) ++ after_restart(App, Vsn).
 
 %% A release boots its own version, whatever runs by then.
@@ -38,14 +38,14 @@ after_restart(App, Vsn) ->
      || #{vsn := Other, release := Release, script := Script} <- erlrc_next_boot:other(erlrc_next_boot:read(), App, Vsn)
     ].
 
-compile_env({application, App, _} = Spec) ->
+compile_env({application, App, _} = Spec, Env) ->
     [
         erlrc_finding:new(
             compile_env, warning, [atom_to_binary(App), $., io_lib:format("~0tp", [hd(Path)])],
             erlrc_finding:text("~ts.", [erlrc_compile_env:format(Each)]),
             "A node that boots Elixir's releases with these versions refuses to start.", #{}
         )
-     || {compile_env, _, Path, _, _} = Each <- erlrc_compile_env:contradictions(Spec)
+     || {compile_env, _, Path, _, _} = Each <- erlrc_compile_env:foreseen(Spec, Env)
     ].
 
 environment({ok, _, Kept}, App) ->

@@ -52,8 +52,8 @@ reload(_Same, {error, _} = Error) -> Error.
 
 part(Change) ->
     case found(Change) of
-        {ok, #{to_spec := New} = Script, Old, #{warnings := Warnings}} ->
-            {replace, {Script, Old}, Warnings ++ erlrc_compile_env:contradictions(New)};
+        {ok, #{to_spec := New} = Script, #{env := Env} = Old, #{warnings := Warnings}} ->
+            {replace, {Script, Old}, Warnings ++ erlrc_compile_env:foreseen(New, Env)};
         {error, _} = Error ->
             Error
     end.

@@ -26,7 +26,7 @@ pub const NODE: [Entry; 36] = [
     },
     Entry {
         name: "compile_env",
-        meaning: "The application was compiled with other values of Application.compile_env/3 than the node has.",
+        meaning: "The application was compiled with other values of Application.compile_env/3 than the node will have after the upgrade.",
         remedy: "Set the values that it was compiled with, or compile it again: a release of Elixir does not boot with this difference.",
     },
     Entry {
