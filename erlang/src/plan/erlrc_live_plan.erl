@@ -53,7 +53,7 @@ steps({ok, Steps}, Script, Old, Deadline) ->
     case erlrc_transaction:plan([maps:get(application, Script)], Steps) of
         {fallback, Why} -> fallback(Why, Script, Old);
         {ok, #{segments := Segments}} ->
-            #{findings := Findings} = Plan = batches([Batch || {batch, Batch} <- Segments], Script, Old, Deadline),
+            #{findings := Findings} = Plan = batches(Segments, Script, Old, Deadline),
             Hindrances = erlrc_hindrance:find(Segments, [Script]),
             Plan#{findings := erlrc_plan_supervisors:hindrances(Hindrances) ++ Findings}
     end.
@@ -71,7 +71,8 @@ fallback(Why, Script, Old) ->
 
 subject(#{application := App}) -> atom_to_binary(App).
 
-batches(Batches, Script, Old, Deadline) ->
+batches(Segments, Script, Old, Deadline) ->
+    Batches = [Batch || {batch, Batch} <- Segments],
     Loads = [Load || #{load := All} <- Batches, Load <- All],
     Loaded = [Module || {Module, _, _} <- Loads],
     Removed = [M || #{remove := All} <- Batches, {M, _, _} <- All],
@@ -95,7 +96,7 @@ batches(Batches, Script, Old, Deadline) ->
         unsupervised(Targets, Options),
         old_code(Loads, maps:get(options, Script)),
         erlrc_plan_stacks:running(Modules, Targets, Script),
-        supervisors(erlrc_changes:suspended(Batches), Targets, Script),
+        supervisors(Segments, Targets, Script),
         erlrc_plan_states:trial(Trial),
         erlrc_plan_states:tables(Tables),
         erlrc_plan_names:findings(Functions, Tables, {Script, Old}),
@@ -259,12 +260,15 @@ old_code(Module, Policy, Pids) ->
         Advice, #{processes => erlrc_finding:named(Pids)}
     ).
 
-%% Those that run: one that stands suspended does not say its arguments.
-supervisors(Suspended, Targets, #{from := {_, FromDir}, to := {_, ToDir}}) ->
-    Modules = [Module || Module <- Suspended, erlrc_segment:is_supervisor(Module)],
+%% Those that run: one that stands suspended does not say its arguments. Instructions between the batches may end processes.
+supervisors(Segments, Targets, #{from := {_, From}, to := {_, To}, options := Options} = Script) ->
+    Batches = [Batch || {batch, Batch} <- Segments],
+    Modules = [Module || Module <- erlrc_changes:suspended(Batches), erlrc_segment:is_supervisor(Module)],
     Pids = [Pid || {Pid, #{kind := supervisor, suspended := false}} <- maps:to_list(Targets)],
     Known = [Each || {_, Module, _} = Each <- erlrc_children:arguments(Pids), lists:member(Module, Modules)],
-    erlrc_plan_supervisors:findings([
-        {Each, file(Module, FromDir), file(Module, ToDir)}
-     || {_, Module, _} = Each <- Known
-    ]).
+    erlrc_plan_supervisors:findings([{Each, file(Module, From), file(Module, To)} || {_, Module, _} = Each <- Known], #{
+        files => fun(Module) -> [file(Module, To)] ++ [File || File <- [code:which(Module)], is_list(File)] end,
+        barriers => length(Batches) < length(Segments),
+        children => evaluator(Script) =:= transactional andalso
+            maps:get(supervisor_children, Options, application:get_env(erlrc, supervisor_children, true))
+    }).

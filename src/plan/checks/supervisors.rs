@@ -66,7 +66,7 @@ fn init(new: &Code) -> Option<Finding> {
     let once: Vec<_> = once.map(|effect| &effect.function).collect();
     let finding = if once.is_empty() {
         let text = format!(
-            "init/1 of {module} is called again and repeats {}",
+            "init/1 of {module} is called again and repeats {}; the upgrade may be rolled back",
             listed(names())
         );
         Finding::warning("init_repeats", module)

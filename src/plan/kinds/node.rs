@@ -3,11 +3,16 @@
 use crate::catalogue::Entry;
 
 /// The findings that a node has to be asked for.
-pub const NODE: [Entry; 36] = [
+pub const NODE: [Entry; 37] = [
     Entry {
         name: "application_stopped",
         meaning: "Another application would be stopped, because the new version changes which application includes it.",
         remedy: "Upgrade at a time when its processes may end.",
+    },
+    Entry {
+        name: "child_name_taken",
+        meaning: "A child that a supervisor gains cannot start, because a process that stays holds a name or a table that it takes. The upgrade would be rolled back.",
+        remedy: "Give the child another name, or end the process that holds this one before the upgrade.",
     },
     Entry {
         name: "code_change_not_tried",
@@ -161,12 +166,12 @@ pub const NODE: [Entry; 36] = [
     },
     Entry {
         name: "supervisor_init_fails",
-        meaning: "init/1 of the new version fails with the arguments that the running supervisor has.",
-        remedy: "Make init/1 accept the arguments of the earlier version.",
+        meaning: "init/1 of the new version fails, with the arguments that the running supervisor has or because a name that it takes is held by a process. The upgrade would be rolled back.",
+        remedy: "Make init/1 accept the arguments of the earlier version, and leave what it starts to child specifications.",
     },
     Entry {
         name: "supervisor_init_has_effects",
-        meaning: "The upgrade calls init/1 of a supervisor again, and init/1 does more than return child specifications.",
+        meaning: "The upgrade calls init/1 of a supervisor again, and init/1 does more than return child specifications. Where that fails, the upgrade is rolled back.",
         remedy: "Move what must happen once to the function that starts the supervisor.",
     },
     Entry {
