@@ -141,6 +141,8 @@ outcomes! {
     Confirmed = "confirmed",
     /// An upgrade was rolled back, because another node failed.
     Reverted = "reverted",
+    /// The way back of an upgrade is kept open for as long as was asked for.
+    Held = "held",
     /// What an operation left undone was put right.
     Settled = "settled",
     /// A dry run says what would be done.
@@ -183,6 +185,12 @@ outcomes! {
     Busy = "busy",
     /// The node no longer has what a rollback of the operation needs.
     NotHeld = "not_held",
+    /// The upgrade was to be provisional, and its way back cannot be kept open: it was not begun.
+    NotProvisional = "not_provisional",
+    /// An upgrade of the node is provisional; nothing else is begun until it is confirmed or taken back.
+    Provisional = "provisional",
+    /// The way back of a provisional upgrade failed before anything was changed: the new version stays.
+    NotReverted = "not_reverted",
     /// The directory of the old version is gone, and the code that is loaded cannot take its place.
     OldDirectoryGone = "old_directory_gone",
     /// The time limit was over before the operation began.
@@ -294,6 +302,7 @@ impl Outcome {
                 | Self::InProgress
                 | Self::Ended
                 | Self::UnknownOperation
+                | Self::Held
                 | Self::NodeStopping
         )
     }
@@ -333,6 +342,8 @@ impl Outcome {
             | Self::VersionLoadMismatch
             | Self::BadDirectory
             | Self::OldDirectoryGone
+            | Self::NotProvisional
+            | Self::Provisional
             | Self::NotHeld => Class::Refused,
             _ => Class::RolledBack,
         }

@@ -30,7 +30,17 @@
     calls_follow_where_the_time_is_over/1,
     time_begins_when_the_operation_is_through/1,
     calls_follow_where_the_guardian_is_killed/1,
-    calls_follow_where_nobody_is_waited_for/1
+    calls_follow_where_nobody_is_waited_for/1,
+    nobody_confirms_and_it_goes_back/1,
+    its_time_is_over_and_it_goes_back/1,
+    a_person_confirms/1,
+    a_person_takes_it_back/1,
+    nothing_else_begins_meanwhile/1,
+    killed_guardian_of_a_provisional_one_takes_it_back/1,
+    killed_guardian_takes_the_environment_back/1,
+    provisional_way_back_that_fails/1,
+    not_provisional_without_a_way_back/1,
+    a_hold_that_is_not_understood_is_refused/1
 ]).
 
 all() ->
@@ -59,7 +69,17 @@ all() ->
         calls_follow_where_the_time_is_over,
         time_begins_when_the_operation_is_through,
         calls_follow_where_the_guardian_is_killed,
-        calls_follow_where_nobody_is_waited_for
+        calls_follow_where_nobody_is_waited_for,
+        nobody_confirms_and_it_goes_back,
+        its_time_is_over_and_it_goes_back,
+        a_person_confirms,
+        a_person_takes_it_back,
+        nothing_else_begins_meanwhile,
+        killed_guardian_of_a_provisional_one_takes_it_back,
+        killed_guardian_takes_the_environment_back,
+        provisional_way_back_that_fails,
+        not_provisional_without_a_way_back,
+        a_hold_that_is_not_understood_is_refused
     ].
 
 init_per_testcase(Case, Config) ->
@@ -365,6 +385,145 @@ calls_follow_where_nobody_is_waited_for(Config) ->
         end
      || Evaluator <- [transactional, release_handler]
     ].
+
+%% Provisional: nobody confirms. What was done meanwhile is kept, and what the operation did beside its script goes too.
+nobody_confirms_and_it_goes_back(Config) ->
+    Dirs = versions(Config, [server(many, 1)], [server(many, 2)]),
+    {ok, _} = start_child(Config, child(many)),
+    Held = held(provisional(Config, Dirs, 60000)),
+    ?assertMatch(
+        #{held := #{over := revert, held := _, application := <<"service">>, changes := [#{to := <<"2">>}]}},
+        call(Config, erlrc_hook, request, [#{operation => status}])
+    ),
+    1 = call(Config, gen_server, call, [many, next]),
+    #{status := ok, outcome := held} = ask(Config, prolong, Held#{options => #{hold => {1, <<"revert">>}}}),
+    gone_back(Config, time_is_over, reverted),
+    ?assertEqual({1, 1, none}, call(Config, gen_server, call, [many, state])),
+    #{status := failed, outcome := version_mismatch} = without_status(ask(Config, confirm, Held)),
+    settled(Config, 1).
+
+%% The time itself, without anybody who asks for less of it.
+its_time_is_over_and_it_goes_back(Config) ->
+    Dirs = calling(Config, [note(first)]),
+    #{status := ok, held := _} = provisional(Config, Dirs, 1),
+    gone_back(Config, time_is_over, reverted),
+    settled(Config, 1),
+    ?assertEqual([], called(Config)).
+
+a_person_confirms(Config) ->
+    Dirs = calling(Config, [note(first)]),
+    Held = held(provisional(Config, Dirs, 60000)),
+    #{status := ok, outcome := confirmed} = ask(Config, confirm, Held),
+    ?assertEqual([first], called(Config)),
+    settled(Config, 2),
+    ?assertNot(is_map_key(went_back, call(Config, erlrc_hook, request, [#{operation => status}]))).
+
+a_person_takes_it_back(Config) ->
+    Dirs = versions(Config, [server(many, 1)], [server(many, 2)]),
+    {ok, _} = start_child(Config, child(many)),
+    Before = photograph(Config),
+    Held = held(provisional(Config, Dirs, 60000)),
+    #{status := ok, outcome := reverted} = ask(Config, revert, Held),
+    still(Config, Before),
+    settled(Config, 1).
+
+%% Whatever begins would make it permanent, or find a version that goes away.
+nothing_else_begins_meanwhile(Config) ->
+    {One, Two} = Dirs = versions(Config, [], []),
+    Held = held(provisional(Config, Dirs, 60000)),
+    Down = down(Dirs),
+    [
+        ?assertMatch(#{status := refused, outcome := provisional, reason := <<"an upgrade of service is provisional", _/binary>>}, Answer)
+     || Answer <- [
+            ask(Config, Down),
+            ask(Config, Down#{operation := dry_run, 'of' => downgrade}),
+            ask(Config, #{operation => stop, vsn => <<"2">>}),
+            ask(Config, #{operation => settle})
+        ]
+    ],
+    {error, {provisional, _, _}} = service_fixture:down(Config, {One, Two}, [{update, service_server, {advanced, []}}]),
+    ?assertEqual(2, version(Config)),
+    #{status := ok, outcome := confirmed} = ask(Config, confirm, Held),
+    #{status := ok, outcome := downgraded} = ask(Config, Down),
+    settled(Config, 1).
+
+killed_guardian_of_a_provisional_one_takes_it_back(Config) ->
+    Dirs = versions(Config, [server(many, 1)], [server(many, 2)]),
+    {ok, _} = start_child(Config, child(many)),
+    [
+        begin
+            _ = held(provisional(Config, Dirs, 60000)),
+            1 = call(Config, gen_server, call, [many, next]) - Round,
+            [true = call(Config, erlang, exit, [Pid, kill]) || Pid <- Killed()],
+            gone_back(Config, guardian_killed, reverted),
+            ?assertEqual({1, Round + 1, none}, call(Config, gen_server, call, [many, state])),
+            settled(Config, 1)
+        end
+     || {Round, Killed} <- [
+            {0, fun() -> [pid_of(Config, erlrc_guardian)] end},
+            {1, fun() -> [runner(Config), pid_of(Config, erlrc_guardian)] end}
+        ]
+    ].
+
+%% The environment is what it was, but for what was set since.
+killed_guardian_takes_the_environment_back(Config) ->
+    Env = fun(Pairs) -> #{app => [{env, Pairs}]} end,
+    Dirs = application_versions(Config, Env([{kept, 1}]), Env([{kept, 2}])),
+    _ = held(provisional(Config, Dirs, 60000)),
+    {ok, 2} = call(Config, application, get_env, [service, kept]),
+    true = call(Config, erlang, exit, [pid_of(Config, erlrc_guardian), kill]),
+    gone_back(Config, guardian_killed, reverted),
+    {ok, 1} = call(Config, application, get_env, [service, kept]),
+    settled(Config, 1).
+
+%% The node stays on the new version, and says that it is for good.
+provisional_way_back_that_fails(Config) ->
+    Dirs = versions(Config, [server(many, 1)], [server(many, 2, "is_tuple(Vsn) andalso error(stuck)")]),
+    {ok, _} = start_child(Config, child(many)),
+    Held = held(provisional(Config, Dirs, 60000)),
+    1 = call(Config, gen_server, call, [many, next]),
+    #{status := ok} = ask(Config, prolong, Held#{options => #{hold => {0, <<"revert">>}}}),
+    gone_back(Config, time_is_over, not_reverted),
+    settled(Config, 2).
+
+%% With effects, by the other evaluator, of what does not run: it does not begin, and the question beforehand says so.
+not_provisional_without_a_way_back(Config) ->
+    {One, Two} = Dirs = versions(Config, [], []),
+    Effect = {"2", [{"1", [{apply, {erlang, now, []}}, {update, service_server, {advanced, []}}]}], []},
+    Refused = fun(Options) ->
+        Request = (request(upgrade, Dirs))#{options => Options#{hold => {60000, <<"revert">>}}},
+        Answers = [ask(Config, Request#{operation := dry_run, 'of' => upgrade}), ask(Config, Request)],
+        [?assertMatch(#{status := refused, outcome := not_provisional}, Answer) || Answer <- Answers]
+    end,
+    Refused(#{evaluator => release_handler}),
+    ok = file:write_file(filename:join(service_fixture:ebin(Two), "service.appup"), io_lib:format("~p.~n", [Effect])),
+    Refused(#{}),
+    settled(Config, 1),
+    ok = call(Config, application, stop, [service]),
+    Refused(#{}),
+    ok = call(Config, application, unload, [service]),
+    Refused(#{}),
+    started = call(Config, erlrcdynamic, start, [service, "1", One]),
+    settled(Config, 1).
+
+%% What a node of an earlier erlrc answers to the pair as well.
+a_hold_that_is_not_understood_is_refused(Config) ->
+    Dirs = versions(Config, [], []),
+    [
+        ?assertMatch(#{status := refused, outcome := bad_request}, ask(Config, (request(upgrade, Dirs))#{options => Options}))
+     || Options <- [#{hold => {1, <<"stay">>}}, #{hold => {-1, <<"revert">>}}, #{hold => {1 bsl 32, <<"revert">>}},
+                    #{hold => 1, over => revert}, #{hold => 1 bsl 32}]
+    ],
+    settled(Config, 1).
+
+provisional(Config, Dirs, Time) ->
+    ask(Config, (request(upgrade, Dirs))#{options => #{hold => {Time, <<"revert">>}}}).
+
+gone_back(Config, Why, Outcome) ->
+    Status = fun() -> call(Config, erlrc_hook, request, [#{operation => status}]) end,
+    IsBack = fun(#{went_back := #{later := Later}}) -> not Later; (_) -> false end,
+    fixture:wait_until(fun() -> IsBack(Status()) end),
+    ?assertMatch(#{went_back := #{application := <<"service">>, why := Why, outcome := Outcome}}, Status()).
 
 %% Versions of which the later one ships an appup that ends in these instructions.
 calling(Config, Instructions) ->

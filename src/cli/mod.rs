@@ -13,6 +13,7 @@ mod check;
 mod colours;
 mod completions;
 mod config;
+mod confirm;
 mod deb;
 mod debhelper;
 mod describe;
@@ -41,6 +42,7 @@ pub mod output;
 mod package;
 mod page;
 mod plan;
+mod provisional;
 mod quick;
 #[cfg(test)]
 mod reference;
@@ -98,6 +100,8 @@ pub enum Command {
     Downgrade(downgrade::Arguments),
     /// Go back to the version before the last change
     Undo(undo::Arguments),
+    /// Keep what was upgraded provisionally
+    Confirm(confirm::Arguments),
     /// Stop an application on every node that runs it, and start it again
     Restart(registration::RestartArguments),
     /// Let nodes start an application when they boot
@@ -179,6 +183,7 @@ impl Command {
             Self::Upgrade(arguments) => upgrade::run(arguments, common),
             Self::Downgrade(arguments) => downgrade::run(arguments, common),
             Self::Undo(arguments) => undo::run(&arguments, common),
+            Self::Confirm(arguments) => confirm::run(&arguments, common),
             Self::Restart(arguments) => registration::restart(&arguments, common),
             Self::Enable(arguments) => registration::enable(&arguments, common),
             Self::Disable(arguments) => registration::disable(&arguments, common),

@@ -2,8 +2,9 @@
 
 use super::arguments::application;
 use super::change::{Change, Wanted};
+use super::hook::operation::Settling;
 use super::hook::{HookArguments, Options};
-use super::{Common, Failure, Status, ask};
+use super::{Common, Failure, Status, ask, nodes, provisional, status};
 use crate::history::{self, Record};
 use crate::identity::NodeName;
 use crate::term::Atom;
@@ -14,7 +15,8 @@ use crate::term::Atom;
 Takes every node back to the version before the last upgrade or downgrade of the application, or of any
 application where none is named. OPERATION is an ID of erlrc history, or how it begins: what that one changed is
 taken back, on the nodes that it changed; not where another operation has changed the application since.
-Applications that were changed as one go back as one, whichever of them is named. The versions must still be
+Applications that were changed as one go back as one, whichever of them is named. What is provisional goes back as it
+would by itself, at once. The versions must still be
 there: in their directories, where the node finds them, or in the stash. Asks on a terminal; elsewhere --yes is
 needed.
 
@@ -176,9 +178,50 @@ fn check_unchanged(before: &Before, change: &Change<'_>) -> Result<(), Failure> 
     Ok(())
 }
 
+/// Takes back what is provisional, which needs no reverse operation; `None` where nothing is.
+fn provisional(arguments: &Arguments, common: &Common) -> Result<Option<Status>, Failure> {
+    let (hook, records) = (&arguments.hook, records(common)?);
+    let apps: Vec<Atom> = match &arguments.what {
+        None => Vec::new(),
+        Some(What::Last(app)) => vec![app.clone()],
+        Some(What::Operation(id)) => {
+            let record = operation(&records, id)?;
+            Atom::new(&record.application).into_iter().collect()
+        }
+    };
+    let entries = nodes::entries(common, &hook.connection)?;
+    let (waiting, _) = provisional::waiting(&entries, hook, &apps);
+    let mut status = None;
+    for one in &waiting {
+        if hook.dry_run {
+            status = Some(provisional::would("take back", one, common));
+            continue;
+        }
+        agreed(arguments, &format!("take {}", one.ways_back()))?;
+        let how = Settling::Revert;
+        let settled = provisional::settle(one, how, &entries, hook, common);
+        status = Some(status.unwrap_or(Status::Done).worse(settled));
+    }
+    if status.is_some() && !hook.dry_run {
+        status::refresh(common, &hook.connection);
+    }
+    Ok(status)
+}
+
+fn agreed(arguments: &Arguments, what: &str) -> Result<(), Failure> {
+    if arguments.yes || arguments.hook.dry_run || ask::is_yes(&format!("{what}?")) {
+        return Ok(());
+    }
+    let failure = Failure::new(Status::Failed, format!("not done: nobody agreed to {what}"));
+    Err(failure.hint("--yes agrees, --dry-run shows what would be done"))
+}
+
 /// Goes back.
 pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     let mut hook = arguments.hook.clone();
+    if let Some(status) = provisional(arguments, common)? {
+        return Ok(status);
+    }
     let records = records(common)?;
     let (record, by_id) = match &arguments.what {
         Some(What::Operation(id)) => (operation(&records, id)?, true),
@@ -201,11 +244,7 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
             .iter()
             .try_for_each(|one| check_unchanged(one, &change))?;
     }
-    let what = question(&before);
-    if !arguments.yes && !hook.dry_run && !ask::is_yes(&format!("{what}?")) {
-        let failure = Failure::new(Status::Failed, format!("not done: nobody agreed to {what}"));
-        return Err(failure.hint("--yes agrees, --dry-run shows what would be done"));
-    }
+    agreed(arguments, &question(&before))?;
     let wanted = before.into_iter().map(|one| Wanted {
         application: one.application,
         vsn: Some(one.vsn),

@@ -6,6 +6,7 @@ use super::hook::operation::{Operation, Step, Version};
 use super::hook::{self, HookArguments, Options};
 use super::words::two_versions;
 use super::{Common, Failure, Status};
+use std::time::Duration;
 
 /// Arguments of `erlrc upgrade`.
 #[derive(clap::Args, Debug)]
@@ -18,18 +19,25 @@ different versions are brought together, each from where it is. Without names: e
 a node runs another version than is installed. Several applications are changed as one, all of them or
 none; --dry-run says where a shipped appup cuts that into several moments.
 
+With --provisional the upgrade is done and its way back stays open: after so many seconds all nodes go back
+by themselves, with what was done meanwhile, unless erlrc confirm comes before; erlrc undo goes back at once.
+Until then the nodes begin nothing else. Where a way back cannot be kept open (a shipped appup with apply, stop
+or start, erlrc itself, an older erlrc, an application that does not run) nothing is begun. A node that is
+restarted meanwhile starts what is installed.
+
 With OLD and NEW, for scripts: from the one to the other. When a node fails, those before it are taken
 back to OLD. Outcomes: upgraded, started (it did not run), already_running (runs NEW), included,
 node_down, other_root; anything else is a failure.
 
 JSON: {\"kind\": \"operation\", \"version\": 1, \"operation\", \"application\", \"dry_run\", \"nodes\": [...], \"undone\": [...],
-\"status\"}, where nodes and undone are as `erlrc history` has them. ERLRC_SKIP=1 in the environment: nothing is
+\"status\"}, where nodes and undone are as `erlrc history` has them; with --provisional also \"provisional_s\". ERLRC_SKIP=1 in the environment: nothing is
 done.
 
 Examples:
   erlrc upgrade
   erlrc upgrade egerl --node shop
   erlrc upgrade --dry-run egerl=4.1.0
+  erlrc upgrade --provisional 600 egerl
   erlrc-upgrade egerl 4.0.1 4.1.0
   erlrc upgrade egerl 4.0.1 4.1.0 /usr/lib/erlang/lib/egerl-4.0.1 /usr/lib/erlang/lib/egerl-4.1.0"
 )]
@@ -40,6 +48,9 @@ pub struct Arguments {
     /// Every application of which a node runs another version than is installed
     #[arg(long, conflicts_with = "words")]
     all: bool,
+    /// Go back by itself after so many seconds, unless erlrc confirm comes before that
+    #[arg(long, value_name = "SECONDS", value_parser = provisional)]
+    provisional: Option<Duration>,
     #[command(flatten)]
     options: Options,
     #[command(flatten)]
@@ -53,14 +64,26 @@ impl Arguments {
         Some(Self {
             words: words.iter().map(|word| (*word).to_owned()).collect(),
             all: false,
+            provisional: None,
             options: Options::default(),
             hook,
         })
     }
 }
 
+/// The longest time that an upgrade can be provisional, in seconds: 30 days.
+const LONGEST: u64 = 2_592_000;
+
+fn provisional(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(seconds @ 1..=LONGEST) => Ok(Duration::from_secs(seconds)),
+        _ => Err(format!("whole seconds, from 1 to {LONGEST}")),
+    }
+}
+
 /// Upgrades them.
-pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
+pub fn run(mut arguments: Arguments, common: &Common) -> Result<Status, Failure> {
+    arguments.options.provisional = arguments.provisional;
     if change::is_long(&arguments.words, common) {
         return between(arguments, common);
     }

@@ -156,6 +156,9 @@ impl<R: Reach> Asker<'_, R> {
             )
         };
         match answer {
+            Err(NodeError::Undefined { .. }) if operation.options.provisional.is_some() => {
+                no_erlrc()
+            }
             Err(NodeError::Undefined { .. }) => {
                 self.perform_directly(link, operation, patience, &asked)
             }
@@ -206,6 +209,10 @@ impl<R: Reach> Asker<'_, R> {
             Settling::Confirm => Aim {
                 operation,
                 done: Outcome::Confirmed,
+            },
+            Settling::Prolong(_) => Aim {
+                operation,
+                done: Outcome::Held,
             },
             Settling::Revert => Aim {
                 operation: reverse.as_ref().unwrap_or(operation),

@@ -23,5 +23,5 @@ mod tests;
 pub use answer::{Answer, Change};
 pub use ask::{Asker, Limits, TAKING_BACK};
 pub use link::{Decision, Gate, NodeLink, Open, Reach};
-pub use options::{Evaluator, Migration, Mode, Options};
+pub use options::{Evaluator, Hold, Migration, Mode, Options, Over};
 pub use round::{Event, Outcomes, Purpose, Round};

@@ -5,6 +5,7 @@ use super::options::Options;
 use crate::outcome::{Class, Outcome};
 use crate::term::Atom;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A version of an application, and where it is, if that is said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,19 @@ pub enum Settling {
     Confirm,
     /// It is taken back.
     Revert,
+    /// Its time begins anew, and is so long.
+    Prolong(Duration),
+}
+
+impl Settling {
+    /// The name of the operation that asks a node for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Confirm => "confirm",
+            Self::Revert => "revert",
+            Self::Prolong(_) => "prolong",
+        }
+    }
 }
 
 /// The operations of the protocol. `from` is what runs, `to` what is to run.
@@ -290,7 +304,6 @@ mod tests {
     use super::*;
     use crate::cluster::Change;
     use crate::term::print;
-    use std::time::Duration;
 
     fn one(name: &str, step: fn(Version, Version) -> Step) -> Operation {
         let version = |vsn: &str| Version {

@@ -27,7 +27,40 @@ pub struct Options {
     pub migration: Migration,
     /// For how long the node is to keep the way back open.
     #[arg(skip)]
-    pub hold: Option<Duration>,
+    pub hold: Option<Hold>,
+    /// How long a person has to confirm, before everything goes back.
+    #[arg(skip)]
+    pub provisional: Option<Duration>,
+}
+
+/// How a node keeps a way back open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// For how long.
+    pub time: Duration,
+    /// What it does when the time is over.
+    pub over: Over,
+}
+
+/// What a node does whose way back nobody has settled in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// The new version stays.
+    Confirm,
+    /// It goes back.
+    Revert,
+}
+
+impl Hold {
+    /// A number, as every version understands it; where the node is to go back by itself a pair, which a node refuses that
+    /// would stay.
+    pub fn term(self) -> Term {
+        let time = Term::Integer(milliseconds(self.time));
+        match self.over {
+            Over::Confirm => time,
+            Over::Revert => Term::tuple([time, Term::binary("revert")]),
+        }
+    }
 }
 
 /// Whether states are converted by erlrc.
@@ -101,7 +134,7 @@ impl Options {
             Evaluator::ReleaseHandler => Term::atom("release_handler"),
         });
         let max_pause = self.max_pause.map(|pause| Term::Integer(pause.into()));
-        let hold = self.hold.map(|time| Term::Integer(milliseconds(time)));
+        let hold = self.hold.map(Hold::term);
         let appup = self.generate.then(|| Term::atom("generated"));
         let pairs = [
             ("evaluator", evaluator),

@@ -1,6 +1,7 @@
 //! The words between a hook and a node: operations and questions as calls.
 
 use super::operation::{Operation, Settling, Step, Version};
+use super::options::{Hold, Over};
 use crate::node::Call;
 use crate::term::{Atom, Term};
 use std::time::Duration;
@@ -59,17 +60,18 @@ impl Operation {
         patience: Duration,
         id: Option<&Id>,
     ) -> Call {
-        let name = match how {
-            Settling::Confirm => "confirm",
-            Settling::Revert => "revert",
-        };
         let versions = self.versions().into_iter();
         let texts = versions.chain(held.map(|held| ("held", held.to_owned())));
         let mut arguments: Arguments = texts.map(|(key, text)| (key, Term::binary(text))).collect();
         arguments.extend(self.set());
+        if let Settling::Prolong(time) = how {
+            let over = Over::Revert;
+            let hold = (Term::atom("hold"), Hold { time, over }.term());
+            arguments.push(("options", Term::map([hold].into())));
+        }
         arguments.push(bound(patience));
         arguments.extend(id.map(named));
-        request(&[("operation", name)], &self.application, arguments)
+        request(&[("operation", how.name())], &self.application, arguments)
     }
 
     fn asked(&self, names: &[(&'static str, &'static str)], patience: Duration) -> Call {

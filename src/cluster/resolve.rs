@@ -17,6 +17,9 @@ impl<R: Reach> Round<'_, R> {
         let mut answers = turns.answers.iter();
         let unresolved = answers.find(|(_, answer)| answer.class == Class::Unresolved);
         match unresolved {
+            _ if !turns.stopped && operation.options.provisional.is_some() => {
+                self.keep_open(operation, &turns.changed, tell);
+            }
             _ if !turns.stopped => self.confirm(operation, &turns.changed, tell),
             Some((other, _)) => {
                 for Changed { node, .. } in &turns.changed {
@@ -49,6 +52,34 @@ impl<R: Reach> Round<'_, R> {
                     "the way back is still kept open ({}), until it closes by itself",
                     answer.outcome
                 ),
+            };
+            tell(Event::Warning { node, text });
+        }
+    }
+
+    /// All are done and wait for a person: from now on all of them have the same time. One that does not hear of it goes
+    /// back too, only later.
+    fn keep_open(
+        &self,
+        operation: &Operation,
+        changed: &[Changed],
+        tell: &mut dyn FnMut(Event<'_>),
+    ) {
+        let alone = changed.len() == 1;
+        for Changed { node, held, .. } in changed {
+            let text = match (held, operation.options.provisional) {
+                (Some(_), _) if alone => continue,
+                (Some(held), Some(time)) => {
+                    let how = (Settling::Prolong(time), Some(held.as_str()));
+                    let answer = self.asker().settle(node, operation, how);
+                    match answer.outcome {
+                        Outcome::Held => continue,
+                        other => format!(
+                            "the time to confirm could not be set ({other}); erlrc status tells when it goes back"
+                        ),
+                    }
+                }
+                _ => "the way back is not open there: the new version stays".to_owned(),
             };
             tell(Event::Warning { node, text });
         }

@@ -9,6 +9,7 @@ use super::answer::Answer;
 use super::ask::{Asker, Limits};
 use super::link::{Gate, Open, Reach};
 use super::operation::Operation;
+use super::options::{Hold, Over};
 use crate::identity::NodeName;
 use crate::outcome::{Class, Outcome};
 use std::collections::BTreeMap;
@@ -175,9 +176,14 @@ impl<R: Reach> Round<'_, R> {
         if self.purpose == Purpose::Plan || !operation.replaces() || nodes.len() < 2 {
             return votes;
         }
+        let provisional = operation.options.provisional.is_some();
+        let held = self.holding(std::slice::from_ref(operation), nodes);
+        // A node that cannot keep its way back open is to say so.
+        let asked = held.first().filter(|_| provisional).unwrap_or(operation);
         for node in nodes {
             let patience = self.left().min(self.limits.node);
-            let answer = self.asker().foresee(node, operation, self.gate, patience);
+            let answer = self.asker().foresee(node, asked, self.gate, patience);
+            let answer = understood(operation, answer);
             let tolerated = (self.tolerates)(node, &answer);
             votes.note(node, answer, tolerated);
         }
@@ -194,11 +200,14 @@ impl<R: Reach> Round<'_, R> {
     ) -> Turns {
         let mut turns = Turns::default();
         for node in nodes {
-            let to_hold = votes.to_hold(node);
+            let provisional = operations.first().and_then(|one| one.options.provisional);
+            let to_hold = votes.to_hold(node) || provisional.is_some();
             let mut answer = match votes.answer(node) {
                 _ if turns.stopped => not_tried(),
                 Some(answer) => answer,
-                None if to_hold => self.one(node, &self.holding(operations), votes.asked(node)),
+                None if to_hold => {
+                    self.one(node, &self.holding(operations, nodes), votes.asked(node))
+                }
                 None => self.one(node, operations, votes.asked(node)),
             };
             if answer.outcome != Outcome::NotTried {
@@ -234,18 +243,30 @@ impl<R: Reach> Round<'_, R> {
         };
         let left = self.left();
         let patience = left.min(self.limits.node);
-        match self.purpose {
+        let answer = match self.purpose {
             _ if left.is_zero() => out_of_time(self.limits.whole),
             Purpose::Plan => self.asker().plan(node, operations, patience),
             Purpose::Perform => self.asker().ask(node, operations, gate, patience),
-        }
+        };
+        operations
+            .first()
+            .map_or(answer.clone(), |one| understood(one, answer))
     }
 
-    /// The same with the way back kept open for as long as it may be wanted.
-    fn holding(&self, operations: &[Operation]) -> Vec<Operation> {
+    /// The same with the way back kept open for as long as it may be wanted: where it waits for a person, from when the
+    /// last node is through.
+    fn holding(&self, operations: &[Operation], nodes: &[NodeName]) -> Vec<Operation> {
         let left = self.left() + self.limits.node;
         let held = operations.iter().cloned().map(|mut operation| {
-            operation.options.hold = Some(left);
+            let hold = match operation.options.provisional {
+                None => (left, Over::Confirm),
+                Some(time) if nodes.len() == 1 => (time, Over::Revert),
+                Some(time) => (left + time, Over::Revert),
+            };
+            operation.options.hold = Some(Hold {
+                time: hold.0,
+                over: hold.1,
+            });
             operation
         });
         held.collect()
@@ -308,6 +329,17 @@ impl Votes {
     fn to_hold(&self, node: &NodeName) -> bool {
         self.last.as_ref().is_some_and(|last| last != node)
     }
+}
+
+/// A node that does not know what a provisional upgrade is has refused it.
+fn understood(operation: &Operation, answer: Answer) -> Answer {
+    let old = matches!(answer.outcome, Outcome::BadRequest | Outcome::NoErlrc);
+    if !old || operation.options.provisional.is_none() {
+        return answer;
+    }
+    let reason = "its erlrc knows no provisional upgrades and would stay on the new version; upgrade erlrc there first, or \
+                  leave --provisional out";
+    Answer::new(Class::Refused, Outcome::TooOld, Some(reason.to_owned()))
 }
 
 fn not_tried() -> Answer {

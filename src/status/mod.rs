@@ -16,7 +16,8 @@ pub use boot::{BootTimes, StartedApplication};
 pub use health::{Check, Health, Peer};
 pub use join::report;
 pub use node::{
-    AfterRestart, Current, Held, Loaded, NodeFacts, OldCode, Process, State, Unsettled,
+    AfterRestart, Current, Held, Loaded, NodeFacts, OldCode, Process, Replaced, State, Unsettled,
+    WentBack,
 };
 pub use prometheus::prometheus;
 

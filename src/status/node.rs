@@ -1,5 +1,6 @@
 //! What a node says of itself: the answer to the operation `status`.
 
+use crate::outcome::Outcome;
 use crate::term::{Atom, Term};
 use serde::Serialize;
 
@@ -37,6 +38,9 @@ pub struct NodeFacts {
     /// The upgrade whose way back it keeps open.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held: Option<Held>,
+    /// The last provisional upgrade that went back by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub went_back: Option<WentBack>,
     /// What its operations could not put right.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unsettled: Vec<Unsettled>,
@@ -121,6 +125,58 @@ pub struct Held {
     /// For how long yet, in milliseconds.
     #[serde(rename = "left_ms")]
     pub left: u64,
+    /// What happens then: `confirm` or `revert`.
+    pub over: String,
+    /// Its number, by which it is confirmed or taken back.
+    #[serde(skip)]
+    pub held: Option<String>,
+    /// The applications one by one.
+    #[serde(skip)]
+    pub changes: Vec<Replaced>,
+}
+
+/// What an upgrade has replaced of one application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replaced {
+    /// The application.
+    pub application: String,
+    /// The version before.
+    pub from: String,
+    /// The version after.
+    pub to: String,
+}
+
+/// A provisional upgrade that nobody has confirmed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WentBack {
+    /// Of which application.
+    pub application: String,
+    /// The version to which the way back leads.
+    pub from: String,
+    /// The version that ran until then.
+    pub to: String,
+    /// `time_is_over` or `guardian_killed`.
+    pub why: String,
+    /// `reverted`, `not_reverted` or `not_rolled_back`.
+    pub outcome: String,
+    /// Why it has not gone back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// When, in milliseconds since 1970, by the node's clock.
+    #[serde(rename = "since_ms")]
+    pub since: u64,
+    /// Whether another operation has begun since.
+    pub later: bool,
+    /// The applications one by one.
+    #[serde(skip)]
+    pub changes: Vec<Replaced>,
+}
+
+impl Held {
+    /// Whether it goes back by itself.
+    pub fn is_provisional(&self) -> bool {
+        self.over == "revert"
+    }
 }
 
 /// What an operation could not put right.
@@ -201,6 +257,7 @@ impl NodeFacts {
             stopped: list(answer, "stopped", line),
             operation: answer.get("operation").and_then(current),
             held: answer.get("held").and_then(held),
+            went_back: answer.get("went_back").and_then(went_back),
             unsettled: list(answer, "unsettled", unsettled),
             old_code: list(answer, "old_code", old_code),
             old_modules: number(answer, "old_modules").unwrap_or(0),
@@ -256,7 +313,38 @@ fn held(term: &Term) -> Option<Held> {
         from: text(term, "from")?,
         to: text(term, "to")?,
         left: number(term, "left").unwrap_or(0),
+        over: word(term, "over").unwrap_or_else(|| "confirm".to_owned()),
+        held: text(term, "held"),
+        changes: list(term, "changes", replaced),
     })
+}
+
+fn replaced(term: &Term) -> Option<Replaced> {
+    Some(Replaced {
+        application: text(term, "application")?,
+        from: text(term, "from")?,
+        to: text(term, "to")?,
+    })
+}
+
+fn went_back(term: &Term) -> Option<WentBack> {
+    Some(WentBack {
+        application: text(term, "application")?,
+        from: text(term, "from")?,
+        to: text(term, "to")?,
+        why: word(term, "why")?,
+        outcome: word(term, "outcome")?,
+        reason: text(term, "reason"),
+        since: number(term, "since")?,
+        later: term.get("later").and_then(Term::as_bool).unwrap_or(false),
+        changes: list(term, "changes", replaced),
+    })
+}
+
+/// An atom that is a word.
+fn word(term: &Term, key: &str) -> Option<String> {
+    let word = term.get(key)?.as_atom()?.as_str();
+    Outcome::parse(word).map(|word| word.to_string())
 }
 
 fn unsettled(term: &Term) -> Option<Unsettled> {

@@ -22,6 +22,7 @@ mod plan;
 mod plan_deb;
 mod prediction;
 mod progress;
+mod provisional;
 mod reach;
 mod releases;
 mod resolution;

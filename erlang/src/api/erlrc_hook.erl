@@ -294,6 +294,8 @@ failure_of(Tag) ->
         old_directory_gone,
         bad_new_appvsn,
         bad_evaluator,
+        not_provisional,
+        provisional,
         not_held,
         not_so
     ],

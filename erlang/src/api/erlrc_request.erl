@@ -42,7 +42,7 @@ is_bound(_Key, _Request) -> true.
 %% An operation of its own and not an option, because a node that does not know it must refuse it instead of carrying it
 %% out.
 meant(#{operation := dry_run, 'of' := Operation}) when
-    Operation =:= confirm; Operation =:= revert; Operation =:= settle
+    Operation =:= confirm; Operation =:= revert; Operation =:= prolong; Operation =:= settle
 ->
     {error, {unknown_operation, {dry_run, Operation}}};
 meant(#{operation := dry_run, 'of' := Operation} = Request) ->
@@ -58,7 +58,7 @@ meant(#{operation := Question}) when
 meant(#{operation := live_plan, 'of' := Operation} = Request) when Operation =:= upgrade; Operation =:= downgrade ->
     {live_plan, meant(Request#{operation := Operation})};
 meant(#{operation := Operation, changes := Changes} = Request) when
-    Operation =:= change; Operation =:= confirm; Operation =:= revert
+    Operation =:= change; Operation =:= confirm; Operation =:= revert; Operation =:= prolong
 ->
     several(Request, changes(Changes));
 meant(#{operation := Operation, application := Name} = Request) ->
@@ -96,7 +96,7 @@ several(_Request, {error, _} = Error) ->
     Error.
 
 operations() ->
-    [start, stop, unload, upgrade, downgrade, confirm, revert, settle, running, code, versions].
+    [start, stop, unload, upgrade, downgrade, confirm, revert, prolong, settle, running, code, versions].
 
 application_name(Name) when is_atom(Name) ->
     checked_name(atom_to_binary(Name));
@@ -145,19 +145,30 @@ is_text(_Value) ->
 
 options(#{options := Options}) when is_map(Options) ->
     case [Key || {Key, Value} <- maps:to_list(Options), not is_option(Key, Value)] of
-        [] -> {ok, maps:map(fun option/2, Options)};
+        [] -> {ok, maps:map(fun option/2, over(Options))};
         [Key | _] -> {error, {bad_option, Key, maps:get(Key, Options)}}
     end;
 options(_Request) ->
     {ok, #{}}.
 
 %% The evaluators check their own options.
-is_option(Key, Value) when Key =:= max_pause; Key =:= hold -> is_integer(Value) andalso Value >= 0;
+is_option(max_pause, Value) -> is_integer(Value) andalso Value >= 0;
+%% With what happens when the time is over: a pair, because a node that confirms always refuses what is no number.
+is_option(hold, {Time, Over}) -> is_time(Time) andalso (Over =:= <<"confirm">> orelse Over =:= <<"revert">>);
+is_option(hold, Time) -> is_time(Time);
+is_option(over, _Value) -> false;
 is_option(old_code, Value) -> lists:member(Value, [<<"wait">>, <<"kill">>, wait, kill]);
 is_option(appup, Value) -> Value =:= shipped orelse Value =:= generated;
 is_option(preflight, Value) -> lists:member(Value, [<<"strict">>, <<"warn">>, <<"off">>]);
 is_option(migrate, Value) -> lists:member(Value, [<<"none">>, <<"fields">>, <<"lossy">>]);
 is_option(_Key, _Value) -> true.
+
+%% A receive can wait for so long.
+is_time(Time) -> is_integer(Time) andalso Time >= 0 andalso Time < 1 bsl 32.
+
+over(#{hold := {Time, <<"revert">>}} = Options) -> Options#{hold := Time, over => revert};
+over(#{hold := {Time, <<"confirm">>}} = Options) -> Options#{hold := Time};
+over(Options) -> Options.
 
 option(evaluator, <<"transactional">>) -> transactional;
 option(evaluator, <<"release_handler">>) -> release_handler;

@@ -17,6 +17,17 @@ format(bad_new_appvsn) ->
     "the .app file of the later version says another version";
 format(no_appup_found) ->
     "no appup covers this pair of versions";
+format({not_provisional, Apps, Why}) ->
+    text(
+        "~ts cannot be upgraded provisionally: ~ts; without --provisional the upgrade is for good",
+        [lists:join(" ", [atom_to_list(App) || App <- Apps]), no_way_back(Why)]
+    );
+format({provisional, Changes, Left}) ->
+    Names = lists:join(" ", [atom_to_list(App) || #{application := App} <- Changes]),
+    text(
+        "an upgrade of ~ts is provisional and goes back in ~b s; first erlrc confirm ~ts keeps it, or erlrc undo ~ts takes it back",
+        [Names, Left div 1000, Names, Names]
+    );
 format({states_not_converted, App, [First | More]}) ->
     Rest = [["; ", erlrc_plan_records:text(Each)] || Each <- lists:sublist(More, 2)],
     text(
@@ -221,3 +232,9 @@ is_full(_) -> false.
 
 live_in([Pid]) -> text("the process ~ts lives in it", [erlrc_finding:name(Pid)]);
 live_in(Pids) -> text("~w processes live in it: ~ts", [length(Pids), erlrc_finding:names(Pids)]).
+
+no_way_back({instruction, Instruction}) -> text("nothing undoes the instruction ~0tp", [Instruction]);
+no_way_back({no_old_code, Modules}) -> text("the code that runs of ~ts is nowhere to be had again", [names(Modules)]);
+no_way_back({evaluator, release_handler}) -> "the evaluator release_handler keeps no way back open";
+no_way_back(erlrc) -> "erlrc keeps no way back open for itself";
+no_way_back(not_replaced) -> "it does not run, and would be started".

@@ -48,15 +48,15 @@
     | {stop, atom(), vsn()}.
 
 -type operation() :: #{
-    operation => start | stop | unload | upgrade | downgrade | change | confirm | revert | settle,
-    %% change; confirm and revert of such a one
+    operation => start | stop | unload | upgrade | downgrade | change | confirm | revert | prolong | settle,
+    %% change; confirm, revert and prolong of such a one
     changes => [operation()],
     direction => up | down,
     application => atom(),
     %% start, stop, unload
     vsn => vsn(),
     dir => dir(),
-    %% upgrade, downgrade: the version before and the version after; confirm, revert: the same, and which operation is
+    %% upgrade, downgrade: the version before and the version after; confirm, revert, prolong: the same, and which operation is
     %% meant
     held => string(),
     from => vsn(),
@@ -211,9 +211,10 @@ perform(#{operation := Operation} = Request) ->
 %% @private What {@link perform/1} would do.
 -spec plan(operation()) -> {plan, [iodata()]} | result().
 plan(#{operation := Operation} = Request) ->
-    case prepare(Operation, maps:get(application, Request, undefined)) of
-        ok -> erlrc_dry_run:plan(complete(Request));
-        Other -> Other
+    case {erlrc_provisional:check_held(), prepare(Operation, maps:get(application, Request, undefined))} of
+        {ok, ok} -> erlrc_dry_run:plan(complete(Request));
+        {ok, Other} -> Other;
+        {{error, _} = Error, _} -> Error
     end.
 
 %% @private What an upgrade or downgrade would meet.
@@ -236,12 +237,16 @@ prepare(unload, erlrc) ->
 prepare(_Operation, _App) ->
     erlrc_app:ensure_started().
 
-%% An operation that waits for its confirmation is confirmed when another one begins.
+%% An operation that waits for the other nodes is confirmed when another one begins; one that waits for a person is not,
+%% and nothing else begins.
+perform(prolong, Request) -> erlrc_revert:prolong(Request);
 perform(confirm, Request) -> erlrc_revert:confirm(Request);
 perform(revert, Request) -> erlrc_settlement:cover(Request, fun() -> erlrc_revert:revert(Request) end);
 perform(Operation, Request) ->
-    ok = erlrc_hold:settle(),
-    erlrc_settlement:cover(Request, fun() -> begin_with(Operation, Request) end).
+    case erlrc_hold:settle() of
+        ok -> erlrc_settlement:cover(Request, fun() -> begin_with(Operation, Request) end);
+        {error, _} = Error -> Error
+    end.
 
 begin_with(settle, #{application := App}) -> erlrc_unsettled:settle(App);
 begin_with(start, Request) -> erlrc_start:start(Request);

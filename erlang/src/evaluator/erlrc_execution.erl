@@ -45,10 +45,13 @@ called_off(cancelled) ->
 called_off(Why) ->
     Why.
 
-conclude(Windows, Final, #{options := #{hold := Time}, guardian := Guardian} = Context) ->
+conclude(Windows, Final, #{options := #{hold := Time} = Options, guardian := Guardian} = Context) ->
     Lingering = erlrc_purge:lingering(maps:get(unpurged, Final)),
-    case erlrc_hold:wait(Guardian, {ok, Lingering}, Final, Time) of
+    Over = maps:get(over, Options, confirm),
+    case erlrc_hold:wait(Guardian, {ok, Lingering}, Final, {Time, Over}) of
         settled -> exit(normal);
+        %% Nobody has confirmed it: a successor of the guardian goes the way back.
+        dead when Over =:= revert -> exit(guardian_killed);
         dead -> conclude(Windows, Final, (without_hold(Context))#{held => true})
     end;
 conclude(Windows, Final, #{guardian := Guardian} = Context) ->
@@ -59,18 +62,15 @@ conclude(Windows, Final, #{guardian := Guardian} = Context) ->
     _ = (catch erlrc_guardian:alone(Guardian, {ok, Purge})),
     exit({erlrc_done, {ok, Purge}}).
 
-%% The way back can be kept open where it leads all the way: no instruction with effects of its own, the old code to be
-%% had, and nothing of erlrc itself, which is loaded when there is no way back any more.
-with_hold([], Segments, none, #{options := #{hold := _}, applications := Apps} = Context) ->
-    case not lists:member(erlrc, Apps) andalso lists:all(fun leads_back/1, Segments) of
-        true -> Context;
-        false -> without_hold(Context)
+%% An upgrade that was asked for as provisional does not begin where its way back cannot be kept open.
+with_hold(First, Segments, Own, #{options := #{hold := _} = Options, applications := Apps} = Context) ->
+    case {erlrc_provisional:hindrance([{apply, MFA} || MFA <- First] ++ Segments, Own, Apps), Options} of
+        {none, _} -> Context;
+        {Why, #{over := revert}} -> throw({refused, erlrc_provisional:refusal(Apps, Why)});
+        _ -> without_hold(Context)
     end;
 with_hold(_First, _Segments, _Own, Context) ->
     without_hold(Context).
-
-leads_back({batch, _, #{no_way_back := []}}) -> true;
-leads_back(_Segment) -> false.
 
 without_hold(#{options := Options} = Context) -> Context#{options := maps:remove(hold, Options)}.
 

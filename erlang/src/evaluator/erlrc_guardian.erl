@@ -31,8 +31,10 @@ run(Fun, Context) ->
             Runner ! {Token, go},
             wait(Guardian, Ref, Token, Runner);
         {'DOWN', Ref, process, Guardian, {busy, Other}} ->
-            wait_for(Other),
-            run(Fun, Context);
+            case erlrc_provisional:check_held() of
+                ok -> wait_for(Other), run(Fun, Context);
+                {error, _} = Error -> {Error, erlrc_journal:summary([], #{})}
+            end;
         {'DOWN', Ref, process, Guardian, Reason} ->
             {{error, {guardian_died, Reason}}, erlrc_journal:summary([], #{})}
     end.
@@ -183,22 +185,31 @@ settled(Reason, Guardian, Table) ->
     case {erlrc_outcome:script(Guardian), written(Table)} of
         {{ok, {ended, Result}}, _} -> Result;
         {_, {Context, Entries}} ->
-            case lists:keyfind(reverting, 1, Entries) of
-                {reverting, Way} -> take_back(Reason, Way#{entries => lists:keydelete(confirmed, 1, Entries), context => Context});
-                false -> go_on(Reason, Entries, Context)
+            All = fun(Way) -> Way#{entries => lists:keydelete(confirmed, 1, Entries), context => Context} end,
+            case {lists:keyfind(reverting, 1, Entries), lists:keyfind(provisional, 1, Entries)} of
+                {{reverting, Way}, Provisional} -> take_back(Reason, All(Way), Provisional);
+                {false, {provisional, Way}} -> take_back(Reason, All(Way), {provisional, Way});
+                {false, false} -> go_on(Reason, Entries, Context)
             end;
         {_, gone} -> {error, {not_rolled_back, {died, Reason}, [unknown]}}
     end.
 
 %% What belonged to the operation beside the script goes the same way.
-take_back(Reason, #{context := #{subject := Subject}} = Way) ->
+take_back(Reason, #{context := #{subject := Subject}} = Way, Provisional) ->
     {Why, _} = why(Reason, Subject),
     try erlrc_hold:take_back(Way) of
-        {reverted, Left, _Converted, _Warnings} -> rolled_back(Why, Left);
-        {error, _} = Error -> Error
+        Result ->
+            ok = told(Provisional, Result),
+            case Result of
+                {reverted, Left, _Converted, _Warnings} -> rolled_back(Why, Left);
+                {error, _} = Error -> Error
+            end
     catch
         Class:Crash:Stack -> undo_crashed(Why, [], {Class, Crash, Stack})
     end.
+
+told({provisional, #{operation := #{changes := Changes}}}, Result) -> erlrc_provisional:went_back(Changes, guardian_killed, Result);
+told(false, _Result) -> ok.
 
 go_on(Reason, Entries, Context) ->
     Result = settle(Reason, Entries, Context),

@@ -1,14 +1,19 @@
-%% @doc An upgrade that is done and whose way back is kept open: until it is confirmed, reverted, or the time is over,
-%% which confirms it. Over several nodes each waits like this for the last one.
+%% @doc An upgrade that is done and whose way back is kept open: until it is confirmed, reverted, or the time is over.
+%% What happens then is said beforehand. It is confirmed where several nodes wait for the last one, and reverted where the
+%% upgrade is provisional, which waits for a person.
 %%
 %% The guardian of the operation holds on, and with it the name `erlrc_guardian': journal, prepared old code, and in the
 %% processes their old states and what these became. The process that carried the operation out stays beside it and
-%% confirms should the guardian be killed; should that process be killed, the guardian has all that is needed.
+%% confirms should the guardian be killed; should that process be killed, the guardian has all that is needed. Of a
+%% provisional upgrade a successor of the guardian goes the way back.
 -module(erlrc_hold).
 
 -export([wait/4, guard/1, take_back/1]).
--export([changes/1, complete/1, status/0, confirm/1, revert/1, settle/0]).
--export_type([operation/0, which/0, change/0]).
+-export([changes/1, complete/1, status/0, confirm/1, revert/1, prolong/2, settle/0]).
+-export_type([operation/0, which/0, change/0, over/0]).
+
+%% What happens when the time is over.
+-type over() :: confirm | revert.
 
 %% What belongs to an upgrade beside the script, for `erlrc_revert'.
 -type operation() :: #{changes := [change()], _ => _}.
@@ -28,12 +33,13 @@
     table := ets:table(),
     %% The time begins when the operation is through.
     time := timeout(),
+    over := over(),
     deadline := integer() | infinity,
     operation := none | operation()
 }.
 
 %% @doc The process that carried the operation out hands it over and waits. Answers whether somebody else has settled it.
--spec wait(pid(), erlrc_evaluator:result(), map(), timeout()) -> settled | dead.
+-spec wait(pid(), erlrc_evaluator:result(), map(), {timeout(), over()}) -> settled | dead.
 wait(Guardian, Result, Final, Time) ->
     Ref = monitor(process, Guardian),
     Guardian ! {hold, self(), Result, Final, Time},
@@ -57,8 +63,9 @@ guard(#{caller := Caller, answer := Answer} = Held) ->
     Id = integer_to_list(erlang:unique_integer([positive])),
     Ref = monitor(process, Caller),
     _ = Answer({self(), Id}),
-    loop((maps:with([runner, entries, context, final, table, time], Held))#{
-        id => Id, caller => Ref, deadline => infinity, operation => none
+    {Time, Over} = maps:get(time, Held),
+    loop((maps:with([runner, entries, context, final, table], Held))#{
+        time => Time, over => Over, id => Id, caller => Ref, deadline => infinity, operation => none
     }).
 
 %% The operation has been answered: nobody else waits for the guardian, should it be killed.
@@ -76,9 +83,12 @@ loop(#{runner := {_, RunnerRef}, caller := CallerRef, deadline := Deadline, oper
     receive
         {complete, Complete} ->
             demonitor(CallerRef, [flush]),
-            Until = erlang:monotonic_time(millisecond) + maps:get(time, Held),
-            _ = put(?MODULE, {maps:with([changes], Complete), Until}),
-            loop(Held#{operation := Complete, deadline := Until});
+            ok = provisional(Held#{operation := Complete}),
+            loop(until(maps:get(time, Held), Held#{operation := Complete}));
+        {settle, {prolong, Time}, Which, From, Ref} ->
+            Meant = is_meant(Which, Held),
+            From ! {Ref, case Meant of true -> held; false -> not_held end},
+            loop(case Meant of true -> until(Time, Held); false -> Held end);
         {settle, How, Which, From, Ref} ->
             case is_meant(Which, Held) of
                 true -> From ! {Ref, settle(How, Held)}, ok;
@@ -94,11 +104,22 @@ loop(#{runner := {_, RunnerRef}, caller := CallerRef, deadline := Deadline, oper
         over(time_is_over, Held)
     end.
 
+%% The journal has all that a successor needs to go the way back.
+provisional(#{over := confirm}) ->
+    ok;
+provisional(#{over := revert, table := Table} = Held) ->
+    erlrc_journal:write(Table, {provisional, maps:with([final, operation], Held)}).
+
+until(Time, #{id := Id, over := Over, operation := Operation} = Held) ->
+    Until = erlang:monotonic_time(millisecond) + Time,
+    _ = put(?MODULE, {(maps:with([changes], Operation))#{over => Over, held => Id}, Until}),
+    Held#{deadline := Until}.
+
 left(infinity) -> infinity;
 left(Deadline) -> max(0, Deadline - erlang:monotonic_time(millisecond)).
 
-is_meant(any, _Held) ->
-    true;
+is_meant(any, #{over := Over}) ->
+    Over =:= confirm;
 is_meant(Which, #{id := Id, operation := #{changes := Changes}}) ->
     %% What ran in its version already is asked for, and not held.
     Asked = changes(Which),
@@ -113,12 +134,16 @@ changes(#{changes := Changes}) ->
 changes(Which) ->
     [maps:with([application, from, to], Which)].
 
+over(time_is_over, #{over := revert, operation := #{changes := Changes}} = Held) ->
+    _ = erase(?MODULE),
+    erlrc_provisional:went_back(Changes, time_is_over, settle(revert, Held));
 over(Why, #{context := #{subject := Subject}} = Held) ->
     erlrc_journal:log(notice, #{event => hold_over, application => Subject, reason => Why}),
     _ = settle(confirm, Held),
     ok.
 
-settle(confirm, Held) ->
+settle(confirm, #{table := Table} = Held) ->
+    ok = erlrc_journal:strike_out(Table, provisional),
     ok = finish(Held),
     ok = told(Held),
     after_commit(Held);
@@ -176,7 +201,7 @@ complete(Operation) ->
     ok.
 
 %% @doc What is held, and for how many milliseconds.
--spec status() -> none | #{changes := [change()], left := integer()}.
+-spec status() -> none | #{changes := [change()], over := over(), held := string(), left := integer()}.
 status() ->
     Guardian = whereis(erlrc_guardian),
     case is_pid(Guardian) andalso process_info(Guardian, dictionary) of
@@ -201,12 +226,20 @@ confirm(Which) ->
 revert(Which) ->
     ask(revert, Which).
 
-%% @doc Whatever is held is confirmed: another operation begins.
--spec settle() -> ok.
+%% @doc The time begins anew, and is so many milliseconds.
+-spec prolong(which(), non_neg_integer()) -> held | not_held.
+prolong(Which, Time) ->
+    ask({prolong, Time}, Which).
+
+%% @doc Another operation begins: whatever is held is confirmed, but for what is provisional.
+-spec settle() -> ok | {error, term()}.
 settle() ->
-    case confirm(any) of
-        {confirmed, Failed} -> lists:foreach(fun erlrc_operations:warn/1, Failed);
-        _ -> ok
+    case erlrc_provisional:check_held() of
+        ok ->
+            _ = [erlrc_operations:warn(Why) || {confirmed, Failed} <- [confirm(any)], Why <- Failed],
+            erlrc_provisional:succeeded();
+        {error, _} = Error ->
+            Error
     end.
 
 %% A guardian at work reads the question when it is through, if it holds on then.
@@ -224,9 +257,9 @@ ask(Guardian, How, Which) ->
     Ref = monitor(process, Guardian),
     Guardian ! {settle, How, Which, self(), Ref},
     receive
-        {Ref, not_held} ->
+        {Ref, Still} when Still =:= not_held; Still =:= held ->
             demonitor(Ref, [flush]),
-            not_held;
+            Still;
         {Ref, Answer} ->
             %% The name is free again.
             receive

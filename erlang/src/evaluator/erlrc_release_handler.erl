@@ -26,22 +26,25 @@ not_together(Script) ->
 maybe_evaluate(true, _Script) ->
     restart_new_emulator;
 maybe_evaluate(false, [Change] = Script) ->
-    case translate(Script) of
-        {ok, Steps} ->
+    case {erlrc_provisional:check(Change), translate(Script)} of
+        {ok, {ok, Steps}} ->
             case check(Steps, Change) of
                 ok -> guard(own_last(Steps, Change), Change);
                 {error, _} = Error -> Error
             end;
-        {error, _} = Error ->
-            Error
+        {ok, {error, _} = Error} ->
+            Error;
+        {Refusal, _} ->
+            Refusal
     end.
 
 %% @doc Whether the script can be translated, and its modules loaded.
 -spec check(erlrc_evaluator:script()) -> ok | {error, term()}.
 check([Change] = Script) ->
-    case translate(Script) of
-        {ok, Steps} -> check(Steps, Change);
-        {error, _} = Error -> Error
+    case {erlrc_provisional:check(Change), translate(Script)} of
+        {ok, {ok, Steps}} -> check(Steps, Change);
+        {ok, {error, _} = Error} -> Error;
+        {Refusal, _} -> Refusal
     end;
 check(Script) ->
     not_together(Script).

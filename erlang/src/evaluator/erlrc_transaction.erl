@@ -102,10 +102,10 @@ check({fallback, _}, [_] = Script) ->
     erlrc_release_handler:check(Script);
 check({fallback, Why}, Script) ->
     fall_back(Why, Script);
-check({ok, #{segments := Segments}}, Script) ->
+check({ok, #{first := First, segments := Segments}}, Script) ->
     Options = options(Script),
     try
-        _ = erlrc_batches:prepare(Segments, #{
+        {Prepared, Own} = erlrc_batches:prepare(Segments, #{
             options => Options,
             sides => erlrc_sides:of_script(Script),
             protected => [],
@@ -113,7 +113,7 @@ check({ok, #{segments := Segments}}, Script) ->
             purge => false
         }),
         case hindrances(Segments, Script) of
-            [] -> ok;
+            [] -> erlrc_provisional:check(Options, [{apply, MFA} || MFA <- First] ++ Prepared, Own, erlrc_sides:applications(Script));
             [Hindrance | _] -> {error, Hindrance}
         end
     catch

@@ -28,7 +28,16 @@
     %% What carries operations out just now.
     operation => #{name := binary(), application => binary(), since := integer(), waiting := non_neg_integer()},
     %% The upgrade whose way back is kept open, for how many milliseconds yet.
-    held => #{application := binary(), from := binary(), to := binary(), left := non_neg_integer()},
+    held => #{
+        application := binary(), from := binary(), to := binary(), left := non_neg_integer(), over := erlrc_hold:over(),
+        held := binary(), changes := [#{application | from | to := binary()}]
+    },
+    %% The last provisional upgrade that went back by itself.
+    went_back => #{
+        application := binary(), from := binary(), to := binary(), changes := [#{application | from | to := binary()}],
+        why := atom(), since := integer(), outcome := atom(), reason => binary(),
+        later := boolean()
+    },
     %% What operations could not put right.
     unsettled => [erlrc_unsettled:told()],
     old_code := [old_code()],
@@ -77,7 +86,7 @@ report(Patience) ->
         complete => Complete
     },
     Current = [{operation, Operation} || #{} = Operation <- [operation(Deadline)]],
-    maps:merge(Report, maps:from_list(own_vsn() ++ Current ++ held() ++ unsettled())).
+    maps:merge(Report, maps:from_list(own_vsn() ++ Current ++ held() ++ went_back() ++ unsettled())).
 
 own_vsn() ->
     [{erlrc, text(Vsn)} || {ok, Vsn} <- [application:get_key(erlrc, vsn)]].
@@ -86,10 +95,27 @@ held() ->
     case erlrc_hold:status() of
         none ->
             [];
-        #{changes := Changes, left := Left} ->
-            Named = fun(Key) -> text(lists:join(" ", [io_lib:format("~ts", [maps:get(Key, Change)]) || Change <- Changes])) end,
-            Held = maps:from_list([{Key, Named(Key)} || Key <- [application, from, to]]),
-            [{held, Held#{left => max(0, Left)}}]
+        #{changes := Changes, over := Over, held := Id, left := Left} ->
+            [{held, (joined(Changes))#{left => max(0, Left), over => Over, held => text(Id), changes => [each(Change) || Change <- Changes]}}]
+    end.
+
+%% All of them in one line.
+joined(Changes) ->
+    Named = fun(Key) -> text(lists:join(" ", [io_lib:format("~ts", [maps:get(Key, Change)]) || Change <- Changes])) end,
+    maps:from_list([{Key, Named(Key)} || Key <- [application, from, to]]).
+
+each(Change) ->
+    maps:map(fun(_, Value) -> text(io_lib:format("~ts", [Value])) end, maps:with([application, from, to], Change)).
+
+went_back() ->
+    case erlrc_provisional:report() of
+        none ->
+            [];
+        #{changes := Changes, why := Why, since := Since, outcome := Outcome} = Told ->
+            Reason = [{reason, text(erlrc_error:format_error(Error))} || #{reason := Error} <- [Told]],
+            Facts = #{why => Why, since => Since, outcome => Outcome, changes => [each(Change) || Change <- Changes]},
+            Later = #{later => maps:get(later, Told, false)},
+            [{went_back, lists:foldl(fun maps:merge/2, joined(Changes), [Facts, Later, maps:from_list(Reason)])}]
     end.
 
 unsettled() ->

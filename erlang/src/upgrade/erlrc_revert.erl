@@ -1,7 +1,7 @@
 %% @doc The operations confirm and revert: what becomes of an upgrade whose way back was kept open, see `erlrc_hold'.
 -module(erlrc_revert).
 
--export([confirm/1, revert/1, put_back/1, outcome/2]).
+-export([confirm/1, revert/1, prolong/1, put_back/1, outcome/2]).
 
 %% @doc Gives the way back up. What is no longer held has been confirmed by then.
 -spec confirm(erlrc_hold:which()) -> {ok, confirmed} | {error, version_mismatch}.
@@ -11,6 +11,16 @@ confirm(Which) ->
         true -> {ok, confirmed};
         false -> {error, version_mismatch}
     end.
+
+%% @doc Begins the time anew for which the way back is kept open, with the time that the option `hold' says.
+-spec prolong(erlrc_hold:which()) -> {ok, held} | {error, not_held | {missing, hold}}.
+prolong(#{options := #{hold := Time}} = Which) ->
+    case erlrc_hold:prolong(Which, Time) of
+        held -> {ok, held};
+        not_held -> {error, not_held}
+    end;
+prolong(_Which) ->
+    {error, {missing, hold}}.
 
 runs(#{application := App}) ->
     case erlrc_node:status(App) of

@@ -55,11 +55,18 @@ ways(Changes) ->
     Ways = [{Change, way(Change)} || Change <- Changes],
     Apps = [App || #{application := App} <- Changes],
     case {Apps -- lists:usort(Apps), [{App, Why} || {#{application := App}, {error, Why}} <- Ways]} of
-        {[], []} -> {ok, Ways};
+        {[], []} -> provisional(Ways);
         {[Twice | _], _} -> {error, {bad_argument, changes, Twice}};
         {[], [{App, version_mismatch} | _]} -> {error, {version_mismatch, App, runs(App)}};
         {[], [{App, Why} | _]} when is_atom(Why) -> {error, {not_so, App, Why}};
         {[], [{_App, Why} | _]} -> {error, Why}
+    end.
+
+%% A way back is kept open for what is replaced.
+provisional(Ways) ->
+    case [App || {#{application := App, options := #{over := revert}}, Way} <- Ways, not lists:member(element(1, Way), [nothing, replace])] of
+        [] -> {ok, Ways};
+        Others -> {error, erlrc_provisional:refusal(Others, not_replaced)}
     end.
 
 runs(App) ->

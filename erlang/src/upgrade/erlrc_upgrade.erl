@@ -63,6 +63,8 @@ part(Change) ->
     {ok, map()} | {plan, [iodata()]} | erlrcdynamic:result().
 plan(Direction, #{application := App, from := From, to := To, to_dir := ToDir} = Request) ->
     case erlrc_node:status(App) of
+        Status when (Status =:= absent orelse element(1, Status) =:= loaded), is_map_key(over, map_get(options, Request)) ->
+            {error, erlrc_provisional:refusal([App], not_replaced)};
         absent -> erlrc_start:plan(#{operation => start, application => App, vsn => To, dir => ToDir});
         {loaded, _} -> {plan, [io_lib:format("start ~ts ~ts from ~ts", [App, To, ToDir])]};
         {_Status, From} when From =:= To -> {plan, ["load the modules whose files differ"]};
@@ -124,6 +126,8 @@ runs(running) -> already_running;
 runs(included) -> included.
 
 %% The new code is what loads next.
+start_instead(#{application := App, options := #{over := revert}}) ->
+    {error, erlrc_provisional:refusal([App], not_replaced)};
 start_instead(#{application := App, to := Vsn, to_dir := Dir} = Change) ->
     case new_side(Change) of
         {ok, Spec} ->

@@ -301,7 +301,9 @@ impl Change<'_> {
         let Some(together) = Operation::together(changes.clone(), self.options) else {
             return Status::Done;
         };
+        // A node that cannot keep the way back open is not asked application by application either.
         if changes.len() > 1
+            && self.options.provisional.is_none()
             && let Some(node) = self.without_sets(&group.entries, &together)
         {
             let text = format!(

@@ -80,6 +80,38 @@ pub fn run(
     Ok(outcome.map_or(Status::Done, |outcome| outcome.class.into()))
 }
 
+/// Confirms or takes back what `node` keeps open of `operation`.
+pub fn settle(
+    entries: &Entries,
+    arguments: &HookArguments,
+    node: &NodeName,
+    operation: &Operation,
+    how: (operation::Settling, Option<&str>),
+) -> Answer {
+    let nodes = Nodes::new(entries, &arguments.connection, Instant::now());
+    let asker = cluster::Asker {
+        reach: &nodes,
+        limits: Limits {
+            whole: arguments.hook_timeout,
+            node: arguments.connection.node_timeout,
+        },
+    };
+    asker.settle(node, operation, how)
+}
+
+/// Writes down that it was confirmed or taken back.
+pub fn write_settled(
+    operation: &Operation,
+    how: operation::Settling,
+    started: Instant,
+    (report, state): (&Report, &Path),
+    output: Output,
+) {
+    for begun in recorder::settling(operation, how, started) {
+        recorder::write(state, &report.record(begun), output);
+    }
+}
+
 /// Whether the hooks are to do nothing: `ERLRC_SKIP=1`.
 pub fn skipped() -> bool {
     std::env::var_os("ERLRC_SKIP").is_some_and(|value| value == "1")
@@ -111,6 +143,7 @@ impl Round<'_> {
         }
         let outcomes = self.carry_out(entries, operations, operation, &mut report);
         report.end_line();
+        report.provisional(operation, &outcomes.answers);
         let records: Vec<_> = recorder::begun_each(operation, self.started)
             .into_iter()
             .map(|begun| report.record(begun))

@@ -1,7 +1,7 @@
 //! Writing down what a hook did.
 
 use crate::cli::Output;
-use crate::cluster::operation::{Operation, Step, Version};
+use crate::cluster::operation::{Operation, Settling, Step, Version};
 use crate::history::{self, NodeRecord, Record, Script, Who};
 use crate::outcome::Outcome;
 use crate::record::Time;
@@ -46,6 +46,18 @@ pub fn begun_each(operation: &Operation, started: Instant) -> Vec<Record> {
         ..begun(one, started)
     };
     changes.iter().map(record).collect()
+}
+
+/// The same of an upgrade that is confirmed or taken back.
+pub fn settling(operation: &Operation, how: Settling, started: Instant) -> Vec<Record> {
+    let mut records = begun_each(operation, started);
+    for record in &mut records {
+        record.operation = how.name().to_owned();
+        if how == Settling::Revert {
+            std::mem::swap(&mut record.from, &mut record.to);
+        }
+    }
+    records
 }
 
 /// Writes `record` below the directory `state`. A hook that may not goes on without: what it was called

@@ -1,11 +1,13 @@
 //! What a hook prints: a line of nodes and outcomes as it comes about, details on standard error.
 
+use crate::cli::history::moment;
 use crate::cli::{Output, Status, output};
-use crate::cluster::operation::Operation;
+use crate::cluster::operation::{Operation, Settling};
 use crate::cluster::{Answer, Change, Event};
 use crate::history::{NodeRecord, Record};
 use crate::identity::NodeName;
 use crate::outcome::{Class, Outcome};
+use crate::record::Time;
 use serde::Serialize;
 
 /// More of a reason than this, in characters, is for machines alone.
@@ -36,6 +38,8 @@ pub struct Report {
     nodes: Vec<NodeReport>,
     undone: Vec<NodeReport>,
     class: Class,
+    /// How many seconds the way back stays open, where it does.
+    provisional: Option<u64>,
 }
 
 /// Which line is being written.
@@ -104,7 +108,56 @@ impl Report {
             nodes: Vec::new(),
             undone: Vec::new(),
             class: Class::Done,
+            provisional: None,
         }
+    }
+
+    /// The report of what becomes of `operation`, which was provisional.
+    pub fn settling(operation: &Operation, how: Settling, output: Output) -> Self {
+        let (command, gerund) = match how {
+            Settling::Revert => ("undo", "Taking back"),
+            _ => ("confirm", "Confirming"),
+        };
+        Self {
+            operation: how.name(),
+            command,
+            gerund,
+            replaces: false,
+            ..Self::new(operation, false, output)
+        }
+    }
+
+    /// What became of it on a node.
+    pub fn settled(&mut self, name: &NodeName, answer: Answer) {
+        self.class = self.class.worse(answer.class);
+        self.node(name, answer);
+    }
+
+    /// What all of it came to.
+    pub fn status(&self) -> Status {
+        self.class.into()
+    }
+
+    /// Says how long the way back stays open, and what is to be done.
+    pub fn provisional(&mut self, operation: &Operation, answers: &[(NodeName, Answer)]) {
+        let open = answers.iter().any(|(_, answer)| answer.held.is_some());
+        let (Some(time), true, true) = (
+            operation.options.provisional,
+            open,
+            self.line == Line::Doing && !self.class.is_failure(),
+        ) else {
+            return;
+        };
+        let (seconds, application) = (time.as_secs(), &self.application);
+        self.provisional = Some(seconds);
+        let at = moment(Time::from_millis(
+            Time::now()
+                .millis()
+                .saturating_add(seconds.saturating_mul(1000)),
+        ));
+        self.output.text(&format!(
+            "provisional: {application} goes back by itself in {seconds} s, at {at} UTC, unless it is confirmed: erlrc confirm {application}\n"
+        ));
     }
 
     /// Says what happens in a round.
@@ -303,7 +356,7 @@ impl Report {
 
     /// Ends with JSON for machines.
     pub fn finish(self) {
-        let report = serde_json::json!({
+        let mut report = serde_json::json!({
             "operation": self.operation,
             "application": self.application,
             "dry_run": self.line == Line::Planning,
@@ -311,6 +364,9 @@ impl Report {
             "undone": self.undone,
             "status": Status::from(self.class).code(),
         });
+        if let Some(seconds) = self.provisional {
+            report["provisional_s"] = seconds.into();
+        }
         self.output.envelope("operation", 1, &report);
     }
 }

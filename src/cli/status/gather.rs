@@ -2,7 +2,7 @@
 
 use crate::cli::arguments::Apps;
 use crate::cli::hook::{self, Answer, request::question};
-use crate::cli::{Common, Connection, Failure, nodes};
+use crate::cli::{Common, Connection, Failure, nodes, provisional};
 use crate::history;
 use crate::installed::{Inventory, inventory};
 use crate::maint::{Journal, Record};
@@ -32,6 +32,15 @@ pub fn facts(common: &Common, connection: &Connection, packages: &Apps) -> Resul
     let journal = RecordLog::open(places::State(&common.state).journal()).read::<Record>();
     let journal = Journal::replay(readable(journal, warnings));
     let mut nodes = ask(&entries, connection, &common.state);
+    for node in &nodes {
+        if let Some(back) = node
+            .facts
+            .as_ref()
+            .and_then(|facts| facts.went_back.as_ref())
+        {
+            provisional::write_down(&node.name, back, &history, &common.state);
+        }
+    }
     refusals(&mut nodes, &inventory);
     Ok(Facts {
         time: Time::now(),

@@ -3,12 +3,13 @@
 use crate::cli::colours::{BOLD, Colours, RED, YELLOW};
 use crate::cli::history::moment;
 use crate::cli::output::{self, printable};
+use crate::cli::provisional::reason;
 use crate::cli::table::{duration, indented};
 use crate::record::Time;
 use crate::restart::Refused;
 use crate::status::{
     ApplicationStatus, Current, Finding, Held, Last, NodeFacts, NodeStatus, OldCode, Pending,
-    Process, Report, State,
+    Process, Report, State, WentBack,
 };
 
 /// How many processes in old code of one module are named.
@@ -253,6 +254,8 @@ pub fn details(facts: &NodeFacts, now: Time) -> Vec<String> {
         .as_ref()
         .map(|operation| busy(operation, now));
     let held = facts.held.as_ref().map(way_back);
+    let back = facts.went_back.as_ref().filter(|back| !back.later);
+    let back = back.map(went_back);
     let old = facts.old_code.iter().map(|code| old_code(code, now));
     let unsettled = facts.unsettled.iter().map(|unsettled| {
         let left = unsettled.left.join(", ");
@@ -261,7 +264,11 @@ pub fn details(facts: &NodeFacts, now: Time) -> Vec<String> {
             unsettled.what()
         )
     });
-    let first = operation.into_iter().chain(held).chain(unsettled);
+    let first = operation
+        .into_iter()
+        .chain(held)
+        .chain(back)
+        .chain(unsettled);
     first.chain(old).chain(unknown).collect()
 }
 
@@ -284,6 +291,16 @@ fn busy(operation: &Current, now: Time) -> String {
 
 /// As a rule for a moment; longer where the hook that asked for it was lost.
 fn way_back(held: &Held) -> String {
+    if held.is_provisional() {
+        let application = &held.application;
+        return format!(
+            "provisional: {application} goes back from {} to {} in {}; erlrc confirm {application} keeps it, \
+             erlrc undo {application} takes it back at once",
+            held.to,
+            held.from,
+            duration(held.left / 1000)
+        );
+    }
     format!(
         "{} keeps its way back from {} to {} open for another {}, or until the next operation",
         held.application,
@@ -291,6 +308,20 @@ fn way_back(held: &Held) -> String {
         held.from,
         duration(held.left / 1000)
     )
+}
+
+fn went_back(back: &WentBack) -> String {
+    let (application, from, to) = (&back.application, &back.from, &back.to);
+    let what = match back.outcome.as_str() {
+        "reverted" => format!("{application} went back from {to} to {from}"),
+        "not_reverted" => format!("{application} stays at {to} and did not go back to {from}"),
+        _ => format!("{application} did not go back from {to} to {from} as a whole"),
+    };
+    let time: String = moment(Time::from_millis(back.since))
+        .chars()
+        .take(16)
+        .collect();
+    format!("{what} ({time}): {}", reason(back))
 }
 
 fn old_code(code: &OldCode, now: Time) -> String {

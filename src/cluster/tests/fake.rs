@@ -58,6 +58,8 @@ pub(super) struct Traits {
     pub(super) old: bool,
     /// It keeps no way back open.
     pub(super) forgets: bool,
+    /// It understands only holds that end in the new version.
+    pub(super) numbers: bool,
     /// Its way back fails.
     pub(super) stuck: bool,
     /// It is down once it has been changed.
@@ -160,6 +162,13 @@ impl Fake {
     fn request(&mut self, name: &str, request: &Term) -> Result<Term, NodeError> {
         Ok(match name {
             "dry_run" | "outcome" if self.traits.old => answer("refused", "bad_request", self),
+            // It has heard of no pair.
+            "dry_run" | "upgrade" if self.traits.numbers && is_pair(request) => {
+                answer("refused", "bad_request", self)
+            }
+            "upgrade" if self.traits.old && is_pair(request) => {
+                answer("refused", "bad_request", self)
+            }
             "dry_run" if self.way == Way::Refuses => answer("refused", "version_mismatch", self),
             "dry_run" => answer("ok", "planned", self),
             "upgrade" => return self.upgrade(request),
@@ -168,6 +177,7 @@ impl Fake {
                 self.running = "1";
                 answer("ok", "downgraded", self)
             }
+            "prolong" => answer("ok", "held", self),
             "confirm" => {
                 self.held = false;
                 answer("ok", "confirmed", self)
@@ -247,6 +257,11 @@ impl Fake {
             _ => Some(None),
         }
     }
+}
+
+fn is_pair(request: &Term) -> bool {
+    let hold = request.get("options").and_then(|term| term.get("hold"));
+    hold.is_some_and(|hold| hold.as_tuple().is_some())
 }
 
 fn answer(status: &'static str, outcome: &'static str, fake: &Fake) -> Term {

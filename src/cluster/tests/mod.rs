@@ -34,6 +34,10 @@ fn name(place: usize) -> NodeName {
 }
 
 fn round(ways: &[(Way, Traits)], tolerated: Option<usize>) -> Seen {
+    carried_out(ways, tolerated, upgrade())
+}
+
+fn carried_out(ways: &[(Way, Traits)], tolerated: Option<usize>, operation: Operation) -> Seen {
     let fakes = Fakes {
         nodes: RefCell::new(BTreeMap::new()),
         now: Cell::new(Duration::ZERO),
@@ -64,7 +68,7 @@ fn round(ways: &[(Way, Traits)], tolerated: Option<usize>) -> Seen {
         tolerates: &tolerates,
     };
     let (mut back, mut left, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
-    let outcomes = round.over(&names, &[upgrade()], &mut |event| match event {
+    let outcomes = round.over(&names, &[operation], &mut |event| match event {
         Event::TakenBack { node, answer } => back.push(format!("{node} {}", word(answer))),
         Event::Left { node, .. } => left.push(node.to_string()),
         Event::Warning { node, text } => warnings.push(format!("{node} {text}")),
@@ -121,6 +125,99 @@ fn all_are_changed_and_confirmed() {
     let confirmed = |calls: &Vec<String>| calls.iter().any(|call| call == "confirm");
     let confirmed: Vec<bool> = seen.calls.iter().map(confirmed).collect();
     assert_eq!(confirmed, [true, true, false], "the last one holds nothing");
+}
+
+fn provisional(ways: &[(Way, Traits)]) -> Seen {
+    let mut operation = upgrade();
+    operation.options.provisional = Some(Duration::from_secs(60));
+    carried_out(ways, None, operation)
+}
+
+#[test]
+fn what_is_provisional_is_held_by_all_and_confirmed_by_nobody() {
+    let called = |seen: &Seen, name: &str| -> Vec<bool> {
+        let calls = seen.calls.iter();
+        calls
+            .map(|calls| calls.iter().any(|call| call == name))
+            .collect()
+    };
+    let ways = [(Way::Does, Traits::default()); 3];
+    let seen = provisional(&ways);
+    assert_eq!(
+        (seen.answers, seen.running),
+        (vec![UP.to_owned(); 3], vec!["2"; 3])
+    );
+    assert!(seen.warnings.is_empty());
+    let seen = provisional(&ways);
+    assert_eq!(called(&seen, "prolong"), [true; 3]);
+    assert_eq!(called(&seen, "confirm"), [false; 3]);
+    let alone = provisional(&ways[..1]);
+    assert_eq!(
+        [called(&alone, "prolong"), called(&alone, "confirm")],
+        [[false], [false]]
+    );
+}
+
+#[test]
+fn a_node_that_knows_nothing_provisional_keeps_all_from_beginning() {
+    let old = Traits {
+        old: true,
+        ..Traits::default()
+    };
+    let new = Traits::default();
+    let numbers = Traits {
+        numbers: true,
+        ..new
+    };
+    for (ways, answers) in [
+        (vec![(Way::Does, old)], vec!["too_old/Refused"]),
+        (
+            vec![(Way::Does, new), (Way::Does, numbers)],
+            vec!["not_tried/Absent", "too_old/Refused"],
+        ),
+        (
+            vec![(Way::Does, new), (Way::Does, old)],
+            vec!["not_tried/Absent", "too_old/Refused"],
+        ),
+        (
+            vec![(Way::Does, old), (Way::Does, new)],
+            vec!["too_old/Refused", "not_tried/Absent"],
+        ),
+    ] {
+        let seen = provisional(&ways);
+        assert_eq!(seen.answers, answers);
+        assert!(seen.running.iter().all(|vsn| *vsn == "1"), "{seen:?}");
+        assert!(
+            seen.reasons
+                .iter()
+                .any(|why| why.contains("leave --provisional out"))
+        );
+    }
+}
+
+#[test]
+fn one_that_fails_takes_back_what_is_provisional() {
+    let failing = (Way::Fails, Traits::default());
+    let seen = provisional(&[(Way::Does, Traits::default()), failing]);
+    assert_eq!(seen.answers, [UP, "script_failed/RolledBack"]);
+    assert_eq!(
+        (seen.back, seen.running),
+        (vec!["n1 reverted/Done".to_owned()], vec!["1", "1"])
+    );
+}
+
+/// Such a node has lost its way back: it says so, and nobody takes it for open.
+#[test]
+fn one_that_does_not_hold_is_named() {
+    let forgets = Traits {
+        forgets: true,
+        ..Traits::default()
+    };
+    let seen = provisional(&[(Way::Does, forgets), (Way::Does, Traits::default())]);
+    assert_eq!(
+        seen.warnings,
+        ["n1 the way back is not open there: the new version stays"]
+    );
 }
 
 #[test]
