@@ -17,6 +17,7 @@ all() ->
         not_tried,
         in_a_table,
         in_a_table_that_somebody_converts,
+        in_a_table_that_a_code_change_converts,
         another_modules_record_of_that_size,
         in_the_state_of_a_module_that_does_not_change,
         in_a_dictionary,
@@ -125,6 +126,20 @@ in_a_table_that_somebody_converts(Config) ->
     {Kinds, _} = said_of(Config, {From, To}),
     ?assertEqual([{record_in_table, warning}], Kinds),
     upgraded(Config).
+
+%% Nor what a code_change with effects does to them.
+in_a_table_that_a_code_change_converts(Config) ->
+    Of = fun(Version, Change) ->
+        lists:flatten(string:replace(holder(Version, Change), "#{1 => [user_lib:new()]}", "none"))
+    end,
+    Change = "_ = [ets:insert(users, {user, I, N, none}) || {user, I, N} <- ets:tab2list(users)], {ok, S}",
+    Put = fun() -> call(Config, ?MODULE, table_of, [holder, {user, 1, a}]) end,
+    {Kinds, _} = said(
+        Config, [user("id, name"), Of(1, "{ok, S}")], [user("id, name, mail"), Of(2, Change)], Put
+    ),
+    ?assertEqual([{code_change_not_tried, info}, {record_in_table, warning}], Kinds),
+    upgraded(Config),
+    ?assertEqual([{user, 1, a, none}], call(Config, ets, tab2list, [users])).
 
 appup(Dir, Instructions) ->
     Text = io_lib:format("~tp.~n", [{"2", [{"1", Instructions}], [{"1", []}]}]),

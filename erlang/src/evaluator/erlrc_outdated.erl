@@ -1,7 +1,8 @@
 %% @doc Records and structs whose shape changes with a version, and who holds them in the earlier one: the new code
 %% matches none of these. For the evaluator, which refuses what nobody converts, and for plans, which say it.
 %%
-%% What `code_change' converts is tried beforehand (`erlrc_trial'), on those processes alone in which something was found.
+%% What `code_change' converts is tried beforehand (`erlrc_trial'), on those processes alone in which something was found;
+%% on all, where something was found in a table.
 -module(erlrc_outdated).
 
 -export([shapes/2, find/5, mode/1]).
@@ -88,8 +89,9 @@ find(Shapes, Targets, Try, Steady, #{application := App, from := {_, Dir}} = Scr
     #{held := Held, unseen := Unseen} = erlrc_funs:in_processes(erlrc_look:wanted(Shapes), ?TIME),
     InProcesses = [{Shape, Place, Pid} || {{record, Shape}, Place, Pid} <- Held, Place =/= messages],
     Mine = maps:with([Pid || {_, state, Pid} <- InProcesses], Targets),
-    Trial = Try(Mine),
     Tables = erlrc_tables:search(#{modules => [], records => Shapes, directory => Dir, application => App}, ?TABLES),
+    %% Whoever is told of the change may convert a table, whatever is in its own state.
+    Trial = Try(case Tables of #{records := [_ | _]} -> Targets; #{} -> Mine end),
     Found =
         tried(Trial) ++
             [held(Each, Targets, Steady, App) || {_, Place, Pid} = Each <- InProcesses, Place =:= dictionary orelse not is_map_key(Pid, Mine)] ++
