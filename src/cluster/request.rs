@@ -2,7 +2,7 @@
 
 use super::operation::{Operation, Settling, Step, Version};
 use super::options::{Hold, Over};
-use crate::node::Call;
+use crate::node::{self, Call};
 use crate::term::{Atom, Term};
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ impl Id {
     /// A name that nobody can guess: 16 random bytes in hexadecimal digits. `None` where the system has none.
     pub fn random() -> Option<Self> {
         let mut bytes = [0; 16];
-        getrandom::fill(&mut bytes).ok()?;
+        node::random(&mut bytes).ok()?;
         let digits = bytes.iter().map(|byte| format!("{byte:02x}"));
         Some(Self(digits.collect()))
     }

@@ -3,7 +3,7 @@
 //! We take a name that the node gives (`NAME_ME`), so that no atom stays behind in it, and connect
 //! hidden. Both sides prove that they know the cookie; neither sends it.
 
-use super::{Deadline, NodeError, Stage};
+use super::{Deadline, NodeError, Stage, random};
 use crate::identity::Cookie;
 use crate::term::Atom;
 use std::net::TcpStream;
@@ -103,9 +103,7 @@ pub fn prove(
 ) -> Result<OwnName, NodeError> {
     let stage = Stage::Proof;
     let mut own_challenge = [0; 4];
-    getrandom::fill(&mut own_challenge).map_err(|error| NodeError::Local {
-        source: std::io::Error::other(error.to_string()),
-    })?;
+    random(&mut own_challenge).map_err(|source| NodeError::Local { source })?;
     let mut message = vec![b'r'];
     message.extend_from_slice(&own_challenge);
     message.extend_from_slice(&cookie.digest(introduction.challenge));

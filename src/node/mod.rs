@@ -19,6 +19,7 @@ mod link;
 mod listener;
 mod lookup;
 mod peer;
+mod random;
 mod socket;
 mod tls;
 
@@ -29,4 +30,5 @@ pub use epmd::names as known_to_epmd;
 pub use error::{Absence, NodeError, Stage};
 pub use eval::Evaluation;
 pub use peer::Node;
+pub use random::random;
 pub use socket::connect as connect_socket;

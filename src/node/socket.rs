@@ -20,6 +20,8 @@ use std::time::Duration;
 
 /// The bytes of a frame's length.
 const HEAD: usize = 4;
+/// The bytes that are read at once at most.
+const CHUNK: usize = 64 * 1024;
 /// How often a node that has no room for one more connection is asked.
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -162,21 +164,22 @@ impl Socket {
     fn body(&mut self, size: usize, deadline: Deadline) -> Result<Vec<u8>, NodeError> {
         let stage = Stage::Call;
         let mut frame = Vec::new();
-        let mut chunk = [0; 65536];
         while frame.len() < size {
-            let wanted = (size - frame.len()).min(chunk.len());
+            let filled = frame.len();
+            frame.resize(filled + (size - filled).min(CHUNK), 0);
             let left = deadline.left().ok_or_else(|| deadline.hung(stage))?;
-            let part = chunk.get_mut(..wanted).unwrap_or_default();
             let lost = |source| NodeError::Lost { stage, source };
             self.stream
                 .set_read_timeout(Some(left))
                 .map_err(|error| lost(Some(error)))?;
-            match self.stream.read(part) {
+            let part = frame.get_mut(filled..).unwrap_or_default();
+            let count = match self.stream.read(part) {
                 Ok(0) => return Err(lost(None)),
-                Ok(count) => frame.extend_from_slice(part.get(..count).unwrap_or_default()),
-                Err(error) if is_timeout(&error) => {}
+                Ok(count) => count,
+                Err(error) if is_timeout(&error) => 0,
                 Err(error) => return Err(lost(Some(error))),
-            }
+            };
+            frame.truncate(filled + count);
         }
         Ok(frame)
     }

@@ -99,11 +99,8 @@ pub fn rotated(path: &Path, number: usize) -> PathBuf {
     name.into()
 }
 
-/// Whether the last line has no line end, because a writer was interrupted.
+/// Whether the last line of a file that is not empty has no line end, because a writer was interrupted.
 pub fn ends_within_line(file: &mut File) -> io::Result<bool> {
-    if file.metadata()?.len() == 0 {
-        return Ok(false);
-    }
     file.seek(SeekFrom::End(-1))?;
     let mut last = [0];
     file.read_exact(&mut last)?;

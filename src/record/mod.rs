@@ -179,11 +179,13 @@ impl RecordLog {
             })?;
         let unusable = |source| RecordError::unusable(&self.path, source);
         let mut file = file::to_append(&self.path)?;
-        if file.metadata().map_err(unusable)?.len() >= self.limit {
+        let mut length = file.metadata().map_err(unusable)?.len();
+        if length >= self.limit {
             file::rotate(&self.path, self.keep)?;
             file = file::to_append(&self.path)?;
+            length = file.metadata().map_err(unusable)?.len();
         }
-        append(&mut file, line).map_err(unusable)?;
+        append(&mut file, length, line).map_err(unusable)?;
         Ok(file)
     }
 
@@ -266,10 +268,9 @@ fn next_line(reader: &mut impl BufRead) -> io::Result<Option<Line>> {
     }
 }
 
-/// Writes in one call. If the disk is full, the part that was written is removed.
-fn append(file: &mut File, mut line: Vec<u8>) -> io::Result<()> {
-    let before = file.metadata()?.len();
-    if file::ends_within_line(file)? {
+/// Writes in one call to a file of `before` bytes. If the disk is full, the part that was written is removed.
+fn append(file: &mut File, before: u64, mut line: Vec<u8>) -> io::Result<()> {
+    if before > 0 && file::ends_within_line(file)? {
         line.insert(0, b'\n');
     }
     file.write_all(&line).inspect_err(|_| {

@@ -1,5 +1,6 @@
 //! The text of an entry: a cookie on the first line, or lines `key=value`.
 
+use super::RendezvousError;
 use super::process::Process;
 use crate::identity::{Cookie, is_host};
 use std::path::PathBuf;
@@ -31,6 +32,14 @@ pub enum Secret {
 }
 
 impl Content {
+    /// Parses the file that an error calls `path`.
+    pub fn of(bytes: &[u8], path: &dyn Fn() -> PathBuf) -> Result<Self, RendezvousError> {
+        Self::parse(bytes).map_err(|reason| RendezvousError::Malformed {
+            file: path(),
+            reason,
+        })
+    }
+
     /// Parses an entry. An error never quotes its text, which may be a cookie.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
         let mut content = Self::default();

@@ -2,12 +2,13 @@
 //! that was checked is the file that is read.
 
 use super::{RendezvousError, SIZE_LIMIT};
-use rustix::fs::OFlags;
+use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata};
 use std::io::Read;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The content of a file, and its owner.
@@ -20,6 +21,7 @@ pub struct Text {
     pub warnings: Vec<String>,
 }
 
+const PERMISSIONS: u32 = 0o7777;
 const OTHERS_WRITE: u32 = 0o022;
 const OTHERS_READ: u32 = 0o044;
 
@@ -30,67 +32,51 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 /// Whether the file has a second name. Its content may then be meant for something else, whoever
 /// owns it.
-fn has_other_names(file: &File) -> std::io::Result<bool> {
+fn has_other_names(file: &File, metadata: &Metadata) -> std::io::Result<bool> {
+    let mut names = metadata.nlink();
     for _ in 0..LOOKS {
-        if file.metadata()?.nlink() <= 1 {
+        if names <= 1 {
             return Ok(false);
         }
         std::thread::sleep(PAUSE);
+        names = file.metadata()?.nlink();
     }
-    Ok(true)
+    Ok(names > 1)
 }
 
 /// Reads a regular file that only its owner can write, without following a symbolic link and
 /// without waiting for the other end of a pipe.
 pub fn read(file: &Path) -> Result<Text, RendezvousError> {
+    read_at(CWD, file, &|| file.to_owned())
+}
+
+/// The same for the file `name` of `directory`; `path` is what an error calls it.
+pub fn read_at(
+    directory: impl AsFd,
+    name: &Path,
+    path: &dyn Fn() -> PathBuf,
+) -> Result<Text, RendezvousError> {
     let unreadable = |source| RendezvousError::Unreadable {
-        file: file.to_owned(),
+        file: path(),
         source,
     };
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let flags = i32::try_from(flags.bits()).unwrap_or_default();
-    let opened = OpenOptions::new()
-        .read(true)
-        .custom_flags(flags)
-        .open(file)
-        .map_err(|source| match source.raw_os_error() {
-            Some(code) if code == Errno::LOOP.raw_os_error() => RendezvousError::NotRegular {
-                file: file.to_owned(),
-            },
-            _ => unreadable(source),
-        })?;
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let opened = openat(directory, name, flags | OFlags::NOCTTY, Mode::empty());
+    let opened = File::from(opened.map_err(|error| match error {
+        Errno::LOOP => RendezvousError::NotRegular { file: path() },
+        error => unreadable(error.into()),
+    })?);
     let metadata = opened.metadata().map_err(unreadable)?;
-    let mode = metadata.mode() & 0o7777;
-    if !metadata.is_file() {
-        return Err(RendezvousError::NotRegular {
-            file: file.to_owned(),
-        });
-    }
-    if mode & OTHERS_WRITE != 0 {
-        return Err(RendezvousError::Writable {
-            file: file.to_owned(),
-            mode,
-        });
-    }
-    if has_other_names(&opened).map_err(unreadable)? {
-        return Err(RendezvousError::Linked {
-            file: file.to_owned(),
-        });
-    }
-    let mut bytes = Vec::new();
-    opened
-        .take(SIZE_LIMIT + 1)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
+    check(&opened, &metadata, path)?;
+    let bytes = content(&opened, metadata.len()).map_err(unreadable)?;
     if bytes.len() as u64 > SIZE_LIMIT {
-        return Err(RendezvousError::TooLarge {
-            file: file.to_owned(),
-        });
+        return Err(RendezvousError::TooLarge { file: path() });
     }
+    let mode = metadata.mode() & PERMISSIONS;
     let warnings = (mode & OTHERS_READ != 0).then(|| {
         format!(
             "{} can be read by group or others (mode {mode:04o})",
-            file.display()
+            path().display()
         )
     });
     Ok(Text {
@@ -98,4 +84,40 @@ pub fn read(file: &Path) -> Result<Text, RendezvousError> {
         owner: metadata.uid(),
         warnings: warnings.into_iter().collect(),
     })
+}
+
+fn check(
+    opened: &File,
+    metadata: &Metadata,
+    path: &dyn Fn() -> PathBuf,
+) -> Result<(), RendezvousError> {
+    let mode = metadata.mode() & PERMISSIONS;
+    if !metadata.is_file() {
+        return Err(RendezvousError::NotRegular { file: path() });
+    }
+    if mode & OTHERS_WRITE != 0 {
+        return Err(RendezvousError::Writable { file: path(), mode });
+    }
+    match has_other_names(opened, metadata) {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(RendezvousError::Linked { file: path() }),
+        Err(source) => Err(RendezvousError::Unreadable {
+            file: path(),
+            source,
+        }),
+    }
+}
+
+/// The content of a file of `size` bytes, at most one byte more than the limit. A file that is as long as it was is read
+/// at once.
+fn content(mut file: &File, size: u64) -> std::io::Result<Vec<u8>> {
+    let size = usize::try_from(size.min(SIZE_LIMIT)).unwrap_or_default();
+    let mut bytes = vec![0; size + 1];
+    let count = file.read(&mut bytes)?;
+    bytes.truncate(count);
+    if count != size {
+        let rest = (SIZE_LIMIT + 1).saturating_sub(count as u64);
+        file.take(rest).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
 }

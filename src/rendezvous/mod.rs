@@ -8,14 +8,14 @@
 //! node; [`Entry::listener`] tells it which user to expect.
 
 mod content;
+mod directory;
 mod file;
 mod process;
 
 use crate::identity::{Cookie, NodeName};
 use content::{Content, Secret};
+use directory::{Directory, Viewer};
 pub use process::{Life, Process};
-use std::io::ErrorKind;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 /// The largest entry and the largest cookie file that are read.
@@ -135,29 +135,28 @@ pub type Entries = Vec<(NodeName, Result<Entry, RendezvousError>)>;
 
 /// The entries of `directories`, sorted by name. An entry hides those of later directories for the
 /// same node: what a person wrote takes precedence over what the node wrote. The entry of a node
-/// that has ended is not returned, and is removed if this process may do so.
+/// that has ended is not returned, and is removed if this process may do so: at once, however many
+/// there are, because each hook would have to read again all that this one leaves.
 pub fn entries(directories: &[PathBuf]) -> Result<Entries, RendezvousError> {
     let mut entries: Entries = Vec::new();
     let mut earlier: Vec<NodeName> = Vec::new();
-    let namespace = process::own_namespace();
-    for directory in directories {
-        let names = names(directory)?;
+    let viewer = Viewer::own();
+    for path in directories {
+        let Some((directory, names)) = Directory::open(path)? else {
+            continue;
+        };
         let total = names.len();
         for (place, name) in names.into_iter().enumerate() {
             if earlier.iter().any(|known| same_node(known, &name)) {
                 continue;
             }
-            let file = directory.join(name.to_string());
             if entries.len() >= ENTRY_LIMIT {
-                let more = total - place - 1;
+                let (file, more) = (path.join(name.to_string()), total - place - 1);
                 entries.push((name, Err(RendezvousError::TooMany { file, more })));
                 break;
             }
-            match read(&file, name.clone(), namespace) {
-                Ok(entry) if entry.is_left_behind() => entry.remove(),
-                Err(RendezvousError::Unreadable { source, .. })
-                    if source.kind() == ErrorKind::NotFound => {}
-                entry => entries.push((name, entry)),
+            if let Some(entry) = directory.present(&name, &viewer) {
+                entries.push((name, entry));
             }
         }
         earlier = entries.iter().map(|(name, _)| name.clone()).collect();
@@ -175,70 +174,49 @@ fn same_node(a: &NodeName, b: &NodeName) -> bool {
     a.local() == b.local() && hosts_agree
 }
 
-/// The names of files in `directory` that are node names; empty if the directory does not exist.
-fn names(directory: &Path) -> Result<Vec<NodeName>, RendezvousError> {
-    let failed = |source| RendezvousError::Directory {
-        directory: directory.to_owned(),
-        source,
-    };
-    let files = match std::fs::read_dir(directory) {
-        Ok(files) => files,
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            return Ok(Vec::new());
-        }
-        Err(error) => return Err(failed(error)),
-    };
-    let mut names = Vec::new();
-    for file in files {
-        let file = file.map_err(failed)?;
-        names.extend(file.file_name().to_str().and_then(NodeName::parse));
-    }
-    names.sort();
-    Ok(names)
-}
-
 /// Reads the entry `file` of the node `name`.
 pub fn entry(file: &Path, name: NodeName) -> Result<Entry, RendezvousError> {
-    read(file, name, process::own_namespace())
-}
-
-fn read(file: &Path, name: NodeName, namespace: Option<u64>) -> Result<Entry, RendezvousError> {
-    let caller = rustix::process::geteuid().as_raw();
+    let viewer = Viewer::own();
     let text = file::read(file)?;
-    let owner = text.owner;
-    let mut warnings = text.warnings;
-    let malformed = |reason| RendezvousError::Malformed {
-        file: file.to_owned(),
-        reason,
-    };
-    let content = Content::parse(&text.bytes).map_err(malformed)?;
-    let (cookie, cookie_file) = match content.secret {
-        Some(Secret::Cookie(cookie)) => (Some(cookie), None),
-        Some(Secret::File(path)) if content.socket.is_some() => (None, Some(path)),
-        Some(Secret::File(path)) => {
-            let cookie = cookie_of(&path, owner, &mut warnings)?;
-            (Some(cookie), Some(path))
-        }
-        None => (None, None),
-    };
-    Ok(Entry {
-        name,
-        file: file.to_owned(),
-        socket: content.socket,
-        cookie,
-        cookie_file,
-        owner,
-        life: content.process.life(namespace),
-        port: content.port,
-        host: content.host,
-        managed: content.managed,
-        listener: (owner != ROOT && owner != caller).then_some(owner),
-        may_leave_host: owner == ROOT,
-        warnings,
-    })
+    let content = Content::of(&text.bytes, &|| file.to_owned())?;
+    let life = content.process.life(viewer.namespace);
+    Entry::new((name, file.to_owned()), text, (content, life), &viewer)
 }
 
 impl Entry {
+    fn new(
+        (name, file): (NodeName, PathBuf),
+        text: file::Text,
+        (content, life): (Content, Life),
+        viewer: &Viewer,
+    ) -> Result<Self, RendezvousError> {
+        let (owner, mut warnings) = (text.owner, text.warnings);
+        let (cookie, cookie_file) = match content.secret {
+            Some(Secret::Cookie(cookie)) => (Some(cookie), None),
+            Some(Secret::File(path)) if content.socket.is_some() => (None, Some(path)),
+            Some(Secret::File(path)) => {
+                let cookie = cookie_of(&path, owner, &mut warnings)?;
+                (Some(cookie), Some(path))
+            }
+            None => (None, None),
+        };
+        Ok(Self {
+            name,
+            file,
+            socket: content.socket,
+            cookie,
+            cookie_file,
+            owner,
+            life,
+            port: content.port,
+            host: content.host,
+            managed: content.managed,
+            listener: (owner != ROOT && owner != viewer.user).then_some(owner),
+            may_leave_host: owner == ROOT,
+            warnings,
+        })
+    }
+
     /// The cookie, for the distribution protocol; `None` if the entry names none.
     pub fn cookie(&self) -> Result<Option<Cookie>, RendezvousError> {
         match (&self.cookie, &self.cookie_file) {
@@ -250,32 +228,6 @@ impl Entry {
     /// The file that holds the cookie.
     pub fn cookie_origin(&self) -> &Path {
         self.cookie_file.as_deref().unwrap_or(&self.file)
-    }
-
-    /// Whether a node wrote the entry and has ended since.
-    fn is_left_behind(&self) -> bool {
-        self.managed && self.life == Life::Dead
-    }
-
-    /// Removes the entry and its socket if both belong to the caller, or if the caller is root. If
-    /// a node wrote its entry in between, it writes it again. An entry that cannot be removed is
-    /// ignored the next time as well.
-    fn remove(&self) {
-        let caller = rustix::process::geteuid().as_raw();
-        if caller != ROOT && caller != self.owner {
-            return;
-        }
-        let _ = std::fs::remove_file(&self.file);
-        if let Some(socket) = self.socket.as_ref().filter(|socket| self.owns(socket)) {
-            let _ = std::fs::remove_file(socket);
-        }
-    }
-
-    /// Whether `socket` is a socket of the entry's owner: an entry must not make the caller remove
-    /// anything else.
-    fn owns(&self, socket: &Path) -> bool {
-        let found = std::fs::symlink_metadata(socket);
-        found.is_ok_and(|found| found.file_type().is_socket() && found.uid() == self.owner)
     }
 }
 

@@ -3,7 +3,13 @@
 //! A pid is reused; together with the start time of the process it is unique. Both are valid in one
 //! pid namespace only.
 
-use std::path::Path;
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
+use std::fs::File;
+use std::io::Read;
+
+/// The start of `/proc/PID/stat` that is read: it holds the start time, whatever the numbers before it are.
+const STAT_BYTES: usize = 1024;
 
 /// The process that an entry names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,10 +36,10 @@ pub enum Life {
 impl Process {
     /// The current process.
     pub fn own() -> Self {
-        let stat = std::fs::read("/proc/self/stat").ok();
+        let pid = std::process::id();
         Self {
-            pid: Some(std::process::id()),
-            start_time: stat.and_then(|stat| started(&stat)),
+            pid: Some(pid),
+            start_time: stat(pid).ok().and_then(|stat| started(&stat)),
             namespace: own_namespace(),
         }
     }
@@ -46,23 +52,38 @@ impl Process {
         if self.namespace.is_none() || self.namespace != own {
             return Life::Unknown;
         }
-        match std::fs::read(format!("/proc/{pid}/stat")) {
+        // The answer of the kernel needs no /proc, and none in which this user may see all processes.
+        if !is_there(pid) {
+            return Life::Dead;
+        }
+        match stat(pid) {
             Ok(stat) if started(&stat) == Some(start_time) => Life::Alive,
             Ok(_) => Life::Dead,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                // Nothing can be determined without /proc.
-                match Path::new("/proc/self/stat").exists() {
-                    true => Life::Dead,
-                    false => Life::Unknown,
-                }
-            }
             Err(_) => Life::Unknown,
         }
     }
 }
 
-/// The pid namespace of this process.
+/// Whether a process with this pid exists, as far as the kernel says that there is none.
+fn is_there(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
+}
+
+/// The start of `/proc/PID/stat`, which the kernel makes in one piece.
+fn stat(pid: u32) -> std::io::Result<Vec<u8>> {
+    let mut stat = vec![0; STAT_BYTES];
+    let count = File::open(format!("/proc/{pid}/stat"))?.read(&mut stat)?;
+    stat.truncate(count);
+    Ok(stat)
+}
+
+/// The pid namespace of this process; `None` where `/proc` shows another one, in which pids mean other processes.
 pub fn own_namespace() -> Option<u64> {
+    let own = std::fs::read_link("/proc/self").ok()?;
+    if own.to_str()?.parse() != Ok(std::process::id()) {
+        return None;
+    }
     let link = std::fs::read_link("/proc/self/ns/pid").ok()?;
     let text = link.to_str()?.strip_prefix("pid:[")?.strip_suffix(']')?;
     text.parse().ok()
@@ -90,9 +111,10 @@ mod tests {
         assert_eq!(own.life(here), Life::Alive);
         let start_time = own.start_time.map(|time| time + 1);
         assert_eq!(Process { start_time, ..own }.life(here), Life::Dead);
-        // No process has the largest pid.
-        let pid = Some(u32::MAX);
-        assert_eq!(Process { pid, ..own }.life(here), Life::Dead);
+        // No process has one of these pids; for the kernel 0 means a group, and what is larger than the largest, too.
+        for pid in [0, i32::MAX.cast_unsigned(), u32::MAX].map(Some) {
+            assert_eq!(Process { pid, ..own }.life(here), Life::Dead);
+        }
     }
 
     #[test]

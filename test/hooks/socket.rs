@@ -4,7 +4,7 @@
 use crate::host::{Host, Node, Run, eventually, foo, pid_namespace};
 use std::fs;
 use std::io::{Read, Write};
-use std::os::unix::fs::{FileTypeExt, chown};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, chown};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -194,6 +194,39 @@ fn dead_entry() -> String {
     format!(
         "managed=1\nsocket=/nonexistent\nos_pid=4294967295\nstart_time=1\npid_namespace={namespace}\n"
     )
+}
+
+/// Runs a script of the shell in namespaces of its own that has an entry which names the process of the number in `$pid`,
+/// and then the hook in the same namespaces.
+fn from_within(host: &Host, unshare: &[&str], script: &str) -> Run {
+    let entry = "printf 'managed=1\\nsocket=/nonexistent\\nos_pid=%s\\nstart_time=%s\\npid_namespace=%s\\n' \
+        $pid $start $namespace >$ERLRC_RUN/n1@host && chmod 600 $ERLRC_RUN/n1@host";
+    let hook = host.command(&["start", "foo", "1.0"]);
+    let script = format!("{script}\n{entry}\n\"$@\"");
+    let mut command = Command::new("unshare");
+    command.args(unshare).args(["sh", "-ec", &script, "sh"]);
+    command.arg(hook.get_program()).args(hook.get_args());
+    let variables = hook.get_envs();
+    command.envs(variables.filter_map(|(name, value)| Some((name, value?))));
+    Run::of(command.output().expect("unshare runs"))
+}
+
+#[test]
+fn what_another_namespaces_proc_shows_is_no_death() {
+    // Only root may have namespaces of its own everywhere.
+    if fs::metadata("/proc/self").expect("a process").uid() != 0 {
+        return;
+    }
+    let pids = ["--pid", "--fork"];
+    let namespace = "start=1 namespace=$(readlink /proc/self/ns/pid | tr -dc 0-9)";
+    // The first number is another process' in the /proc that is mounted, the second one perhaps nobody's.
+    let cases = ["pid=$$", "sleep 60 & pid=$!"].map(|pid| format!("{pid}\n{namespace}"));
+    for script in cases {
+        let host = Host::without_epmd();
+        let run = from_within(&host, &pids, &script);
+        run.is("erlrc-start: Starting 'foo': (n1@host) node_down\n", 0);
+        assert_eq!(host.written(), ["n1@host"]);
+    }
 }
 
 #[test]

@@ -211,7 +211,7 @@ room(#{connections := Connections} = State) ->
     end.
 
 accepted(Socket, State) ->
-    case is_welcome(erlrc_process:peer(Socket), erlrc_process:uid()) of
+    case is_welcome(erlrc_process:peer(Socket)) of
         true ->
             serve(Socket, State);
         false ->
@@ -219,9 +219,10 @@ accepted(Socket, State) ->
             State
     end.
 
-is_welcome({ok, 0}, _Own) -> true;
-is_welcome({ok, Uid}, {ok, Uid}) -> true;
-is_welcome(_Peer, _Own) -> false.
+%% The own user is looked up in a file, and only where the peer is not root, as most hooks are.
+is_welcome({ok, 0}) -> true;
+is_welcome({ok, Uid}) -> erlrc_process:uid() =:= {ok, Uid};
+is_welcome({error, _}) -> false.
 
 serve(Socket, #{connections := Connections} = State) ->
     {ok, Pid} = erlrc_connection:start(),

@@ -51,7 +51,7 @@ pid_namespace() ->
 %% @doc The user of this process.
 -spec uid() -> {ok, non_neg_integer()} | {error, term()}.
 uid() ->
-    case file:read_file_info("/proc/self", [raw]) of
+    case file:read_file_info("/proc/self", [raw, {time, posix}]) of
         {ok, #file_info{uid = Uid}} -> {ok, Uid};
         {error, _} = Error -> Error
     end.

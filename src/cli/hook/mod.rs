@@ -144,12 +144,15 @@ impl Round<'_> {
         let outcomes = self.carry_out(entries, operations, operation, &mut report);
         report.end_line();
         report.provisional(operation, &outcomes.answers);
-        let records: Vec<_> = recorder::begun_each(operation, self.started)
-            .into_iter()
-            .map(|begun| report.record(begun))
-            .collect();
+        // Where nothing is written down, nobody looks for who called.
+        let begun = match self.arguments.dry_run || entries.is_empty() {
+            true => Vec::new(),
+            false => recorder::begun_each(operation, self.started),
+        };
+        let begun = begun.into_iter();
+        let records: Vec<_> = begun.map(|begun| report.record(begun)).collect();
         report.finish();
-        for record in records.iter().filter(|_| !self.arguments.dry_run) {
+        for record in &records {
             recorder::write(self.state, record, self.output);
         }
         Some(outcomes)

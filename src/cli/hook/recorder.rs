@@ -9,14 +9,14 @@ use std::path::Path;
 use std::time::Instant;
 
 /// The record of `operation`, begun at `started`, that is not yet known to have done anything.
-fn begun(operation: &Operation, started: Instant) -> Record {
+fn begun(operation: &Operation, started: Instant, who: Who) -> Record {
     let (from, to) = sides(&operation.step);
     let vsn = |version: Option<&Version>| version.map(|version| version.vsn.clone());
     let dir = |version: Option<&Version>| Some(version?.dir.as_ref()?.display().to_string());
     Record {
         version: history::VERSION,
         time: Time::now().minus(started.elapsed()),
-        who: who(),
+        who,
         operation: operation.name().to_owned(),
         application: operation.application.to_string(),
         from: vsn(from),
@@ -40,10 +40,11 @@ pub fn begun_each(operation: &Operation, started: Instant) -> Vec<Record> {
         several => several.iter().map(name).collect(),
     };
     let time = Time::now().minus(started.elapsed());
+    let who = who();
     let record = |one: &Operation| Record {
         time,
         together: together.clone(),
-        ..begun(one, started)
+        ..begun(one, started, who.clone())
     };
     changes.iter().map(record).collect()
 }
