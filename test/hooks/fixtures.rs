@@ -210,3 +210,23 @@ pub fn erlc_into(ebin: &Path, arguments: &[&str]) {
         String::from_utf8_lossy(&output.stdout)
     );
 }
+
+/// Compiles native functions, for the system whose `erl` this is.
+pub fn compile_library(source: &Path, object: &Path) {
+    static ROOT: OnceLock<PathBuf> = OnceLock::new();
+    let root = ROOT.get_or_init(|| {
+        let text = "io:put_chars(code:root_dir()), halt().";
+        let output = Command::new(erl())
+            .args(["-noshell", "-eval", text])
+            .output();
+        let root = String::from_utf8(output.expect("erl runs").stdout);
+        PathBuf::from(root.expect("a path"))
+    });
+    let compiler = Command::new("cc")
+        .args(["-w", "-shared", "-fPIC", "-I"])
+        .arg(root.join("usr/include"))
+        .arg("-o")
+        .args([object, source])
+        .status();
+    assert!(compiler.expect("cc runs").success());
+}

@@ -1,10 +1,8 @@
 //! Native libraries that an upgrade does not load: the hook and the history say so.
 
-use crate::host::fixtures::erlc_into;
-use crate::host::{Host, erl};
+use crate::host::Host;
+use crate::host::fixtures::{compile_library, erlc_into};
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
 /// Application `nat` in a version: the number that its module answers, and files below `priv` with their content.
 fn nat(host: &Host, vsn: &str, number: u8, files: &[(&str, &str)]) -> String {
@@ -82,19 +80,7 @@ fn compiled(host: &Host, vsn: &str) {
         ),
         0o644,
     );
-    let root = "io:put_chars(code:root_dir()), halt().";
-    let root = Command::new(erl())
-        .args(["-noshell", "-eval", root])
-        .output();
-    let root = String::from_utf8(root.expect("erl runs").stdout).expect("a path");
-    let compiler = Command::new("cc")
-        .args(["-w", "-shared", "-fPIC", "-I"])
-        .arg(Path::new(&root).join("usr/include"))
-        .arg("-o")
-        .arg(host.path(&format!("lib/nat-{vsn}/priv/n.so")))
-        .arg(source)
-        .status();
-    assert!(compiler.expect("cc runs").success());
+    compile_library(&source, &host.path(&format!("lib/nat-{vsn}/priv/n.so")));
 }
 
 #[test]

@@ -33,3 +33,4 @@ mod sets;
 mod socket;
 mod status;
 mod undo;
+mod versions;
