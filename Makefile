@@ -42,10 +42,10 @@ lint:
 	rebar3 edoc
 
 test-rust:
-	cargo test --quiet --workspace
+	env -u MAKEFLAGS cargo test --quiet --workspace
 
 test-erlang: build
-	test/suites
+	env -u MAKEFLAGS test/suites
 
 test-system: ## what needs root, other OTP releases or long loads
 	@tools/install system

@@ -23,7 +23,9 @@
 -define(FRAMES, 100000).
 %% Answers on their way at the same time.
 -define(AT_ONCE, 100).
+%% Milliseconds without an answer until the next are asked, and until those that are missing are given up.
 -define(TICK, 20).
+-define(SILENCE, 500).
 
 %% @doc The function in which a process that proc_lib started loops; `Current' is its current function.
 -spec loop(pid(), mfa()) -> mfa() | unknown.
@@ -120,17 +122,18 @@ asked(Module, Pids, Deadline) ->
     {maps:to_list(Stacks) ++ [{Pid, [Module]} || Module =/= other, Pid <- Unknown], Unknown}.
 
 statems(Pids, Deadline) ->
-    statems(Pids, make_ref(), Deadline, #{}).
+    statems(Pids, make_ref(), Deadline, {#{}, #{}}).
 
-statems([], _Ref, _Deadline, Found) ->
-    Found;
-statems(Pids, Ref, Deadline, Found) ->
+statems([], Ref, Deadline, {Missing, Found}) ->
+    {_, All} = answers(Ref, ?SILENCE, Deadline, {Missing, Found}),
+    All;
+statems(Pids, Ref, Deadline, {Missing, Found}) ->
     {Some, Rest} = lists:split(min(?AT_ONCE, length(Pids)), Pids),
     Asked = [Pid || Pid <- Some, is_small(Pid)],
     _ = [erlrc_system:ask(Pid, Ref, Pid, get_status) || Pid <- Asked],
-    More = answers(Ref, maps:from_keys(Asked, []), Deadline, Found),
+    {_, Known} = More = answers(Ref, ?TICK, Deadline, {maps:merge(Missing, maps:from_keys(Asked, [])), Found}),
     case left(Deadline) of
-        0 -> More;
+        0 -> Known;
         _ -> statems(Rest, Ref, Deadline, More)
     end.
 
@@ -141,13 +144,13 @@ is_small(Pid) ->
     end.
 
 %% One that is busy keeps nobody waiting: the others are asked meanwhile, and its answer is taken when it comes.
-answers(_Ref, Missing, _Deadline, Found) when map_size(Missing) =:= 0 ->
-    Found;
-answers(Ref, Missing, Deadline, Found) ->
+answers(_Ref, _Silence, _Deadline, {Missing, _} = All) when map_size(Missing) =:= 0 ->
+    All;
+answers(Ref, Silence, Deadline, {Missing, Found}) ->
     receive
-        {{Ref, Pid}, Status} -> answers(Ref, maps:remove(Pid, Missing), Deadline, found(Pid, Status, Found))
-    after min(?TICK, left(Deadline)) ->
-        Found
+        {{Ref, Pid}, Status} -> answers(Ref, Silence, Deadline, {maps:remove(Pid, Missing), found(Pid, Status, Found)})
+    after min(Silence, left(Deadline)) ->
+        {maps:filter(fun(Pid, _) -> is_process_alive(Pid) end, Missing), Found}
     end.
 
 found(Pid, {status, _, {module, gen_statem}, [_, _, _, _, Misc]}, Found) when is_list(Misc) ->
