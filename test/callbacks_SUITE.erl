@@ -16,6 +16,7 @@ all() ->
         pushed_callback_module,
         callback_module_changed_by_a_helper,
         left_callback_module,
+        callback_module_of_one_that_answers_late,
         entered_loop,
         entered_loop_of_another_server,
         special_process_of_another_module,
@@ -101,6 +102,21 @@ left_callback_module(Config) ->
     ?assertEqual([], errors(plan(Config, Dirs))),
     ?assertMatch({ok, []}, upgrade(Config, Dirs)),
     ?assertEqual({1, {1, none}}, call(Config, gen_statem, call, [conn, state])).
+
+%% It is in a callback when it is asked.
+callback_module_of_one_that_answers_late(Config) ->
+    Late = string:replace(talker(1), "handle_event(", "handle_event(cast, late, _, _) -> receive after 150 -> keep_state_and_data end;\nhandle_event("),
+    Action = "{change_callback_module, talker}",
+    Modules = [greeter(Action), lists:flatten(Late)],
+    _ = versions(Config, Modules, Modules, [child(greeter)]),
+    ok = call(Config, gen_statem, call, [conn, open]),
+    ?assertEqual([[talker]], call(Config, ?MODULE, stacks_of_late, [conn])).
+
+stacks_of_late(Name) ->
+    Pid = whereis(Name),
+    ok = gen_statem:cast(Pid, late),
+    #{stacks := Stacks} = erlrc_callback:machines(#{greeter => [Pid]}, #{}, fun(_) -> [] end, 5000),
+    maps:values(Stacks).
 
 %% A server that another module started and whose specification does not name it.
 entrance(More, Exports) ->
