@@ -43,10 +43,10 @@ drop(Table) ->
         error:badarg -> ok
     end.
 
-%% @doc The calling process runs the script.
+%% @doc The calling process runs the script, and ends where {@link interrupt/1} came before it.
 -spec runs(snapshot()) -> ok.
 runs(Table) ->
-    true = ets:insert(Table, {evaluator, self()}),
+    true = ets:insert_new(Table, {evaluator, self()}),
     ok.
 
 %% @doc Ends the script of an operation that is dead, and puts everything back. (Without its snapshot it ends by itself.)
@@ -54,7 +54,14 @@ runs(Table) ->
 interrupt(Table) ->
     case ets:info(Table, owner) of
         undefined -> [];
-        _ -> restore(Table, lists:append([stop(Pid) || {evaluator, Pid} <- ets:lookup(Table, evaluator)]))
+        _ -> restore(Table, lists:append([stop(Pid) || Pid <- runner(Table)]))
+    end.
+
+%% Where there is none yet, none will be.
+runner(Table) ->
+    case ets:insert_new(Table, {evaluator, none}) of
+        true -> [];
+        false -> [Pid || {evaluator, Pid} <- ets:lookup(Table, evaluator), is_pid(Pid)]
     end.
 
 %% Whoever it was waiting for gets its suspend message later.

@@ -29,7 +29,7 @@ read() ->
 part(Line) ->
     case binary:match(Line, <<"/">>) of
         {Start, _} ->
-            <<Numbers:Start/binary, Path/binary>> = Line,
+            <<Numbers:Start/binary, Path/bits>> = Line,
             [{File, range(string:lexemes(Numbers, " "))} || File <- file(unicode:characters_to_list(Path))];
         nomatch ->
             []
@@ -47,7 +47,7 @@ file(_NoText) ->
     [].
 
 %% The code, and the beginning, which may name the build. Others hold what the loader has changed.
-range([Addresses, <<"r-", _/binary>> = Permissions, Offset | _]) ->
+range([Addresses, <<"r-", _/bits>> = Permissions, Offset | _]) ->
     [From, To] = [binary_to_integer(Address, 16) || Address <- binary:split(Addresses, <<"-">>)],
     Place = binary_to_integer(Offset, 16),
     [{From, To - From, Place} || Place =:= 0 orelse binary:at(Permissions, 2) =:= $x];
