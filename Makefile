@@ -29,8 +29,7 @@ demo-apt: ## hot upgrades by apt-get in a Debian root of its own; needs root; RO
 
 test: ## every test that needs no root
 	@tools/install test
-	@$(MAKE) --no-print-directory build lint
-	@$(MAKE) --no-print-directory -j2 --output-sync=target test-rust test-erlang # both wait for nodes most of the time
+	@$(MAKE) --no-print-directory build lint test-rust test-erlang
 
 lint:
 	cargo fmt --check
@@ -42,10 +41,10 @@ lint:
 	rebar3 edoc
 
 test-rust:
-	env -u MAKEFLAGS cargo test --quiet --workspace
+	cargo test --quiet --workspace
 
 test-erlang: build
-	env -u MAKEFLAGS test/suites
+	test/suites
 
 test-system: ## what needs root, other OTP releases or long loads
 	@tools/install system

@@ -849,7 +849,7 @@ unchanged_modules_are_skipped(Config) ->
 
 %% A server in the middle of a call does not hold the upgrade up, and answers from the code in which it began.
 nobody_stands_where_no_state_changes(Config) ->
-    {Dirs, Pid, Busy} = steady_and_busy(Config, 1000),
+    {Dirs, Pid, Busy} = steady_and_busy(Config, 3000),
     {ok, _} = up(Config, Dirs, [advanced(calm), {load_module, plain}], #{report => whoami(Config), suspend_timeout => 100}),
     ?assertEqual([2, 2], [call(Config, Name, version, []) || Name <- [calm, plain]]),
     ?assertMatch(#{pause := 0}, timings(Config)),
@@ -861,7 +861,7 @@ nobody_stands_where_no_state_changes(Config) ->
     #{suspended := [], kept := []} = photograph(Config).
 
 everybody_stands_where_it_is_asked_for(Config) ->
-    {Dirs, Pid, Busy} = steady_and_busy(Config, 1000),
+    {Dirs, Pid, Busy} = steady_and_busy(Config, 3000),
     {error, {script_failed, service, {not_suspended, [#{pid := Pid}]}}} =
         up(Config, Dirs, [advanced(calm)], #{suspend => always, suspend_timeout => 100}),
     1 = answer(Busy),
@@ -903,7 +903,7 @@ killed_where_nobody_stands(Config) ->
 
 %% What is left from the upgrade before is purged with force only where nobody will leave it by himself.
 server_in_old_code_survives_the_next_upgrade(Config) ->
-    {Dirs, Pid, Busy} = steady_and_busy(Config, 1000),
+    {Dirs, Pid, Busy} = steady_and_busy(Config, 3000),
     {ok, [calm]} = up(Config, Dirs, [advanced(calm)]),
     {ok, _} = down(Config, Dirs, [advanced(calm)]),
     1 = answer(Busy),
