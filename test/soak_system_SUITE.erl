@@ -14,6 +14,7 @@
 -define(PER_SERVER, 10).
 %% Of memory: a tenth, and what a few heaps may differ by, in bytes.
 -define(MARGIN, 1048576).
+-define(SAMPLES, 10).
 
 all() ->
     [nothing_grows].
@@ -109,7 +110,7 @@ rounds(N, {Old, New} = Dirs) ->
 %% When all is done that was to be done later.
 measure() ->
     settled(fun() -> [{guardian, Pid} || Pid <- [whereis(erlrc_guardian)], is_pid(Pid)] ++ old_code() ++ helpers() end),
-    _ = [erlang:garbage_collect(Pid) || Pid <- processes()],
+    Memory = least_memory(),
     Processes = [Info || Pid <- processes(), Info <- [process_info(Pid, [monitors, monitored_by, links, dictionary])], is_list(Info)],
     Sum = fun(Key) -> lists:sum([length(proplists:get_value(Key, Info)) || Info <- Processes]) end,
     #{
@@ -122,8 +123,17 @@ measure() ->
         path => length(code:get_path()),
         links => Sum(links),
         dictionaries => Sum(dictionary),
-        memory => [{Kind, erlang:memory(Kind)} || Kind <- [total, processes, atom, binary, code, ets]]
+        memory => Memory
     }.
+
+%% The clients go on meanwhile: one moment says little, and what has grown is there in each of them.
+least_memory() ->
+    Samples = [sample() || _ <- lists:seq(1, ?SAMPLES)],
+    [{Kind, lists:min([Bytes || Sample <- Samples, {Of, Bytes} <- Sample, Of =:= Kind])} || {Kind, _} <- hd(Samples)].
+
+sample() ->
+    _ = [erlang:garbage_collect(Pid) || Pid <- processes()],
+    erlang:memory([total, processes, atom, binary, code, ets]).
 
 settled(Left) ->
     try
