@@ -9,6 +9,7 @@
 
 -import(live_plan_SUITE, [plan/2, kinds/1]).
 -import(service_fixture, [versions/4, child/1, child/2, call/4, photograph/1, still/2, plain/2]).
+-import(service_fixture, [upgrade/2, downgrade/2]).
 
 all() ->
     [
@@ -51,10 +52,6 @@ talker(Version) ->
     ).
 
 format(Format, Arguments) -> lists:flatten(io_lib:format(Format, Arguments)).
-
-upgrade(Config, {Old, New}) -> call(Config, erlrcdynamic, upgrade, [service, "1", "2", Old, New]).
-
-downgrade(Config, {Old, New}) -> call(Config, erlrcdynamic, downgrade, [service, "1", "2", Old, New]).
 
 %% The plan is that of what happens, the process is the same, and its state is that of the version which answers.
 taken_over(Config, Dirs, Name, Ask, [First, Second]) ->

@@ -9,6 +9,7 @@
 
 -import(live_plan_SUITE, [plan/2, kinds/1, finding/2]).
 -import(service_fixture, [versions/4, versions/3, child/1, child/2, call/4, photograph/1, still/2, server/2, supervisor/1]).
+-import(service_fixture, [upgrade/2]).
 
 all() ->
     [
@@ -27,8 +28,6 @@ init_per_testcase(Case, Config) ->
 
 end_per_testcase(_Case, Config) ->
     service_fixture:stop_node(Config).
-
-upgrade(Config, {Old, New}) -> call(Config, erlrcdynamic, upgrade, [service, "1", "2", Old, New]).
 
 %% The plan names it, the upgrade refuses, a package's policy may restart.
 refused(Config, {Old, New} = Dirs, Kind, Tag) ->

@@ -4,7 +4,7 @@
 -include_lib("stdlib/include/assert.hrl").
 
 -export([start_node/2, start_node/3, stop_node/1, versions/3, versions/4, versions/5, child/1, child/2]).
--export([up/3, up/4, down/3, down/4, evaluate/5, script/5]).
+-export([up/3, up/4, down/3, down/4, evaluate/5, script/5, upgrade/2, downgrade/2]).
 -export([in_background/4, answer/1, advanced/1, start_child/2]).
 -export([call/4, photograph/1, still/2, on_node/2, ebin/1, pid/2]).
 -export([server/2, server/3, steady/2, plain/2, statem/1, handler/1, special/2, supervisor/1, supervisor/2]).
@@ -112,6 +112,15 @@ down(Config, {Old, New}, Instructions, Options) ->
 evaluate(Config, Direction, {From, To}, Instructions, Options) ->
     Script = script(Direction, From, To, Instructions, Options),
     call(Config, erlrc_operations, run, [erlrc_evaluator, evaluate, [Script]]).
+
+%% The operations whole, with the appup that is there or made.
+-spec upgrade(list(), {file:filename(), file:filename()}) -> term().
+upgrade(Config, {Old, New}) ->
+    call(Config, erlrcdynamic, upgrade, [service, "1", "2", Old, New]).
+
+-spec downgrade(list(), {file:filename(), file:filename()}) -> term().
+downgrade(Config, {Old, New}) ->
+    call(Config, erlrcdynamic, downgrade, [service, "1", "2", Old, New]).
 
 -spec script(up | down, file:filename(), file:filename(), [term()], map()) -> erlrc_evaluator:script().
 script(Direction, From, To, Instructions, Options) ->

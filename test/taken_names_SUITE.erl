@@ -9,6 +9,7 @@
 
 -import(live_plan_SUITE, [plan/2, kinds/1, finding/2]).
 -import(service_fixture, [versions/3, versions/4, child/1, child/2, call/4, pid/2, photograph/1, still/2, server/2, supervisor/1]).
+-import(service_fixture, [upgrade/2]).
 
 all() ->
     [
@@ -36,8 +37,6 @@ init_per_testcase(Case, Config) ->
 
 end_per_testcase(_Case, Config) ->
     service_fixture:stop_node(Config).
-
-upgrade(Config, {Old, New}) -> call(Config, erlrcdynamic, upgrade, [service, "1", "2", Old, New]).
 
 %% The plan refuses, and the upgrade fails.
 fails(Config, Dirs, Kind) ->

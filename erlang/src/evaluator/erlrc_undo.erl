@@ -85,18 +85,18 @@ restarted(Children) ->
 %% Whoever went back before was killed, and those that stand in a window of his answer nobody: before anything else it is
 %% closed. What he has not completed has not happened then.
 settled({#{id := Id} = Window, Status, Backs}, Context) ->
-    {Window, Status, maps:filter(fun(_, Back) -> is_completed(Back, Id, back(Id, Context)) end, Backs)}.
+    {Window, Status, maps:filter(fun(_, Back) -> completed =:= close(Back, Id, back(Id, Context)) end, Backs)}.
 
-is_completed({Back, open, _}, _Forward, _Context) ->
+close({Back, open, _}, _Forward, _Context) ->
     ok = erlrc_way_back:release(Back, []),
-    false;
-is_completed({#{id := Id} = Back, changing, _}, _Forward, #{note := Note} = Context) ->
+    taken_back;
+close({#{id := Id} = Back, changing, _}, _Forward, #{note := Note} = Context) ->
     _ = erlrc_way_back:revert(Back, Context),
     ok = Note({released, Id}),
-    false;
-is_completed({#{id := Id} = Back, migrated, _}, Forward, _Context) ->
+    taken_back;
+close({#{id := Id} = Back, migrated, _}, Forward, _Context) ->
     ok = erlrc_way_back:release(Back, [erlrc_migrate:drop(Each) || Each <- [Id, Forward]]),
-    true.
+    completed.
 
 %% Not everything stands, but nothing has changed yet.
 undo_window({Window, open, _}, _Context) ->

@@ -21,7 +21,7 @@ read() ->
         {ok, Lines} ->
             Parts = lists:append([part(Line) || Line <- binary:split(Lines, <<"\n">>, [global])]),
             Ranges = maps:groups_from_list(fun({File, _}) -> File end, fun({_, Range}) -> Range end, Parts),
-            [{Path, State, lists:append(Each)} || {{Path, State}, Each} <- maps:to_list(Ranges)];
+            [{Path, State, lists:append(Each)} || {{Path, State}, Each} <- lists:sort(maps:to_list(Ranges))];
         {error, _} ->
             []
     end.
