@@ -113,16 +113,11 @@ suspended(Pid) ->
         exit:_ -> ok
     end.
 
-%% The process that carries an operation out has the guardian as monitor, or waits for it.
+%% The process that carries the script out.
 runner() ->
-    case erlang:whereis(erlrc_guardian) of
-        undefined ->
-            undefined;
-        Guardian ->
-            case process_info(Guardian, monitors) of
-                {monitors, Monitored} -> hd([Pid || {process, Pid} <- Monitored, is_pid(Pid)] ++ [undefined]);
-                undefined -> undefined
-            end
+    case erlrc_outcome:script() of
+        {_Guardian, {open, Runner, _Journal}} -> Runner;
+        _ -> undefined
     end.
 
 kill(Pid) when is_pid(Pid) -> exit(Pid, kill);
