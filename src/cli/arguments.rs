@@ -18,7 +18,7 @@ pub struct Common {
     /// Print JSON, one value a line, instead of text
     #[arg(long, global = true, help_heading = COMMON)]
     pub json: bool,
-    /// Say only what is wrong
+    /// Print only problems
     #[arg(long, short, global = true, help_heading = COMMON, conflicts_with = "verbose")]
     pub quiet: bool,
     /// Say all that is known

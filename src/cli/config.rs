@@ -25,7 +25,7 @@ Examples:
   erlrc config --node shop --json
   erlrc config check && systemctl restart erlrc@shop")]
 pub struct Arguments {
-    /// Name what is wrong, and nothing else
+    /// Print only faults
     #[arg(value_enum)]
     what: Option<What>,
     #[command(flatten)]
@@ -37,7 +37,7 @@ pub struct Arguments {
 /// What is to be done about the settings.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 enum What {
-    /// Name what is wrong, and nothing else
+    /// Print only faults
     Check,
 }
 

@@ -23,7 +23,7 @@ pub struct Arguments {
     /// This application alone
     #[arg(value_parser = application)]
     app: Option<Atom>,
-    /// Go on with what is written down from now on
+    /// Go on printing as messages come
     #[arg(long, short)]
     follow: bool,
 }

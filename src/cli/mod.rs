@@ -90,21 +90,21 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Start an application in the nodes of this host
+    /// Start an application on the running nodes of this host
     Start(start::Arguments),
-    /// Stop an application in the nodes of this host
+    /// Stop an application on the running nodes of this host
     Stop(stop::Arguments),
-    /// Go to a later version of an application, without a restart
+    /// Upgrade applications without a restart
     Upgrade(upgrade::Arguments),
-    /// Go to an earlier version of an application, without a restart
+    /// Downgrade an application without a restart
     Downgrade(downgrade::Arguments),
-    /// Go back to the version before the last change
+    /// Undo the last upgrade or downgrade
     Undo(undo::Arguments),
-    /// Keep what was upgraded provisionally
+    /// Confirm a provisional upgrade
     Confirm(confirm::Arguments),
-    /// Stop an application on every node that runs it, and start it again
+    /// Restart an application on every node that runs it
     Restart(registration::RestartArguments),
-    /// Let nodes start an application when they boot
+    /// Enable an application: nodes start it when they boot
     #[command(after_help = "\
 Registers the application, or puts its registration in force; what else the file says stays. With --now it
 is started on every node where it does not run.
@@ -116,7 +116,7 @@ Examples:
   erlrc enable egerl
   erlrc enable --now egerl")]
     Enable(registration::Arguments),
-    /// Keep nodes from starting an application when they boot
+    /// Disable an application: nodes do not start it when they boot
     #[command(after_help = "\
 The registration stays and says {enabled, false}. With --now the application is stopped on every node.
 
@@ -126,47 +126,47 @@ Examples:
   erlrc disable egerl
   erlrc disable --now egerl")]
     Disable(registration::Arguments),
-    /// List the applications of this host by nodes, one line each
+    /// List applications, and which version runs on which node
     List(list::Arguments),
-    /// Tell everything about one application
+    /// Show everything about one application
     Describe(describe::Arguments),
-    /// Say whether all is well, now or before long
+    /// Check that all is well, at once or within a time
     Check(check::Arguments),
-    /// Print what hooks and nodes said, oldest first
+    /// Show the messages of past operations, oldest first
     Logs(logs::Arguments),
-    /// Print how the nodes and applications of this host stand
+    /// Show the state of the nodes and applications of this host
     Status(status::Arguments),
-    /// Print what the hooks did, when and how long it took
+    /// Show past operations with their outcome and duration
     History(history::Arguments),
-    /// Name what is not as it should be, and mend what is safe to mend
+    /// Find problems, and repair those that are safe to repair
     Doctor(doctor::Arguments),
-    /// Print every setting of this host and its nodes, and where each comes from
+    /// Show every setting of this host and its nodes, with its source
     Config(config::Arguments),
-    /// Make and look after OTP trees that survive upgrades of the distribution's
+    /// Manage OTP trees that upgrades of the distribution leave alone
     Env(env::Arguments),
     /// Evaluate Erlang expressions on a node
     Eval(eval::Arguments),
-    /// Print what a node would start when it boots, in which order and why
+    /// Show which applications a node starts when it boots, in which order and why
     BootOrder(boot_order::Arguments),
-    /// Write a boot script that ends in the boot of the registered applications
+    /// Write a boot script that starts the registered applications
     MakeBootScript(make_boot_script::Arguments),
     /// Print the appup between two versions of an application
     #[command(visible_alias = "makeappup")]
     MakeAppup(make_appup::Arguments),
-    /// Print the conversion of states between two versions of an application
+    /// Print the code that converts states between two versions of an application
     MakeMigration(make_migration::Arguments),
-    /// Write what a project needs that is to be packaged and upgraded
+    /// Prepare a project for packages and hot upgrades
     Init(init::Arguments),
     /// Make a .deb or .rpm of a built application
     Package(package::Arguments),
-    /// Say what an upgrade would do and what would go wrong
+    /// Show what an upgrade would do, and what would go wrong
     Plan(plan::Arguments),
-    /// Do what a package's maintainer script is called for
+    /// Do the work of a package's maintainer script
     #[command(hide = true)]
     Maint(Box<maint::Arguments>),
-    /// Put applications into the packages that debhelper builds
+    /// Add applications to the packages that debhelper builds
     Debhelper(debhelper::Arguments),
-    /// Print completions for a shell
+    /// Print the completion script of a shell
     Completions(completions::Arguments),
     /// Say what may come next on a command line
     #[command(hide = true)]

@@ -1,5 +1,6 @@
 //! The command line of a hook by itself. Package managers run hooks by the dozen, and to build every
-//! other command would take as long as to ask a node.
+//! other command would take as long as to ask a node: a hook without nodes takes 0.80 ms of the
+//! processor this way, 1.43 ms with the whole command line, and 0.55 ms in its plain form (see `words`).
 //!
 //! Must not say anything: help, errors and all other commands are the whole command line's.
 

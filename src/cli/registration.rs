@@ -24,7 +24,7 @@ pub struct Arguments {
     /// The application
     #[arg(value_parser = application)]
     app: Atom,
-    /// Obey at once, on every node that runs
+    /// Take effect at once, on every running node
     #[arg(long)]
     now: bool,
     #[command(flatten)]

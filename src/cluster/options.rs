@@ -7,19 +7,19 @@ use std::time::Duration;
 /// What the hooks `upgrade` and `downgrade` take beside versions.
 #[derive(clap::Args, Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// What runs the script; by default the node's own choice
+    /// The evaluator that runs the script; by default the node's own choice
     #[arg(long, value_enum, value_name = "NAME")]
     pub evaluator: Option<Evaluator>,
     /// Refuse, with status 4, where the transactional evaluator foresees that processes stand still for longer, in milliseconds; 0: where any would stand
     #[arg(long, value_name = "MS")]
     pub max_pause: Option<u32>,
-    /// What to do where a plan says that it would fail; by default what the node says, which is strict
+    /// What to do where the plan foresees a failure; by default the setting of the node, else strict
     #[arg(long, value_enum, value_name = "MODE")]
     pub preflight: Option<Mode>,
-    /// Go on whatever a plan says: the same as --preflight warn
+    /// Go on whatever the plan says: the same as --preflight warn
     #[arg(long, conflicts_with = "preflight")]
     pub force: bool,
-    /// Generate the script, whatever appup the later version ships
+    /// Generate the script even where the later version ships an appup
     #[arg(long)]
     pub generate: bool,
     #[command(flatten)]
@@ -88,11 +88,11 @@ impl Migration {
 #[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 #[value(rename_all = "snake_case")]
 pub enum Mode {
-    /// Refuse what would fail or lose states
+    /// Refuse an upgrade that would fail or lose states
     Strict,
-    /// Say it and go on
+    /// Warn and go on
     Warn,
-    /// Look at nothing
+    /// Make no plan
     Off,
 }
 

@@ -35,7 +35,7 @@ pub struct Arguments {
     /// This application alone
     #[arg(value_parser = application)]
     app: Option<Atom>,
-    /// Look again for so many seconds, until all is well
+    /// Wait for up to so many seconds until all is well
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     wait: Option<Duration>,
     #[command(flatten)]

@@ -44,7 +44,7 @@ pub struct Arguments {
     /// Not before: a time in UTC (2026-03-01T12:00), or so long ago (90s, 15m, 2h, 7d, 4w)
     #[arg(long, value_name = "TIME", value_parser = since)]
     since: Option<Time>,
-    /// No more than the last N
+    /// At most the last N
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
     /// Say all that is known

@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 /// What every hook takes.
 #[derive(clap::Args, Clone, Debug)]
 pub struct HookArguments {
-    /// Say what each node would do, change nothing
+    /// Show what each node would do, change nothing
     #[arg(long, short = 'n')]
     pub dry_run: bool,
     /// Seconds for all nodes together

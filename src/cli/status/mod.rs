@@ -69,13 +69,13 @@ pub struct Arguments {
     /// Every application that is loaded, those of OTP too
     #[arg(long, short)]
     all: bool,
-    /// Again and again, every so many seconds
+    /// Repeat every so many seconds
     #[arg(long, short, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "2", value_parser = seconds)]
     watch: Option<Duration>,
     /// Write metrics into FILE, for node_exporter's textfile collector, and print nothing
     #[arg(long, value_name = "FILE", conflicts_with_all = ["watch", "app", "only", "all"])]
     prometheus: Option<PathBuf>,
-    /// Write a page too, one file that needs nothing else: nodes, applications, history with pauses
+    /// Write an HTML page too, one self-contained file: nodes, applications, history with pauses
     #[arg(long, value_name = "FILE", value_parser = directory, conflicts_with_all = ["watch", "prometheus"])]
     html: Option<PathBuf>,
     #[command(flatten)]
