@@ -4,12 +4,16 @@
 -include_lib("common_test/include/ct.hrl").
 -include_lib("stdlib/include/assert.hrl").
 
--export([all/0, init_per_testcase/2, end_per_testcase/2]).
+-export([all/0, init_per_testcase/2, end_per_testcase/2, asked/2]).
 -export([
     a_record_without_code_change/1,
     a_trivial_code_change_is_called_afterwards/1,
     a_state_machine/1,
     a_handler_beside_another/1,
+    a_special_process/1,
+    a_special_process_beside_other_things/1,
+    a_special_process_that_says_what_its_state_is/1,
+    the_live_plan_tries_every_conversion/1,
     a_map_of_fixed_keys/1,
     records_inside/1,
     an_unexpected_state_takes_everything_back/1,
@@ -65,6 +69,52 @@ a_handler_beside_another(Config) ->
     ?assertMatch(#{status := ok}, upgrade(Config, Dirs, fields)),
     [?assertEqual({state, 1, 2}, call(Config, gen_event, call, [Pid, {handler, Id}, get])) || Id <- [x, y]],
     ?assertEqual(mine, call(Config, gen_event, call, [Pid, other_handler, get])).
+
+a_special_process(Config) ->
+    Dirs = versions(Config, special("1", "State", "a, b"), special("2", "State", "b, n = 7, a")),
+    Pid = started(Config, daemon),
+    ok = ask(Config, Pid, {set, {state, one, two}}),
+    ?assertMatch(#{status := ok, outcome := upgraded}, upgrade(Config, Dirs, fields)),
+    ?assertEqual({2, {state, two, 7, one}}, ask(Config, Pid, get)),
+    ?assertMatch(#{status := ok, outcome := downgraded}, downgrade(Config, Dirs, lossy)),
+    ?assertEqual({1, {state, one, two}}, ask(Config, Pid, get)).
+
+a_special_process_beside_other_things(Config) ->
+    Handed = "{Parent, State, {state}}",
+    Dirs = versions(Config, special("1", Handed, "a"), special("2", Handed, "a, b = [x]")),
+    Pid = started(Config, daemon),
+    ?assertMatch(#{status := ok}, upgrade(Config, Dirs, fields)),
+    ?assertEqual({2, {state, undefined, [x]}}, ask(Config, Pid, get)),
+    ?assertMatch(#{status := ok}, downgrade(Config, Dirs, lossy)),
+    ?assertEqual({1, {state, undefined}}, ask(Config, Pid, get)).
+
+%% What sys is given to replace is what the module says.
+a_special_process_that_says_what_its_state_is(Config) ->
+    Replace = "system_replace_state(Fun, {Parent, Old}) -> New = Fun(Old), {ok, New, {Parent, New}}.\n",
+    Of = fun(Version, Fields) ->
+        [special("-export([system_replace_state/2]).\n", Version, "{Parent, State}", Fields), Replace]
+    end,
+    Dirs = versions(Config, Of("1", "a"), Of("2", "a, b = 2")),
+    Pid = started(Config, daemon),
+    ok = ask(Config, Pid, {set, {state, 1}}),
+    ?assertMatch({ok, #{findings := [], tried := 2}}, plan(Config, Dirs)),
+    ?assertMatch(#{status := ok}, upgrade(Config, Dirs, fields)),
+    ?assertEqual({2, {state, 1, 2}}, ask(Config, Pid, get)).
+
+%% What the plan foresees is what happens.
+the_live_plan_tries_every_conversion(Config) ->
+    Sources = fun(Version, Fields) ->
+        [source(Each) || Each <- [keeper(Fields), machine(Fields), special(Version, "State", Fields)]]
+    end,
+    Dirs = service_fixture:versions(Config, Sources("1", "a"), Sources("2", "a, b")),
+    [Keeper, _, _] = [started(Config, Module) || Module <- [keeper, machine, daemon]],
+    ?assertMatch({ok, #{findings := [], tried := 4}}, plan(Config, Dirs)),
+    ok = call(Config, gen_server, call, [Keeper, {set, something_else}]),
+    {ok, #{findings := Findings, tried := 3}} = plan(Config, Dirs),
+    ?assertMatch([#{kind := code_change_would_fail, subject := <<"keeper">>}], Findings),
+    Before = service_fixture:photograph(Config),
+    ?assertMatch(#{status := failed}, upgrade(Config, Dirs, fields)),
+    service_fixture:still(Config, Before).
 
 a_map_of_fixed_keys(Config) ->
     Dirs = versions(Config, map_keeper("#{a => 1}"), map_keeper("#{a => 1, b => [x], c => <<\"t\">>}")),
@@ -161,6 +211,29 @@ upgrade(Config, Dirs, How) ->
 downgrade(Config, {Old, New}, How) ->
     request(Config, downgrade, "2", "1", {New, Old}, #{migrate => atom_to_binary(How)}).
 
+%% Nobody runs `service_server'.
+plan(Config, Dirs) ->
+    Request = (versions_of("1", "2", Dirs))#{operation => upgrade, options => #{migrate => fields}},
+    {ok, #{findings := Findings} = Plan} = call(Config, erlrcdynamic, live_plan, [maps:map(fun plain/2, Request)]),
+    Own = [Finding || #{subject := Subject} = Finding <- Findings, Subject =/= <<"service_server">>],
+    {ok, Plan#{findings := Own}}.
+
+plain(_Key, Text) when is_binary(Text) -> binary_to_list(Text);
+plain(_Key, Value) -> Value.
+
+%% A special process answers on the node alone.
+ask(Config, Pid, Request) ->
+    call(Config, ?MODULE, asked, [Pid, Request]).
+
+%% @private
+-spec asked(pid(), term()) -> term().
+asked(Pid, Request) ->
+    Pid ! {self(), Request},
+    receive
+        {Pid, Answer} -> Answer
+    after 5000 -> no_answer
+    end.
+
 request(Config, Operation, From, To, Dirs, Options) ->
     Request = (versions_of(From, To, Dirs))#{operation => Operation, options => Options},
     call(Config, erlrc_hook, request, [Request]).
@@ -202,6 +275,25 @@ machine(Fields) ->
         "start_link() -> gen_statem:start_link(machine, [], []).\ncallback_mode() -> handle_event_function.\n"
         "init([]) -> {ok, open, #data{}}.\n"
         "handle_event({call, From}, get, Name, Data) -> {keep_state_and_data, {reply, From, {Name, Data}}}.\n"
+    ].
+
+%% Its version, what it hands to sys and takes from there, and the fields of its state.
+special(Version, Handed, Fields) ->
+    special("", Version, Handed, Fields).
+
+special(Exports, Version, Handed, Fields) ->
+    [
+        "-module(daemon).\n-export([start_link/0, init/1, system_continue/3, system_terminate/4, system_code_change/4]).\n",
+        Exports, "-record(state, {", Fields, "}).\n"
+        "start_link() -> proc_lib:start_link(?MODULE, init, [self()]).\n"
+        "init(Parent) -> proc_lib:init_ack(Parent, {ok, self()}), loop(Parent, #state{}).\n"
+        "loop(Parent, #state{} = State) ->\n receive\n"
+        "  {system, From, Request} -> sys:handle_system_msg(Request, From, Parent, ?MODULE, [], ", Handed, ");\n"
+        "  {Client, {set, New}} -> Client ! {self(), ok}, loop(Parent, New);\n"
+        "  {Client, get} -> Client ! {self(), {", Version, ", State}}, loop(Parent, State)\n end.\n"
+        "system_continue(Parent, _, ", Handed, ") -> loop(Parent, State).\n"
+        "system_terminate(Reason, _, _, _) -> exit(Reason).\n"
+        "system_code_change(Handed, _Module, _Vsn, _Extra) -> {ok, Handed}.\n"
     ].
 
 handler(Fields) ->

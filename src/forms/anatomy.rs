@@ -4,8 +4,9 @@ use super::children::{Children, children};
 use super::effects::{Effect, effects};
 use super::escapes::escapes;
 use super::shape::{self, Keeper, Record, Shape};
+use super::special::is_plain;
 use super::storage::{Storage, storage};
-use super::{Debug, Forms, clause, node, variable, walk, without_places};
+use super::{Debug, Forms, clause, node, walk, without_places};
 use crate::appup::ModuleKind;
 use crate::term::{Atom, Term};
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,12 +66,14 @@ impl Anatomy {
         let supervises = kind.supervises();
         let changes = |arity| !forms.clauses("code_change", arity).is_empty();
         // A behaviour that is based on one of these has the same callbacks.
-        let keeper = if *kind == ModuleKind::StateMachine || changes(4) && !changes(3) {
-            Keeper::Machine
-        } else {
-            Keeper::Server
+        let keeper = match kind {
+            ModuleKind::Special => Keeper::Special,
+            ModuleKind::StateMachine => Keeper::Machine,
+            _ if changes(4) && !changes(3) => Keeper::Machine,
+            _ => Keeper::Server,
         };
-        let keeps = kind.keeps_state() && !forms.clauses("init", 1).is_empty();
+        let keeps =
+            keeper == Keeper::Special || kind.keeps_state() && !forms.clauses("init", 1).is_empty();
         let states = if keeps {
             shape::states(forms, keeper)
         } else {
@@ -122,17 +125,19 @@ fn used(forms: &Forms) -> BTreeSet<Atom> {
 
 /// The clauses of `code_change`.
 fn changes(forms: &Forms, keeper: Keeper) -> &[Term] {
-    let arity = match keeper {
-        Keeper::Server => 3,
-        Keeper::Machine => 4,
-    };
-    forms.clauses("code_change", arity)
+    match keeper {
+        Keeper::Server => forms.clauses("code_change", 3),
+        Keeper::Machine => forms.clauses("code_change", 4),
+        Keeper::Special => forms.clauses("system_code_change", 4),
+    }
 }
 
 fn takes(forms: &Forms, keeper: Keeper) -> Option<BTreeSet<usize>> {
     let at = match keeper {
         Keeper::Server => 1,
         Keeper::Machine => 2,
+        // It is given more than the state.
+        Keeper::Special => return None,
     };
     let taken = |whole: &Term| size_of(forms, clause(whole)?.0.get(at)?);
     let clauses = changes(forms, keeper);
@@ -170,14 +175,17 @@ fn gives_back(whole: &Term, keeper: Keeper) -> bool {
     let Some(("tuple", [Term::List(parts)])) = node(answer) else {
         return false;
     };
-    let kept: &[usize] = match keeper {
-        Keeper::Server => &[1],
-        Keeper::Machine => &[1, 2],
+    // The places of what it is given, and of the same in the answer.
+    let kept: &[(usize, usize)] = match keeper {
+        Keeper::Server => &[(1, 1)],
+        Keeper::Machine => &[(1, 1), (2, 2)],
+        Keeper::Special => &[(0, 1)],
     };
-    let same = |&at: &usize| {
-        let (got, given) = (patterns.get(at), parts.get(at));
-        let name = got.and_then(variable);
-        name.is_some() && name == given.and_then(variable)
+    let same = |&(given, answered): &(usize, usize)| {
+        let (given, answered) = (patterns.get(given), parts.get(answered));
+        given.zip(answered).is_some_and(|(given, answered)| {
+            is_plain(given) && without_places(given) == without_places(answered)
+        })
     };
     parts.len() == kept.len() + 1 && kept.iter().all(same)
 }

@@ -10,11 +10,13 @@ mod elixir;
 mod escapes;
 mod flow;
 mod shape;
+mod special;
 mod storage;
 
 pub use anatomy::{Anatomy, CodeChange};
 pub use children::Children;
 pub use shape::{Keeper, Record, Shape, state_expressions};
+pub use special::{Place, hands_out_whole, place};
 pub use storage::Storage;
 
 use crate::term::{Atom, Limits, Term, external};

@@ -1,7 +1,7 @@
-//! The shapes of the states that processes keep.
+//! The shapes of the states that processes keep; those of special processes are in [`special`].
 
 use super::flow::{Outcome, outcomes, returned};
-use super::{Forms, clause, literal_atom, node, variable, walk};
+use super::{Forms, clause, literal_atom, node, special, variable, walk};
 use crate::term::{Atom, Term};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,6 +36,18 @@ pub enum Keeper {
     Server,
     /// `gen_statem`, `gen_fsm`: the third element, after the name of the state.
     Machine,
+    /// A special process: nowhere in `init/1`, but in what it hands to `sys:handle_system_msg`.
+    Special,
+}
+
+impl Keeper {
+    /// The function that converts the state.
+    pub fn code_change(self) -> &'static str {
+        match self {
+            Self::Server | Self::Machine => "code_change",
+            Self::Special => "system_code_change",
+        }
+    }
 }
 
 /// The fields of every record.
@@ -89,6 +101,9 @@ fn named_record(term: &Term) -> Option<&Atom> {
 
 /// The shapes of the states of processes with this callback module.
 pub fn states(forms: &Forms, keeper: Keeper) -> BTreeSet<Shape> {
+    if keeper == Keeper::Special {
+        return special::states(forms);
+    }
     let mut found = BTreeSet::new();
     for (answer, scope) in returned(forms, "init", 1) {
         if let Some(state) = state_of(answer, keeper) {
@@ -103,6 +118,9 @@ pub fn states(forms: &Forms, keeper: Keeper) -> BTreeSet<Shape> {
 
 /// The expressions with which `init/1` creates the state.
 pub fn state_expressions(forms: &Forms, keeper: Keeper) -> Vec<&Term> {
+    if keeper == Keeper::Special {
+        return special::made(forms);
+    }
     let mut found = Vec::new();
     for (answer, scope) in returned(forms, "init", 1) {
         if let Some(state) = state_of(answer, keeper) {
@@ -120,7 +138,7 @@ fn state_of(answer: &Term, keeper: Keeper) -> Option<&Term> {
     };
     let ok = literal_atom(parts.first()?).is_some_and(|atom| *atom == *"ok");
     let at = match keeper {
-        Keeper::Server => 1,
+        Keeper::Server | Keeper::Special => 1,
         Keeper::Machine => 2,
     };
     ok.then(|| parts.get(at)).flatten()
@@ -134,7 +152,8 @@ fn shapes(forms: &Forms, expression: Outcome<'_>) -> Vec<Shape> {
         .collect()
 }
 
-fn shape(expression: &Term) -> Option<Shape> {
+/// The shape of what an expression makes.
+pub fn shape(expression: &Term) -> Option<Shape> {
     match node(expression)? {
         ("record", [Term::Atom(name), Term::List(_)] | [_, Term::Atom(name), Term::List(_)]) => {
             Some(Shape::Record(name.clone()))
@@ -166,7 +185,7 @@ fn received(forms: &Forms, keeper: Keeper) -> BTreeSet<Shape> {
     ];
     const MACHINE: [(&str, usize, usize); 1] = [("handle_event", 4, 3)];
     let callbacks = match keeper {
-        Keeper::Server => SERVER.as_slice(),
+        Keeper::Server | Keeper::Special => SERVER.as_slice(),
         Keeper::Machine => MACHINE.as_slice(),
     };
     let mut found = BTreeSet::new();
@@ -181,9 +200,7 @@ fn received(forms: &Forms, keeper: Keeper) -> BTreeSet<Shape> {
 }
 
 /// The record that a pattern matches, alone or bound to a variable, or that a variable is used as.
-fn pattern_record<'f>(pattern: &Term, scope: &'f Term) -> Option<&'f Atom>
-where
-{
+pub fn pattern_record<'f>(pattern: &Term, scope: &'f Term) -> Option<&'f Atom> {
     let mut found = None;
     let name = variable(pattern).or_else(|| match node(pattern) {
         Some(("match", [one, other])) => variable(one).or_else(|| variable(other)),

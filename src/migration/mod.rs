@@ -13,7 +13,7 @@ mod term;
 #[cfg(test)]
 mod tests;
 
-use crate::forms::{Anatomy, CodeChange, Forms, Keeper, Shape};
+use crate::forms::{Anatomy, CodeChange, Forms, Keeper, Place, Shape, hands_out_whole, place};
 use crate::term::{Atom, Term};
 use fields::Definitions;
 use std::collections::BTreeMap;
@@ -45,6 +45,8 @@ pub struct Migration {
     pub module: Atom,
     /// Where its processes keep the state.
     pub keeper: Keeper,
+    /// Where the state stands in what a special process hands out in a tuple.
+    pub place: Option<Place>,
     /// What becomes of the state.
     pub state: Conversion,
     /// What becomes of each record that changes, by its name.
@@ -161,6 +163,8 @@ pub enum Obstacle {
         /// `record.field` or `map.key`.
         field: String,
     },
+    /// The module says itself what of its state is replaced, and that is not all of it.
+    TakenApart,
     /// The definitions name one another so often that not all of them were looked at.
     TooComplex,
     /// The two versions keep states of different kinds.
@@ -184,6 +188,7 @@ impl fmt::Display for Obstacle {
                 "#{record}{{}} changes inside the state, and no declared type leads to it"
             ),
             Self::Loses { field } => write!(f, "the value of {field} would be lost"),
+            Self::TakenApart => f.write_str("system_replace_state replaces only a part of it"),
             Self::TooComplex => f.write_str("its types and defaults name one another too often"),
             Self::OtherShape { before, after } => {
                 write!(f, "the state is {before} and becomes {after}")
@@ -225,9 +230,14 @@ pub fn between(
         definitions.reached(parts.into_iter().flatten());
     }
     let found = definitions.finish()?;
+    let versions = [before.forms, after.forms];
+    if state != Conversion::Same && !versions.into_iter().all(hands_out_whole) {
+        return Err(vec![Obstacle::TakenApart]);
+    }
     Ok((state != Conversion::Same).then(|| Migration {
         module: module.clone(),
         keeper: after.anatomy.keeper,
+        place: place(before.forms).filter(|_| after.anatomy.keeper == Keeper::Special),
         state,
         records: found.records,
         sizes: found.sizes,

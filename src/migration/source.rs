@@ -1,7 +1,7 @@
 //! A migration as source text: the clauses of `code_change` that a person pastes into the module.
 
 use super::{Conversion, Field, Migration, Source};
-use crate::forms::Keeper;
+use crate::forms::{Keeper, Place};
 use crate::term::Atom;
 use std::fmt::Write;
 
@@ -12,21 +12,12 @@ pub fn code_change(up: &Migration, down: Option<&Migration>, earlier: &str) -> S
         "%% Converts the states of {} between version {earlier} and the next one, field by field.\n",
         up.module
     );
-    let (arguments, answer): (&str, fn(&str) -> String) = match up.keeper {
-        Keeper::Server => ("State, _Extra", |state| format!("{{ok, {state}}}")),
-        Keeper::Machine => ("Name, State, _Extra", |state| {
-            format!("{{ok, Name, {state}}}")
-        }),
-    };
     if let Some(down) = down {
-        let state = answer(&value(&down.state, "State", "down"));
-        let _ = writeln!(
-            text,
-            "code_change({{down, _Vsn}}, {arguments}) ->\n    {state};"
-        );
+        let converted = value(&down.state, "State", "down");
+        clause(&mut text, down, "{down, _Vsn}", &converted, ';');
     }
-    let state = answer(&value(&up.state, "State", "up"));
-    let _ = writeln!(text, "code_change(_Vsn, {arguments}) ->\n    {state}.");
+    let converted = value(&up.state, "State", "up");
+    clause(&mut text, up, "_Vsn", &converted, '.');
     for (migration, way) in [(Some(up), "up"), (down, "down")] {
         for (record, fields) in migration.into_iter().flat_map(|each| &each.records) {
             let size = migration.and_then(|each| each.sizes.get(record));
@@ -34,6 +25,40 @@ pub fn code_change(up: &Migration, down: Option<&Migration>, earlier: &str) -> S
         }
     }
     text
+}
+
+/// A clause of the function that converts a state, for this version.
+fn clause(text: &mut String, migration: &Migration, vsn: &str, converted: &str, end: char) {
+    let _ = match migration.keeper {
+        Keeper::Server => writeln!(
+            text,
+            "code_change({vsn}, State, _Extra) ->\n    {{ok, {converted}}}{end}"
+        ),
+        Keeper::Machine => writeln!(
+            text,
+            "code_change({vsn}, Name, State, _Extra) ->\n    {{ok, Name, {converted}}}{end}"
+        ),
+        Keeper::Special => {
+            let handed = |state: &str| handed(migration.place, state);
+            let (given, answered) = (handed("State"), handed(converted));
+            writeln!(
+                text,
+                "system_code_change({given}, _Module, {vsn}, _Extra) ->\n    {{ok, {answered}}}{end}"
+            )
+        }
+    };
+}
+
+/// The state as a special process hands it out: as it is, or in a tuple with other things.
+fn handed(place: Option<Place>, state: &str) -> String {
+    let Some((at, size)) = place else {
+        return state.to_owned();
+    };
+    let parts = (0..size).map(|each| match each == at {
+        true => state.to_owned(),
+        false => format!("M{}", each + 1),
+    });
+    format!("{{{}}}", parts.collect::<Vec<_>>().join(", "))
 }
 
 /// The expression that converts the value of `variable`.

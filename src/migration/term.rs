@@ -15,7 +15,7 @@ impl Migration {
             (Term::Atom(name.clone()), Term::tuple([size, sources]))
         });
         let keeper = match self.keeper {
-            Keeper::Server => "server",
+            Keeper::Server | Keeper::Special => "server",
             Keeper::Machine => "machine",
         };
         let records = Term::Map(records.collect());

@@ -62,28 +62,96 @@ fn a_default_that_has_to_be_computed_is_said() {
     );
 }
 
+/// A special process whose `system_code_change` gives back what it is given.
+fn special(fields: &str, handed: &str, further: &str) -> String {
+    format!(
+        "-export([init/1, system_continue/3, system_code_change/4, system_terminate/4, system_replace_state/2]).\n\
+         -record(state, {{{fields}}}).\ninit(Parent) -> loop(Parent, #state{{}}).\n\
+         loop(Parent, State) ->\n receive {{system, From, Request}} ->\n\
+         sys:handle_system_msg(Request, From, Parent, ?MODULE, [], {handed}) end.\n\
+         system_continue(Parent, _, {handed}) -> loop(Parent, State).\n\
+         system_code_change(Handed, _, _, _) -> {{ok, Handed}}.\n\
+         system_terminate(Reason, _, _, _) -> exit(Reason).\n{further}\n"
+    )
+}
+
+const WHOLE: &str = "system_replace_state(Fun, Handed) -> New = Fun(Handed), {ok, New, New}.";
+
+fn specials(name: &'static str, handed: &str, (old, new): (&str, &str)) -> Pair {
+    let of =
+        |fields: &str, further: &str| with(&[("demo_daemon", &special(fields, handed, further))]);
+    pair(name, of("a", old), of("a, b = 0", new))
+}
+
+#[test]
+fn the_state_of_a_special_process_is_converted() {
+    for handed in ["State", "{Parent, State}"] {
+        let pair = specials("special", handed, (WHOLE, WHOLE));
+        let built = Built::new(std::slice::from_ref(&pair));
+        let plan = built.plan_migrating(&pair, Direction::Up, Loss::Refused);
+        let text = "the state of demo_daemon is converted: #state{} becomes a, b = 0";
+        assert_eq!(kinds(&plan), ["state_migrated"], "{handed}");
+        assert_eq!(plan.findings[0].text, text);
+    }
+}
+
+#[test]
+fn a_special_process_that_replaces_a_part_of_its_state_is_not_converted() {
+    const FIELD: &str =
+        "system_replace_state(Fun, #state{a = A} = S) -> N = Fun(A), {ok, N, S#state{a = N}}.";
+    const NEVER: &str = "system_replace_state(_, Handed) -> {ok, none, Handed}.";
+    for other in [FIELD, NEVER] {
+        for versions in [(WHOLE, other), (other, WHOLE)] {
+            let pair = specials("part", "State", versions);
+            let built = Built::new(std::slice::from_ref(&pair));
+            let plan = built.plan_migrating(&pair, Direction::Up, Loss::Refused);
+            assert_eq!(kinds(&plan), ["state_not_migrated"]);
+            let text = &plan.findings[0].text;
+            let begins = "the state of demo_daemon changes and system_code_change gives it back";
+            let ends = "erlrc cannot convert it: system_replace_state replaces only a part of it";
+            assert!(text.starts_with(begins) && text.ends_with(ends), "{text}");
+        }
+    }
+}
+
+#[test]
+fn the_printed_source_of_a_special_process_converts() {
+    let pair = specials("printed_special", "{Parent, State}", (WHOLE, WHOLE));
+    let said = printed(
+        &pair,
+        "system_code_change({p, {state, 1}}, m, \"1.0\", []), \
+         system_code_change({p, {state, 3, 4}}, m, {down, \"1.0\"}, [])",
+    );
+    assert_eq!(said, "[{ok,{p,{state,1,0}}},{ok,{p,{state,3}}}]");
+}
+
 /// What `make-migration` prints compiles, and converts states both ways.
 #[test]
 fn the_printed_source_converts() {
     let pair = versions("printed", "a, gone", "b = 7, a");
-    let built = Built::new(std::slice::from_ref(&pair));
+    let said = printed(
+        &pair,
+        "code_change(\"1.0\", {state, 1, 2}, []), code_change({down, \"1.0\"}, {state, 3, 4}, [])",
+    );
+    assert_eq!(said, "[{ok,{state,7,1}},{ok,{state,4,undefined}}]");
+}
+
+/// What the printed source answers to these calls.
+fn printed(pair: &Pair, calls: &str) -> String {
+    let built = Built::new(std::slice::from_ref(pair));
     let output = Command::new(env!("CARGO_BIN_EXE_erlrc"))
         .args(["make-migration", "demo", "1.0", "2.0"])
-        .args([built.dir(&pair, "old"), built.dir(&pair, "new")])
+        .args([built.dir(pair, "old"), built.dir(pair, "new")])
         .output()
         .unwrap();
     let printed = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{printed}");
     let directory = tempfile::tempdir().unwrap();
     let source = directory.path().join("printed.erl");
-    let main = "main(_) ->\n    io:format(\"~p ~p~n\", [code_change(\"1.0\", {state, 1, 2}, []),\n    \
-                code_change({down, \"1.0\"}, {state, 3, 4}, [])]),\n    halt().\n";
-    fs::write(
-        &source,
-        format!("-module(printed).\n-export([main/1]).\n{main}{printed}"),
-    )
-    .unwrap();
+    let main = format!("main(_) ->\n    io:format(\"~w~n\", [[{calls}]]),\n    halt().\n");
+    let text = format!("-module(printed).\n-export([main/1]).\n{main}{printed}");
+    fs::write(&source, text).unwrap();
     support::compile(&source, directory.path());
     let said = support::call(directory.path(), "printed", &["now"]);
-    assert_eq!(said.trim(), "{ok,{state,7,1}} {ok,{state,4,undefined}}");
+    said.trim().to_owned()
 }

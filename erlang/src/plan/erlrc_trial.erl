@@ -56,7 +56,8 @@
 -spec run([change()], #{pid() => erlrc_discover:target()}, map()) -> result().
 run(Changes, Targets, #{changed := Changed, directory := Directory} = Options) ->
     All = [{Pid, Kind, called(Target)} || {Pid, #{kind := Kind} = Target} <- maps:to_list(Targets)],
-    {Todo, Others} = lists:partition(fun({_, Kind, Mods}) -> is_tried(Kind, Mods) end, All),
+    Converted = [Module || {Module, Vsn, Extra, _} <- Changes, element(1, erlrc_conversion:parts(Vsn, Extra)) =/= no],
+    {Todo, Others} = lists:partition(fun({_, Kind, Mods}) -> is_tried(Kind, Mods, Converted) end, All),
     Special = [{Module, special_process} || {_, special, Mods} <- Others, {Module, _} <- Mods],
     Callbacks = callbacks([Each || {_, _, Mods} <- Todo, Each <- Mods], Changes),
     Trial = #trial{
@@ -84,9 +85,12 @@ is_down(_Vsn) -> false.
 called(#{modules := Modules, own := Own}) -> [{Module, Own} || Module <- Modules];
 called(#{modules := Modules}) -> [{Module, Module} || Module <- Modules].
 
-%% A special process gives its state away unless it says itself what that is; another's module is not asked.
-is_tried(special, [{Module, _}]) -> is_special(Module) andalso not erlang:function_exported(Module, system_replace_state, 2);
-is_tried(Kind, _Modules) -> Kind =:= server orelse Kind =:= event_manager.
+%% A special process gives its state away unless it says itself what that is, and then what it says is what erlrc converts;
+%% another's module is not asked.
+is_tried(special, [{Module, _}], Converted) -> is_special(Module) andalso (lists:member(Module, Converted) orelse not hides(Module));
+is_tried(Kind, _Modules, _Converted) -> Kind =:= server orelse Kind =:= event_manager.
+
+hides(Module) -> erlang:function_exported(Module, system_replace_state, 2).
 
 %% @doc The name that a module has while it is tried: its own with a mark, so that no second trial makes another atom.
 -spec shadow(module()) -> module().
@@ -298,12 +302,20 @@ change(Callback, Module, Vsn, State, Extra) ->
     {Conversion, Call} = erlrc_conversion:parts(Vsn, Extra),
     case Conversion =:= no orelse erlrc_conversion:convert(Module, Conversion, State) of
         true -> call(Callback, Module, Vsn, State, Call);
-        {ok, Converted} -> call(Callback, Module, Vsn, Converted, Call);
+        {ok, Converted} -> call(Callback, Module, Vsn, Converted, after_conversion(Module, Call));
         {error, _} = Error -> Error
     end.
 
-call(_Callback, _Module, _Vsn, _State, none) ->
-    ok;
+%% A special process that hides what is around its state is not asked for that: its `system_code_change' gives all of it back,
+%% else there would be no conversion.
+after_conversion(Module, Call) ->
+    case is_special(Module) andalso hides(Module) of
+        true -> none;
+        false -> Call
+    end.
+
+call(_Callback, _Module, _Vsn, State, none) ->
+    {ok, State};
 call({Shadow, _}, Module, Vsn, State, {extra, Extra}) ->
     try changed(Shadow, Module, Vsn, State, Extra) of
         {ok, New} -> {ok, New};

@@ -66,8 +66,8 @@ fn converted(module: &Atom, migration: &Migration) -> Finding {
 }
 
 fn module(Changed { kind, old, new, .. }: &Changed, direction: Direction) -> Option<Finding> {
-    use ModuleKind::{EventHandler, Server, StateMachine};
-    let keeps = matches!(kind, Server | StateMachine | EventHandler)
+    use ModuleKind::{EventHandler, Server, Special, StateMachine};
+    let keeps = matches!(kind, Server | StateMachine | EventHandler | Special)
         || new.has("code_change", 3)
         || new.has("code_change", 4);
     if !keeps || kind.supervises() {
@@ -89,7 +89,7 @@ fn module(Changed { kind, old, new, .. }: &Changed, direction: Direction) -> Opt
         Direction::Up => (after, before),
         Direction::Down => (before, after),
     };
-    migrated(new, &own.code_change, &other.code_change, &differences)
+    migrated(new, own, &other.code_change, &differences)
 }
 
 /// `code_change` of the new version takes its own states alone: with what runs no clause of it matches.
@@ -216,16 +216,16 @@ fn shape(old: &Shape, new: &Shape) -> Option<Difference> {
 
 fn migrated(
     new: &Code,
-    code_change: &CodeChange,
+    own: &Anatomy,
     other: &CodeChange,
     differences: &[Difference],
 ) -> Option<Finding> {
-    let module = &new.module;
+    let (module, called) = (&new.module, own.keeper.code_change());
     let what = listed(differences.iter().map(|difference| &difference.text));
     let details: Vec<_> = differences.iter().map(|d| d.details.clone()).collect();
     let not = |how: &str| {
         let text = format!("the state of {module} changes and {how}: {what}");
-        let advice = format!("let code_change of {module} convert the old state to the new one");
+        let advice = format!("let {called} of {module} convert the old state to the new one");
         let finding = if differences.iter().any(|difference| difference.certain) {
             Finding::error(NOT_MIGRATED, module).means(Verdict::RestartApplication)
         } else {
@@ -233,15 +233,15 @@ fn migrated(
         };
         finding.text(text).advice(advice)
     };
-    let finding = match code_change {
-        CodeChange::Absent => not("there is no code_change"),
-        CodeChange::Trivial => not("code_change gives it back as it was"),
+    let finding = match &own.code_change {
+        CodeChange::Absent => not(&format!("there is no {called}")),
+        CodeChange::Trivial => not(&format!("{called} gives it back as it was")),
         own if own == other => {
-            let text = format!("the state of {module} changes and code_change does not: {what}");
+            let text = format!("the state of {module} changes and {called} does not: {what}");
             Finding::warning("code_change_unchanged", module)
                 .text(text)
                 .advice(format!(
-                    "see that code_change of {module} makes the new state of the old one"
+                    "see that {called} of {module} makes the new state of the old one"
                 ))
         }
         CodeChange::Own(_) => return None,
