@@ -43,8 +43,11 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
         .map(|app| app.application.as_str())
         .chain(report.registered.iter().map(String::as_str))
         .collect();
-    let listed: Vec<_> = names.iter().map(|name| json(name, &report)).collect();
-    out.envelope("list", 1, &json!({"applications": listed}));
+    if out.is_json() {
+        let listed: Vec<_> = names.iter().map(|name| json(name, &report)).collect();
+        out.envelope("list", 1, &json!({"applications": listed}));
+        return Ok(status::tell_silent(&report, out));
+    }
     let rows: Vec<Vec<String>> = names.iter().map(|name| row(name, &report)).collect();
     if report.nodes.is_empty() {
         out.text(&format!("{}\n", nodes::none(common, &arguments.connection)));
@@ -59,11 +62,7 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
 /// The application on each node that knows it.
 fn on<'a>(name: &str, report: &'a Report) -> Vec<(&'a str, &'a ApplicationStatus)> {
     let nodes = report.nodes.iter();
-    let found = nodes.filter_map(|node| {
-        let apps = &node.applications;
-        let app = apps.iter().find(|app| app.application == name)?;
-        Some((node.node.as_str(), app))
-    });
+    let found = nodes.filter_map(|node| Some((node.node.as_str(), node.application(name)?)));
     found.collect()
 }
 

@@ -1,9 +1,14 @@
 //! What is registered and what packages say is installed, of all applications, without a code path.
 
-use super::{consult, text};
+use super::file::terms;
+use super::text;
 use crate::application::{Error, Fault, Metadata, Registration, is_application_name};
+use crate::file::{Buffer, Place, list, open_directory};
 use crate::places::Root;
+use rustix::fs::{AtFlags, statat};
+use rustix::io::Errno;
 use std::collections::BTreeMap;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 /// The registrations and metadata of a host, by application.
@@ -21,56 +26,85 @@ pub struct Inventory {
 /// who asks how things stand gets an answer all the same.
 pub fn inventory(root: &Path, apps: &Path) -> Inventory {
     let mut inventory = Inventory::default();
-    each(
-        &Root(root).registrations(),
-        &mut inventory,
-        |inventory, name, file| {
-            // Most registrations are empty, and need not be opened.
-            let empty = file.metadata().is_ok_and(|metadata| metadata.len() == 0);
-            let terms = if empty { Vec::new() } else { consult(file)? };
-            let (registration, _) = Registration::from_terms(terms)?;
-            inventory.registered.insert(name, registration);
+    let (registered, installed) = (&mut inventory.registered, &mut inventory.installed);
+    let warnings = [
+        each(&Root(root).registrations(), |name, dir, buffer| {
+            let registration = registration(&name, dir, buffer)?;
+            registered.insert(name, registration);
             Ok(())
-        },
-    );
-    each(apps, &mut inventory, |inventory, name, file| {
-        let terms = consult(file)?;
-        let metadata = match terms.as_slice() {
-            [term] => Metadata::from_term(term)?,
-            _ => return Err(Error::TermCount { count: terms.len() }.into()),
-        };
-        if metadata.application.as_str() != name {
-            return Err(Error::WrongName {
-                found: metadata.application,
-            }
-            .into());
-        }
-        inventory.installed.insert(name, metadata);
-        Ok(())
-    });
+        }),
+        each(apps, |name, dir, buffer| {
+            let metadata = metadata(&name, dir, buffer)?;
+            installed.insert(name, metadata);
+            Ok(())
+        }),
+    ];
+    inventory.warnings = warnings.concat();
     inventory
 }
 
-/// Calls `read` for each file in `dir` that is named like an application.
-fn each(
-    dir: &Path,
-    inventory: &mut Inventory,
-    read: impl Fn(&mut Inventory, String, &Path) -> Result<(), Fault>,
-) {
-    let entries = match std::fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
-        Err(error) => return inventory.warnings.push(format!("{}: {error}", text(dir))),
+fn registration(
+    name: &str,
+    dir: BorrowedFd<'_>,
+    buffer: &mut Buffer,
+) -> Result<Registration, Fault> {
+    // Most registrations are empty, and need not be opened.
+    let status = statat(dir, name, AtFlags::empty());
+    if status.is_ok_and(|status| status.st_size == 0) {
+        return Ok(Registration::default());
+    }
+    let terms = terms(Place::inside(dir, Path::new(name)), buffer)?;
+    let (registration, _) = Registration::from_terms(terms)?;
+    Ok(registration)
+}
+
+fn metadata(name: &str, dir: BorrowedFd<'_>, buffer: &mut Buffer) -> Result<Metadata, Fault> {
+    let terms = terms(Place::inside(dir, Path::new(name)), buffer)?;
+    let metadata = match terms.as_slice() {
+        [term] => Metadata::from_term(term)?,
+        _ => return Err(Error::TermCount { count: terms.len() }.into()),
     };
-    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let mut names: Vec<String> = names.filter(|name| is_application_name(name)).collect();
-    names.sort_unstable();
-    for name in names {
-        let file = dir.join(&name);
-        if let Err(fault) = read(inventory, name, &file) {
-            inventory.warnings.push(format!("{}: {fault}", text(&file)));
+    match metadata.application.as_str() == name {
+        true => Ok(metadata),
+        false => {
+            let found = metadata.application;
+            Err(Error::WrongName { found }.into())
         }
     }
+}
+
+/// Calls `read` for each file in `dir` that is named like an application; the warnings.
+fn each(
+    dir: &Path,
+    mut read: impl FnMut(String, BorrowedFd<'_>, &mut Buffer) -> Result<(), Fault>,
+) -> Vec<String> {
+    let warning = |errno: Errno| format!("{}: {}", text(dir), std::io::Error::from(errno));
+    let open = match open_directory(dir) {
+        Ok(open) => open,
+        Err(Errno::NOENT) => return Vec::new(),
+        Err(errno) => return vec![warning(errno)],
+    };
+    let (names, error) = names(&open);
+    let mut warnings: Vec<String> = error.map(warning).into_iter().collect();
+    let mut buffer = Buffer::default();
+    for name in names {
+        if let Err(fault) = read(name.clone(), open.as_fd(), &mut buffer) {
+            warnings.push(format!("{}: {fault}", text(&dir.join(name))));
+        }
+    }
+    warnings
+}
+
+/// The names of applications in an open directory, in order, and why there are no more of them.
+fn names(open: &OwnedFd) -> (Vec<String>, Option<Errno>) {
+    let mut names = Vec::new();
+    let listed = list(open, |name| {
+        if is_application_name(name) {
+            names.push(name.to_owned());
+        }
+    });
+    names.sort_unstable();
+    (names, listed.err())
 }
 
 #[cfg(test)]

@@ -252,6 +252,13 @@ impl Last {
 }
 
 impl NodeStatus {
+    /// The application of this name, which is looked for in their order.
+    pub fn application(&self, name: &str) -> Option<&ApplicationStatus> {
+        let apps = &self.applications;
+        let place = apps.binary_search_by(|app| app.application.as_str().cmp(name));
+        apps.get(place.ok()?)
+    }
+
     /// Whether it answers.
     pub fn is_up(&self) -> bool {
         self.facts.is_some()

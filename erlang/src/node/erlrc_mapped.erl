@@ -7,21 +7,27 @@
 -export([read/0, old/3]).
 -export_type([mapped/0]).
 
+%% A library below the directory `priv' of an application's directory: the name of that directory, its path, the name of the
+%% library in `priv', and the library.
+-type mapped() :: {string(), file:filename(), file:filename(), library()}.
 %% A path, whether its file is there still, and where what nobody writes to is mapped: address, size, place in the file.
--type mapped() :: {file:filename(), there | deleted, [{non_neg_integer(), non_neg_integer(), non_neg_integer()}]}.
+-type library() :: {file:filename(), there | deleted, [{non_neg_integer(), non_neg_integer(), non_neg_integer()}]}.
 
 -define(DELETED, " (deleted)").
 %% More of a library is not compared.
 -define(MOST_BYTES, 67108864).
 
-%% @doc What the node has mapped; nothing where the system does not tell.
+%% @doc What the node has mapped of applications; nothing where the system does not tell.
 -spec read() -> [mapped()].
 read() ->
     case file:read_file("/proc/self/maps") of
         {ok, Lines} ->
             Parts = lists:append([part(Line) || Line <- binary:split(Lines, <<"\n">>, [global])]),
             Ranges = maps:groups_from_list(fun({File, _}) -> File end, fun({_, Range}) -> Range end, Parts),
-            [{Path, State, lists:append(Each)} || {{Path, State}, Each} <- lists:sort(maps:to_list(Ranges))];
+            [
+                {filename:basename(Dir), Dir, Name, {Path, State, lists:append(Each)}}
+             || {{Path, State}, Each} <- lists:sort(maps:to_list(Ranges)), [Dir, Name] <- [string:split(Path, "/priv/")]
+            ];
         {error, _} ->
             []
     end.
@@ -57,7 +63,12 @@ range(_Other) ->
 %% @doc The libraries of an application in this directory in whose place the directory has another by now.
 -spec old([mapped()], atom(), file:filename()) -> [binary()].
 old(Mapped, App, Dir) ->
-    among([{Name, Of, Each} || {Path, _, _} = Each <- Mapped, {Of, Name} <- place(App, Path)], Dir).
+    Application = atom_to_list(App),
+    among([{Name, Of, Each} || {Directory, Of, Name, Each} <- Mapped, is_of(Application, Directory, Of)], Dir).
+
+%% Few of a thousand applications have a library, so the comparison that costs least is made first.
+is_of(Application, Directory, Of) ->
+    lists:prefix(Application, Directory) andalso erlrc_code_path:stands_for(Application, filename:join(Of, "ebin")).
 
 among([], _Dir) ->
     [];
@@ -68,13 +79,6 @@ among(Own, Dir) ->
         unicode:characters_to_binary(Path)
      || {Name, _, {Path, _, Ranges}} <- Own, not lists:member(Name, Here), is_other(Ranges, filename:join([Dir, "priv", Name]))
     ].
-
-%% The directory of the application, and the name below its priv.
-place(App, Path) ->
-    case string:split(Path, "/priv/") of
-        [Dir, Name] -> [{Dir, Name} || erlrc_code_path:stands_for(atom_to_list(App), filename:join(Dir, "ebin"))];
-        [_] -> []
-    end.
 
 %% What is mapped is compared, for the file that it came from may be gone, and a package that is installed again has the
 %% same one.

@@ -232,7 +232,7 @@ info(Key) ->
 %% @doc The application and everything that it includes, directly or indirectly.
 -spec parts(atom()) -> [atom()].
 parts(App) ->
-    included_closure([App], []).
+    included_closure([App]).
 
 %% @doc The applications that must run before this one: its dependencies, and those of the applications that it
 %% includes.
@@ -258,7 +258,7 @@ status(App) ->
 status(App, Running) ->
     case lists:member(App, Running) of
         true -> running;
-        false -> included(lists:member(App, included_closure(Running, [])))
+        false -> included(lists:member(App, included_closure(Running)))
     end.
 
 included(true) -> included;
@@ -315,7 +315,7 @@ load_modules(App) ->
 %% @doc Loads all modules of all running applications.
 -spec load_modules() -> ok.
 load_modules() ->
-    load_modules_of(included_closure(running(), [])).
+    load_modules_of(included_closure(running())).
 
 load_modules_of(Apps) ->
     Modules = [Module || App <- Apps, Module <- key(App, modules)],
@@ -334,10 +334,12 @@ report_missing(Failed) ->
     Report = #{what => modules_not_loaded, modules => Failed},
     ?LOG_WARNING(Report, #{report_cb => fun erlrc_error:report/1}).
 
-included_closure([App | Apps], Seen) ->
-    case lists:member(App, Seen) of
-        true -> included_closure(Apps, Seen);
-        false -> included_closure(key(App, included_applications) ++ Apps, [App | Seen])
-    end;
-included_closure([], Seen) ->
-    Seen.
+included_closure(Apps) ->
+    included_closure(Apps, #{}, []).
+
+included_closure([App | Apps], Known, Closure) when is_map_key(App, Known) ->
+    included_closure(Apps, Known, Closure);
+included_closure([App | Apps], Known, Closure) ->
+    included_closure(key(App, included_applications) ++ Apps, Known#{App => true}, [App | Closure]);
+included_closure([], _Known, Closure) ->
+    Closure.

@@ -124,18 +124,24 @@ unsettled() ->
 applications(Patience) ->
     Running = running(Patience div 4),
     Includers = includers(Running),
+    Runs = maps:from_keys(Running, runs),
     Boot = erlrc_next_boot:read(),
     Mapped = erlrc_mapped:read(),
     [
         maps:from_list(
-            [{after_restart, Other} || Other <- erlrc_next_boot:other(Boot, App, Vsn)] ++ libraries(Mapped, App) ++
-                application(App, Vsn, Running, Includers)
+            [{after_restart, Other} || Other <- erlrc_next_boot:other(Boot, App, Vsn)] ++ directory(Mapped, App) ++
+                application(App, Vsn, Runs, Includers)
         )
      || {App, _, Vsn} <- application:loaded_applications()
     ].
 
-libraries(Mapped, App) ->
-    [{old_libraries, Old} || Dir <- [code:lib_dir(App)], is_list(Dir), [_ | _] = Old <- [erlrc_mapped:old(Mapped, App, Dir)]].
+directory(Mapped, App) ->
+    case code:lib_dir(App) of
+        Dir when is_list(Dir) ->
+            [{old_libraries, Old} || [_ | _] = Old <- [erlrc_mapped:old(Mapped, App, Dir)]] ++ [{dir, text(Dir)}];
+        {error, bad_name} ->
+            []
+    end.
 
 %% Where the application controller does not answer, as while an application takes its time to start, its table tells. A
 %% library has nothing in there; loaded, it is as good as started.
@@ -148,15 +154,14 @@ running(Patience) ->
                 [App || {App, _, _} <- application:loaded_applications(), application:get_key(App, mod) =:= {ok, []}]
     end.
 
-application(App, Vsn, Running, Includers) ->
+application(App, Vsn, Runs, Includers) ->
     {State, Includer} =
-        case {lists:member(App, Running), Includers} of
+        case {is_map_key(App, Runs), Includers} of
             {true, _} -> {running, []};
             {false, #{App := By}} -> {included, [{includer, text(By)}]};
             {false, _} -> {loaded, []}
         end,
-    Dir = [{dir, text(Path)} || Path <- [code:lib_dir(App)], is_list(Path)],
-    [{name, text(App)}, {vsn, text(Vsn)}, {state, State}] ++ Includer ++ Dir.
+    [{name, text(App)}, {vsn, text(Vsn)}, {state, State}] ++ Includer.
 
 %% By which running application each included one is run.
 includers(Running) ->

@@ -13,7 +13,7 @@ use crate::record::{RecordLog, Tail, Time};
 use crate::rendezvous::{Entries, Entry, RendezvousError};
 use crate::restart::{self, Refused};
 use crate::status::{Facts, Node, NodeFacts, Pending, State};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -72,18 +72,18 @@ fn refusals(nodes: &mut [Node], inventory: &Inventory) {
         for (name, metadata) in &inventory.installed {
             dirs.insert(name.clone(), PathBuf::from(&metadata.dir));
         }
-        let runs = |name: &String| {
-            let mut apps = facts.applications.iter();
-            apps.any(|app| {
-                app.name == *name && matches!(app.state, State::Running | State::Included)
-            })
-        };
+        let runs: BTreeSet<&str> = facts
+            .applications
+            .iter()
+            .filter(|app| matches!(app.state, State::Running | State::Included))
+            .map(|app| app.name.as_str())
+            .collect();
         let ours = |name: &String| {
             inventory.installed.contains_key(name) || inventory.registered.contains_key(name)
         };
         let looked_at = dirs
             .into_iter()
-            .filter(|(name, _)| running != next || (ours(name) && !runs(name)));
+            .filter(|(name, _)| running != next || (ours(name) && !runs.contains(name.as_str())));
         node.refused = looked_at
             .filter_map(|(name, dir)| {
                 let of_dir = known.entry((dir, next));
