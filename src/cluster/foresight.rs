@@ -38,8 +38,8 @@ pub fn ask<L: NodeLink>(
     }
 }
 
-/// Adds to `plan` what the node says that it would do, step by step, or that it would refuse. A hook need not ask: the
-/// node refuses its operation in the same words, before it changes anything.
+/// Adds to `plan` what the node says that it would do, step by step, or that it would refuse for another reason than is
+/// in the plan. A hook need not ask: the node refuses its operation in the same words, before it changes anything.
 ///
 /// # Errors
 /// The node did not answer.
@@ -55,10 +55,16 @@ pub fn rehearse<L: NodeLink>(
     };
     if answer.class == Class::Done {
         plan.node_steps = answer.plan;
-    } else if answer.outcome != Outcome::BadRequest {
+    } else if answer.outcome != Outcome::BadRequest && !is_foreseen(plan, &answer) {
         plan.add([refused(&operation.application, answer)]);
     }
     Ok(())
+}
+
+/// Whether the plan says already that a restart is needed, and why.
+fn is_foreseen(plan: &Plan, answer: &Answer) -> bool {
+    let class = refusal(plan.verdict).map(|(class, _)| class);
+    matches!(answer.class, Class::NoPath | Class::RestartEmulator) && class == Some(answer.class)
 }
 
 fn refused(application: &Atom, answer: Answer) -> Finding {
@@ -83,15 +89,15 @@ fn hear(plan: &mut Plan, application: &Atom, answer: &Term) -> Option<Answer> {
     match (heard.class, &heard.outcome) {
         (Class::Done, _) => {
             plan.counted(Live::parse(answer));
-            let findings = answer.get("findings").and_then(Term::elements);
-            let findings = findings.unwrap_or_default();
-            plan.add(findings.iter().filter_map(Finding::parse));
             let idle = answer.get("idle").and_then(Term::elements);
             let idle = idle.unwrap_or_default();
             let idle = idle
                 .iter()
                 .filter_map(|name| Some(name.as_text()?.into_owned()));
             plan.nobody_runs(&idle.collect());
+            let findings = answer.get("findings").and_then(Term::elements);
+            let findings = findings.unwrap_or_default();
+            plan.add(findings.iter().filter_map(Finding::parse));
             None
         }
         (_, Outcome::BadRequest) => {
@@ -315,6 +321,39 @@ mod tests {
             let answer = format!("#{{status => ok, outcome => planned, idle => {idle}}}");
             assert_eq!(hear(&mut plan, &Atom::of("foo"), &term(&answer)), None);
             assert_eq!(plan.verdict, verdict, "{idle}");
+        }
+    }
+
+    #[test]
+    fn a_state_of_which_the_files_tell_is_named_once() {
+        let record = |module: &str| {
+            format!(
+                "#{{kind => record_in_state, severity => error, verdict => restart_application, subject => <<\"p\">>, \
+                 text => <<\"it stays in {module}.\">>, advice => <<\"\">>, details => #{{module => {module}}}}}"
+            )
+        };
+        for (idle, kinds) in [
+            ("[]", vec!["record_in_state", "state_not_migrated"]),
+            // Another process than one of the module's has its record.
+            (
+                "[<<\"a\">>]",
+                vec!["record_in_state", "record_in_state", "state_not_migrated"],
+            ),
+        ] {
+            let mut plan = plan();
+            let lost = Finding::error("state_not_migrated", "a").means(Verdict::RestartApplication);
+            plan.add([lost.text("it changes")]);
+            let [a, b] = ["a", "b"].map(record);
+            let answer = format!(
+                "#{{status => ok, outcome => planned, idle => {idle}, findings => [{a}, {b}]}}"
+            );
+            assert_eq!(hear(&mut plan, &Atom::of("foo"), &term(&answer)), None);
+            let found: Vec<&str> = plan.findings.iter().map(|finding| &*finding.kind).collect();
+            assert_eq!(
+                (found, plan.verdict),
+                (kinds, Verdict::RestartApplication),
+                "{idle}"
+            );
         }
     }
 

@@ -128,22 +128,30 @@ impl Plan {
             .is_some_and(|steps| !steps.instructions.is_empty())
     }
 
-    /// Whether it says the same already: word by word, or of the same `init/1`, which the engine reads in the
-    /// source and the node in the code.
+    /// Whether it says the same already: word by word, of the same `init/1`, which the engine reads in the source
+    /// and the node in the code, or of the same record, which nothing converts.
     fn says(&self, finding: &Finding) -> bool {
-        let effects = |finding: &Finding| {
-            let kinds = [
-                "init_repeats",
-                "init_fails_again",
-                "supervisor_init_has_effects",
-            ];
-            kinds.contains(&&*finding.kind)
-        };
         self.findings.iter().any(|known| {
             let same = known.kind == finding.kind && known.text == finding.text;
-            known.subject == finding.subject && (same || effects(known) && effects(finding))
+            let effects = [known, finding].map(|one| OF_INIT.contains(&&*one.kind));
+            known.subject == finding.subject && (same || effects == [true, true])
+                || explains(known, finding)
         })
     }
+}
+
+/// Findings about an `init/1` that is evaluated a second time.
+const OF_INIT: [&str; 3] = [
+    "init_repeats",
+    "init_fails_again",
+    "supervisor_init_has_effects",
+];
+
+/// Whether a state in which the node has found an earlier record is one of which the files say that nothing converts it.
+fn explains(known: &Finding, finding: &Finding) -> bool {
+    let lost = known.kind == "state_not_migrated" && known.severity == Severity::Error;
+    let module = finding.details.get("module").and_then(|name| name.as_str());
+    lost && finding.kind == "record_in_state" && module == Some(known.subject.as_str())
 }
 
 /// A plan of which nothing is known yet.

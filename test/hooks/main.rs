@@ -13,6 +13,7 @@ mod everyday;
 mod history;
 mod host;
 mod hostile;
+mod howto;
 mod json;
 mod library;
 mod lost;

@@ -482,11 +482,14 @@ fn what_the_node_would_refuse_is_a_finding() {
         found(&host, &new, "node_refuses"),
         [] as [serde_json::Value; 0]
     );
-    // A new emulator is none that the node could become.
+    // A restart that the files ask for is named once.
     let script = |text: &str| appup(&new, &format!("{{\"1.1\",[{{\"1.0\",{text}}}],[]}}.\n"));
     script("[restart_new_emulator]");
-    let emulator = ("restart_new_emulator", "restart_emulator");
-    node_refuses(&host, (&old, &new), emulator, "emulator");
+    assert_eq!(found(&host, &new, "restart_emulator").len(), 1);
+    assert_eq!(
+        found(&host, &new, "node_refuses"),
+        [] as [serde_json::Value; 0]
+    );
     // The application controller is that of a release that is not known.
     script("[]");
     let unknown = "_ = sys:replace_state(application_controller, \

@@ -13,7 +13,7 @@ findings(Found) ->
     [finding(Each) || Each <- Found].
 
 finding(#{certainty := kept} = Found) ->
-    Text = ["The new code keeps ", text(Found), "."],
+    Text = ["Nothing converts ", text(Found), "."],
     erlrc_finding:means(restart_application, made(error, Text, Found));
 finding(#{certainty := untried} = Found) ->
     Text = [text(Found), "; whether it is converted was not tried."],
@@ -58,7 +58,7 @@ place(#{place := table, holders := Tables}) -> ["the table ", tables(Tables)].
 
 details(#{shape := {struct, Module}} = Found) -> (holders(Found))#{struct => Module};
 details(#{shape := {map, [_ | _] = Keys}, module := Module} = Found) -> (holders(Found))#{keys => Keys, module => Module};
-details(#{shape := {Name, Size}} = Found) -> (holders(Found))#{record => Name, size => Size}.
+details(#{shape := {Name, Size}, module := Module} = Found) -> (holders(Found))#{record => Name, size => Size, module => Module}.
 
 holders(#{place := table, holders := Tables}) -> #{count => length(Tables)};
 holders(#{holders := Pids}) -> #{processes => erlrc_finding:named(Pids), count => length(Pids)}.
