@@ -137,7 +137,7 @@ erlrc_is_stopped_and_killed(Config) ->
     end).
 
 old_answers_make_room(Config) ->
-    Ids = [integer_to_binary(N) || N <- lists:seq(1, 150)],
+    Ids = [integer_to_binary(N) || N <- lists:seq(1, 200)],
     [
         #{outcome := not_running} = request(Config, #{operation => stop, application => nobody, vsn => <<"1">>, id => Id})
      || Id <- Ids

@@ -21,6 +21,7 @@
     node_without_room_for_a_socket_says_so/1,
     socket_is_in_the_directory_of_entries_where_there_is_no_other/1,
     other_users_are_not_served/1,
+    who_connects_meanwhile_is_served_by_a_process_of_its_own/1,
     connection_survives_erlrc/1
 ]).
 
@@ -215,6 +216,34 @@ other_users_are_not_served(Config) ->
     ?assertEqual("{error,closed}", os:cmd("cd /; HOME=/ " ++ lists:flatten(Command))),
     ?assertMatch(#{status := ok}, ask(Socket, running())),
     fixture:stop_node(Peer).
+
+%% The processes that accept connections become servers, as an upgrade of their module looks for them.
+-spec who_connects_meanwhile_is_served_by_a_process_of_its_own(list()) -> ok.
+who_connects_meanwhile_is_served_by_a_process_of_its_own(Config) ->
+    Peer = started(Config),
+    [Name] = entries(Config),
+    #{"socket" := Socket} = read(Config, Name),
+    Connections = [element(2, {ok, _} = connect(Socket)) || _ <- lists:seq(1, 8)],
+    [?assertMatch(#{status := ok}, ask_on(Each, running())) || Each <- lists:reverse(Connections)],
+    Servers = servers(Peer),
+    ?assertEqual(8, length(Servers)),
+    Listener = call(Peer, erlang, whereis, [erlrc_listener]),
+    [
+        begin
+            #{socket := Port, request := none} = call(Peer, sys, get_state, [Pid]),
+            ?assertEqual({ok, [{send_timeout, 30000}, {send_timeout_close, true}]}, call(Peer, inet, getopts, [Port, [send_timeout, send_timeout_close]])),
+            {links, Links} = call(Peer, erlang, process_info, [Pid, links]),
+            ?assertNot(lists:member(Listener, Links))
+        end
+     || Pid <- Servers
+    ],
+    [ok = gen_tcp:close(Each) || Each <- Connections],
+    wait_until(fun() -> servers(Peer) =:= [] end),
+    ?assertMatch(#{status := ok}, ask(Socket, running())),
+    fixture:stop_node(Peer).
+
+servers(Peer) ->
+    [Pid || Pid <- call(Peer, erlang, processes, []), call(Peer, proc_lib, translate_initial_call, [Pid]) =:= {erlrc_connection, init, 1}].
 
 -spec connection_survives_erlrc(list()) -> ok.
 connection_survives_erlrc(Config) ->

@@ -105,11 +105,17 @@ application_name(Name) when is_binary(Name) ->
 application_name(_Name) ->
     error.
 
-checked_name(Name) ->
-    case re:run(Name, "^[a-z][0-9A-Za-z_@]*\\z", [{capture, none}]) of
-        match when byte_size(Name) < 256 -> {ok, binary_to_atom(Name)};
-        _ -> error
-    end.
+checked_name(<<First, Rest/binary>> = Name) when First >= $a, First =< $z, byte_size(Name) < 256 ->
+    case lists:all(fun is_name_char/1, binary_to_list(Rest)) of
+        true -> {ok, binary_to_atom(Name)};
+        false -> error
+    end;
+checked_name(_Name) ->
+    error.
+
+is_name_char(Char) ->
+    (Char >= $a andalso Char =< $z) orelse (Char >= $A andalso Char =< $Z) orelse (Char >= $0 andalso Char =< $9) orelse
+        Char =:= $_ orelse Char =:= $@.
 
 arguments(Request, Operation) ->
     Texts = [{Key, Value} || {Key, Value} <- maps:to_list(Request), lists:member(Key, texts())],

@@ -159,7 +159,7 @@ operation(_Other) ->
     {ok, erlrc_engine:appup()} | {error, term()}.
 make_appup(App, From, To, FromDir, ToDir) ->
     case bad_arguments(#{application => App, from => From, to => To, from_dir => FromDir, to_dir => ToDir}) of
-        [] -> erlrc_upgrade:make_appup(App, {From, absolute(FromDir)}, {To, absolute(ToDir)});
+        [] -> erlrc_upgrade:make_appup(App, {From, erlrc_code_path:absolute(FromDir)}, {To, erlrc_code_path:absolute(ToDir)});
         [Bad | _] -> {error, Bad}
     end.
 
@@ -266,11 +266,8 @@ complete(Request) ->
 
 default({Key, VsnKey}, #{application := App} = Request) ->
     case Request of
-        #{Key := Dir} -> Request#{Key := absolute(Dir)};
+        #{Key := Dir} -> Request#{Key := erlrc_code_path:absolute(Dir)};
         #{VsnKey := Vsn} when Key =:= from_dir -> Request#{Key => erlrc_versions:old_directory(App, Vsn)};
         #{VsnKey := Vsn} -> Request#{Key => erlrc_versions:directory(App, Vsn)};
         #{} -> Request
     end.
-
-absolute(Dir) when is_binary(Dir) -> absolute(unicode:characters_to_list(Dir));
-absolute(Dir) -> filename:absname(Dir).

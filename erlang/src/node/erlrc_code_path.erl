@@ -1,7 +1,7 @@
 %% @doc The code path as an ordered list, and loaded code compared with code in files.
 -module(erlrc_code_path).
 
--export([absolute/0, reachable/0, libs/0, use/1, restore/1, member/1, leave/1]).
+-export([absolute/0, absolute/1, reachable/0, libs/0, use/1, restore/1, member/1, leave/1]).
 -export([set/1, replace/4, md5/1, ebin/1, stands_for/2, identity/1]).
 
 -include_lib("kernel/include/file.hrl").
@@ -9,7 +9,18 @@
 %% @doc The code path with absolute directories.
 -spec absolute() -> [file:filename()].
 absolute() ->
-    [filename:absname(Dir) || Dir <- code:get_path()].
+    [absolute(Dir) || Dir <- code:get_path()].
+
+%% @doc The directory as an absolute one. The working directory, which another process knows, is asked for only where it
+%% matters.
+-spec absolute(file:filename_all()) -> file:filename().
+absolute(Dir) when is_binary(Dir) ->
+    absolute(unicode:characters_to_list(Dir));
+absolute(Dir) ->
+    case filename:pathtype(Dir) of
+        absolute -> filename:absname(Dir, "/");
+        _ -> filename:absname(Dir)
+    end.
 
 %% The directories in which Debian and Fedora install the applications of Elixir, which `erl' does not search.
 -define(LIBRARIES, ["/usr/lib/elixir/lib", "/usr/share/elixir/lib"]).
@@ -34,7 +45,7 @@ reachable() ->
 -spec libs() -> [file:filename()].
 libs() ->
     Given = string:lexemes(os:getenv("ERL_LIBS", ""), ":"),
-    [code:lib_dir() | [filename:absname(Dir) || Dir <- Given]].
+    [code:lib_dir() | [absolute(Dir) || Dir <- Given]].
 
 %% @doc Makes sure that these applications are loaded from these `ebin' directories: each takes the place of other
 %% directories of its application, or is added at the end. Returns the previous path, or `unchanged'.
@@ -73,9 +84,6 @@ change(Name, Dir, Named, Path) ->
                 false -> {change, [Each || Each <- Path, holds(Name, Each)]}
             end
     end.
-
-absolute(Ebin) ->
-    filename:absname(unicode:characters_to_list(Ebin)).
 
 changed(Path, Changes) ->
     Firsts = maps:from_list([{Old, Dir} || {Dir, [Old | _]} <- Changes]),

@@ -1,28 +1,29 @@
 %% @doc The process that carries one operation out.
 -module(erlrc_operation).
 
--export([start/1, enter/1, leave_group/0]).
+-export([start/1, perform/1, enter/1, leave_group/0]).
 
 %% @doc Starts the process, monitored. It ends with `{erlrc_operations, Answer}', which it has written down before.
 %%
 %% Evaluated, so that no frame of erlrc lies under an operation that replaces it, and puts it back. The version that it
 %% comes back to may not have `erlrc_outcome'.
 -spec start(erlrc_outcome:how()) -> {pid(), reference()}.
-start(#{operation := {Module, Function, Arguments}} = Asked) ->
-    {ok, Tokens, _} = erl_scan:string(
-        "erlrc_operation:enter(How), Answer = apply(Module, Function, Arguments),"
-        "catch ets:update_element(erlrc_outcome, Id, {3, {ended, Answer}}), catch ets:delete(erlrc_outcome, current),"
-        "exit({erlrc_operations, Answer})."
-    ),
-    {ok, Expressions} = erl_parse:parse_exprs(Tokens),
+start(Asked) ->
     How = maps:remove(from, Asked),
-    Id = maps:get(id, How, none),
-    Values = [{'Module', Module}, {'Function', Function}, {'Arguments', Arguments}, {'How', How}, {'Id', Id}],
-    Bind = fun({Name, Value}, Bound) -> erl_eval:add_binding(Name, Value, Bound) end,
-    Bindings = lists:foldl(Bind, erl_eval:new_bindings(), Values),
-    spawn_monitor(erl_eval, exprs, [Expressions, Bindings]).
+    Text =
+        "Answer = erlrc_operation:perform(How),"
+        "catch ets:update_element(erlrc_outcome, Id, {3, {ended, Answer}}), catch ets:delete(erlrc_outcome, current),"
+        "exit({erlrc_operations, Answer}).",
+    Values = #{'How' => How, 'Id' => maps:get(id, How, none)},
+    spawn_monitor(erl_eval, exprs, erlrc_expressions:arguments(Text, Values)).
 
 %% @private
+-spec perform(erlrc_outcome:how()) -> term().
+perform(#{operation := {Module, Function, Arguments}} = How) ->
+    ok = enter(How),
+    apply(Module, Function, Arguments).
+
+%% @private What a server of the first releases has the process of an operation call.
 -spec enter(map()) -> ok.
 enter(#{deadline := Deadline} = How) ->
     _ = put(erlrc_operations, running),

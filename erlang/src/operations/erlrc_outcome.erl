@@ -15,8 +15,9 @@
 -export([scripting/1, scripted/2, script/1, script/0]).
 -export_type([id/0, how/0, state/0, script/0]).
 
-%% Answers that are kept: so many, and so many bytes.
+%% Answers that are kept: so many, and so many bytes; and how many rows there may be until the oldest are looked for.
 -define(KEPT, 100).
+-define(ROWS, 150).
 -define(BYTES, 16#1000000).
 %% So many calls that follow a commit.
 -define(CALLS, 1000).
@@ -37,20 +38,14 @@ open() ->
 
 %% One of two that start it at the same time ends at once.
 start() ->
-    {ok, Tokens, _} = erl_scan:string(
-        "case catch register(erlrc_outcome, self()) of true -> group_leader(Leader, self()),"
-        "erlrc_outcome = ets:new(erlrc_outcome, [named_table, public, {read_concurrency, true}]),"
-        "Parent ! {Ready, open}, receive {erlrc_outcome, close} -> ok end; _ -> ok end."
-    ),
-    {ok, Expressions} = erl_parse:parse_exprs(Tokens),
     {group_leader, Leader} = process_info(whereis(application_controller), group_leader),
     Ready = make_ref(),
-    Bindings = lists:foldl(
-        fun({Name, Value}, Bound) -> erl_eval:add_binding(Name, Value, Bound) end,
-        erl_eval:new_bindings(),
-        [{'Leader', Leader}, {'Parent', self()}, {'Ready', Ready}]
-    ),
-    {Keeper, Ref} = spawn_monitor(erl_eval, exprs, [Expressions, Bindings]),
+    Text =
+        "case catch register(erlrc_outcome, self()) of true -> group_leader(Leader, self()),"
+        "erlrc_outcome = ets:new(erlrc_outcome, [named_table, public, {read_concurrency, true}]),"
+        "Parent ! {Ready, open}, receive {erlrc_outcome, close} -> ok end; _ -> ok end.",
+    Values = #{'Leader' => Leader, 'Parent' => self(), 'Ready' => Ready},
+    {Keeper, Ref} = spawn_monitor(erl_eval, exprs, erlrc_expressions:arguments(Text, Values)),
     receive
         {Ready, open} -> demonitor(Ref, [flush]), ok;
         {'DOWN', Ref, process, Keeper, _} -> open()
@@ -74,16 +69,17 @@ close() ->
 -spec waits(id()) -> ok.
 waits(Id) ->
     ok = open(),
-    ok = forget(lists:reverse(lists:sort(ets:select(?MODULE, [{{'$1', '$2', {ended, '_'}}, [], [{{'$2', '$1'}}]}])))),
+    ok = case ets:info(?MODULE, size) > ?ROWS orelse bytes() > ?BYTES of true -> forget(); false -> ok end,
     put_row(Id, waiting).
 
-forget(Ended) ->
+forget() ->
+    Ended = lists:reverse(lists:sort(ets:select(?MODULE, [{{'$1', '$2', {ended, '_'}}, [], [{{'$2', '$1'}}]}]))),
     {Kept, Gone} = lists:split(min(?KEPT, length(Ended)), Ended),
     _ = [ets:delete(?MODULE, Id) || {_, Id} <- Gone],
     shrink(lists:reverse(Kept)).
 
 shrink([{_, Id} | [_ | _] = Later]) ->
-    case ets:info(?MODULE, memory) * erlang:system_info(wordsize) > ?BYTES of
+    case bytes() > ?BYTES of
         true ->
             true = ets:delete(?MODULE, Id),
             shrink(Later);
@@ -92,6 +88,9 @@ shrink([{_, Id} | [_ | _] = Later]) ->
     end;
 shrink(_) ->
     ok.
+
+bytes() ->
+    ets:info(?MODULE, memory) * erlang:system_info(wordsize).
 
 %% @doc The calling process carries this operation out from here on, unless another one runs.
 -spec begins(how()) -> ok | {busy, pid()}.

@@ -6,7 +6,7 @@
 -module(erlrc_listener).
 -behaviour(gen_server).
 
--export([start_link/0, address/0, busy/1, idle/1]).
+-export([start_link/0, address/0, accepted/1, busy/1, idle/1]).
 -export([init/1, handle_continue/2, handle_call/3, handle_cast/2, handle_info/2, terminate/2, code_change/3]).
 
 -include_lib("kernel/include/file.hrl").
@@ -16,8 +16,9 @@
 -define(REQUEST, 1048576).
 %% The longest path of a socket, in bytes.
 -define(PATH, 107).
-%% Milliseconds until the next attempt after a failed accept.
+%% Milliseconds until the next attempt after a failed accept, and for the other side to read what is sent.
 -define(PAUSE, 1000).
+-define(SEND, 30000).
 
 %% @doc Starts the server. It opens the socket when it is first asked for the address.
 -spec start_link() -> gen_server:start_ret().
@@ -33,6 +34,13 @@ address() ->
         exit:_ -> {error, not_started}
     end.
 
+%% @doc Tells the server that the calling process has accepted a connection.
+-spec accepted(pid()) -> ok.
+accepted(Server) ->
+    _ = Server ! {accepted, self()},
+    true = unlink(Server),
+    ok.
+
 %% @doc Tells the server that a connection has received a request.
 -spec busy(pid()) -> ok.
 busy(Connection) ->
@@ -44,7 +52,7 @@ idle(Connection) ->
     gen_server:cast(?MODULE, {idle, Connection}).
 
 %% State: the socket with its file, `{Socket, Path, Inode}'; the connections, each either `busy' or with the time since
-%% which it is idle; and the process that accepts the next one.
+%% which it is idle; the processes that accept the next ones; and the timer of the next attempt after a failed accept.
 %% @private
 -spec init([]) -> {ok, map(), {continue, started}}.
 init([]) ->
@@ -52,7 +60,7 @@ init([]) ->
     ok = erlrc_operation:leave_group(),
     %% Requests are decoded with existing atoms only.
     ok = code:ensure_modules_loaded([erlrc_hook, erlrc_request, erlrc_options]),
-    {ok, #{socket => none, connections => #{}, acceptor => none}, {continue, started}}.
+    {ok, #{socket => none, connections => #{}, acceptors => [], pause => none}, {continue, started}}.
 
 %% @private After a restart of this server the registration asks for the address again.
 -spec handle_continue(started, map()) -> {noreply, map()}.
@@ -64,7 +72,7 @@ handle_continue(started, State) ->
 -spec handle_call(term(), gen_server:from(), map()) -> {reply, term(), map()}.
 handle_call(address, _From, State) ->
     {Reply, New} = listening(State),
-    {reply, Reply, accept(New)};
+    {reply, Reply, spare(New)};
 handle_call(_Request, _From, State) ->
     {reply, {error, unknown_request}, State}.
 
@@ -73,26 +81,26 @@ handle_call(_Request, _From, State) ->
 handle_cast({busy, Pid}, #{connections := Connections} = State) when is_map_key(Pid, Connections) ->
     {noreply, State#{connections := Connections#{Pid := busy}}};
 handle_cast({idle, Pid}, #{connections := Connections} = State) when is_map_key(Pid, Connections) ->
-    {noreply, accept(State#{connections := Connections#{Pid := erlang:monotonic_time()}})};
+    {noreply, spare(State#{connections := Connections#{Pid := erlang:monotonic_time()}})};
 handle_cast(_Request, State) ->
     {noreply, State}.
 
 %% @private
 -spec handle_info(term(), map()) -> {noreply, map()}.
-handle_info({accepted, Acceptor, {ok, Socket}}, #{acceptor := Acceptor} = State) ->
-    {noreply, accept(accepted(Socket, State#{acceptor := none}))};
-handle_info({accepted, Acceptor, {error, _}}, #{acceptor := Acceptor} = State) ->
-    %% This happens when too many files are open. Until the timer fires, it takes the place of the accepting process.
-    {noreply, State#{acceptor := erlang:start_timer(?PAUSE, self(), accept)}};
-handle_info({accepted, _Earlier, {ok, Socket}}, State) ->
-    ok = gen_tcp:close(Socket),
-    {noreply, State};
-handle_info({timeout, Timer, accept}, #{acceptor := Timer} = State) ->
-    {noreply, accept(State#{acceptor := none})};
-handle_info({'EXIT', Acceptor, _}, #{acceptor := Acceptor} = State) ->
-    {noreply, State#{acceptor := erlang:start_timer(?PAUSE, self(), accept)}};
+handle_info({accepted, Pid}, #{connections := Connections, acceptors := Acceptors} = State) ->
+    _ = monitor(process, Pid),
+    New = State#{connections := Connections#{Pid => erlang:monotonic_time()}, acceptors := lists:delete(Pid, Acceptors)},
+    {noreply, accept(New)};
+handle_info({timeout, Timer, accept}, #{pause := Timer} = State) ->
+    {noreply, spare(State#{pause := none})};
+handle_info({'EXIT', Pid, _}, #{acceptors := Acceptors} = State) ->
+    case lists:member(Pid, Acceptors) of
+        %% This happens when too many files are open.
+        true -> {noreply, State#{acceptors := lists:delete(Pid, Acceptors), pause := erlang:start_timer(?PAUSE, self(), accept)}};
+        false -> {noreply, State}
+    end;
 handle_info({'DOWN', _, process, Pid, _}, #{connections := Connections} = State) ->
-    {noreply, accept(State#{connections := maps:remove(Pid, Connections)})};
+    {noreply, spare(State#{connections := maps:remove(Pid, Connections)})};
 handle_info(_Message, State) ->
     {noreply, State}.
 
@@ -112,7 +120,7 @@ listening(#{socket := {_, Path, Inode} = Socket} = State) ->
             {{ok, Path}, State};
         _ ->
             ok = close(Socket),
-            listening(State#{socket := none, acceptor := none})
+            listening(State#{socket := none, acceptors := []})
     end;
 listening(#{socket := none} = State) ->
     case listen(places(), {error, enoent}) of
@@ -146,9 +154,10 @@ listen(Path) ->
     _ = filelib:ensure_dir(Path),
     _ = file:delete(Path),
     Options = [{ifaddr, {local, Path}}, {packet, 4}, {packet_size, ?REQUEST}, {active, false}, {backlog, 128}, binary],
+    Send = [{send_timeout, ?SEND}, {send_timeout_close, true}],
     %% The backend is chosen here, whatever the kernel application is configured for: the other one does not support the
     %% option that returns the user of the peer.
-    case gen_tcp:listen(0, [{inet_backend, inet} | Options]) of
+    case gen_tcp:listen(0, [{inet_backend, inet} | Options ++ Send]) of
         {ok, Socket} -> private(Socket, Path);
         {error, _} = Error -> Error
     end.
@@ -179,24 +188,34 @@ close({Socket, Path, Inode}) ->
         _ -> ok
     end.
 
-%% Runs in the evaluator, so that no frame of this module waits on the stack and the module can be replaced meanwhile.
-accept(#{socket := {Socket, _, _}, acceptor := none} = State) ->
+%% Somebody waits for the next connection.
+accept(#{acceptors := []} = State) -> accept_one(State);
+accept(State) -> State.
+
+%% So does somebody else. It takes a while until a process waits: who connects meanwhile is not to notice, and neither is
+%% the one whose request has just come, so this is done after an answer.
+spare(#{acceptors := [_], connections := Connections} = State) when map_size(Connections) + 1 < ?CONNECTIONS ->
+    accept_one(State);
+spare(State) ->
+    accept(State).
+
+accept_one(#{socket := {Socket, _, _}, pause := none} = State) ->
     case room(State) of
-        {true, Next} -> Next#{acceptor := acceptor(Socket)};
+        {true, #{acceptors := Acceptors} = Next} -> Next#{acceptors := [acceptor(Socket) | Acceptors]};
         {false, Next} -> Next
     end;
-accept(State) ->
+accept_one(State) ->
     State.
 
+%% Runs in the evaluator, so that no frame of this module waits on the stack and the module can be replaced meanwhile.
 acceptor(Listening) ->
-    {ok, Tokens, _} = erl_scan:string(
+    Text =
         "case gen_tcp:accept(Listening) of"
-        " {ok, Socket} -> ok = gen_tcp:controlling_process(Socket, Server), Server ! {accepted, self(), {ok, Socket}};"
-        " Error -> Server ! {accepted, self(), Error}"
-        " end."
-    ),
-    {ok, Expressions} = erl_parse:parse_exprs(Tokens),
-    spawn_link(erl_eval, exprs, [Expressions, [{'Listening', Listening}, {'Server', self()}]]).
+        " {ok, Socket} -> erlrc_connection:serve(Socket, Server);"
+        " {error, Reason} -> exit({shutdown, Reason})"
+        " end.",
+    Arguments = erlrc_expressions:arguments(Text, #{'Listening' => Listening, 'Server' => self()}),
+    proc_lib:spawn_link(erl_eval, exprs, Arguments).
 
 %% A connection that is being closed counts until it has ended.
 room(#{connections := Connections} = State) when map_size(Connections) < ?CONNECTIONS ->
@@ -208,30 +227,4 @@ room(#{connections := Connections} = State) ->
             {true, State#{connections := maps:remove(Pid, Connections)}};
         [] ->
             {false, State}
-    end.
-
-accepted(Socket, State) ->
-    case is_welcome(erlrc_process:peer(Socket)) of
-        true ->
-            serve(Socket, State);
-        false ->
-            ok = gen_tcp:close(Socket),
-            State
-    end.
-
-%% The own user is looked up in a file, and only where the peer is not root, as most hooks are.
-is_welcome({ok, 0}) -> true;
-is_welcome({ok, Uid}) -> erlrc_process:uid() =:= {ok, Uid};
-is_welcome({error, _}) -> false.
-
-serve(Socket, #{connections := Connections} = State) ->
-    {ok, Pid} = erlrc_connection:start(),
-    _ = monitor(process, Pid),
-    case gen_tcp:controlling_process(Socket, Pid) of
-        ok ->
-            ok = erlrc_connection:serve(Pid, Socket),
-            State#{connections := Connections#{Pid => erlang:monotonic_time()}};
-        {error, _} ->
-            true = exit(Pid, kill),
-            State
     end.
