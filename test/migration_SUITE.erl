@@ -5,6 +5,7 @@
 -include_lib("stdlib/include/assert.hrl").
 
 -export([all/0, init_per_testcase/2, end_per_testcase/2, asked/2]).
+-export([versions/3, upgrade/3, downgrade/3, held/2, revert/3, plan/2, call/4]).
 -export([
     a_record_without_code_change/1,
     a_trivial_code_change_is_called_afterwards/1,
@@ -163,10 +164,9 @@ a_removed_field_is_lost_only_when_that_is_allowed(Config) ->
 a_held_upgrade_is_reverted(Config) ->
     Dirs = versions(Config, keeper("a"), keeper("a, b = 3")),
     [One, Two] = [started(Config, keeper, N) || N <- [one, two]],
-    #{status := ok, held := Held} = request(Config, upgrade, "1", "2", Dirs, #{migrate => <<"fields">>, hold => 60000}),
+    Held = held(Config, Dirs),
     ok = call(Config, gen_server, call, [Two, {set, {state, new, 4}}]),
-    Revert = (versions_of("1", "2", Dirs))#{operation => revert, held => Held},
-    ?assertMatch(#{status := ok, outcome := reverted}, call(Config, erlrc_hook, request, [Revert])),
+    ?assertMatch(#{status := ok, outcome := reverted}, revert(Config, Dirs, Held)),
     ?assertEqual({state, undefined}, call(Config, gen_server, call, [One, get])),
     ?assertEqual({state, new}, call(Config, gen_server, call, [Two, get])).
 
@@ -210,6 +210,14 @@ upgrade(Config, Dirs, How) ->
 
 downgrade(Config, {Old, New}, How) ->
     request(Config, downgrade, "2", "1", {New, Old}, #{migrate => atom_to_binary(How)}).
+
+held(Config, Dirs) ->
+    #{status := ok, held := Held} = request(Config, upgrade, "1", "2", Dirs, #{migrate => <<"fields">>, hold => 60000}),
+    Held.
+
+revert(Config, Dirs, Held) ->
+    Revert = (versions_of("1", "2", Dirs))#{operation => revert, held => Held},
+    call(Config, erlrc_hook, request, [Revert]).
 
 %% Nobody runs `service_server'.
 plan(Config, Dirs) ->

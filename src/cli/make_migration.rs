@@ -15,7 +15,8 @@ use std::path::PathBuf;
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Prints, for each module whose states change and whose code_change does not convert them, the functions that
-do, ready to be pasted into the later version: what --migrate does by itself. Both versions need debug
+do, ready to be pasted into the later version: what --migrate does by itself. Of a supervisor it is a clause
+of init/1, which takes the argument of the earlier version. Both versions need debug
 information. Modules that cannot be converted field by field are named with the reason, and the status is 1.
 
 JSON: {\"kind\": \"migration\", \"version\": 1, \"application\", \"modules\": {MODULE: SOURCE}, \"refused\": {MODULE:
@@ -41,6 +42,9 @@ pub struct Arguments {
     todir: PathBuf,
 }
 
+/// Why no source is printed for the argument of a supervisor, which `--migrate` converts all the same.
+const SAME_SIZE: &str = "both versions of the argument of its init/1 are of the same size, so a clause cannot tell which one it is given; --migrate converts it";
+
 /// Finds the conversions and prints them.
 pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     let shipped = |dir: &PathBuf| {
@@ -58,14 +62,19 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     let (mut texts, mut refused) = (BTreeMap::new(), BTreeMap::new());
     let mut status = Status::Done;
     for (module, migration) in found {
-        match migration {
+        let printed: Result<String, Vec<String>> = match migration {
             Ok(found) => {
-                let text =
+                let printed =
                     source::code_change(&found.migration, found.back.as_ref(), &arguments.from);
+                printed.ok_or_else(|| vec![SAME_SIZE.to_owned()])
+            }
+            Err(obstacles) => Err(obstacles.iter().map(ToString::to_string).collect()),
+        };
+        match printed {
+            Ok(text) => {
                 texts.insert(module.to_string(), text);
             }
-            Err(obstacles) => {
-                let why: Vec<String> = obstacles.iter().map(ToString::to_string).collect();
+            Err(why) => {
                 output.warning(&format!("{module} is not converted: {}", why.join("; ")));
                 refused.insert(module.to_string(), why);
                 status = Status::Failed;

@@ -1,5 +1,6 @@
 //! What a plan needs from the debug information of a module.
 
+use super::arguments;
 use super::children::{Children, children};
 use super::effects::{Effect, effects};
 use super::escapes::escapes;
@@ -31,11 +32,11 @@ pub struct Anatomy {
     pub used: BTreeSet<Atom>,
     /// The behaviour, which determines where the state is.
     pub keeper: Keeper,
-    /// The shapes of the states of its processes, if it has processes.
+    /// The shapes of the states of its processes, if it has processes; of a supervisor, those of its argument.
     pub states: BTreeSet<Shape>,
     /// For each record that is a state, the records in its fields.
     pub parts: BTreeMap<Atom, BTreeSet<Atom>>,
-    /// What `code_change` does.
+    /// What `code_change` does; of a supervisor, whether its `init/1` may take any argument.
     pub code_change: CodeChange,
     /// The sizes of the states that `code_change` accepts, if each of its clauses accepts only a
     /// record or a tuple.
@@ -68,12 +69,13 @@ impl Anatomy {
         // A behaviour that is based on one of these has the same callbacks.
         let keeper = match kind {
             ModuleKind::Special => Keeper::Special,
+            ModuleKind::Supervisor(_) => Keeper::Supervisor,
             ModuleKind::StateMachine => Keeper::Machine,
             _ if changes(4) && !changes(3) => Keeper::Machine,
             _ => Keeper::Server,
         };
-        let keeps =
-            keeper == Keeper::Special || kind.keeps_state() && !forms.clauses("init", 1).is_empty();
+        let keeps = matches!(keeper, Keeper::Special | Keeper::Supervisor)
+            || kind.keeps_state() && !forms.clauses("init", 1).is_empty();
         let states = if keeps {
             shape::states(forms, keeper)
         } else {
@@ -129,6 +131,7 @@ fn changes(forms: &Forms, keeper: Keeper) -> &[Term] {
         Keeper::Server => forms.clauses("code_change", 3),
         Keeper::Machine => forms.clauses("code_change", 4),
         Keeper::Special => forms.clauses("system_code_change", 4),
+        Keeper::Supervisor => forms.clauses("init", 1),
     }
 }
 
@@ -136,8 +139,8 @@ fn takes(forms: &Forms, keeper: Keeper) -> Option<BTreeSet<usize>> {
     let at = match keeper {
         Keeper::Server => 1,
         Keeper::Machine => 2,
-        // It is given more than the state.
-        Keeper::Special => return None,
+        // They are given more than the state.
+        Keeper::Special | Keeper::Supervisor => return None,
     };
     let taken = |whole: &Term| size_of(forms, clause(whole)?.0.get(at)?);
     let clauses = changes(forms, keeper);
@@ -160,7 +163,11 @@ fn code_change(forms: &Forms, keeper: Keeper) -> CodeChange {
     if clauses.is_empty() {
         return CodeChange::Absent;
     }
-    if clauses.iter().all(|whole| gives_back(whole, keeper)) {
+    let trivial = match keeper {
+        Keeper::Supervisor => !arguments::takes_anything(forms),
+        _ => clauses.iter().all(|whole| gives_back(whole, keeper)),
+    };
+    if trivial {
         return CodeChange::Trivial;
     }
     CodeChange::Own(Term::list(clauses.iter().map(without_places)))
@@ -177,7 +184,7 @@ fn gives_back(whole: &Term, keeper: Keeper) -> bool {
     };
     // The places of what it is given, and of the same in the answer.
     let kept: &[(usize, usize)] = match keeper {
-        Keeper::Server => &[(1, 1)],
+        Keeper::Server | Keeper::Supervisor => &[(1, 1)],
         Keeper::Machine => &[(1, 1), (2, 2)],
         Keeper::Special => &[(0, 1)],
     };

@@ -4,6 +4,7 @@
 //! It is read with limits and not trusted: from an unexpected form nothing is concluded.
 
 mod anatomy;
+mod arguments;
 mod children;
 mod effects;
 mod elixir;
@@ -15,8 +16,8 @@ mod storage;
 
 pub use anatomy::{Anatomy, CodeChange};
 pub use children::Children;
-pub use shape::{Keeper, Record, Shape, state_expressions};
-pub use special::{Place, hands_out_whole, place};
+pub use shape::{Keeper, Record, Shape, place, state_expressions};
+pub use special::{Place, hands_out_whole};
 pub use storage::Storage;
 
 use crate::term::{Atom, Limits, Term, external};

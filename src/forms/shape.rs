@@ -1,7 +1,7 @@
 //! The shapes of the states that processes keep; those of special processes are in [`special`].
 
 use super::flow::{Outcome, outcomes, returned};
-use super::{Forms, clause, literal_atom, node, special, variable, walk};
+use super::{Forms, arguments, clause, literal_atom, node, special, variable, walk};
 use crate::term::{Atom, Term};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,6 +38,8 @@ pub enum Keeper {
     Machine,
     /// A special process: nowhere in `init/1`, but in what it hands to `sys:handle_system_msg`.
     Special,
+    /// A supervisor: what its `init/1` is given, again with each change.
+    Supervisor,
 }
 
 impl Keeper {
@@ -46,7 +48,17 @@ impl Keeper {
         match self {
             Self::Server | Self::Machine => "code_change",
             Self::Special => "system_code_change",
+            Self::Supervisor => "init/1",
         }
+    }
+}
+
+/// Where the state stands among other things, in what is converted.
+pub fn place(forms: &Forms, keeper: Keeper) -> Option<special::Place> {
+    match keeper {
+        Keeper::Special => special::place(forms),
+        Keeper::Supervisor => arguments::place(forms),
+        Keeper::Server | Keeper::Machine => None,
     }
 }
 
@@ -101,8 +113,10 @@ fn named_record(term: &Term) -> Option<&Atom> {
 
 /// The shapes of the states of processes with this callback module.
 pub fn states(forms: &Forms, keeper: Keeper) -> BTreeSet<Shape> {
-    if keeper == Keeper::Special {
-        return special::states(forms);
+    match keeper {
+        Keeper::Special => return special::states(forms),
+        Keeper::Supervisor => return arguments::states(forms),
+        Keeper::Server | Keeper::Machine => {}
     }
     let mut found = BTreeSet::new();
     for (answer, scope) in returned(forms, "init", 1) {
@@ -138,8 +152,8 @@ fn state_of(answer: &Term, keeper: Keeper) -> Option<&Term> {
     };
     let ok = literal_atom(parts.first()?).is_some_and(|atom| *atom == *"ok");
     let at = match keeper {
-        Keeper::Server | Keeper::Special => 1,
         Keeper::Machine => 2,
+        _ => 1,
     };
     ok.then(|| parts.get(at)).flatten()
 }
@@ -185,8 +199,8 @@ fn received(forms: &Forms, keeper: Keeper) -> BTreeSet<Shape> {
     ];
     const MACHINE: [(&str, usize, usize); 1] = [("handle_event", 4, 3)];
     let callbacks = match keeper {
-        Keeper::Server | Keeper::Special => SERVER.as_slice(),
         Keeper::Machine => MACHINE.as_slice(),
+        _ => SERVER.as_slice(),
     };
     let mut found = BTreeSet::new();
     for &(name, arity, at) in callbacks {

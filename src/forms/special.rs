@@ -7,8 +7,14 @@ use super::{Forms, call, clause, node, variable, walk};
 use crate::term::Term;
 use std::collections::BTreeSet;
 
-/// Where the state stands in the tuple that a special process hands out, and how many elements that has.
-pub type Place = (usize, usize);
+/// Where a state stands among other things: its place, the first one being 0, and the number of elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// In a tuple.
+    Tuple(usize, usize),
+    /// In a list.
+    List(usize, usize),
+}
 
 /// The shapes of the states: the records and maps that are handed out; the tuple itself where it holds none.
 pub fn states(forms: &Forms) -> BTreeSet<Shape> {
@@ -109,7 +115,9 @@ fn parts<'f>(forms: &'f Forms, handed: Outcome<'f>) -> Vec<(Outcome<'f>, Option<
         match node(value) {
             Some(("tuple", [Term::List(parts)])) => {
                 let placed = parts.iter().enumerate();
-                found.extend(placed.map(|(at, part)| ((part, scope), Some((at, parts.len())))));
+                found.extend(
+                    placed.map(|(at, part)| ((part, scope), Some(Place::Tuple(at, parts.len())))),
+                );
             }
             _ => found.push(((value, scope), None)),
         }

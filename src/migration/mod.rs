@@ -45,7 +45,7 @@ pub struct Migration {
     pub module: Atom,
     /// Where its processes keep the state.
     pub keeper: Keeper,
-    /// Where the state stands in what a special process hands out in a tuple.
+    /// Where the state stands in what a special process hands out, or the argument of a supervisor, if not alone.
     pub place: Option<Place>,
     /// What becomes of the state.
     pub state: Conversion,
@@ -198,7 +198,8 @@ impl fmt::Display for Obstacle {
 }
 
 /// How the states of `module` become those of another version: `None` where they stay as they are, or where the module's
-/// own `code_change` converts them. `own` is the version whose `code_change` would be called, the later one.
+/// own `code_change` converts them. `own` is the version whose `code_change` would be called, the later one; of a supervisor
+/// the `init/1` that will run is called.
 pub fn between(
     module: &Atom,
     before: Version<'_>,
@@ -206,7 +207,11 @@ pub fn between(
     own: &Anatomy,
     loss: Loss,
 ) -> Result<Option<Migration>, Vec<Obstacle>> {
-    if matches!(own.code_change, CodeChange::Own(_)) {
+    let called = match after.anatomy.keeper {
+        Keeper::Supervisor => after.anatomy,
+        _ => own,
+    };
+    if matches!(called.code_change, CodeChange::Own(_)) {
         return Ok(None);
     }
     let mut definitions = Definitions::new(before.forms, after.forms, loss);
@@ -237,7 +242,7 @@ pub fn between(
     Ok((state != Conversion::Same).then(|| Migration {
         module: module.clone(),
         keeper: after.anatomy.keeper,
-        place: place(before.forms).filter(|_| after.anatomy.keeper == Keeper::Special),
+        place: place(before.forms, after.anatomy.keeper),
         state,
         records: found.records,
         sizes: found.sizes,

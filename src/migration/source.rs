@@ -6,8 +6,11 @@ use crate::term::Atom;
 use std::fmt::Write;
 
 /// The functions that convert the states of `up`, and back by `down` where both ways are known. `earlier` is the earlier
-/// version.
-pub fn code_change(up: &Migration, down: Option<&Migration>, earlier: &str) -> String {
+/// version. `None` where it is the argument of a supervisor, and its size does not tell the versions apart.
+pub fn code_change(up: &Migration, down: Option<&Migration>, earlier: &str) -> Option<String> {
+    if up.keeper == Keeper::Supervisor {
+        return init(up, earlier);
+    }
     let mut text = format!(
         "%% Converts the states of {} between version {earlier} and the next one, field by field.\n",
         up.module
@@ -24,13 +27,45 @@ pub fn code_change(up: &Migration, down: Option<&Migration>, earlier: &str) -> S
             function(&mut text, record, fields, size.copied().unwrap_or(0), way);
         }
     }
-    text
+    Some(text)
+}
+
+/// A clause of `init/1` that takes the argument of the earlier version, after the functions that it calls.
+fn init(up: &Migration, earlier: &str) -> Option<String> {
+    let Conversion::Record(name) = &up.state else {
+        return None;
+    };
+    let (before, after) = (up.sizes.get(name)?, up.records.get(name)?.len());
+    if *before == after {
+        return None;
+    }
+    let mut text = format!(
+        "%% Converts the argument of {} of version {earlier}, field by field.",
+        up.module
+    );
+    for (record, fields) in &up.records {
+        let size = up.sizes.get(record).copied().unwrap_or(0);
+        function(&mut text, record, fields, size, "up");
+    }
+    let fields = (1..=*before).map(|at| format!("F{at}"));
+    let tag = crate::term::Term::Atom(name.clone()).to_string();
+    let parts: Vec<String> = std::iter::once(tag).chain(fields).collect();
+    let record = format!("{{{}}}", parts.join(", "));
+    let (given, converted) = (
+        handed(up.place, &record),
+        handed(up.place, &value(&up.state, &record, "up")),
+    );
+    let _ = writeln!(
+        text,
+        "\n%% The first clause of init/1:\ninit({given}) ->\n    init({converted});"
+    );
+    Some(text)
 }
 
 /// A clause of the function that converts a state, for this version.
 fn clause(text: &mut String, migration: &Migration, vsn: &str, converted: &str, end: char) {
     let _ = match migration.keeper {
-        Keeper::Server => writeln!(
+        Keeper::Server | Keeper::Supervisor => writeln!(
             text,
             "code_change({vsn}, State, _Extra) ->\n    {{ok, {converted}}}{end}"
         ),
@@ -49,16 +84,20 @@ fn clause(text: &mut String, migration: &Migration, vsn: &str, converted: &str, 
     };
 }
 
-/// The state as a special process hands it out: as it is, or in a tuple with other things.
+/// The state as it stands in what a special process hands out, or in the argument of a supervisor.
 fn handed(place: Option<Place>, state: &str) -> String {
-    let Some((at, size)) = place else {
-        return state.to_owned();
+    let with = |at, size| {
+        let parts = (0..size).map(|each| match each == at {
+            true => state.to_owned(),
+            false => format!("M{}", each + 1),
+        });
+        parts.collect::<Vec<_>>().join(", ")
     };
-    let parts = (0..size).map(|each| match each == at {
-        true => state.to_owned(),
-        false => format!("M{}", each + 1),
-    });
-    format!("{{{}}}", parts.collect::<Vec<_>>().join(", "))
+    match place {
+        None => state.to_owned(),
+        Some(Place::Tuple(at, size)) => format!("{{{}}}", with(at, size)),
+        Some(Place::List(at, size)) => format!("[{}]", with(at, size)),
+    }
 }
 
 /// The expression that converts the value of `variable`.

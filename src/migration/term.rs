@@ -5,7 +5,7 @@ use crate::forms::Keeper;
 use crate::term::{Atom, Term};
 
 impl Migration {
-    /// `{Keeper, How, #{Record => {Size, [Source]}}}`: `Keeper` is `server` or `machine`, `How` what `how` below says, `Size`
+    /// `{Keeper, How, #{Record => {Size, [Source]}}}`: `Keeper` is `server`, `machine` or `supervisor`, `How` what `how` below says, `Size`
     /// the size of the tuple that a record of the earlier shape is.
     pub fn term(&self) -> Term {
         let records = self.records.iter().map(|(name, fields)| {
@@ -17,6 +17,7 @@ impl Migration {
         let keeper = match self.keeper {
             Keeper::Server | Keeper::Special => "server",
             Keeper::Machine => "machine",
+            Keeper::Supervisor => "supervisor",
         };
         let records = Term::Map(records.collect());
         Term::tuple([Term::atom(keeper), how(&self.state), records])

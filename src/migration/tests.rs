@@ -258,7 +258,7 @@ down_state({state, F1, F2, _F3}) ->
 down_state(Other) ->
     Other.
 ";
-    assert_eq!(text, expected);
+    assert_eq!(text.as_deref(), Some(expected));
 }
 
 /// Each definition names the next one twice: what they come to has no bound, the look at them has.

@@ -8,7 +8,7 @@ use super::Script;
 use super::names::Names;
 use crate::appup::{Direction, ModuleKind};
 use crate::beam::{Chunk, Chunks, Module, Reader};
-use crate::forms::{Anatomy, CodeChange, Debug, Forms};
+use crate::forms::{Anatomy, CodeChange, Debug, Forms, Keeper};
 use crate::migration::{self, Loss, Migration, Obstacle, Version};
 use crate::places::ApplicationDir;
 use crate::term::{Atom, Term};
@@ -108,39 +108,77 @@ fn of_module(
 impl Script {
     /// The modules that an instruction of this script replaces.
     pub fn replaced(&self) -> Vec<Atom> {
-        self.instructions
-            .iter()
-            .filter_map(replaces)
-            .cloned()
-            .collect()
+        let replaced = self.instructions.iter().filter_map(replaces);
+        replaced.map(|(module, _)| module.clone()).collect()
     }
 
     /// Lets the instructions convert the states of these modules.
     pub fn migrate(&mut self, migrations: &Migrations) {
         for instruction in &mut self.instructions {
-            let found = replaces(instruction).and_then(|module| migrations.get(module));
-            if let Some(Ok(found)) = found {
+            let Some((module, role)) = replaces(instruction) else {
+                continue;
+            };
+            if let Some(Ok(found)) = migrations.get(module)
+                && role.fits(found.migration.keeper)
+            {
                 *instruction = converting(instruction, found, self.direction);
             }
         }
     }
 }
 
+/// What an instruction does with the processes of its module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    /// They are supervisors, whose `init/1` is called again.
+    Supervisor,
+    /// They are told of the change.
+    Update,
+    /// Nothing.
+    Load,
+}
+
+impl Role {
+    /// Whether it may convert what is kept so. A supervisor that is not told of the change is not asked for its children.
+    fn fits(self, keeper: Keeper) -> bool {
+        let left_out = match keeper {
+            Keeper::Supervisor => Self::Load,
+            _ => Self::Supervisor,
+        };
+        self != left_out
+    }
+}
+
 /// The module that an instruction replaces while its processes may stand.
-fn replaces(instruction: &Term) -> Option<&Atom> {
+fn replaces(instruction: &Term) -> Option<(&Atom, Role)> {
     let [kind, Term::Atom(module), rest @ ..] = instruction.as_tuple()? else {
         return None;
     };
-    let supervises = rest
-        .first()
-        .is_some_and(|change| change.is_atom("supervisor"));
-    let known = kind.is_atom("load_module") || kind.is_atom("update");
-    (known && !supervises).then_some(module)
+    let supervises = || {
+        rest.first()
+            .is_some_and(|change| change.is_atom("supervisor"))
+    };
+    let role = match kind.as_atom()?.as_str() {
+        "load_module" => Role::Load,
+        "update" if supervises() => Role::Supervisor,
+        "update" => Role::Update,
+        _ => return None,
+    };
+    Some((module, role))
 }
 
 fn converting(instruction: &Term, found: &Found, direction: Direction) -> Term {
     let Some([kind, module, rest @ ..]) = instruction.as_tuple() else {
         return instruction.clone();
+    };
+    // `{update, Module, supervisor}` says the same as this.
+    let spelled;
+    let rest = match rest {
+        [supervisor] if supervisor.is_atom("supervisor") => {
+            spelled = supervisor_change();
+            spelled.as_slice()
+        }
+        rest => rest,
     };
     let own = rest
         .iter()
@@ -169,6 +207,13 @@ fn converting(instruction: &Term, found: &Found, direction: Direction) -> Term {
         }
     }
     Term::Tuple(parts)
+}
+
+fn supervisor_change() -> [Term; 6] {
+    let advanced = Term::tuple([Term::atom("advanced"), Term::NIL]);
+    let purge = || Term::atom("brutal_purge");
+    let (fixed, timeout) = (Term::atom("static"), Term::atom("default"));
+    [fixed, timeout, advanced, purge(), purge(), Term::NIL]
 }
 
 /// `{advanced, {erlrc_migration, {Up, Down}, none | {extra, Extra}}}`.

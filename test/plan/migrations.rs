@@ -5,7 +5,7 @@ use crate::pairs::{Built, Pair, found, pair, with};
 use crate::support;
 use erlrc::appup::Direction;
 use erlrc::migration::Loss;
-use erlrc::plan::Plan;
+use erlrc::plan::{Plan, Surroundings};
 use std::fs;
 use std::process::Command;
 
@@ -125,6 +125,76 @@ fn the_printed_source_of_a_special_process_converts() {
     assert_eq!(said, "[{ok,{p,{state,1,0}}},{ok,{p,{state,3}}}]");
 }
 
+/// A supervisor whose `init/1` has these clauses.
+fn supervisors(name: &'static str, clauses: (&str, &str)) -> Pair {
+    let of = |fields: &str, clauses: &str| {
+        let body = format!(
+            "-behaviour(supervisor).\n-export([init/1]).\n-record(args, {{{fields}}}).\n{clauses}\n"
+        );
+        with(&[("demo_part_sup", &body)])
+    };
+    pair(name, of("a", clauses.0), of("a, b = 7", clauses.1))
+}
+
+const FIELD: &str = "init(#args{a = A}) -> {ok, {#{}, A}}.";
+const USED: &str = "init(A) -> {ok, {#{}, A#args.a}}.";
+const LISTED: &str = "init([Name, #args{a = A}]) -> {ok, {#{}, [Name, A]}}.";
+
+#[test]
+fn the_argument_of_a_supervisor_is_converted() {
+    for init in [FIELD, USED, LISTED] {
+        let pair = supervisors("argument", (init, init));
+        let built = Built::new(std::slice::from_ref(&pair));
+        let plain = built.plan(&pair, &Surroundings::default());
+        assert_eq!(kinds(&plain), ["state_not_migrated"], "{init}");
+        let plan = built.plan_migrating(&pair, Direction::Up, Loss::Refused);
+        assert_eq!(
+            (kinds(&plan), plan.verdict.name()),
+            (vec!["state_migrated".to_owned()], "hot"),
+            "{init}"
+        );
+        let text = "the argument of demo_part_sup is converted: #args{} becomes a, b = 7";
+        assert_eq!(plan.findings[0].text, text);
+        let down = built.plan_migrating(&pair, Direction::Down, Loss::Refused);
+        assert_eq!(kinds(&down), ["state_not_migrated"], "{init}");
+        let down = built.plan_migrating(&pair, Direction::Down, Loss::Allowed);
+        assert_eq!(kinds(&down), ["state_migrated"], "{init}");
+    }
+}
+
+/// The `init/1` that will run converts its argument itself.
+#[test]
+fn an_argument_that_init_takes_in_any_shape_is_left_to_it() {
+    const ANY: &str =
+        "init(#args{a = A}) -> {ok, {#{}, A}}; init(Old) -> init(list_to_tuple(Old)).";
+    const WITHIN: &str = "init(#args{a = A}) -> {ok, {#{}, A}}; init([Old]) -> init(Old).";
+    for init in [ANY, WITHIN] {
+        let pair = supervisors("any", (FIELD, init));
+        let built = Built::new(std::slice::from_ref(&pair));
+        let plan = built.plan_migrating(&pair, Direction::Up, Loss::Refused);
+        assert_eq!(kinds(&plan), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn an_argument_that_init_does_not_take_any_more_is_refused() {
+    let pair = supervisors("none", (FIELD, "init([]) -> {ok, {#{}, []}}."));
+    let built = Built::new(std::slice::from_ref(&pair));
+    let plan = built.plan_migrating(&pair, Direction::Up, Loss::Allowed);
+    assert_eq!(kinds(&plan), ["state_not_migrated"]);
+    let begins = "the argument of demo_part_sup changes and init/1 does not take the old one";
+    let text = &plan.findings[0].text;
+    assert!(text.starts_with(begins), "{text}");
+}
+
+#[test]
+fn the_printed_clause_of_init_takes_the_earlier_argument() {
+    let pair = supervisors("printed_init", (LISTED, LISTED));
+    let calls = "init([n, {args, 1}]), init([n, {args, 1, 2}])";
+    let said = printed_before(&pair, calls, "init(Other) -> {ok, Other}.\n");
+    assert_eq!(said, "[{ok,[n,{args,1,7}]},{ok,[n,{args,1,2}]}]");
+}
+
 /// What `make-migration` prints compiles, and converts states both ways.
 #[test]
 fn the_printed_source_converts() {
@@ -138,6 +208,11 @@ fn the_printed_source_converts() {
 
 /// What the printed source answers to these calls.
 fn printed(pair: &Pair, calls: &str) -> String {
+    printed_before(pair, calls, "")
+}
+
+/// The same, with further clauses behind it.
+fn printed_before(pair: &Pair, calls: &str, further: &str) -> String {
     let built = Built::new(std::slice::from_ref(pair));
     let output = Command::new(env!("CARGO_BIN_EXE_erlrc"))
         .args(["make-migration", "demo", "1.0", "2.0"])
@@ -149,7 +224,7 @@ fn printed(pair: &Pair, calls: &str) -> String {
     let directory = tempfile::tempdir().unwrap();
     let source = directory.path().join("printed.erl");
     let main = format!("main(_) ->\n    io:format(\"~w~n\", [[{calls}]]),\n    halt().\n");
-    let text = format!("-module(printed).\n-export([main/1]).\n{main}{printed}");
+    let text = format!("-module(printed).\n-export([main/1]).\n{main}{printed}{further}");
     fs::write(&source, text).unwrap();
     support::compile(&source, directory.path());
     let said = support::call(directory.path(), "printed", &["now"]);

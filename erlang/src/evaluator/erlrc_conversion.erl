@@ -3,10 +3,11 @@
 %%
 %% A migration is the extra of an `update' instruction, `{erlrc_migration, {Up, Down}, none | {extra, Extra}}': what becomes
 %% of a state going up and going down, and what `code_change' is called with after that. A conversion is
-%% `{server | machine, How, #{Record => {Size, Sources}}}', or `none' where there is none.
+%% `{server | machine | supervisor, How, #{Record => {Size, Sources}}}', or `none' where there is none. Of a supervisor the
+%% argument is converted with which its `init/1' is called.
 -module(erlrc_conversion).
 
--export([parts/2, convert/3, request/4, is_in/1]).
+-export([parts/2, convert/3, argument/2, request/4, is_in/1]).
 -export_type([conversion/0]).
 
 -type how() ::
@@ -16,7 +17,7 @@
     | {map, [{term(), term()}], [term()]}.
 -type source() :: {kept, pos_integer(), how()} | {default, term()}.
 -type records() :: #{atom() => {pos_integer(), [source()]}}.
--type conversion() :: none | {server | machine, how(), records()}.
+-type conversion() :: none | {server | machine | supervisor, how(), records()}.
 
 %% @doc What is to be done with the states of a module whose `code_change' is given this version and extra: the conversion,
 %% and the extra of the call that follows.
@@ -70,6 +71,13 @@ is_of_another_handler(_Module, _State) ->
 -spec convert(module(), conversion(), term()) -> {ok, term()} | {error, term()}.
 convert(Module, none, _State) ->
     {error, {no_migration, Module}};
+convert(Module, {supervisor, _How, _Records} = Conversion, State) when is_tuple(State), tuple_size(State) > 1 ->
+    Size = tuple_size(State),
+    case element(Size - 1, State) =:= Module andalso argument(Conversion, element(Size, State)) of
+        false -> {ok, State};
+        {ok, Argument} -> {ok, setelement(Size, State, Argument)};
+        Error -> Error
+    end;
 convert(_Module, {machine, How, Records}, {Name, Data}) ->
     case state(How, Data, Records) of
         {ok, New} -> {ok, {Name, New}};
@@ -86,6 +94,27 @@ convert(_Module, {_Keeper, How, Records}, State) ->
         {ok, New} -> {ok, New};
         Error -> inside(How, State, Records, Error)
     end.
+
+%% @doc The argument of a supervisor's `init/1' as the other version takes it: the record itself, or the one that is in a
+%% list or a tuple.
+-spec argument(no | conversion(), term()) -> {ok, term()} | {error, term()}.
+argument({supervisor, How, Records}, Argument) ->
+    case state(How, Argument, Records) of
+        {ok, New} -> {ok, New};
+        Error -> among(How, Argument, Records, Error)
+    end;
+argument(none, _Argument) ->
+    {error, no_migration};
+argument(_NoConversion, Argument) ->
+    {ok, Argument}.
+
+among(How, Argument, Records, Error) when is_list(Argument), length(Argument) >= 0 ->
+    case inside(How, list_to_tuple(Argument), Records, Error) of
+        {ok, New} -> {ok, tuple_to_list(New)};
+        Error -> Error
+    end;
+among(How, Argument, Records, Error) ->
+    inside(How, Argument, Records, Error).
 
 %% A special process keeps its state beside its parent and other things.
 inside(How, State, Records, Error) when is_tuple(State) ->

@@ -3,7 +3,7 @@
 %% refuses the script, and for plans, which say so.
 -module(erlrc_hindrance).
 
--export([find/2, init/2]).
+-export([find/2, init/2, conversions/1]).
 -export_type([hindrance/0]).
 
 -type hindrance() ::
@@ -19,28 +19,40 @@ find(Segments, Script) ->
     Stopped = lists:append([Modules || {stop, Modules} <- Segments]),
     Removed = removed(Batches) -- Stopped,
     Changed = [
-        Module
+        Change
      || #{before := Before, 'after' := After} <- Batches,
-        {Module, _, _} <- Before ++ After,
+        {Module, _, _} = Change <- Before ++ After,
         erlrc_segment:is_supervisor(Module)
     ],
-    Supervisors = supervisors(lists:usort(Changed), erlrc_sides:of_script(Script)),
+    Supervisors = supervisors(conversions(Changed), erlrc_sides:of_script(Script)),
     strategies(Supervisors) ++ [in_use(Use) || Removed =/= [], Use <- uses(Removed, Supervisors)].
 
 removed(Batches) ->
     Loads = [Module || #{load := All} <- Batches, {Module, _, _} <- All],
     lists:usort([Module || #{remove := All} <- Batches, {Module, _, _} <- All]) -- Loads.
 
+%% @doc What becomes of the arguments of the supervisors that these changes are for.
+-spec conversions([erlrc_segment:change()]) -> #{module() => no | erlrc_conversion:conversion()}.
+conversions(Changes) ->
+    Parts = fun(Mode, Extra) -> erlrc_conversion:parts(case Mode of up -> up; down -> {down, down} end, Extra) end,
+    maps:from_list([{Module, element(1, Parts(Mode, Extra))} || {Module, Mode, Extra} <- Changes]).
+
 %% What changed supervisors that run have and what the new `init/1' would answer them.
-supervisors([], _Sides) ->
+supervisors(Conversions, _Sides) when map_size(Conversions) =:= 0 ->
     [];
-supervisors(Modules, Sides) ->
-    #{targets := Targets} = erlrc_discover:processes(Modules, #{}),
+supervisors(Conversions, Sides) ->
+    #{targets := Targets} = erlrc_discover:processes(maps:keys(Conversions), #{}),
     Pids = [Pid || {Pid, #{kind := supervisor, suspended := false}} <- maps:to_list(Targets)],
     [
-        {Pid, Module, Strategy, init({Module, Arguments}, filename:join(erlrc_sides:ebin(to, Module, Sides), file(Module)))}
+        {Pid, Module, Strategy, converted(maps:get(Module, Conversions, no), {Module, Arguments}, Sides)}
      || {Pid, Strategy, Module, Arguments} <- specified(Pids)
     ].
+
+converted(Conversion, {Module, Arguments}, Sides) ->
+    case erlrc_conversion:argument(Conversion, Arguments) of
+        {ok, Converted} -> init({Module, Converted}, filename:join(erlrc_sides:ebin(to, Module, Sides), file(Module)));
+        Error -> Error
+    end.
 
 %% Strategy, callback module and arguments: the third and the last two elements of a supervisor's state.
 specified(Pids) ->

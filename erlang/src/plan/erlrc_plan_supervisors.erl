@@ -3,7 +3,13 @@
 
 -export([findings/2, hindrances/1]).
 
--type supervisor() :: {{pid(), module(), Arguments :: term()}, Old :: file:filename(), New :: file:filename()}.
+-type supervisor() ::
+    {
+        {pid(), module(), Arguments :: term()},
+        %% The arguments that the new `init/1' would be given.
+        {ok, term()} | {error, term()},
+        {Old :: file:filename(), New :: file:filename()}
+    }.
 -type how() :: #{
     %% Where the code of a module may be that will run.
     files := fun((module()) -> [file:filename()]),
@@ -32,18 +38,33 @@ findings(Supervisors, How) ->
     Leaving = lists:append([leaving(Each) || Each <- Known]),
     lists:uniq(lists:append([init(Each) ++ gained(Each, Leaving, How) || Each <- Known])).
 
-known({{Pid, Module, Arguments}, Old, New}, #{files := Files, barriers := Barriers}) ->
-    Answer = erlrc_hindrance:init({Module, Arguments}, New),
+known({{Pid, Module, Arguments}, Given, {Old, New}}, How) ->
+    Answer = answer(Module, Given, New),
     Foreseen =
-        case Answer of
-            {ok, Specified} -> {answer, erlrc_abstract:value(Specified)};
-            {error, _} -> unknown;
-            _ -> erlrc_taken_names:init({Module, Arguments}, #{files => Files, stays => fun(_) -> not Barriers end})
+        case {Answer, Given} of
+            {{ok, Specified}, _} -> {answer, erlrc_abstract:value(Specified)};
+            {{effects, _}, {ok, Argument}} -> taken_names({Module, Argument}, How);
+            {unknown, {ok, Argument}} -> taken_names({Module, Argument}, How);
+            _ -> unknown
         end,
     Now = children(Pid),
     Ids = specified(erlrc_hindrance:init({Module, Arguments}, Old), ids(Now)),
     #known{pid = Pid, module = Module, answer = Answer, foreseen = Foreseen, old = Ids, now = Now}.
 
+answer(Module, {ok, Arguments}, File) -> erlrc_hindrance:init({Module, Arguments}, File);
+answer(_Module, {error, Why}, _File) -> {not_converted, Why}.
+
+taken_names(Init, #{files := Files, barriers := Barriers}) ->
+    erlrc_taken_names:init(Init, #{files => Files, stays => fun(_) -> not Barriers end}).
+
+init(#known{module = Module, answer = {not_converted, Why}}) ->
+    [
+        erlrc_finding:new(
+            supervisor_init_fails, error, atom_to_binary(Module),
+            erlrc_finding:text("The argument that the supervisor has cannot be converted for the new init/1: ~0tp.", [Why]),
+            "Let init/1 accept the arguments of the earlier version.", #{}
+        )
+    ];
 init(#known{module = Module, foreseen = {taken, Taken}}) ->
     [
         erlrc_finding:new(

@@ -2,7 +2,7 @@
 
 use super::{Case, listed};
 use crate::appup::{Direction, ModuleKind};
-use crate::forms::{Anatomy, CodeChange, Debug, Record, Shape};
+use crate::forms::{Anatomy, CodeChange, Debug, Keeper, Record, Shape};
 use crate::migration::Migration;
 use crate::plan::code::Code;
 use crate::plan::compared::Changed;
@@ -37,9 +37,10 @@ fn with_migration(case: &Case<'_>, direction: Direction, finding: Finding) -> Fi
     let loss = case.migrate.unwrap_or_default();
     match migrations::find(dirs, [module.clone()], direction, loss).remove(&module) {
         Some(Ok(found)) if case.migrate.is_some() => converted(&module, &found.migration),
-        Some(Ok(_)) => finding.advice(format!(
-            "let erlrc convert it field by field (--migrate), or let code_change of {module} do it: erlrc \
-             make-migration prints that"
+        Some(Ok(found)) => finding.advice(format!(
+            "let erlrc convert it field by field (--migrate), or let {} of {module} do it: erlrc \
+             make-migration prints that",
+            found.migration.keeper.code_change()
         )),
         Some(Err(obstacles)) => {
             let why = listed(obstacles.iter());
@@ -52,7 +53,8 @@ fn with_migration(case: &Case<'_>, direction: Direction, finding: Finding) -> Fi
 
 fn converted(module: &Atom, migration: &Migration) -> Finding {
     let text = format!(
-        "the state of {module} is converted: {}",
+        "the {} of {module} is converted: {}",
+        kept_by(migration.keeper),
         listed(migration.lines().iter())
     );
     let finding = match migration.lost.is_empty() {
@@ -70,11 +72,12 @@ fn module(Changed { kind, old, new, .. }: &Changed, direction: Direction) -> Opt
     let keeps = matches!(kind, Server | StateMachine | EventHandler | Special)
         || new.has("code_change", 3)
         || new.has("code_change", 4);
-    if !keeps || kind.supervises() {
+    if !keeps && !kind.supervises() {
         return None;
     }
     let (before, after) = match (&old.debug, &new.debug) {
         (Debug::Known(before), Debug::Known(after)) => (before, after),
+        _ if kind.supervises() => return None,
         (before, after) => return Some(unknown(new, before, after)),
     };
     let differences = differences(before, after);
@@ -84,11 +87,15 @@ fn module(Changed { kind, old, new, .. }: &Changed, direction: Direction) -> Opt
     if let (Direction::Up, Some(finding)) = (direction, rejected(new, before, after)) {
         return Some(finding);
     }
-    // Going down, it is the later version that converts its own states, before the earlier one is loaded.
+    // Going down, it is the later version that converts its own states, before the earlier one is loaded. A supervisor is
+    // changed by the `init/1` that will run.
     let (own, other) = match direction {
-        Direction::Up => (after, before),
-        Direction::Down => (before, after),
+        Direction::Down if !kind.supervises() => (before, after),
+        _ => (after, before),
     };
+    if kind.supervises() && own.code_change != CodeChange::Trivial {
+        return None;
+    }
     migrated(new, own, &other.code_change, &differences)
 }
 
@@ -214,6 +221,18 @@ fn shape(old: &Shape, new: &Shape) -> Option<Difference> {
     })
 }
 
+/// What a process keeps, in a word.
+fn kept(anatomy: &Anatomy) -> &'static str {
+    kept_by(anatomy.keeper)
+}
+
+fn kept_by(keeper: Keeper) -> &'static str {
+    match keeper {
+        Keeper::Supervisor => "argument",
+        _ => "state",
+    }
+}
+
 fn migrated(
     new: &Code,
     own: &Anatomy,
@@ -223,9 +242,13 @@ fn migrated(
     let (module, called) = (&new.module, own.keeper.code_change());
     let what = listed(differences.iter().map(|difference| &difference.text));
     let details: Vec<_> = differences.iter().map(|d| d.details.clone()).collect();
+    let supervises = own.keeper == Keeper::Supervisor;
     let not = |how: &str| {
-        let text = format!("the state of {module} changes and {how}: {what}");
-        let advice = format!("let {called} of {module} convert the old state to the new one");
+        let text = format!("the {} of {module} changes and {how}: {what}", kept(own));
+        let advice = match supervises {
+            true => format!("let init/1 of {module} take the old argument, too"),
+            false => format!("let {called} of {module} convert the old state to the new one"),
+        };
         let finding = if differences.iter().any(|difference| difference.certain) {
             Finding::error(NOT_MIGRATED, module).means(Verdict::RestartApplication)
         } else {
@@ -235,6 +258,7 @@ fn migrated(
     };
     let finding = match &own.code_change {
         CodeChange::Absent => not(&format!("there is no {called}")),
+        CodeChange::Trivial if supervises => not("init/1 does not take the old one"),
         CodeChange::Trivial => not(&format!("{called} gives it back as it was")),
         own if own == other => {
             let text = format!("the state of {module} changes and {called} does not: {what}");

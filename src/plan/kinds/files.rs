@@ -206,12 +206,12 @@ pub const FILES: [Entry; 47] = [
     },
     Entry {
         name: "state_migrated",
-        meaning: "erlrc converts the state of the module field by field, as the setting migrate asks. A warning says that fields are lost.",
+        meaning: "erlrc converts the state of the module, or the argument of a supervisor, field by field, as the setting migrate asks. A warning says that fields are lost.",
         remedy: "Make sure that the values of new fields are what the new code expects.",
     },
     Entry {
         name: "state_not_migrated",
-        meaning: "The state of the module changes, and nothing converts it: there is no code_change, or code_change returns the state as it was.",
+        meaning: "The state of the module changes, and nothing converts it: there is no code_change, or code_change returns the state as it was. Of a supervisor: init/1 does not take the argument that a running one has.",
         remedy: "Write a code_change; erlrc make-migration prints a proposal. Otherwise let the upgrade policy restart the application.",
     },
     Entry {
