@@ -162,6 +162,25 @@ fn the_argument_of_a_supervisor_is_converted() {
     }
 }
 
+/// The example of the page about migrations is what happens.
+#[test]
+fn the_example_of_the_page_is_true() {
+    let page = include_str!("../../docs/howto/migrations.md");
+    let example = |begins: &str| -> Vec<&str> {
+        let lines = page.lines().filter_map(|line| line.strip_prefix("    "));
+        lines.filter(|line| line.starts_with(begins)).collect()
+    };
+    let (records, init) = (example("-record(args,"), example("init("));
+    let of = |record: &str| {
+        let head = "-behaviour(supervisor).\n-export([init/1]).\n";
+        with(&[("egerl_part_sup", &format!("{head}{record}\n{}\n", init[0]))])
+    };
+    let pair = pair("page", of(records[0]), of(records[1]));
+    let built = Built::new(std::slice::from_ref(&pair));
+    let plan = built.plan_migrating(&pair, Direction::Up, Loss::Refused);
+    assert_eq!(example("the argument of"), [plan.findings[0].text.as_str()]);
+}
+
 /// The `init/1` that will run converts its argument itself.
 #[test]
 fn an_argument_that_init_takes_in_any_shape_is_left_to_it() {
