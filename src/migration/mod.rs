@@ -176,6 +176,13 @@ pub enum Obstacle {
     },
 }
 
+impl Obstacle {
+    /// Whether it is none where losses are allowed.
+    pub fn is_loss(&self) -> bool {
+        matches!(self, Self::Loses { .. })
+    }
+}
+
 impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

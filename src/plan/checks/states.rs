@@ -3,7 +3,7 @@
 use super::{Case, listed};
 use crate::appup::{Direction, ModuleKind};
 use crate::forms::{Anatomy, CodeChange, Debug, Keeper, Record, Shape};
-use crate::migration::Migration;
+use crate::migration::{Migration, Obstacle};
 use crate::plan::code::Code;
 use crate::plan::compared::Changed;
 use crate::plan::finding::Finding;
@@ -42,6 +42,12 @@ fn with_migration(case: &Case<'_>, direction: Direction, finding: Finding) -> Fi
              make-migration prints that",
             found.migration.keeper.code_change()
         )),
+        Some(Err(obstacles)) if obstacles.iter().all(Obstacle::is_loss) => {
+            let text = format!("{}; {}", finding.text, listed(obstacles.iter()));
+            finding.text(text).advice(format!(
+                "let erlrc convert it and drop that (--migrate --allow-loss), or let code_change of {module} do it"
+            ))
+        }
         Some(Err(obstacles)) => {
             let why = listed(obstacles.iter());
             let text = format!("{}; erlrc cannot convert it: {why}", finding.text);
