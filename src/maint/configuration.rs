@@ -33,7 +33,7 @@ pub const FILE_KEYS: [FileKey; 4] = [
         name: "batch",
         default: "false",
         values: "true or false",
-        meaning: "All upgrades of one run of the package manager are made at its end, in the order of their dependencies.",
+        meaning: "What one run of the package manager upgrades, downgrades and newly installs is changed at its end, on each node as one: all of it or nothing.",
     },
     FileKey {
         name: "strict",
@@ -58,7 +58,7 @@ pub const FILE_KEYS: [FileKey; 4] = [
 /// The content of the file. Unknown terms are those of later versions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Configuration {
-    /// `{batch, true}`: all upgrades of one run of the package manager are made at its end.
+    /// `{batch, true}`: what one run of the package manager changes is changed at its end, as one.
     pub batch: bool,
     /// `{strict, true}`: a node that cannot be reached fails the package.
     pub strict: bool,

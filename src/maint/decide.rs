@@ -130,21 +130,19 @@ fn waits(facts: &Facts, node: &NodeFacts, to: &Version) -> bool {
     facts.pending.get(&node.name) == Some(&to.vsn)
 }
 
-/// A new application is started at once, unless it depends on one that waits for the end of the run
-/// as well.
+/// What is registered and does not run is started at the end of the run, together with what changes.
 fn configure_in_batch(facts: &Facts) -> Vec<Action> {
-    let idle = facts
-        .nodes
-        .iter()
-        .filter(|node| node.state == NodeState::Idle);
-    let (early, ready): (Vec<_>, Vec<_>) = idle.partition(|node| unmet(facts, node).is_some());
-    let mut actions = queue(facts);
     let to = facts.installed_version();
-    if actions.is_empty() && !early.is_empty() && facts.registered && facts.is_present(&to.dir) {
-        actions.push(Action::Queue(to.clone()));
+    let starts = facts.registered && facts.may_start;
+    let concerned = |node: &NodeFacts| match &node.state {
+        NodeState::Running(_) => true,
+        NodeState::Idle => starts,
+        NodeState::Unknown => false,
+    };
+    match facts.is_present(&to.dir) && facts.nodes.iter().any(concerned) {
+        true => vec![Action::Queue(to.clone())],
+        false => Vec::new(),
     }
-    actions.extend(start(facts, ready));
-    actions
 }
 
 fn start(facts: &Facts, nodes: Vec<&NodeFacts>) -> Vec<Action> {

@@ -72,7 +72,7 @@ pub struct Facts {
     pub installed: BTreeMap<Atom, String>,
     /// The nodes that are known to need a restart to run a version.
     pub pending: BTreeMap<NodeName, String>,
-    /// Whether all upgrades wait for the end of the package manager's run.
+    /// Whether upgrades and starts wait for the end of the package manager's run.
     pub batch: bool,
 }
 

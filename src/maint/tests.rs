@@ -550,24 +550,23 @@ mod batch {
             .runs("n1", "1.0")
             .idle("n2")
             .with(batch);
-        configured.deb(
-            "postinst configure 1.0-1",
-            &["queue 2.0", "start 2.0 on n2"],
-        );
+        configured.deb("postinst configure 1.0-1", &["queue 2.0"]);
     }
 
     #[test]
-    fn what_is_new_starts_at_once_unless_what_it_needs_waits() {
+    fn what_is_new_waits_as_well_if_it_is_to_start() {
         let new = || {
             Host::new("2.0", "2.0", &[B])
                 .idle("n1")
                 .with(|facts| facts.batch = true)
         };
-        new().deb("postinst configure", &["start 2.0 on n1"]);
-        let early = || new().sibling("bar", "1.0").minimum("bar", "2.0");
-        early().deb("postinst configure", &["queue 2.0"]);
-        let unregistered = early().with(|facts| facts.registered = false);
+        new().deb("postinst configure", &["queue 2.0"]);
+        let early = new().sibling("bar", "1.0").minimum("bar", "2.0");
+        early.deb("postinst configure", &["queue 2.0"]);
+        let unregistered = new().with(|facts| facts.registered = false);
         unregistered.deb("postinst configure", &[]);
+        let forbidden = new().with(|facts| facts.may_start = false);
+        forbidden.deb("postinst configure", &[]);
     }
 }
 

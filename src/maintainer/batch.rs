@@ -1,9 +1,11 @@
-//! The end of a run in batch mode: every application that waits is taken to the version that is
-//! installed by now, each node as a whole or not at all.
+//! The end of a run in batch mode: every application that waits is taken to the version that is installed by now,
+//! and what is new is started, each node as a whole or not at all (`together`).
 
 use super::carry::Carrier;
+use super::part::{Waiting, nodes};
 use super::session::{Session, Subject};
 use super::survey::survey;
+use super::together::whole;
 use crate::appup::Direction;
 use crate::identity::NodeName;
 use crate::installed;
@@ -11,27 +13,12 @@ use crate::maint::{Action, Change, Changing, Record, Version, decide, order};
 use crate::outcome::Class;
 use crate::term::Atom;
 
-/// An application on its way.
-struct Waiting<'a> {
-    carrier: Carrier<'a>,
-    /// What each node is to go through.
-    changes: Vec<(NodeName, Change)>,
-    /// What remains to be done.
-    rest: Vec<Action>,
-}
-
 /// Does what waits; the class of the worst answer. The session is one without batch mode: the applications could not
 /// wait for it any longer.
 pub fn run_batch(session: &Session<'_>) -> Class {
     let mut waiting = waiting(session);
-    let mut nodes: Vec<NodeName> = Vec::new();
-    for one in &waiting {
-        nodes.extend(one.changes.iter().map(|(node, _)| node.clone()));
-    }
-    nodes.sort_unstable();
-    nodes.dedup();
     let mut class = Class::Done;
-    for node in &nodes {
+    for node in &nodes(&waiting) {
         class = class.worse(whole(node, &mut waiting));
     }
     if class == Class::Done {
@@ -135,37 +122,4 @@ fn changing(application: &Atom, to: &Version, changes: &[(NodeName, Change)]) ->
         needs: needs.unwrap_or_default(),
         direction: direction.unwrap_or(Direction::Up),
     }
-}
-
-/// Everything on one node, or nothing of it.
-fn whole(node: &NodeName, waiting: &mut [Waiting<'_>]) -> Class {
-    let mut done: Vec<(usize, Change)> = Vec::new();
-    for place in 0..waiting.len() {
-        let Some(one) = waiting.get_mut(place) else {
-            continue;
-        };
-        let change = one.changes.iter().find(|(name, _)| name == node);
-        let Some((_, change)) = change.cloned() else {
-            continue;
-        };
-        let class = one.carrier.swap(std::slice::from_ref(node), &change);
-        if class == Class::Done && one.carrier.runs(node, &change.to.vsn) {
-            done.push((place, change));
-            continue;
-        }
-        // Where one waits for a restart, all that belongs to it waits with it.
-        let waits = class == Class::Done;
-        let mut worst = class;
-        for (place, change) in done.into_iter().rev() {
-            if let Some(one) = waiting.get_mut(place) {
-                worst = worst.worse(one.carrier.back(node, &change));
-                if waits {
-                    one.carrier
-                        .put_off(node, &change, "another application waits for a restart");
-                }
-            }
-        }
-        return worst;
-    }
-    Class::Done
 }

@@ -25,7 +25,7 @@ pub struct Carrier<'a> {
 }
 
 /// The application that all of this is about.
-const ITSELF: &str = "erlrc";
+pub(super) const ITSELF: &str = "erlrc";
 
 impl<'a> Carrier<'a> {
     /// Carries out actions for the application of `subject`.

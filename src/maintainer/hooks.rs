@@ -32,6 +32,9 @@ pub trait Hooks {
         tolerates: Tolerates<'_>,
     ) -> Option<Outcomes>;
 
+    /// What the node of `entry` would answer to `operation`; nothing is changed.
+    fn foresee(&self, entry: &Entry, operation: &Operation) -> Answer;
+
     /// Tells people about nodes to which nothing was done; the answers are as if `operation` had been asked for.
     fn say(&self, operation: &Operation, answers: Vec<(NodeName, Answer)>);
 

@@ -1,19 +1,22 @@
 //! Carries out what [`crate::maint`] decides for a maintainer script: facts are gathered (`survey`), actions carried
 //! out (`carry`), nodes taken from one version to another (`swap`), what is kept is dropped (`settle`), and in batch
-//! mode all of it at the end of the run (`batch`).
+//! mode all of it at the end of the run (`batch`), on each node as one (`together`; `blame` says who is in its way).
 //!
 //! What it needs of the outside is [`Hooks`]: must not print, nor read the environment or the command line.
 
 mod batch;
+mod blame;
 mod carry;
 mod hooks;
 mod log;
+mod part;
 mod session;
 mod settle;
 mod survey;
 mod swap;
 #[cfg(test)]
 mod tests;
+mod together;
 
 pub use batch::{is_in_the_way, run_batch};
 pub use hooks::{Hooks, Tolerates};

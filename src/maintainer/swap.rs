@@ -226,7 +226,7 @@ impl Carrier<'_> {
 }
 
 /// The way back from where `change` leads.
-fn reversed(change: &Change) -> Step {
+pub(super) fn reversed(change: &Change) -> Step {
     let to = operation::Version {
         vsn: change.from.clone(),
         dir: change.from_dir.clone(),

@@ -10,12 +10,13 @@ fn run_up_to_its_end(packages: &Packages) -> Node {
     packages.host.file("applications/bar", "", 0o644);
     fs::create_dir_all(packages.host.path("bin")).expect("a directory");
     let called = packages.host.path("triggered");
-    let trigger = format!("#!/bin/sh\necho \"$@\" >>{}\n", called.display());
-    packages.host.file("bin/dpkg-trigger", &trigger, 0o755);
+    let script = format!("#!/bin/sh\necho \"$@\" >>{}\n", called.display());
+    packages.host.file("bin/dpkg-trigger", &script, 0o755);
     let node = packages.host.node("n1");
     packages.start("n1", "1.0");
     packages.unpack_bar("1.0");
     packages.deb_bar("1.0", "postinst configure");
+    trigger(packages).is(&bar("start", "Starting", "(n1) started"), 0);
     packages
         .host
         .erlrc(&["start", "bar", "1.0"])
@@ -43,26 +44,29 @@ fn run_up_to_its_end(packages: &Packages) -> Node {
     node
 }
 
-fn bar(command: &str, gerund: &str, outcome: &str) -> String {
+/// A line about `bar`.
+pub fn bar(command: &str, gerund: &str, outcome: &str) -> String {
     format!("erlrc-{command}: {gerund} 'bar': {outcome}\n")
 }
 
-fn trigger(packages: &Packages) -> Run {
+/// The end of a run.
+pub fn trigger(packages: &Packages) -> Run {
     let mut command = packages.host.command(&["maint", "deb", "trigger"]);
     // The machine that runs the tests may have a policy of its own.
     command.env("ERLRC_POLICY_RC", packages.host.path("policy-rc.d"));
     Run::of(command.output().expect("erlrc runs"))
 }
 
+/// The line of an upgrade of both.
+fn both(outcome: &str) -> String {
+    format!("erlrc-upgrade: Upgrading 'foo bar': {outcome}\n")
+}
+
 #[test]
-fn they_are_made_in_the_order_of_dependency() {
+fn they_are_made_as_one_in_the_order_of_dependency() {
     let packages = Packages::installed();
     let _node = run_up_to_its_end(&packages);
-    let lines = [
-        upgrading("(n1) upgraded"),
-        bar("upgrade", "Upgrading", "(n1) upgraded"),
-    ];
-    trigger(&packages).is(&lines.concat(), 0);
+    trigger(&packages).is(&both("(n1) changed"), 0);
     assert_eq!(
         [packages.runs("n1"), packages.runs_of("bar", "n1")],
         ["2.0", "2.0"]
@@ -79,12 +83,10 @@ fn where_one_fails_none_is_made_and_all_of_it_comes_again() {
     let _node = run_up_to_its_end(&packages);
     let appup = packages.host.path("lib/bar-2.0/ebin/bar.appup");
     fs::write(&appup, "{\"2.0\", broken}.\n").expect("an appup");
-    let lines = [
-        upgrading("(n1) upgraded"),
-        bar("upgrade", "Upgrading", "(n1) would_fail"),
-        "erlrc-downgrade: Downgrading 'foo': (n1) downgraded\n".to_owned(),
-    ];
-    trigger(&packages).is(&lines.concat(), 1);
+    trigger(&packages)
+        .is(&both("(n1) would_fail"), 1)
+        .says("erlrc-maint: bar: n1 refuses it alone as well; alone would go: foo\n");
+    assert_eq!(packages.history("n1"), "[\"1.0\"]\n");
     assert_eq!(
         [packages.runs("n1"), packages.runs_of("bar", "n1")],
         ["1.0", "1.0"]
@@ -105,13 +107,12 @@ fn where_one_waits_for_a_restart_all_of_them_do() {
     let appup = "{\"2.0\", [{\"1.0\", [restart_new_emulator]}], []}.\n";
     fs::write(packages.host.path("lib/bar-2.0/ebin/bar.appup"), appup).expect("an appup");
     let lines = [
-        upgrading("(n1) upgraded"),
-        bar("upgrade", "Upgrading", "(n1) restart_new_emulator"),
-        bar("upgrade", "Upgrading", "(n1) restart_needed"),
-        "erlrc-downgrade: Downgrading 'foo': (n1) downgraded\n".to_owned(),
+        both("(n1) restart_new_emulator"),
         upgrading("(n1) restart_needed"),
+        bar("upgrade", "Upgrading", "(n1) restart_needed"),
     ];
     trigger(&packages).is(&lines.concat(), 0);
+    assert_eq!(packages.history("n1"), "[\"1.0\"]\n");
     assert_eq!(
         [packages.runs("n1"), packages.runs_of("bar", "n1")],
         ["1.0", "1.0"]
@@ -120,25 +121,32 @@ fn where_one_waits_for_a_restart_all_of_them_do() {
 }
 
 #[test]
-fn what_is_new_is_started_when_it_is_configured() {
+fn what_is_new_is_started_at_the_end() {
     let packages = Packages::installed();
-    packages.host.file("erlrc.conf", "{batch, true}.\n", 0o644);
+    batch_mode(&packages);
     let _node = packages.host.node("n1");
-    packages
-        .deb("1.0", "postinst configure")
-        .is(&starting("(n1) started"), 0);
+    packages.deb("1.0", "postinst configure").is("", 0);
+    assert_eq!(packages.runs("n1"), "none");
+    trigger(&packages).is(&starting("(n1) started"), 0);
+    trigger(&packages).is("", 0);
 }
 
-/// `foo` runs, and `bar` 1.0 with these keys; 2.0 of `bar` waits, which has nothing to do with `foo`.
-fn bar_waits(packages: &Packages, keys: &str) -> Node {
+/// Batch mode, and a dpkg that hears of triggers.
+pub fn batch_mode(packages: &Packages) {
     packages.host.file("erlrc.conf", "{batch, true}.\n", 0o644);
     packages.host.file("applications/bar", "", 0o644);
     fs::create_dir_all(packages.host.path("bin")).expect("a directory");
     packages.host.file("bin/dpkg-trigger", "#!/bin/sh\n", 0o755);
+}
+
+/// `foo` runs, and `bar` 1.0 with these keys; 2.0 of `bar` waits, which has nothing to do with `foo`.
+fn bar_waits(packages: &Packages, keys: &str) -> Node {
+    batch_mode(packages);
     let node = packages.host.node("n1");
     packages.start("n1", "1.0");
     packages.unpack_bar_with("1.0", keys);
     packages.deb_bar("1.0", "postinst configure");
+    trigger(packages);
     assert_eq!(packages.runs_of("bar", "n1"), "1.0");
     packages
         .deb_bar("2.0", "preinst upgrade 1.0-1 2.0-1")
@@ -225,10 +233,14 @@ fn what_is_new_waits_for_what_it_needs_and_waits_itself() {
     packages.unpack_bar("1.0");
     let configure = packages.deb_bar_with("1.0", "postinst configure", &["--min", "foo>=2.0"]);
     assert_eq!((configure.out.as_str(), configure.status), ("", 0));
-    let lines = [
-        upgrading("(n1) upgraded"),
-        bar("start", "Starting", "(n1) started"),
-    ];
-    trigger(&packages).is(&lines.concat(), 0);
+    assert_eq!(
+        [packages.runs("n1"), packages.runs_of("bar", "n1")],
+        ["1.0", "none"]
+    );
+    trigger(&packages).is("erlrc-change: Changing 'foo bar': (n1) changed\n", 0);
+    assert_eq!(
+        [packages.runs("n1"), packages.runs_of("bar", "n1")],
+        ["2.0", "1.0"]
+    );
     drop(node);
 }

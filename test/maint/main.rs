@@ -12,4 +12,5 @@ mod package;
 mod policy;
 mod preflight;
 mod rpm;
+mod together;
 mod unwind;

@@ -1,5 +1,6 @@
 //! The package of `foo` on a host, unpacked and taken away as dpkg does it.
 
+use crate::host::fixtures::bar;
 use crate::host::{Host, Node, Run, foo};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -49,17 +50,16 @@ impl Packages {
 
     /// The same with the bytes of another directory.
     pub fn unpack_from(&self, source: &str, vsn: &str) {
-        let dir = self.dir(vsn);
-        for file in fs::read_dir(Path::new(source).join("ebin")).expect("an application") {
-            let file = file.expect("a file");
-            let to = dir.join("ebin").join(file.file_name());
-            fs::create_dir_all(to.parent().expect("a directory")).expect("a directory");
-            // By another name and renamed, as dpkg does it: links to the old content keep it.
-            let new = to.with_extension("dpkg-new");
-            fs::copy(file.path(), &new).expect("a copy");
-            fs::rename(new, to).expect("a file");
-        }
+        copy(source, &self.dir(vsn));
         self.metadata(vsn);
+    }
+
+    /// Installs a `bar` that is `foo` by another name, and says so.
+    pub fn unpack_bar_server(&self, vsn: &str) {
+        let dir = self.host.path(&format!("lib/bar-{vsn}"));
+        copy(&bar(vsn), &dir);
+        let text = format!("{{bar, \"{vsn}\", \"{}\"}}.\n", dir.display());
+        self.host.file("apps/bar", &text, 0o644);
     }
 
     /// Says that `vsn` is installed.
@@ -75,15 +75,20 @@ impl Packages {
 
     /// The same with these keys.
     pub fn unpack_bar_with(&self, vsn: &str, keys: &str) {
-        let dir = self.host.path(&format!("lib/bar-{vsn}"));
+        self.unpack_library("bar", vsn, keys);
+    }
+
+    /// Installs an application without modules, and says so.
+    pub fn unpack_library(&self, application: &str, vsn: &str, keys: &str) {
+        let dir = self.host.path(&format!("lib/{application}-{vsn}"));
         fs::create_dir_all(dir.join("ebin")).expect("a directory");
         let specification = format!(
-            "{{application, bar, [{{description, \"bar\"}}, {{vsn, \"{vsn}\"}}, {{modules, []}}, \
-             {{registered, []}}, {keys}]}}.\n"
+            "{{application, {application}, [{{vsn, \"{vsn}\"}}, {{modules, []}}, {{registered, []}}, {keys}]}}.\n"
         );
-        fs::write(dir.join("ebin/bar.app"), specification).expect("the .app");
-        let text = format!("{{bar, \"{vsn}\", \"{}\"}}.\n", dir.display());
-        self.host.file("apps/bar", &text, 0o644);
+        let file = dir.join(format!("ebin/{application}.app"));
+        fs::write(file, specification).expect("the .app");
+        let text = format!("{{{application}, \"{vsn}\", \"{}\"}}.\n", dir.display());
+        self.host.file(&format!("apps/{application}"), &text, 0o644);
     }
 
     /// Takes the files of `vsn` away.
@@ -121,8 +126,13 @@ impl Packages {
 
     /// The same with more arguments.
     pub fn deb_bar_with(&self, own: &str, call: &str, more: &[&str]) -> Run {
-        let dir = self.host.path(&format!("lib/bar-{own}"));
-        let app = format!("bar={own}={}", dir.display());
+        self.deb_of("bar", own, call, more)
+    }
+
+    /// The same for another application.
+    pub fn deb_of(&self, application: &str, own: &str, call: &str, more: &[&str]) -> Run {
+        let dir = self.host.path(&format!("lib/{application}-{own}"));
+        let app = format!("{application}={own}={}", dir.display());
         Run::of(
             self.script("deb", &app, call, more)
                 .output()
@@ -225,6 +235,18 @@ impl Packages {
     pub fn put_back(&self) {
         self.take_away("2.0");
         self.metadata("1.0");
+    }
+}
+
+fn copy(source: &str, dir: &Path) {
+    for file in fs::read_dir(Path::new(source).join("ebin")).expect("an application") {
+        let file = file.expect("a file");
+        let to = dir.join("ebin").join(file.file_name());
+        fs::create_dir_all(to.parent().expect("a directory")).expect("a directory");
+        // By another name and renamed, as dpkg does it: links to the old content keep it.
+        let new = to.with_extension("dpkg-new");
+        fs::copy(file.path(), &new).expect("a copy");
+        fs::rename(new, to).expect("a file");
     }
 }
 

@@ -77,6 +77,32 @@ impl Row {
         self.host.lost_nothing(&self.node, app, versions);
     }
 
+    /// From now on a process looks at the code of `bank` and `till` without pause, and remembers the pairs: those that were
+    /// the same before and after their second half was looked at.
+    #[track_caller]
+    pub fn observe(&self) {
+        let sweep = "register(observer, spawn(fun() -> (fun Sweep(Seen) -> \
+            Bank = bank_server:module_info(md5), Till = till_server:module_info(md5), \
+            Now = case bank_server:module_info(md5) of Bank -> [{Bank, Till}]; _ -> [] end, \
+            Pairs = lists:usort(Now ++ Seen), \
+            receive {tell, To} -> To ! {pairs, length(Pairs)} after 0 -> ok end, \
+            Sweep(Pairs) end)([]) end)), ok";
+        assert_eq!(self.eval(sweep), "ok");
+        assert_eq!(self.pairs(), "1");
+    }
+
+    /// Asserts that there was one pair before and another one after.
+    #[track_caller]
+    pub fn nobody_saw_a_mixture(&self) {
+        assert_eq!(self.pairs(), "2");
+        assert_eq!(self.eval("exit(whereis(observer), kill)"), "true");
+    }
+
+    #[track_caller]
+    fn pairs(&self) -> String {
+        self.eval("observer ! {tell, self()}, receive {pairs, Count} -> Count end")
+    }
+
     /// Evaluates on the node.
     #[track_caller]
     pub fn eval(&self, expressions: &str) -> String {

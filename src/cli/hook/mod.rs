@@ -16,7 +16,7 @@ pub use crate::cluster::{Answer, Migration, Options, operation, request};
 use crate::identity::NodeName;
 pub use crate::line::chain;
 use crate::outcome::Class;
-use crate::rendezvous::Entries;
+use crate::rendezvous::{Entries, Entry};
 use operation::Operation;
 use preflight::Preflights;
 pub use preflight::{Foreseen, Preflight};
@@ -78,6 +78,26 @@ pub fn run(
         status::refresh(common, &arguments.connection);
     }
     Ok(outcome.map_or(Status::Done, |outcome| outcome.class.into()))
+}
+
+/// What the node of `entry` would answer to `operation`, by the plan or by its own word.
+pub fn foresee(entry: &Entry, arguments: &HookArguments, operation: &Operation) -> Answer {
+    let entries = vec![(entry.name.clone(), Ok(entry.clone()))];
+    let nodes = Nodes::new(&entries, &arguments.connection, Instant::now());
+    let patience = arguments.connection.node_timeout;
+    let asker = cluster::Asker {
+        reach: &nodes,
+        limits: Limits {
+            whole: arguments.hook_timeout,
+            node: patience,
+        },
+    };
+    asker.foresee(
+        &entry.name,
+        operation,
+        &Preflights::new(operation),
+        patience,
+    )
 }
 
 /// Confirms or takes back what `node` keeps open of `operation`.

@@ -49,9 +49,10 @@ Where an upgrade cannot be hot, {upgrade_policy, [hot, restart_application, defe
 of the application, else in the environment of erlrc on the node, says what comes next; without it
 [hot, defer]: the node goes on with the old version, out of the stash, until it is restarted.
 
-ERLRC_ROOT/erlrc.conf may hold {batch, true}. (all upgrades of one run at its end), {strict, true}. (a
-node that cannot be spoken to fails the package), {apt_preflight, strict | warn | off}, {metrics, FILE}
-(see erlrc status).
+ERLRC_ROOT/erlrc.conf may hold {batch, true}. (what one run upgrades and newly installs is changed at
+its end, on each node as one, or not at all; what it removes is stopped when it is removed), {strict,
+true}. (a node that cannot be spoken to fails the package), {apt_preflight, strict | warn | off},
+{metrics, FILE} (see erlrc status).
 
 Example:
   erlrc maint deb postrm --app egerl=4.0.1=/usr/lib/erlang/lib/egerl-4.0.1 -- upgrade 4.1.0")]

@@ -2,7 +2,7 @@
 
 use super::policy_rc;
 use crate::cli::hook::operation::Operation;
-use crate::cli::hook::{Answer, HookArguments, Report, Round, query};
+use crate::cli::hook::{self, Answer, HookArguments, Report, Round, query};
 use crate::cli::nodes::{self, connect};
 use crate::cli::{Common, output};
 use crate::cluster::Outcomes;
@@ -64,6 +64,10 @@ impl Hooks for Shell<'_> {
             tolerates,
         };
         round.over(entries, operations)
+    }
+
+    fn foresee(&self, entry: &Entry, operation: &Operation) -> Answer {
+        hook::foresee(entry, self.hook, operation)
     }
 
     fn say(&self, operation: &Operation, answers: Vec<(NodeName, Answer)>) {

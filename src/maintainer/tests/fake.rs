@@ -25,6 +25,8 @@ pub(super) struct Host {
     nodes: RefCell<BTreeMap<NodeName, Runs>>,
     /// Nodes that do not answer.
     silent: Vec<NodeName>,
+    /// Whether the nodes know no sets.
+    old: bool,
     /// Operations that do not succeed, as `node operation application version`.
     failing: BTreeMap<String, (Class, Outcome)>,
     /// What was asked of nodes, in the same words.
@@ -45,6 +47,7 @@ impl Host {
             dir: tempfile::tempdir().expect("a directory"),
             nodes: RefCell::default(),
             silent: Vec::new(),
+            old: false,
             failing: BTreeMap::new(),
             did: RefCell::default(),
             told: RefCell::default(),
@@ -116,6 +119,11 @@ impl Host {
         self
     }
 
+    pub(super) fn knows_no_sets(mut self) -> Self {
+        self.old = true;
+        self
+    }
+
     pub(super) fn silent(mut self, node: &str) -> Self {
         self.silent.extend(NodeName::parse(node));
         self
@@ -180,8 +188,27 @@ impl Host {
         self.session(moment, configuration).perform(&subject, &[])
     }
 
-    /// One step of an operation on one node.
+    /// One step of an operation on one node: of a set each change, and none where one fails.
     fn step(&self, node: &NodeName, operation: &Operation) -> Answer {
+        let Step::Set(changes) = &operation.step else {
+            return self.alone(node, operation);
+        };
+        let before = self.nodes.borrow().clone();
+        let what = format!("{node} as one:");
+        let refused = self.failing.get(&what);
+        self.did.borrow_mut().push(what);
+        if let Some((class, outcome)) = refused {
+            return Answer::new(*class, outcome.clone(), None);
+        }
+        let answers = changes.iter().map(|change| self.alone(node, change));
+        let failed = answers.filter(|answer| answer.class.is_failure()).last();
+        failed.map_or(Answer::new(Class::Done, Outcome::Changed, None), |failed| {
+            self.nodes.replace(before);
+            failed
+        })
+    }
+
+    fn alone(&self, node: &NodeName, operation: &Operation) -> Answer {
         let app = operation.application.to_string();
         let (Step::Start(version)
         | Step::Stop(version)
@@ -189,7 +216,7 @@ impl Host {
         | Step::Upgrade { to: version, .. }
         | Step::Downgrade { to: version, .. }) = &operation.step
         else {
-            unreachable!("no script changes a set")
+            unreachable!("a set of sets")
         };
         let what = format!("{node} {} {app} {}", operation.name(), version.vsn);
         self.did.borrow_mut().push(what.clone());
@@ -222,6 +249,11 @@ impl Hooks for &Host {
         }
         let nodes = self.nodes.borrow();
         let answer = |call: &node::Call| {
+            if self.old && call.arguments.first()?.get("changes").is_some() {
+                let pairs = [("status", "refused"), ("outcome", "bad_request")];
+                let pairs = pairs.map(|(key, word)| (Term::atom(key), Term::atom(word)));
+                return Some(Term::map(pairs.into()));
+            }
             let app = call.arguments.first()?.get("application")?.as_atom()?;
             let mut pairs = vec![
                 (Term::atom("status"), Term::atom("ok")),
@@ -266,6 +298,18 @@ impl Hooks for &Host {
             outcomes.undone = true;
         }
         Some(outcomes)
+    }
+
+    fn foresee(&self, entry: &Entry, operation: &Operation) -> Answer {
+        let (name, app) = (operation.name(), &operation.application);
+        let vsn = operation.result().unwrap_or_default();
+        let what = format!("{} {name} {app} {vsn}", entry.name);
+        match self.failing.get(&what) {
+            Some((class, outcome)) => {
+                Answer::new(*class, outcome.clone(), Some("a reason".to_owned()))
+            }
+            None => Answer::new(Class::Done, Outcome::Planned, None),
+        }
     }
 
     fn say(&self, operation: &Operation, answers: Vec<(NodeName, Answer)>) {

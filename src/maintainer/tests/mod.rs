@@ -165,18 +165,36 @@ fn both(host: &Host) -> Class {
     for app in ["foo", "bar"] {
         assert_eq!(unpack(host, &batch(), app), Class::Done);
     }
-    assert_eq!(
-        (host.runs("foo").as_str(), host.did.borrow().len()),
-        ("1", 0)
-    );
+    assert!(!host.runs("foo").contains('2') && host.did.borrow().is_empty());
     run_batch(&host.session(Moment::Configure, Configuration::default()))
 }
 
+#[track_caller]
+fn did(host: &Host, expected: &[&str]) {
+    assert_eq!(*host.did.borrow(), expected);
+}
+
+#[track_caller]
+fn told(host: &Host, text: &str) {
+    let told = host.told.borrow();
+    assert!(told.iter().any(|line| line.contains(text)), "{told:?}");
+}
+
+#[track_caller]
+fn run(host: &Host, expected: &str) {
+    assert_eq!(
+        format!("{} / {}", host.runs("foo"), host.runs("bar")),
+        expected
+    );
+}
+
+const SET: [&str; 3] = ["n1 as one:", "n1 upgrade foo 2", "n1 upgrade bar 2"];
+
 #[test]
-fn a_batch_is_done_in_order() {
+fn a_batch_is_one_set() {
     let host = Host::new(1);
     assert_eq!(both(&host), Class::Done);
-    assert_eq!(*host.did.borrow(), ["n1 upgrade foo 2", "n1 upgrade bar 2"]);
+    did(&host, &SET);
     assert_eq!(
         (host.kept("foo") + host.kept("bar"), host.open()),
         (0, vec![])
@@ -184,33 +202,161 @@ fn a_batch_is_done_in_order() {
 }
 
 #[test]
+fn a_batch_is_one_set_on_each_node() {
+    let host = Host::new(2).fails("n1 upgrade bar 2", Class::Refused, Outcome::WouldFail);
+    assert_eq!(both(&host), Class::Refused);
+    run(&host, "1 2 / 1 2");
+    told(
+        &host,
+        "bar: n1 refuses it alone as well; alone would go: foo",
+    );
+}
+
+#[test]
+fn nodes_that_know_no_sets_are_changed_one_after_the_other() {
+    let host = Host::new(1).knows_no_sets();
+    assert_eq!(both(&host), Class::Done);
+    did(&host, &["n1 upgrade foo 2", "n1 upgrade bar 2"]);
+    told(
+        &host,
+        "foo: n1 has an older erlrc: the applications are changed one after the other",
+    );
+}
+
+#[test]
+fn of_what_is_changed_one_after_the_other_it_is_all_or_nothing_too() {
+    let failed = (Class::RolledBack, Outcome::ScriptFailed);
+    let host = Host::new(1)
+        .knows_no_sets()
+        .fails("n1 upgrade bar 2", failed.0, failed.1);
+    assert_eq!(both(&host), Class::RolledBack);
+    run(&host, "1 / 1");
+    let last = host.did.borrow().last().cloned();
+    assert_eq!(last.as_deref(), Some("n1 downgrade foo 1"));
+}
+
+#[test]
 fn a_batch_is_all_of_it_or_nothing() {
     let host = Host::new(1).fails("n1 upgrade bar 2", Class::RolledBack, Outcome::ScriptFailed);
     assert_eq!(both(&host), Class::RolledBack);
-    assert_eq!(
-        (host.runs("foo").as_str(), host.runs("bar").as_str()),
-        ("1", "1")
-    );
-    assert_eq!(
-        host.did.borrow().last().map(String::as_str),
-        Some("n1 downgrade foo 1")
-    );
+    did(&host, &SET);
+    run(&host, "1 / 1");
+    let open = ["bar unswapped n1", "foo unswapped n1"];
+    let unswapped = |line: &String| open.contains(&line.as_str());
+    assert_eq!(host.open().iter().filter(|line| unswapped(line)).count(), 2);
 }
 
 #[test]
 fn what_belongs_together_waits_together() {
     let host = Host::new(1).fails("n1 upgrade bar 2", Class::NoPath, Outcome::NoAppupFound);
     assert_eq!(both(&host), Class::Done);
-    assert_eq!(
-        (host.runs("foo").as_str(), host.runs("bar").as_str()),
-        ("1", "1")
-    );
+    run(&host, "1 / 1");
     assert_eq!(host.kept("foo"), 1);
-    let told = host.told.borrow();
-    assert!(
-        told.contains(&"foo n1 restart_needed".to_owned()),
-        "{told:?}"
+    told(&host, "foo n1 restart_needed");
+    told(&host, "bar n1 restart_needed");
+}
+
+#[test]
+fn where_a_policy_forbids_to_wait_the_batch_fails() {
+    let host = Host::new(1).fails("n1 upgrade bar 2", Class::NoPath, Outcome::NoAppupFound);
+    host.register("bar", "{upgrade_policy, [hot]}.");
+    assert_eq!(both(&host), Class::NoPath);
+    did(&host, &SET);
+    run(&host, "1 / 1");
+}
+
+#[test]
+fn who_is_to_wait_by_policy_keeps_the_others_waiting() {
+    let host = Host::new(1);
+    host.register("bar", "{upgrade_policy, [defer]}.");
+    assert_eq!(both(&host), Class::Done);
+    did(&host, &[]);
+    told(&host, "foo n1 restart_needed");
+}
+
+#[test]
+fn a_policy_that_restarts_takes_the_set_apart() {
+    let host = Host::new(1).fails("n1 upgrade bar 2", Class::NoPath, Outcome::NoAppupFound);
+    host.register("bar", RESTART);
+    assert_eq!(both(&host), Class::Done);
+    run(&host, "2 / 2");
+    assert!(host.did.borrow().contains(&"n1 stop bar 1".to_owned()));
+}
+
+#[test]
+fn a_set_that_no_application_alone_explains_is_told_of() {
+    let host = Host::new(1).fails("n1 as one:", Class::Refused, Outcome::WouldFail);
+    assert_eq!(both(&host), Class::Refused);
+    run(&host, "1 / 1");
+    told(
+        &host,
+        "foo: n1 refuses what waits as one; alone would go: foo, bar",
     );
+}
+
+#[test]
+fn what_is_new_starts_in_the_set() {
+    let host = Host::new(1);
+    assert_eq!(host.call(Moment::Stop, "bar", "1"), Class::Done);
+    host.did.borrow_mut().clear();
+    assert_eq!(
+        host.call_with(batch(), Moment::Configure, ("bar", "1")),
+        Class::Done
+    );
+    assert_eq!(unpack(&host, &batch(), "foo"), Class::Done);
+    did(&host, &[]);
+    let session = host.session(Moment::Configure, Configuration::default());
+    assert_eq!(run_batch(&session), Class::Done);
+    did(&host, &["n1 as one:", "n1 upgrade foo 2", "n1 start bar 1"]);
+    assert_eq!(host.open(), Vec::<String>::new());
+}
+
+/// `foo` waits for 2 and `bar` to be started; what comes of that on a node that answers so.
+fn one_changes_and_one_is_new(class: Class, outcome: Outcome) -> (Host, Class) {
+    let host = Host::new(1).fails("n1 as one:", class, outcome);
+    assert_eq!(host.call(Moment::Stop, "bar", "1"), Class::Done);
+    host.did.borrow_mut().clear();
+    let configured = host.call_with(batch(), Moment::Configure, ("bar", "1"));
+    assert_eq!(configured, Class::Done);
+    assert_eq!(unpack(&host, &batch(), "foo"), Class::Done);
+    let class = run_batch(&host.session(Moment::Configure, Configuration::default()));
+    (host, class)
+}
+
+#[test]
+fn what_is_new_is_not_started_without_what_it_belongs_to() {
+    let failed = one_changes_and_one_is_new(Class::RolledBack, Outcome::ScriptFailed);
+    let waits = one_changes_and_one_is_new(Class::NoPath, Outcome::MaxPause);
+    let unknown = one_changes_and_one_is_new(Class::Unreachable, Outcome::Lost);
+    for (host, class, expected) in [
+        (failed.0, failed.1, Class::RolledBack),
+        (waits.0, waits.1, Class::Done),
+        (unknown.0, unknown.1, Class::Done),
+    ] {
+        assert_eq!(class, expected);
+        assert_eq!(
+            host.did.borrow().last().map(String::as_str),
+            Some("n1 as one:")
+        );
+        run(&host, "1 / -");
+    }
+}
+
+#[test]
+fn erlrc_itself_changes_before_the_others() {
+    let host = Host::new(1);
+    assert_eq!(unpack(&host, &batch(), "erlrc"), Class::Done);
+    assert_eq!(both(&host), Class::Done);
+    did(&host, &[&["n1 upgrade erlrc 2"], &SET[..]].concat());
+}
+
+#[test]
+fn erlrc_goes_back_when_the_others_fail() {
+    let host = Host::new(1).fails("n1 upgrade bar 2", Class::RolledBack, Outcome::ScriptFailed);
+    assert_eq!(unpack(&host, &batch(), "erlrc"), Class::Done);
+    assert_eq!(both(&host), Class::RolledBack);
+    assert_eq!(host.runs("erlrc"), "1");
+    run(&host, "1 / 1");
 }
 
 #[test]
