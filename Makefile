@@ -56,6 +56,7 @@ bench: build ## the ratio tables of docs/performance.md
 	bench/upgrade
 	bench/evaluator
 	bench/plan
+	bench/host
 
 clean: ## everything that was built
 	rm -rf _build priv target erlang/src/node/erlrc_engine_library.hrl

@@ -5,6 +5,7 @@
 mod common;
 mod environment;
 mod hook;
+mod host;
 
 use std::cell::RefCell;
 
@@ -36,6 +37,10 @@ fn main() {
     }
     if wanted("hook") {
         hook::table();
+    }
+    // By bench/host.
+    if arguments.contains(&"host") {
+        host::table();
     }
 }
 

@@ -86,6 +86,30 @@ impl Boot {
     }
 }
 
+/// Registers and installs `count` applications below `root`, by packages with metadata, that do nothing; the files that
+/// say so.
+pub fn idle(root: &Path, count: usize) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for number in 0..count {
+        let name = name(number);
+        let directory = root.join(format!("lib/{name}-1.0"));
+        let ebin = directory.join("ebin");
+        fs::create_dir_all(&ebin).expect("a directory");
+        let text = format!(
+            "{{application, {name}, [{{vsn, \"1.0\"}}, {{modules, []}}, {{applications, [kernel, stdlib]}}]}}.\n"
+        );
+        fs::write(ebin.join(format!("{name}.app")), text).expect("a file");
+        let text = format!("{{{name}, \"1.0\", \"{}\"}}.\n", directory.display());
+        for (place, text) in [("applications", ""), ("apps", &text)] {
+            let file = root.join(place).join(&name);
+            fs::write(&file, text).expect("a file");
+            files.push(file);
+        }
+    }
+    files.sort();
+    files
+}
+
 /// Prints the table of the boot plan.
 pub fn table() {
     let root = tempfile::tempdir().expect("a temporary directory");
