@@ -75,16 +75,7 @@ pub(super) fn blame(
 
 fn find(node: &NodeName, answer: &Answer, parts: &[Part], waiting: &[Waiting<'_>]) -> Found {
     match answer.class {
-        Class::Refused | Class::NoPath | Class::RestartEmulator => {
-            let refused = parts
-                .iter()
-                .filter_map(|part| refused_alone(node, part, waiting));
-            let refused: Vec<(usize, String)> = refused.collect();
-            match refused.is_empty() {
-                true => Found::Together,
-                false => Found::Refused(refused),
-            }
-        }
+        Class::Refused | Class::NoPath | Class::RestartEmulator => asked(node, parts, waiting),
         Class::NotCommitted | Class::RolledBack => {
             named(answer, parts, waiting).map_or(Found::Nobody, Found::Failed)
         }
@@ -92,17 +83,37 @@ fn find(node: &NodeName, answer: &Answer, parts: &[Part], waiting: &[Waiting<'_>
     }
 }
 
-/// Why the node would refuse this one alone as well.
-fn refused_alone(node: &NodeName, part: &Part, waiting: &[Waiting<'_>]) -> Option<(usize, String)> {
+/// Who it is by what the node says of each alone; nobody where it does not say.
+fn asked(node: &NodeName, parts: &[Part], waiting: &[Waiting<'_>]) -> Found {
+    let mut refused = Vec::new();
+    for part in parts {
+        let Some(answer) = foreseen(node, part, waiting) else {
+            return Found::Nobody;
+        };
+        match answer.class {
+            Class::Done => {}
+            class if class.is_failure() => {
+                let why = answer.reason.unwrap_or_else(|| answer.outcome.to_string());
+                refused.push((part.place, why));
+            }
+            _ => return Found::Nobody,
+        }
+    }
+    match refused.is_empty() {
+        true => Found::Together,
+        false => Found::Refused(refused),
+    }
+}
+
+/// What the node would answer to this one alone.
+fn foreseen(node: &NodeName, part: &Part, waiting: &[Waiting<'_>]) -> Option<Answer> {
     let carrier = &waiting.get(part.place)?.carrier;
     let operation = Operation::new(carrier.application.clone(), part.step());
     let entry = carrier.host.entry(node)?;
-    let answer = carrier.session.hooks.foresee(entry, &operation);
-    let why = || answer.reason.unwrap_or_else(|| answer.outcome.to_string());
-    answer.class.is_failure().then(|| (part.place, why()))
+    Some(carrier.session.hooks.foresee(entry, &operation))
 }
 
-/// The one whose module, or whose own name, the answer names; none where it names several.
+/// The one of whose modules the answer names one; none where there are several.
 fn named(answer: &Answer, parts: &[Part], waiting: &[Waiting<'_>]) -> Option<usize> {
     let texts = answer.reason.iter().chain(&answer.cause);
     let separates = |c: char| !(c.is_alphanumeric() || c == '_' || c == '@');

@@ -295,6 +295,16 @@ fn a_set_that_no_application_alone_explains_is_told_of() {
 }
 
 #[test]
+fn where_a_node_does_not_say_of_each_alone_nobody_is_named() {
+    let host = Host::new(1)
+        .fails("n1 as one:", Class::Refused, Outcome::WouldFail)
+        .fails("n1 upgrade bar 2", Class::Unreachable, Outcome::Hung);
+    assert_eq!(both(&host), Class::Refused);
+    let told = host.told.borrow();
+    assert!(!told.iter().any(|line| line.contains("alone")), "{told:?}");
+}
+
+#[test]
 fn what_is_new_starts_in_the_set() {
     let host = Host::new(1);
     assert_eq!(host.call(Moment::Stop, "bar", "1"), Class::Done);
