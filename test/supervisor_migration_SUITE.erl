@@ -59,13 +59,14 @@ a_held_upgrade_is_reverted(Config) ->
     ?assertEqual({args, 1}, argument(Config, Pid)),
     ?assertEqual({args, 1}, seen(Config, Pid)).
 
-%% Another process of the batch fails after the supervisor has changed.
+%% What fails comes after the supervisor has changed.
 an_upgrade_that_fails_takes_the_argument_back(Config) ->
     ok = call(Config, application, set_env, [erlrc, health_check, {erlang, error, [not_healthy]}]),
     Dirs = versions(Config, "~ts", "a = 1", "a = 1, b = 2"),
     Pid = started(Config),
     Before = service_fixture:photograph(Config),
-    ?assertMatch(#{status := failed}, upgrade(Config, Dirs, fields)),
+    #{status := failed, reason := Reason} = upgrade(Config, Dirs, fields),
+    ?assertNotEqual(nomatch, string:find(Reason, "not_healthy")),
     service_fixture:still(Config, Before),
     ?assertEqual({args, 1}, argument(Config, Pid)).
 
@@ -75,7 +76,8 @@ an_unexpected_argument_is_foreseen(Config) ->
     Replace = fun(State) -> setelement(tuple_size(State), State, {args, too, many, fields}) end,
     _ = call(Config, sys, replace_state, [Pid, Replace]),
     {ok, #{findings := Findings}} = plan(Config, Dirs),
-    ?assertMatch([#{kind := supervisor_init_fails, subject := <<"keepers">>}], Findings),
+    [#{kind := supervisor_init_fails, subject := <<"keepers">>, text := Text}] = Findings,
+    ?assertNotEqual(nomatch, string:find(Text, "cannot be converted")),
     ?assertMatch(#{status := failed}, upgrade(Config, Dirs, fields)),
     ?assertEqual({args, too, many, fields}, argument(Config, Pid)).
 
