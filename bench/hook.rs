@@ -1,18 +1,25 @@
 //! One hook against one node, beside the original's way: two virtual machines where the node is up, one
-//! where it is down; and beside the floor, a process that does nothing.
+//! where it is down; and beside the floor, a process that does nothing. The node's part of it beside that of a node
+//! which sends back what it is sent.
 
 #[allow(dead_code)]
 #[path = "../test/hooks/host.rs"]
 pub mod host;
 
 use crate::common::measure::{Way, take_turns, time};
+use erlrc::term::{Limits, external, text};
 use host::{COOKIE, Host, erl, foo, pid_namespace};
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 const ROUNDS: usize = 15;
 /// Hooks in a row for each run of the original: one alone is too short to time.
 const IN_A_ROW: u32 = 10;
+/// Between two requests, so that the node sleeps when one comes.
+const PAUSE: Duration = Duration::from_millis(3);
 
 /// Prints the table.
 pub fn table() {
@@ -33,15 +40,15 @@ pub fn table() {
     println!("\n| one hook | ours | a process | ours / a process | goal |");
     println!("|---|---|---|---|---|");
     let host = Host::new();
-    let _node = host.start(&[
-        "-sname",
-        "n3",
-        "-eval",
-        "application:ensure_all_started(erlrc).",
-    ]);
-    host.registered();
+    let echo = host.path("run/echo");
+    let start = "application:ensure_all_started(erlrc).";
+    let _node = host.start(&["-sname", "n3", "-eval", &echoing(&echo), "-eval", start]);
+    let name = host.registered();
     host.erlrc(&hook);
     short_row("node up, by its socket", "2.0", &|| (), &host, &hook);
+    let entry = std::fs::read_to_string(host.path("run/nodes").join(name)).expect("an entry");
+    let socket = entry.lines().find_map(|line| line.strip_prefix("socket="));
+    let socket = Path::new(socket.expect("a socket")).to_owned();
     let host = Host::without_epmd();
     short_row("no node", "", &|| (), &host, &hook);
     short_row(
@@ -51,6 +58,57 @@ pub fn table() {
         &host,
         &hook,
     );
+    answer_row(&socket, &echo, &directory);
+}
+
+/// What a node is to evaluate that sends back, on a socket at `path`, what it is sent.
+fn echoing(path: &Path) -> String {
+    format!(
+        "spawn(fun() -> {{ok, L}} = gen_tcp:listen(0, [{{ifaddr, {{local, {path:?}}}}}, {{packet, 4}}, {{active, false}}, \
+         binary]), (fun Next() -> {{ok, S}} = gen_tcp:accept(L), {{ok, Sent}} = gen_tcp:recv(S, 0), ok = gen_tcp:send(S, \
+         Sent), ok = gen_tcp:close(S), Next() end)() end)."
+    )
+}
+
+/// The time from connecting to the answer that nothing is to be done.
+fn answer_row(socket: &Path, echo: &Path, directory: &str) {
+    let request = format!(
+        "#{{<<\"protocol\">> => 1, <<\"operation\">> => start, <<\"application\">> => <<\"foo\">>, \
+         <<\"vsn\">> => <<\"1.0\">>, <<\"dir\">> => <<{directory:?}>>, <<\"patience\">> => 60000}}."
+    );
+    let request = text::parse_all(request.as_bytes(), &Limits::default()).expect("a term");
+    let request = external::encode(&request[0]);
+    let length = u32::try_from(request.len()).expect("a short request");
+    let frame = [length.to_be_bytes().as_slice(), &request].concat();
+    let exchanges = |socket| {
+        let exchanged = (0..IN_A_ROW).map(|_| exchange(socket, &frame));
+        exchanged.sum::<Duration>() / IN_A_ROW
+    };
+    let mut ways: Vec<Way<'_>> = vec![
+        ("echo", Box::new(|| exchanges(echo))),
+        ("ours", Box::new(|| exchanges(socket))),
+    ];
+    let times = take_turns(&mut ways, ROUNDS);
+    println!("\n| the node's part | ours | an echo | ours / an echo |");
+    println!("|---|---|---|---|");
+    println!(
+        "| from connecting to the answer | {:.2} ms | {:.2} ms | {:.2}x |",
+        times.milliseconds("ours"),
+        times.milliseconds("echo"),
+        times.ratio("ours", "echo"),
+    );
+}
+
+fn exchange(socket: &Path, frame: &[u8]) -> Duration {
+    std::thread::sleep(PAUSE);
+    time(|| {
+        let mut stream = UnixStream::connect(socket).expect("a connection");
+        stream.write_all(frame).expect("it is sent");
+        let mut length = [0; 4];
+        stream.read_exact(&mut length).expect("an answer");
+        let mut answer = vec![0; u32::from_be_bytes(length) as usize];
+        stream.read_exact(&mut answer).expect("all of it");
+    })
 }
 
 /// Entries of nodes that were killed.
