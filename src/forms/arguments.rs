@@ -62,9 +62,12 @@ fn of_clause<'f>(pattern: &'f Term, whole: &'f Term) -> Takes<'f> {
     records.into_iter().next().unwrap_or(otherwise)
 }
 
+/// A place among so many.
+type PlaceAt = fn(usize, usize) -> Place;
+
 /// The elements of a list or of a tuple.
 fn parts(pattern: &Term) -> Vec<(&Term, Place)> {
-    let (elements, place): (Vec<&Term>, fn(usize, usize) -> Place) = match node(pattern) {
+    let (elements, place): (Vec<&Term>, PlaceAt) = match node(pattern) {
         Some(("tuple", [Term::List(elements)])) => (elements.iter().collect(), Place::Tuple),
         Some(("cons", _)) => (listed(pattern), Place::List),
         _ => return Vec::new(),

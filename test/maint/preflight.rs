@@ -47,7 +47,7 @@ fn preflight(packages: &Packages, text: &str) -> Run {
         .stderr(Stdio::piped());
     let mut child = command.spawn().expect("erlrc runs");
     let mut stdin = child.stdin.take().expect("a pipe");
-    // What is configured off ends without reading.
+    // One that is off ends without reading.
     let _ = stdin.write_all(text.as_bytes());
     drop(stdin);
     Run::of(child.wait_with_output().expect("an end"))

@@ -106,7 +106,7 @@ fn the_history_of_each_tells_what_it_was_changed_with() {
 }
 
 /// `foo` runs in one version and `bar` in 1.0, on two nodes.
-fn two_nodes(packages: &Packages, foo: &str) -> [Node; 2] {
+fn two_nodes(packages: &Packages, vsn: &str) -> [Node; 2] {
     batch_mode(packages);
     for app in ["foo", "new"] {
         packages
@@ -114,8 +114,8 @@ fn two_nodes(packages: &Packages, foo: &str) -> [Node; 2] {
             .file(&format!("applications/{app}"), "", 0o644);
     }
     let nodes = ["n1", "n2"].map(|name| packages.host.node(name));
-    packages.unpack(foo);
-    packages.deb(foo, "postinst configure").is("", 0);
+    packages.unpack(vsn);
+    packages.deb(vsn, "postinst configure").is("", 0);
     packages.unpack_bar_server("1.0");
     packages.deb_bar("1.0", "postinst configure").is("", 0);
     let lines =
