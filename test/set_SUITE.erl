@@ -8,9 +8,9 @@
 -export([no_mixture_is_seen/1, one_poisoned_state_takes_all_back/1, up_and_down_together/1, every_health_check_counts/1]).
 -export([what_is_added_and_removed/1, what_does_not_start_takes_all_back/1, a_module_moves/1, environments_of_all/1]).
 -export([reverted_and_confirmed/1, barriers_are_said/1, refused/1, one_has_its_version/1, not_running_and_running/1]).
--export([struck_at_every_step/1, entirely_old_or_entirely_new/1]).
+-export([struck_at_every_step/1, entirely_old_or_entirely_new/1, only_directories_that_change_are_looked_at/1]).
 %% On the node.
--export([observe/2, observer/2, facts/0, check/1, told/1]).
+-export([observe/2, observer/2, facts/0, check/1, told/1, watch_path/0, whole_paths/0]).
 
 -define(APPS, [back, front, middle]).
 -define(VICTIMS, [operation, erlrc_guardian, erlrc_settlement, {operation, erlrc_operations}]).
@@ -20,7 +20,7 @@ all() ->
         no_mixture_is_seen, one_poisoned_state_takes_all_back, up_and_down_together, every_health_check_counts,
         what_is_added_and_removed, what_does_not_start_takes_all_back, a_module_moves, environments_of_all,
         reverted_and_confirmed, barriers_are_said, refused, one_has_its_version, not_running_and_running, struck_at_every_step,
-        entirely_old_or_entirely_new
+        entirely_old_or_entirely_new, only_directories_that_change_are_looked_at
     ].
 
 %% Version 2 of `front' depends on `extra'; `late' depends on `front', `gone' runs from the beginning.
@@ -100,6 +100,47 @@ special(_Case, _App, _Vsn, Options) ->
 
 wanderer(Version) ->
     lists:flatten(io_lib:format("-module(wanderer).~n-export([version/0]).~nversion() -> ~b.~n", [Version])).
+
+%% To set the whole path makes the code server look at every directory of it, while everybody waits.
+only_directories_that_change_are_looked_at(Config) ->
+    ok = call(Config, ?MODULE, watch_path, []),
+    Before = call(Config, code, get_path, []),
+    {ok, _} = change(Config, [up(Config, App) || App <- ?APPS]),
+    Between = call(Config, code, get_path, []),
+    {ok, _} = change(Config, [down(Config, App) || App <- ?APPS]),
+    ?assertEqual(Before, call(Config, code, get_path, [])),
+    ?assertNotEqual(Before, Between),
+    ?assertEqual([], call(Config, ?MODULE, whole_paths, [])),
+    Same = call(Config, code, get_path, []),
+    true = call(Config, code, set_path, [Same]),
+    ?assertEqual(1, length(call(Config, ?MODULE, whole_paths, []))).
+
+%% Keeps every request to set the whole path.
+watch_path() ->
+    Watcher = spawn(fun() -> watched([]) end),
+    true = register(path_watcher, Watcher),
+    1 = erlang:trace(whereis(code_server), true, ['receive', {tracer, Watcher}]),
+    ok.
+
+watched(Seen) ->
+    receive
+        {asked, Pid} ->
+            Pid ! {path_watcher, Seen},
+            watched(Seen);
+        {trace, _CodeServer, 'receive', Request} ->
+            Sets = string:find(io_lib:format("~0p", [Request]), "set_path") =/= nomatch,
+            watched([Request || Sets] ++ Seen)
+    end.
+
+whole_paths() ->
+    Delivered = erlang:trace_delivered(whereis(code_server)),
+    receive
+        {trace_delivered, _, Delivered} -> ok
+    end,
+    path_watcher ! {asked, self()},
+    receive
+        {path_watcher, Seen} -> Seen
+    end.
 
 %% At most the sweep that was on its way when the code changed.
 no_mixture_is_seen(Config) ->

@@ -154,7 +154,27 @@ fn several_applications_wait_as_one() {
             .contains("(n1) changed (n2) changed\nprovisional: bar foo goes back by itself"),
         "{run:?}"
     );
-    host.erlrc(&["confirm", "bar", "--connect-timeout", "60"])
+    let status = host.erlrc(&["status"]).out;
+    let way = "provisional: bar foo goes back (bar from 2.0 to 1.0, foo from 2.0 to 1.0) in ";
+    assert!(status.contains(way), "{status}");
+    let advice = "; erlrc confirm bar foo keeps it, erlrc undo bar takes it back at once\n";
+    assert!(status.contains(advice), "{status}");
+    host.erlrc(&["undo", "bar", "--yes", "--connect-timeout", "60"])
+        .is(
+            "erlrc-undo: Taking back 'bar foo': (n1) reverted (n2) reverted\n",
+            0,
+        );
+    assert_eq!([seen(&host, "n1"), seen(&host, "n2")], [EARLIER, EARLIER]);
+    let run = host.erlrc(&[
+        "upgrade",
+        "--all",
+        "--provisional",
+        "3600",
+        "--connect-timeout",
+        "60",
+    ]);
+    assert_eq!(run.status, 0, "{run:?}");
+    host.erlrc(&["confirm", "bar", "foo", "--connect-timeout", "60"])
         .is(
             "erlrc-confirm: Confirming 'bar foo': (n1) confirmed (n2) confirmed\n",
             0,

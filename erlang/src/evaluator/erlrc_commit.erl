@@ -17,8 +17,8 @@
     pairs := [erlrc_sides:pair(), ...],
     before := [file:filename()],
     expected := [file:filename()],
-    %% `set': of several applications the whole path at once.
-    way := replace | add | set
+    %% How the directory of each pair gets its place.
+    ways := [replace | add, ...]
 }.
 
 -type options() :: #{force => boolean(), old_code => erlrc_old_code:policy(), protected => [pid()], patience => timeout(), wait_for => everybody}.
@@ -178,8 +178,7 @@ purge(Module, Options) ->
 path_change(Pairs) ->
     Before = code:get_path(),
     {Expected, Ways} = lists:foldl(fun place/2, {Before, []}, Pairs),
-    Way = case Ways of [One] -> One; _ -> set end,
-    #{pairs => Pairs, before => Before, expected => Expected, way => Way}.
+    #{pairs => Pairs, before => Before, expected => Expected, ways => lists:reverse(Ways)}.
 
 place({_App, From, To}, {Before, Ways}) ->
     Wanted = [absolute(From), absolute(To)],
@@ -187,30 +186,31 @@ place({_App, From, To}, {Before, Ways}) ->
     {Head, Tail} = lists:splitwith(Elsewhere, Before),
     {Head ++ [To | lists:filter(Elsewhere, Tail)], [case Tail of [] -> add; _ -> replace end | Ways]}.
 
-%% @doc Changes the code path. The code server looks at every directory when the whole path is set, and at one when one
-%% is replaced; but it replaces by name, and the name may be another's or stand there twice.
+%% @doc Changes the code path. The code server looks at every directory when the whole path is set, each time by way of
+%% another thread, for which everybody in the window waits; at one when one is replaced. But it replaces by name, and the
+%% name may be another's or stand there twice.
 -spec path(path_change()) -> ok.
-path(#{pairs := [{App, _, To} | _] = Pairs, before := Before, expected := Expected, way := Way}) ->
+path(#{pairs := Pairs, before := Before, expected := Expected, ways := Ways}) ->
     case code:get_path() of
-        Before when Way =:= set ->
-            ok = set_path(Expected);
-        Before when Way =:= add ->
-            true = code:add_pathz(To),
-            ok;
         Before ->
-            _ = code:replace_path(App, To),
+            _ = [put_in(Way, Pair) || {Way, Pair} <- lists:zip(Ways, Pairs)],
             ok = set_path(Expected);
         _ChangedSince ->
             path(path_change(Pairs))
     end.
 
-%% @doc The way back of `path/1', to what the path was. One directory is looked at, not all, where nothing else changed.
+put_in(add, {_App, _From, To}) -> code:add_pathz(To);
+put_in(replace, {App, _From, To}) -> code:replace_path(App, To).
+
+%% @doc The way back of `path/1', to what the path was.
 -spec path_back(path_change(), [file:filename()]) -> ok | {error, term()}.
-path_back(#{pairs := [{App, From, _}], expected := Expected, way := replace}, Path) ->
-    _ = code:get_path() =:= Expected andalso Expected =/= Path andalso code:replace_path(App, From),
-    set_path(Path);
-path_back(_Change, Path) ->
+path_back(#{pairs := Pairs, expected := Expected, ways := Ways}, Path) ->
+    _ = code:get_path() =:= Expected andalso Expected =/= Path andalso
+        [put_back(Way, Pair) || {Way, Pair} <- lists:zip(Ways, Pairs)],
     set_path(Path).
+
+put_back(add, {_App, _From, To}) -> code:del_path(To);
+put_back(replace, {App, From, _To}) -> code:replace_path(App, From).
 
 %% @doc Makes the code path what it was.
 -spec set_path([file:filename()]) -> ok | {error, term()}.
@@ -234,5 +234,9 @@ set_what_is_left(Path) ->
     end.
 
 %% The path holds directories as they were given, archives and "." among them.
+%% The file server knows the current directory, and is not asked for nothing.
 absolute(Dir) ->
-    filename:absname(Dir).
+    case filename:pathtype(Dir) of
+        absolute -> filename:absname(Dir, "/");
+        _ -> filename:absname(Dir)
+    end.

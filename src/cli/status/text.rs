@@ -9,7 +9,7 @@ use crate::record::Time;
 use crate::restart::Refused;
 use crate::status::{
     ApplicationStatus, Current, Finding, Held, Last, NodeFacts, NodeStatus, OldCode, Pending,
-    Process, Report, State, WentBack,
+    Process, Replaced, Report, State, WentBack,
 };
 
 /// How many processes in old code of one module are named.
@@ -291,31 +291,45 @@ fn busy(operation: &Current, now: Time) -> String {
 
 /// As a rule for a moment; longer where the hook that asked for it was lost.
 fn way_back(held: &Held) -> String {
-    if held.is_provisional() {
-        let application = &held.application;
+    let application = &held.application;
+    let way = way(&held.changes, (&held.to, &held.from));
+    let left = duration(held.left / 1000);
+    if !held.is_provisional() {
         return format!(
-            "provisional: {application} goes back from {} to {} in {}; erlrc confirm {application} keeps it, \
-             erlrc undo {application} takes it back at once",
-            held.to,
-            held.from,
-            duration(held.left / 1000)
+            "{application} keeps its way back {way} open for another {left}, or until the next operation"
         );
     }
+    // Any of them takes all of them back.
+    let one = held
+        .changes
+        .first()
+        .map_or(application, |one| &one.application);
     format!(
-        "{} keeps its way back from {} to {} open for another {}, or until the next operation",
-        held.application,
-        held.to,
-        held.from,
-        duration(held.left / 1000)
+        "provisional: {application} goes back {way} in {left}; erlrc confirm {application} keeps it, \
+         erlrc undo {one} takes it back at once"
     )
 }
 
+/// The way from one version to the other; of several applications that of each.
+fn way(changes: &[Replaced], (from, to): (&str, &str)) -> String {
+    match changes {
+        [_, _, ..] => {
+            let each = changes
+                .iter()
+                .map(|one| format!("{} from {} to {}", one.application, one.to, one.from));
+            format!("({})", each.collect::<Vec<_>>().join(", "))
+        }
+        _ => format!("from {from} to {to}"),
+    }
+}
+
 fn went_back(back: &WentBack) -> String {
-    let (application, from, to) = (&back.application, &back.from, &back.to);
+    let application = &back.application;
+    let way = way(&back.changes, (&back.to, &back.from));
     let what = match back.outcome.as_str() {
-        "reverted" => format!("{application} went back from {to} to {from}"),
-        "not_reverted" => format!("{application} stays at {to} and did not go back to {from}"),
-        _ => format!("{application} did not go back from {to} to {from} as a whole"),
+        "reverted" => format!("{application} went back {way}"),
+        "not_reverted" => format!("{application} stays as it is and did not go back {way}"),
+        _ => format!("{application} did not go back {way} as a whole"),
     };
     let time: String = moment(Time::from_millis(back.since))
         .chars()
