@@ -133,8 +133,13 @@ pub fn would(what: &str, waiting: &Waiting, common: &Common) -> Status {
     Status::Done
 }
 
-/// Writes down what went back on a node without a command that could have done so.
-pub fn write_down(node: &str, went_back: &WentBack, records: &[Record], state: &Path) {
+/// Writes down what went back on a node without a command that could have done so; what `records` did not know of it.
+pub fn write_down(
+    node: &str,
+    went_back: &WentBack,
+    records: &[Record],
+    state: &Path,
+) -> Vec<Record> {
     let time = Time::from_millis(went_back.since);
     let known = |record: &&Record| {
         record.operation == "revert"
@@ -142,12 +147,15 @@ pub fn write_down(node: &str, went_back: &WentBack, records: &[Record], state: &
             && record.nodes.iter().any(|of| of.node == node)
     };
     if records.iter().any(|record| known(&record)) {
-        return;
+        return Vec::new();
     }
-    for one in &went_back.changes {
-        // Whoever may not write it leaves that to whoever may.
-        let _ = crate::history::record(state, &record(node, one, went_back));
+    let changes = went_back.changes.iter();
+    let new: Vec<Record> = changes.map(|one| record(node, one, went_back)).collect();
+    for record in &new {
+        // A command that may not write it leaves that to one that may.
+        let _ = crate::history::record(state, record);
     }
+    new
 }
 
 fn record(node: &str, one: &Replaced, went_back: &WentBack) -> Record {

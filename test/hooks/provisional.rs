@@ -81,6 +81,8 @@ fn nobody_confirms_and_history_and_status_say_so() {
             && status.contains("): nobody confirmed it in time"),
         "{status}"
     );
+    // It is the last change from the first look on.
+    assert!(status.contains(" reverted\n"), "{status}");
     let history = host.erlrc(&["history", "foo", "-l"]).out;
     assert_eq!(
         history.matches(" revert foo 2.0 -> 1.0\n").count(),

@@ -28,7 +28,7 @@ pub fn facts(common: &Common, connection: &Connection, packages: &Apps) -> Resul
     let mut inventory = inventory(&common.root, &packages.apps);
     let warnings = &mut inventory.warnings;
     warnings.extend(nodes::unlisted(&entries, common, connection));
-    let history = readable(history::read(&common.state), warnings);
+    let mut history = readable(history::read(&common.state), warnings);
     let journal = RecordLog::open(places::State(&common.state).journal()).read::<Record>();
     let journal = Journal::replay(readable(journal, warnings));
     let mut nodes = ask(&entries, connection, &common.state);
@@ -38,7 +38,8 @@ pub fn facts(common: &Common, connection: &Connection, packages: &Apps) -> Resul
             .as_ref()
             .and_then(|facts| facts.went_back.as_ref())
         {
-            provisional::write_down(&node.name, back, &history, &common.state);
+            let new = provisional::write_down(&node.name, back, &history, &common.state);
+            history.extend(new);
         }
     }
     refusals(&mut nodes, &inventory);
