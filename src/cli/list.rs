@@ -3,7 +3,7 @@
 use super::arguments::Apps;
 use super::table::table;
 use super::{Common, Connection, Failure, Status, nodes, output, status};
-use crate::status::{ApplicationStatus, Report};
+use crate::status::{ApplicationStatus, OnHost, Report};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,7 +41,7 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
         .flat_map(|node| &node.applications)
         .filter(|app| arguments.all || app.is_managed())
         .map(|app| app.application.as_str())
-        .chain(report.registered.iter().map(String::as_str))
+        .chain(report.host.keys().map(String::as_str))
         .collect();
     if out.is_json() {
         let listed: Vec<_> = names.iter().map(|name| json(name, &report)).collect();
@@ -66,34 +66,34 @@ fn on<'a>(name: &str, report: &'a Report) -> Vec<(&'a str, &'a ApplicationStatus
     found.collect()
 }
 
+fn of_host(name: &str, report: &Report) -> OnHost {
+    report.host.get(name).cloned().unwrap_or_default()
+}
+
 fn json(name: &str, report: &Report) -> serde_json::Value {
-    let on = on(name, report);
-    let first = on.first().map(|(_, app)| *app);
-    let nodes: Vec<_> = on
+    let host = of_host(name, report);
+    let nodes: Vec<_> = on(name, report)
         .iter()
         .map(|(node, app)| json!({"node": node, "state": app.state, "running": app.running}))
         .collect();
     json!({
         "application": name,
-        "installed": first.and_then(|app| app.installed.as_ref()),
-        "registered": first.map(|app| app.registered),
-        "enabled": first.map(|app| app.enabled),
+        "installed": host.installed,
+        "registered": host.registered,
+        "enabled": host.enabled,
         "nodes": nodes,
     })
 }
 
 fn row(name: &str, report: &Report) -> Vec<String> {
-    let on = on(name, report);
-    let first = on.first().map(|(_, app)| *app);
-    let installed = first.and_then(|app| app.installed.clone());
-    let boot = match first {
-        Some(app) if app.registered && app.enabled => "yes",
-        Some(app) if app.registered => "disabled",
-        Some(_) => "no",
-        None => "",
+    let host = of_host(name, report);
+    let boot = match (host.registered, host.enabled) {
+        (true, true) => "yes",
+        (true, false) => "disabled",
+        (false, _) => "no",
     };
     let mut groups: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-    for (node, app) in on {
+    for (node, app) in on(name, report) {
         let word = match (&app.running, app.runs()) {
             (Some(vsn), true) => vsn.clone(),
             _ => status::state(app),
@@ -106,7 +106,7 @@ fn row(name: &str, report: &Report) -> Vec<String> {
         .collect();
     let cells = [
         name.to_owned(),
-        installed.unwrap_or_else(|| "-".to_owned()),
+        host.installed.unwrap_or_else(|| "-".to_owned()),
         boot.to_owned(),
         groups.join(", "),
     ];

@@ -1,9 +1,10 @@
 //! From facts to a report.
 
 use super::{
-    ApplicationStatus, Facts, Finding, Last, Loaded, Node, NodeStatus, Pending, Report, State,
-    VERSION,
+    ApplicationStatus, Facts, Finding, Last, Loaded, Node, NodeStatus, OnHost, Pending, Report,
+    State, VERSION,
 };
+use crate::installed::Inventory;
 use crate::outcome::Outcome;
 use crate::record::Time;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,11 +19,13 @@ pub fn report(facts: Facts) -> Report {
         .map(|node| of_node(node, &facts, &last))
         .collect();
     let inventory = &facts.inventory;
-    let registered = inventory
+    let names = inventory
         .registered
         .keys()
         .chain(inventory.installed.keys());
-    let registered = registered.cloned().collect();
+    let host = names
+        .map(|name| (name.clone(), on_host(name, inventory)))
+        .collect();
     let open = |pending: &Pending| !has_come(pending, &facts);
     Report {
         version: VERSION,
@@ -34,8 +37,18 @@ pub fn report(facts: Facts) -> Report {
             .filter(|one| open(one))
             .cloned()
             .collect(),
-        registered,
+        host,
         warnings: facts.inventory.warnings,
+    }
+}
+
+fn on_host(name: &str, inventory: &Inventory) -> OnHost {
+    let registration = inventory.registered.get(name);
+    let installed = inventory.installed.get(name);
+    OnHost {
+        installed: installed.map(|metadata| metadata.vsn.clone()),
+        registered: registration.is_some(),
+        enabled: registration.is_some_and(|registration| registration.enabled),
     }
 }
 
@@ -149,8 +162,7 @@ fn of_application(
     facts: &Facts,
     last: Option<Last>,
 ) -> ApplicationStatus {
-    let registration = facts.inventory.registered.get(name);
-    let installed = facts.inventory.installed.get(name);
+    let host = on_host(name, &facts.inventory);
     let state = loaded.map_or(State::Absent, |app| app.state);
     let runs = matches!(state, State::Running | State::Included);
     let vsn = loaded.map(|app| app.vsn.clone());
@@ -160,9 +172,9 @@ fn of_application(
         running: vsn.clone().filter(|_| runs),
         loaded: vsn.filter(|_| !runs),
         includer: loaded.and_then(|app| app.includer.clone()),
-        installed: installed.map(|metadata| metadata.vsn.clone()),
-        registered: registration.is_some(),
-        enabled: registration.is_some_and(|registration| registration.enabled),
+        installed: host.installed,
+        registered: host.registered,
+        enabled: host.enabled,
         stopped: false,
         last,
         refused_modules: None,

@@ -27,7 +27,7 @@ use crate::outcome::Outcome;
 use crate::record::Time;
 use crate::restart::{Reason, Refused};
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The version of the form of a report.
 pub const VERSION: u32 = 1;
@@ -100,9 +100,20 @@ pub struct Report {
     pub pending: Vec<Pending>,
     /// What could not be read.
     pub warnings: Vec<String>,
-    /// What the host has registered or installed, nodes or none.
+    /// What is registered or installed, nodes or none.
     #[serde(skip)]
-    pub registered: BTreeSet<String>,
+    pub host: BTreeMap<String, OnHost>,
+}
+
+/// What registrations and packages say of an application.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OnHost {
+    /// The version that a package installed.
+    pub installed: Option<String>,
+    /// Whether it is registered.
+    pub registered: bool,
+    /// Whether that is in force.
+    pub enabled: bool,
 }
 
 /// How a node stands.

@@ -251,6 +251,26 @@ fn a_list_has_a_line_for_each_application() {
 }
 
 #[test]
+fn a_list_knows_what_is_installed_and_registered_without_nodes() {
+    let host = Host::new();
+    install(&host, "2.0");
+    host.file("applications/foo", "", 0o644);
+    host.file("applications/bar", "{enabled, false}.", 0o644);
+    let run = host.erlrc(&["list"]);
+    let table = "\nAPPLICATION  INSTALLED  BOOT\n\
+        bar          -          disabled\n\
+        foo          2.0        yes\n";
+    assert!(
+        run.out.starts_with("no nodes: ") && run.out.ends_with(table),
+        "{run:?}"
+    );
+    let json = json_of(&host.erlrc(&["list", "--json"]), "list");
+    let of = |name: &str, installed, enabled| json!({"application": name, "installed": installed, "registered": true, "enabled": enabled, "nodes": []});
+    let listed = [of("bar", json!(null), false), of("foo", json!("2.0"), true)];
+    assert_eq!(json["applications"], json!(listed));
+}
+
+#[test]
 fn a_description_tells_what_runs_from_where_and_what_to_do() {
     let (host, _nodes) = host();
     install(&host, "2.0");

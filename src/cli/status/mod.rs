@@ -195,7 +195,7 @@ pub fn check_name(app: Option<&Atom>, report: &Report) -> Result<(), Failure> {
             .iter()
             .any(|one| one.application == app.as_str())
     };
-    let on_host = || report.registered.contains(app.as_str());
+    let on_host = || report.host.contains_key(app.as_str());
     match known || waits() || on_host() {
         true => Ok(()),
         false => Err(resolution::nowhere(app)),

@@ -197,7 +197,7 @@ mod tests {
             time: Time::parse("2026-03-02").expect("a time"),
             nodes: Vec::new(),
             pending: Vec::new(),
-            registered: Default::default(),
+            host: Default::default(),
             warnings: vec!["<script>alert(1)</script>\u{1b}[1m".to_owned()],
         };
         page(&report, records, "host\"<i>")
