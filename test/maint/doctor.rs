@@ -154,7 +154,21 @@ fn the_directories_of_a_developer_are_no_fault() {
         run.out.starts_with("info: ") && !run.out.contains("rm "),
         "{run:?}"
     );
-    assert!(run.out.contains("erlrc upgrade foo=VERSION"), "{run:?}");
+    assert!(
+        run.out
+            .contains("nothing needs to be done; to run it: erlrc upgrade foo=2.0\n"),
+        "{run:?}"
+    );
+    packages
+        .host
+        .erlrc(&["upgrade", "foo=2.0"])
+        .is("erlrc-upgrade: Upgrading 'foo': (n1) upgraded\n", 0);
+    packages.metadata("2.0");
+    let run = doctor(&packages, &[]);
+    assert!(
+        run.out.contains("to run it: erlrc downgrade foo=1.0\n"),
+        "{run:?}"
+    );
 }
 
 #[test]

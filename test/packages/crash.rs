@@ -19,7 +19,7 @@ const KEPT: &str =
 const INTERRUPTED: &str = "warning: 'deb postrm upgrade 1.1-1' was interrupted when it took shop@host to till 1.1\n  mended\n";
 /// dpkg has both versions on disk, and names the later one.
 const OLD_IS_LEFT: &str = "info: /usr/lib/erlang/lib/till-1.0 holds another version of till than the metadata names\n  \
-    nothing needs to be done; to run it: erlrc upgrade till=VERSION\n";
+    nothing needs to be done; to run it: erlrc downgrade till=1.0\n";
 /// This one an upgrade of ours has left.
 const NEW_IS_LEFT: &str = "error: /usr/lib/erlang/lib/till-1.1 holds till, and no package says so; \
     a node that boots without erlrc may take it for what is installed\n  mended\n";

@@ -103,8 +103,10 @@ fn directory(packages: &[Package], dir: PathBuf) -> Option<Directory> {
         (false, true) => Content::AppupAlone,
         (false, false) => return None,
     };
+    let shipped = installed::shipped(&package.application, &dir).ok();
     Some(Directory {
         application: package.application.clone(),
+        vsn: shipped.map(|application| application.vsn),
         owned: owned(&dir),
         packaged: owned(&package.version.dir) == Some(true),
         content,

@@ -32,6 +32,8 @@ pub struct Directory {
     pub dir: PathBuf,
     /// Its content.
     pub content: Content,
+    /// The version in its `.app`, where it can be read.
+    pub vsn: Option<String>,
     /// Whether it belongs to a package; `None` if that is not known.
     pub owned: Option<bool>,
     /// Whether the directory of the installed version belongs to a package; if not, a person

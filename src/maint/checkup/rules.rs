@@ -1,10 +1,12 @@
 //! The rules: which of the facts are not as they should be.
 
 use super::{Checkup, Content, Directory, Finding, Registered, Repair, Severity, Silence};
+use crate::application::vsn::compare;
 use crate::identity::NodeName;
 use crate::maint::facts::Version;
 use crate::maint::journal::State;
 use crate::term::Atom;
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 impl Checkup {
@@ -40,6 +42,26 @@ impl Checkup {
         }
     }
 
+    /// The command that runs the other version of an application, where that is one.
+    fn to_run(
+        &self,
+        Directory {
+            application, vsn, ..
+        }: &Directory,
+    ) -> String {
+        let mut packages = self.packages.iter();
+        let package = packages.find(|package| package.application == *application);
+        let (Some(package), Some(vsn)) = (package, vsn) else {
+            return String::new();
+        };
+        let command = match compare(vsn, &package.version.vsn) {
+            Ordering::Less => "downgrade",
+            Ordering::Greater => "upgrade",
+            Ordering::Equal => return String::new(),
+        };
+        format!("; to run it: erlrc {command} {application}={vsn}")
+    }
+
     /// Only directories that an upgrade by erlrc is known to have left are removed.
     fn directories(&self, found: &mut Vec<Finding>) {
         for directory in &self.directories {
@@ -55,7 +77,7 @@ impl Checkup {
                 true => (
                     Severity::Info,
                     format!("{dir} holds another version of {name} than the metadata names"),
-                    format!("nothing needs to be done; to run it: erlrc upgrade {name}=VERSION"),
+                    format!("nothing needs to be done{}", self.to_run(directory)),
                 ),
                 false => (
                     Severity::Error,

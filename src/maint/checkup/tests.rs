@@ -63,6 +63,7 @@ fn orphan(mut checkup: Checkup, vsn: &str, owned: Option<bool>) -> Checkup {
         application: atom("foo"),
         dir: version(vsn).dir,
         content: Content::Application,
+        vsn: Some(vsn.to_owned()),
         owned,
         packaged: true,
     });
