@@ -54,7 +54,7 @@ all_that_wait_are_killed(Config) ->
 
 struck_in_an_operation(Config, Evaluator, Victims) ->
     Dirs = calling(Config),
-    _ = spawn(fun() -> catch ask(Config, (request(upgrade, Dirs))#{options => #{evaluator => Evaluator}}) end),
+    _ = spawn(fun() -> ask(Config, (request(upgrade, Dirs))#{options => #{evaluator => Evaluator}}) end),
     begun(Config, first),
     struck(Config, Victims),
     done(Config, [first, second]),
@@ -98,7 +98,7 @@ confirming(Config, Which) ->
     Dirs = calling(Config),
     #{held := Held} = ask(Config, (request(upgrade, Dirs))#{options => #{hold => 60000}}),
     Confirm = #{operation => confirm, from => <<"1">>, to => <<"2">>, held => Held, protocol => 1, application => service},
-    _ = spawn(fun() -> catch call(Config, erlrc_hook, request, [Confirm]) end),
+    _ = spawn(fun() -> call(Config, erlrc_hook, request, [Confirm]) end),
     begun(Config, Which),
     Dirs.
 

@@ -59,7 +59,7 @@ conclude(Windows, Final, #{guardian := Guardian} = Context) ->
     lists:foreach(fun erlrc_way_back:forget/1, Windows),
     Purge = finish(Final, Context),
     _ = [erlrc_after_commit:run(maps:get(committed, Context, []), infinity) || is_map_key(held, Context)],
-    _ = (catch erlrc_guardian:alone(Guardian, {ok, Purge})),
+    _ = try erlrc_guardian:alone(Guardian, {ok, Purge}) catch _:_ -> ok end,
     exit({erlrc_done, {ok, Purge}}).
 
 %% An upgrade that was asked for as provisional does not begin where its way back cannot be kept open.

@@ -14,7 +14,7 @@
 -type holder() :: pid() | {table, term()}.
 -type found() :: #{held := [{module(), holder()}], complete := boolean()}.
 -type place() :: state | dictionary | messages.
--type held() :: {{'fun', module()} | {record, erlrc_look:record()}, place(), pid()}.
+-type held() :: {{'fun', module()} | {record, erlrc_look:shape()}, place(), pid()}.
 %% What was not looked at, or not all of it: it did not answer, it is large, there was no time left.
 -type unseen() :: {pid(), busy | large | late}.
 

@@ -35,8 +35,11 @@ open(Context) ->
 %% @doc Drops the table to which the calling process wrote its journal.
 -spec close() -> ok.
 close() ->
-    _ = (catch ets:delete(get({?MODULE, table}))),
-    ok.
+    try ets:delete(get({?MODULE, table})) of
+        true -> ok
+    catch
+        error:badarg -> ok
+    end.
 
 %% @doc The calling process writes its journal there.
 -spec write_to(ets:table()) -> ok.
@@ -47,8 +50,11 @@ write_to(Table) ->
 %% @doc Adds an entry of another process. Where the table is gone nobody will settle anything by it.
 -spec write(ets:table() | undefined, term()) -> ok.
 write(Table, Entry) ->
-    _ = (catch ets:insert(Table, {erlang:unique_integer([monotonic, positive]), Entry})),
-    ok.
+    try ets:insert(Table, {erlang:unique_integer([monotonic, positive]), Entry}) of
+        true -> ok
+    catch
+        error:badarg -> ok
+    end.
 
 %% @doc Adds an entry of the way back to the table, for a successor of the process that goes it.
 -spec went_back(term()) -> ok.
@@ -58,8 +64,11 @@ went_back(Entry) ->
 %% @doc Takes the entries of this name back.
 -spec strike_out(ets:table(), atom()) -> ok.
 strike_out(Table, Name) ->
-    _ = (catch ets:match_delete(Table, {'_', {Name, '_'}})),
-    ok.
+    try ets:match_delete(Table, {'_', {Name, '_'}}) of
+        true -> ok
+    catch
+        error:badarg -> ok
+    end.
 
 %% @doc Where the calling process writes its journal.
 -spec table() -> ets:table() | undefined.

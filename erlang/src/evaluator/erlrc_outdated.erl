@@ -11,7 +11,7 @@
 %% Nobody converts it; somebody may; it may be another one of that name.
 -type certainty() :: kept | untried | unclear.
 -type found() :: #{
-    shape := erlrc_look:record(),
+    shape := erlrc_look:shape(),
     %% The module that has it, and its size or its keys before and after.
     module := module(),
     earlier := pos_integer() | [atom()],

@@ -5,10 +5,10 @@
 
 -export([wanted/2, wanted/3, wanted/1, outdated/1, naming/2]).
 -export([new/1, at/3, found/1, records/1, names/1, may_hold_funs/1, is_complete/1]).
--export_type([wanted/0, seen/0, records/0, record/0, functions/0]).
+-export_type([wanted/0, seen/0, records/0, shape/0, functions/0]).
 
 %% A struct is one of Elixir's: a map that names its module. Another map is known by its keys, sorted.
--type record() :: {Name :: atom(), Size :: pos_integer()} | {struct, module()} | {map, Keys :: [atom()]}.
+-type shape() :: {Name :: atom(), Size :: pos_integer()} | {struct, module()} | {map, Keys :: [atom()]}.
 -type records() :: #{
     {atom(), pos_integer()} => {module(), NewSize :: pos_integer()},
     {struct, module()} => {Keys :: [atom()], NewKeys :: [atom()]},
@@ -30,7 +30,7 @@
     any_fun = false :: boolean(),
     funs = [] :: [{module(), Name :: atom()}],
     path = false :: boolean(),
-    records = [] :: [record()],
+    records = [] :: [shape()],
     names = [] :: [{module(), Name :: atom()}]
 }).
 -opaque wanted() :: #wanted{}.
@@ -82,7 +82,7 @@ found(#seen{funs = Funs, path = Path}) ->
     {Funs, Path}.
 
 %% @doc The records.
--spec records(seen()) -> [record()].
+-spec records(seen()) -> [shape()].
 records(#seen{records = Records}) ->
     Records.
 

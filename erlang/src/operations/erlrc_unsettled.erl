@@ -89,7 +89,7 @@ settle(App) ->
     end.
 
 settle(App, Row) ->
-    _ = [catch sys:resume(Pid, ?RESUME) || Pid <- suspended(App)],
+    _ = [try sys:resume(Pid, ?RESUME) catch exit:_ -> ok end || Pid <- suspended(App)],
     case reload(App, Row) of
         {ok, _} -> settled(App, wrong(App, Row));
         {error, _} = Error -> Error

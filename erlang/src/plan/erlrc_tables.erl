@@ -16,7 +16,7 @@
 %% Of which not everything was looked at, and why: it is private or large, or there was no time left.
 -type unseen() :: {table(), private | large | late}.
 -type result() :: #{
-    records := [{table(), erlrc_look:record()}],
+    records := [{table(), erlrc_look:shape()}],
     funs := [{table(), module(), Name :: atom()}],
     names := [{table(), module(), Name :: atom()}],
     unseen := [unseen()]

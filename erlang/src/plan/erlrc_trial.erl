@@ -25,7 +25,7 @@
     %% Processes whose states are too large for all of it to be searched.
     cut := [pid()],
     %% Records of an earlier size that the state holds after `code_change', or that it holds and was not tried.
-    records := [{pid(), stays | untried, erlrc_look:record()}],
+    records := [{pid(), stays | untried, erlrc_look:shape()}],
     %% Callbacks of which no clause takes the state that `code_change' makes.
     refused := [{pid(), module(), {atom(), arity()}}]
 }.
