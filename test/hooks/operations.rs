@@ -102,7 +102,8 @@ fn an_upgrade_whose_pause_would_be_too_long_is_no_path() {
     };
     within("0")
         .is("erlrc-upgrade: Upgrading 'foo': (n1) max_pause\n", 4)
-        .says("2 processes of foo would stand still for about 1 ms while 1 modules are replaced; 0 ms are allowed");
+        .says("2 processes of foo would stand still for about ")
+        .says(" ms while 1 modules are replaced; 0 ms are allowed");
     host.erlrc(&["eval", "n1", "foo_server:history()"])
         .is("[\"1.0\"]\n", 0);
     within("1000").is("erlrc-upgrade: Upgrading 'foo': (n1) upgraded\n", 0);
