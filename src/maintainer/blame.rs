@@ -2,7 +2,7 @@
 
 use super::part::{Part, Waiting};
 use super::together::End;
-use crate::application::Strategy;
+use crate::application::{Strategy, UpgradePolicy};
 use crate::cluster::Answer;
 use crate::cluster::operation::Operation;
 use crate::identity::NodeName;
@@ -45,18 +45,14 @@ pub(super) fn blame(
         tolerated: true,
         found: Found::Nobody,
     };
-    let defers = |part: &Part| strategies(node, part, waiting).contains(&Strategy::Defer);
+    let defers = || {
+        let mut changing = parts.iter().filter(|part| part.change().is_some());
+        changing.all(|part| policy(node, part, waiting).is_some_and(|policy| policy.defers()))
+    };
     match verdict {
         Verdict::Done => silent(End::Through),
         Verdict::Absent => silent(End::Left(Class::Done)),
-        Verdict::Unreachable
-            if parts
-                .iter()
-                .filter(|part| part.change().is_some())
-                .all(defers) =>
-        {
-            silent(End::Left(Class::Done))
-        }
+        Verdict::Unreachable if defers() => silent(End::Left(Class::Done)),
         Verdict::Unreachable => silent(End::Left(answer.class)),
         Verdict::TooEarly | Verdict::NotHot | Verdict::Failed => {
             let found = find(node, answer, parts, waiting);
@@ -146,7 +142,10 @@ fn by_policy(
         Found::Failed(place) => *place == part.place,
         Found::Nobody | Found::Together => part.change().is_some(),
     };
-    let next = |part: &Part| strategies(node, part, waiting).get(1).copied();
+    let next = |part: &Part| {
+        let policy = policy(node, part, waiting)?;
+        policy.after(policy.first())
+    };
     let next: Vec<Option<Strategy>> = parts.iter().filter(concerned).map(next).collect();
     if next.is_empty() || next.contains(&None) {
         End::Left(answer.class)
@@ -157,18 +156,12 @@ fn by_policy(
     }
 }
 
-/// What the upgrade policy says of it, in order. What is new has none: it is not replaced.
-fn strategies(node: &NodeName, part: &Part, waiting: &[Waiting<'_>]) -> Vec<Strategy> {
-    let one = waiting.get(part.place).filter(|_| part.change().is_some());
-    let Some(one) = one else {
-        return Vec::new();
-    };
-    let policy = one.carrier.host.policy(node);
-    let mut strategies = vec![policy.first()];
-    while let Some(next) = strategies.last().and_then(|last| policy.after(*last)) {
-        strategies.push(next);
-    }
-    strategies
+/// The upgrade policy of it. What is new has none: it is not replaced.
+fn policy(node: &NodeName, part: &Part, waiting: &[Waiting<'_>]) -> Option<UpgradePolicy> {
+    let one = waiting
+        .get(part.place)
+        .filter(|_| part.change().is_some())?;
+    Some(one.carrier.host.policy(node))
 }
 
 impl Blame {

@@ -143,14 +143,15 @@ fn several_applications_wait_as_one() {
     host.erlrc(&["start", "bar", "1.0", &bar("1.0")]);
     let metadata = format!("{{bar, \"2.0\", \"{}\"}}.\n", bar("2.0"));
     fs::write(host.path("apps/bar"), metadata).expect("a file");
-    let run = host.erlrc(&[
+    let all = [
         "upgrade",
         "--all",
         "--provisional",
         "3600",
         "--connect-timeout",
         "60",
-    ]);
+    ];
+    let run = host.erlrc(&all);
     assert!(
         run.out
             .contains("(n1) changed (n2) changed\nprovisional: bar foo goes back by itself"),
@@ -167,14 +168,7 @@ fn several_applications_wait_as_one() {
             0,
         );
     assert_eq!([seen(&host, "n1"), seen(&host, "n2")], [EARLIER, EARLIER]);
-    let run = host.erlrc(&[
-        "upgrade",
-        "--all",
-        "--provisional",
-        "3600",
-        "--connect-timeout",
-        "60",
-    ]);
+    let run = host.erlrc(&all);
     assert_eq!(run.status, 0, "{run:?}");
     host.erlrc(&["confirm", "bar", "foo", "--connect-timeout", "60"])
         .is(

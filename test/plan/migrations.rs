@@ -91,6 +91,12 @@ fn the_state_of_a_special_process_is_converted() {
         let text = "the state of demo_daemon is converted: #state{} becomes a, b = 0";
         assert_eq!(kinds(&plan), ["state_migrated"], "{handed}");
         assert_eq!(plan.findings[0].text, text);
+        let refused = built.plan_migrating(&pair, Direction::Down, Loss::Refused);
+        let end = "(--migrate --allow-loss), or let system_code_change of demo_daemon do it";
+        assert!(
+            refused.findings[0].advice.ends_with(end),
+            "{handed}: {refused:?}"
+        );
     }
 }
 

@@ -180,9 +180,10 @@ path_change(Pairs) ->
     {Expected, Ways} = lists:foldl(fun place/2, {Before, []}, Pairs),
     #{pairs => Pairs, before => Before, expected => Expected, ways => lists:reverse(Ways)}.
 
+%% The path holds directories as they were given, archives and "." among them.
 place({_App, From, To}, {Before, Ways}) ->
-    Wanted = [absolute(From), absolute(To)],
-    Elsewhere = fun(Dir) -> not lists:member(absolute(Dir), Wanted) end,
+    Wanted = [erlrc_code_path:absolute(From), erlrc_code_path:absolute(To)],
+    Elsewhere = fun(Dir) -> not lists:member(erlrc_code_path:absolute(Dir), Wanted) end,
     {Head, Tail} = lists:splitwith(Elsewhere, Before),
     {Head ++ [To | lists:filter(Elsewhere, Tail)], [case Tail of [] -> add; _ -> replace end | Ways]}.
 
@@ -231,12 +232,4 @@ set_what_is_left(Path) ->
     case code:set_path(Left) of
         true -> ok;
         Error -> Error
-    end.
-
-%% The path holds directories as they were given, archives and "." among them.
-%% The file server knows the current directory, and is not asked for nothing.
-absolute(Dir) ->
-    case filename:pathtype(Dir) of
-        absolute -> filename:absname(Dir, "/");
-        _ -> filename:absname(Dir)
     end.

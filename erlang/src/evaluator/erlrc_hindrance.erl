@@ -18,24 +18,23 @@ find(Segments, Script) ->
     Batches = [Batch || {batch, Batch} <- Segments],
     Stopped = lists:append([Modules || {stop, Modules} <- Segments]),
     Removed = removed(Batches) -- Stopped,
-    Changed = [
-        Change
-     || #{before := Before, 'after' := After} <- Batches,
-        {Module, _, _} = Change <- Before ++ After,
-        erlrc_segment:is_supervisor(Module)
-    ],
-    Supervisors = supervisors(conversions(Changed), erlrc_sides:of_script(Script)),
+    Supervisors = supervisors(conversions(Batches), erlrc_sides:of_script(Script)),
     strategies(Supervisors) ++ [in_use(Use) || Removed =/= [], Use <- uses(Removed, Supervisors)].
 
 removed(Batches) ->
     Loads = [Module || #{load := All} <- Batches, {Module, _, _} <- All],
     lists:usort([Module || #{remove := All} <- Batches, {Module, _, _} <- All]) -- Loads.
 
-%% @doc What becomes of the arguments of the supervisors that these changes are for.
--spec conversions([erlrc_segment:change()]) -> #{module() => no | erlrc_conversion:conversion()}.
-conversions(Changes) ->
+%% @doc What becomes of the arguments of the supervisors that these batches change.
+-spec conversions([map()]) -> #{module() => no | erlrc_conversion:conversion()}.
+conversions(Batches) ->
     Parts = fun(Mode, Extra) -> erlrc_conversion:parts(case Mode of up -> up; down -> {down, down} end, Extra) end,
-    maps:from_list([{Module, element(1, Parts(Mode, Extra))} || {Module, Mode, Extra} <- Changes]).
+    maps:from_list([
+        {Module, element(1, Parts(Mode, Extra))}
+     || #{before := Before, 'after' := After} <- Batches,
+        {Module, Mode, Extra} <- Before ++ After,
+        erlrc_segment:is_supervisor(Module)
+    ]).
 
 %% What changed supervisors that run have and what the new `init/1' would answer them.
 supervisors(Conversions, _Sides) when map_size(Conversions) =:= 0 ->

@@ -264,9 +264,7 @@ old_code(Module, Policy, Pids) ->
 supervisors(Segments, Targets, #{from := {_, From}, to := {_, To}, options := Options} = Script) ->
     Batches = [Batch || {batch, Batch} <- Segments],
     Modules = [Module || Module <- erlrc_changes:suspended(Batches), erlrc_segment:is_supervisor(Module)],
-    Conversions = erlrc_hindrance:conversions([
-        Change || #{before := Before, 'after' := After} <- Batches, Change <- Before ++ After
-    ]),
+    Conversions = erlrc_hindrance:conversions(Batches),
     Converted = fun({_, Module, Argument}) -> erlrc_conversion:argument(maps:get(Module, Conversions, no), Argument) end,
     Pids = [Pid || {Pid, #{kind := supervisor, suspended := false}} <- maps:to_list(Targets)],
     Known = [Each || {_, Module, _} = Each <- erlrc_children:arguments(Pids), lists:member(Module, Modules)],

@@ -85,19 +85,8 @@ pub fn foresee(entry: &Entry, arguments: &HookArguments, operation: &Operation) 
     let entries = vec![(entry.name.clone(), Ok(entry.clone()))];
     let nodes = Nodes::new(&entries, &arguments.connection, Instant::now());
     let patience = arguments.connection.node_timeout;
-    let asker = cluster::Asker {
-        reach: &nodes,
-        limits: Limits {
-            whole: arguments.hook_timeout,
-            node: patience,
-        },
-    };
-    asker.foresee(
-        &entry.name,
-        operation,
-        &Preflights::new(operation),
-        patience,
-    )
+    let preflights = Preflights::new(operation);
+    asker(&nodes, arguments).foresee(&entry.name, operation, &preflights, patience)
 }
 
 /// Confirms or takes back what `node` keeps open of `operation`.
@@ -109,14 +98,17 @@ pub fn settle(
     how: (operation::Settling, Option<&str>),
 ) -> Answer {
     let nodes = Nodes::new(entries, &arguments.connection, Instant::now());
-    let asker = cluster::Asker {
-        reach: &nodes,
+    asker(&nodes, arguments).settle(node, operation, how)
+}
+
+fn asker<'a>(nodes: &'a Nodes<'_>, arguments: &HookArguments) -> cluster::Asker<'a, Nodes<'a>> {
+    cluster::Asker {
+        reach: nodes,
         limits: Limits {
             whole: arguments.hook_timeout,
             node: arguments.connection.node_timeout,
         },
-    };
-    asker.settle(node, operation, how)
+    }
 }
 
 /// Writes down that it was confirmed or taken back.

@@ -21,12 +21,19 @@ pub fn check(case: &Case<'_>) -> Vec<Finding> {
     let direction = case.script.map_or(Direction::Up, |script| script.direction);
     let changed = case.compared.changed.values();
     changed
-        .filter_map(|changed| Some(with_migration(case, direction, module(changed, direction)?)))
+        .filter_map(|changed| {
+            let finding = module(changed, direction)?;
+            Some(with_migration(case, direction, (finding, called(changed))))
+        })
         .collect()
 }
 
 /// What erlrc itself would do about a state that nothing converts.
-fn with_migration(case: &Case<'_>, direction: Direction, finding: Finding) -> Finding {
+fn with_migration(
+    case: &Case<'_>,
+    direction: Direction,
+    (finding, called): (Finding, &str),
+) -> Finding {
     let Some(module) = Atom::new(&finding.subject).filter(|_| finding.kind == NOT_MIGRATED) else {
         return finding;
     };
@@ -37,15 +44,14 @@ fn with_migration(case: &Case<'_>, direction: Direction, finding: Finding) -> Fi
     let loss = case.migrate.unwrap_or_default();
     match migrations::find(dirs, [module.clone()], direction, loss).remove(&module) {
         Some(Ok(found)) if case.migrate.is_some() => converted(&module, &found.migration),
-        Some(Ok(found)) => finding.advice(format!(
-            "let erlrc convert it field by field (--migrate), or let {} of {module} do it: erlrc \
-             make-migration prints that",
-            found.migration.keeper.code_change()
+        Some(Ok(_)) => finding.advice(format!(
+            "let erlrc convert it field by field (--migrate), or let {called} of {module} do it: erlrc \
+             make-migration prints that"
         )),
         Some(Err(obstacles)) if obstacles.iter().all(Obstacle::is_loss) => {
             let text = format!("{}; {}", finding.text, listed(obstacles.iter()));
             finding.text(text).advice(format!(
-                "let erlrc convert it and drop that (--migrate --allow-loss), or let code_change of {module} do it"
+                "let erlrc convert it and drop that (--migrate --allow-loss), or let {called} of {module} do it"
             ))
         }
         Some(Err(obstacles)) => {
@@ -54,6 +60,14 @@ fn with_migration(case: &Case<'_>, direction: Direction, finding: Finding) -> Fi
             finding.text(text)
         }
         None => finding,
+    }
+}
+
+/// The function of a module that would convert what its processes keep.
+fn called(Changed { new, .. }: &Changed) -> &'static str {
+    match &new.debug {
+        Debug::Known(anatomy) => anatomy.keeper.code_change(),
+        _ => "code_change",
     }
 }
 
