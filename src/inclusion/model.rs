@@ -157,6 +157,7 @@ impl Model {
             self.perform(action, event);
             text.push_str(&format!(", {}", describe(action)));
         }
+        self.by_hand.retain(|name| self.running.contains(name));
         self.by_hand = self.still_by_hand();
         self.unnoticed &= transition.actions.is_empty();
         for name in &transition.skipped {
@@ -271,7 +272,7 @@ impl Model {
             })
             .cloned()
             .collect();
-        let still = |name: &&String| self.running.contains(*name) && included.contains(*name);
+        let still = |name: &&String| included.contains(*name);
         self.by_hand.iter().filter(still).cloned().collect()
     }
 

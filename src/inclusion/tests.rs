@@ -92,6 +92,29 @@ fn a_set_moves_what_is_included() {
     );
 }
 
+#[test]
+fn what_stands_between_two_that_change_starts_after_the_script() {
+    // `part` runs inside `a` only when the script has run; `inner`, new inside `b`, needs `between`, which needs `part`.
+    let model = Model::new("a:\n b:\n part:\n between: part\n inner: between").running("a b");
+    let expected = "changed, load part, load inner, load between, script, respecify between [a], start between";
+    case(model, &change("a: +part\n b: +inner", "", ""), expected);
+}
+
+#[test]
+fn what_a_set_puts_inside_one_that_stops_starts_after_that() {
+    let model = Model::new("top: +inner\n inner:\n free: a\n a:\n user: a").running("top a user");
+    let expected = "changed, load free, script, stop top, start free";
+    case(model, &change("a:\n inner: +free", "free", "top"), expected);
+}
+
+#[test]
+fn what_was_started_by_hand_goes_back_inside_with_what_it_now_includes() {
+    let model = Model::new("top: +inc1\n inc1: +deep\n deep:\n new:").running("top");
+    let model = model.started_by_hand("inc1");
+    let expected = "changed, load new, script, stop inc1";
+    case(model, &change("deep: +new", "", "inc1"), expected);
+}
+
 /// `event` on `model` does this; the actions are as `Model::event` describes them.
 #[track_caller]
 fn case(mut model: Model, event: &Event, expected: &str) -> Model {

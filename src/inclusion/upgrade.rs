@@ -103,7 +103,7 @@ impl Node<'_> {
         set.stopped.iter().for_each(|id| renewed.join(*id));
         renewed.change(self.world, &set.stopped, &[]);
         self.unneeded(&set.stopped, &renewed)?;
-        let tops = set.tops(&old_state);
+        let tops = set.tops(&old_state, &renewed);
         let mut without = renewed.clone();
         without.change(self.world, &tops, &[]);
         let mut roots = tops.clone();
@@ -113,7 +113,14 @@ impl Node<'_> {
             roots.extend(freed.needed.iter().chain(&freed.wanted));
         }
         roots.extend(set.started.iter().filter(|id| !renewed.is_active(**id)));
-        let plan = Plan::new(self.world, &without, &roots, &set.stopped)?;
+        // One that had been started by hand inside another goes back inside.
+        let away: Vec<Id> = set
+            .stopped
+            .iter()
+            .copied()
+            .filter(|id| !renewed.is_active(*id))
+            .collect();
+        let plan = Plan::new(self.world, &without, &roots, &away)?;
         let new_nodes: Vec<_> = std::iter::zip(&set.upgraded, old_nodes)
             .map(|((id, _), old)| (*id, std::mem::replace(self.world.node_mut(*id), old)))
             .collect();
@@ -139,12 +146,9 @@ impl Node<'_> {
         }
         set.stopped.iter().for_each(|id| self.state.join(*id));
         self.state.update(self.world);
-        // What is to stop holds what ran inside of it; else it makes room last, when nothing can fail any more.
-        let held = |id: &Id| {
-            old_state
-                .top(*id)
-                .is_some_and(|top| set.stopped.contains(&top))
-        };
+        // What is to stop holds what runs inside of it; else it makes room last, when nothing can fail any more.
+        let state = self.state.clone();
+        let held = |id: &Id| state.top(*id).is_some_and(|top| set.stopped.contains(&top));
         if units.after.iter().flat_map(|unit| &unit.members).any(held) {
             self.stop_all(&set.stopped);
             self.start_units(&units.after);
@@ -168,10 +172,18 @@ struct Set<'a> {
 }
 
 impl Set<'_> {
-    /// The running applications that those which change are or run inside of, and that are not stopped.
-    fn tops(&self, state: &State) -> Vec<Id> {
-        let tops = self.upgraded.iter().filter_map(|(id, _)| state.top(*id));
-        let mut tops: Vec<Id> = tops.filter(|top| !self.stopped.contains(top)).collect();
+    /// The running applications that those which change are or run inside of, and that are not stopped: where the one
+    /// is, the one around it, in the state that is `renewed`.
+    fn tops(&self, old: &State, renewed: &State) -> Vec<Id> {
+        let top = |id: Id| match old.top(id)? {
+            top if self.stopped.contains(&top) => renewed.top(id),
+            top => Some(top),
+        };
+        let mut tops: Vec<Id> = self
+            .upgraded
+            .iter()
+            .filter_map(|(id, _)| top(*id))
+            .collect();
         tops.sort_unstable();
         tops.dedup();
         tops
@@ -195,6 +207,11 @@ impl Leaves<'_> {
         let is = |top: Id| self.own.contains(&top) || self.stopped.contains(&top);
         self.old.top(id).is_some_and(is)
     }
+
+    /// Whether `id`, a member of a unit that changes, did not run at all: it starts with the script.
+    fn is_new(&self, id: Id) -> bool {
+        !self.old.is_active(id)
+    }
 }
 
 /// The units around the script of a change.
@@ -210,7 +227,8 @@ struct Split {
 
 impl Split {
     /// Splits `units`, which are in start order. Where an application comes to run inside another, everything starts after
-    /// the script.
+    /// the script. So does a unit between two that change: it needs an application that only comes to run inside one of
+    /// them, and what comes to run inside the other needs it.
     fn new(units: Vec<Unit>, world: &World, leaves: &Leaves) -> Self {
         let is_own = |unit: &Unit| leaves.own.contains(&unit.top);
         let own: HashSet<Id> = units
@@ -233,7 +251,8 @@ impl Split {
             } else if !leaves.gone.is_empty()
                 || unit.members.iter().any(|id| leaves.was_inside(*id))
                 || needed(world, &unit).any(|id| !leaves.was_inside(*id) && late.contains(id))
-                || !is_required && needed(world, &unit).any(|id| own.contains(id))
+                || needed(world, &unit)
+                    .any(|id| own.contains(id) && (!is_required || leaves.is_new(*id)))
             {
                 late.extend(unit.members.iter().copied());
                 split.after.push(unit);
