@@ -31,6 +31,7 @@
 //! * `history`: what the hooks did, in such a log.
 //! * `package`: OS packages of applications.
 //! * `restart`: whether the emulator under a node was replaced.
+//! * `snapshot`: the package state of a host under a tag.
 //! * `status`: how nodes and applications stand, from all of that.
 //! * `cli`: the command line, one file per command.
 //!
@@ -79,6 +80,8 @@ pub mod rendezvous;
 #[cfg(feature = "cli")]
 pub mod restart;
 pub mod script;
+#[cfg(feature = "cli")]
+pub mod snapshot;
 #[cfg(feature = "cli")]
 pub mod stash;
 #[cfg(feature = "cli")]

@@ -80,6 +80,11 @@ impl State<'_> {
     pub fn restarts(self) -> PathBuf {
         self.0.join("restarts")
     }
+
+    /// The directory of snapshots of the package state.
+    pub fn snapshots(self) -> PathBuf {
+        self.0.join("snapshots")
+    }
 }
 
 /// The directory of one version of an application.

@@ -50,6 +50,7 @@ mod registration;
 mod resolution;
 mod scratch;
 mod settings;
+mod snapshot;
 mod start;
 mod status;
 mod stop;
@@ -144,6 +145,8 @@ Examples:
     Config(config::Arguments),
     /// Manage OTP trees that upgrades of the distribution leave alone
     Env(env::Arguments),
+    /// Keep the package state of this host under a tag
+    Snapshot(snapshot::Arguments),
     /// Evaluate Erlang expressions on a node
     Eval(eval::Arguments),
     /// Show which applications a node starts when it boots, in which order and why
@@ -196,6 +199,7 @@ impl Command {
             Self::Doctor(arguments) => doctor::run(&arguments, common),
             Self::Config(arguments) => config::run(&arguments, common),
             Self::Env(arguments) => env::run(arguments, common),
+            Self::Snapshot(arguments) => snapshot::run(arguments, common),
             Self::Eval(arguments) => eval::run(&arguments, common),
             Self::BootOrder(arguments) => boot_order::run(&arguments, common),
             Self::MakeBootScript(arguments) => make_boot_script::run(&arguments, common),
@@ -227,6 +231,7 @@ Files:
   /usr/lib/erlrc/stash               old versions that nodes still run
   /usr/lib/erlrc/env                 OTP trees that erlrc env made
   /var/lib/erlrc                     history and journal
+  /var/lib/erlrc/snapshots           what erlrc snapshot keeps
 
 ERLRC_SKIP=1 in the environment makes every hook do nothing.
 
@@ -245,6 +250,7 @@ const AT_HOME: &[&str] = &[
     "make-appup",
     "make-boot-script",
     "man",
+    "snapshot",
 ];
 
 /// The exit statuses of a command, or of all.

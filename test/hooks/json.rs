@@ -136,6 +136,10 @@ fn every_command_tells_machines_what_its_schema_says() {
         ("env list", &["environments"]),
         ("env check", &["environment_check"]),
         ("env clean", &["environments_removed"]),
+        ("snapshot create --keep none a", &["snapshot"]),
+        ("snapshot list", &["snapshots"]),
+        ("snapshot diff a", &["snapshot_difference"]),
+        ("snapshot drop a", &["snapshot_dropped"]),
         (&format!("make-appup foo 1.0 2.0 {one} {two}"), &["appup"]),
         (
             &format!("make-migration foo 1.0 2.0 {one} {two}"),
@@ -199,6 +203,7 @@ fn every_command_tells_machines_why_it_refuses() {
         "man /proc/nobody",
         "env make nope",
         "env destroy otp-nope",
+        "snapshot show nope",
         "boot-order --lib debian/control",
         "make-boot-script --erl /nonexistent x",
         "debhelper",

@@ -31,6 +31,7 @@ mod resolution;
 mod schema;
 mod secrets;
 mod sets;
+mod snapshot;
 mod socket;
 mod status;
 mod undo;

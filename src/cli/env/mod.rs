@@ -94,7 +94,7 @@ fn failed(error: EnvironmentError) -> Failure {
 }
 
 /// Bytes with a unit that suits people.
-fn size(bytes: u64) -> String {
+pub fn size(bytes: u64) -> String {
     match bytes {
         0..1_000_000 => format!("{} kB", bytes.div_ceil(1_000)),
         _ => format!("{:.1} MB", bytes as f64 / 1e6),
@@ -102,7 +102,7 @@ fn size(bytes: u64) -> String {
 }
 
 /// `1 file`, `2 files`.
-fn count(count: usize, what: &str) -> String {
+pub fn count(count: usize, what: &str) -> String {
     match count {
         1 => format!("1 {what}"),
         count => format!("{count} {what}s"),

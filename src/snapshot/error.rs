@@ -1,0 +1,57 @@
+//! Why a snapshot cannot be made or used.
+
+use super::Tag;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a snapshot cannot be made or used.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    /// The system refuses.
+    #[error("cannot use {}", path.display())]
+    Unusable {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A directory that is not to be trusted.
+    #[error("{} {reason}", path.display())]
+    Refused {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        reason: &'static str,
+    },
+    /// There is a snapshot of that name.
+    #[error("there is a snapshot {0} already, it stays as it is")]
+    Taken(Tag),
+    /// There is none.
+    #[error("there is no snapshot {0}")]
+    Unknown(Tag),
+    /// Its manifest says nothing.
+    #[error("the manifest of snapshot {0} cannot be read: it is damaged, or of a later erlrc")]
+    NoManifest(Tag),
+    /// A program that is asked is not there, or does not answer.
+    #[error("cannot ask {program}")]
+    NotAsked {
+        /// Its name.
+        program: &'static str,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A program that is asked fails.
+    #[error("{program} fails: {said}")]
+    Fails {
+        /// Its name.
+        program: &'static str,
+        /// The last line of its errors.
+        said: String,
+    },
+}
+
+/// The system refuses `path`.
+pub fn unusable(path: &Path) -> impl FnOnce(io::Error) -> SnapshotError {
+    let path = path.to_owned();
+    move |source| SnapshotError::Unusable { path, source }
+}
