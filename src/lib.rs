@@ -21,6 +21,7 @@
 //! * `maintainer`: carries that out.
 //! * `stash`: old versions that nodes still run.
 //! * `environment`: OTP trees that survive what a distribution does to its own.
+//! * `release`: sets of applications that belong together, as directories.
 //! * `plan`: what an upgrade would do, and what would go wrong.
 //! * `outcome`: what became of an operation on a node.
 //! * `identity`: names and cookies of nodes.
@@ -75,6 +76,8 @@ pub mod places;
 pub mod plan;
 #[cfg(feature = "cli")]
 pub mod record;
+#[cfg(feature = "cli")]
+pub mod release;
 #[cfg(feature = "cli")]
 pub mod rendezvous;
 #[cfg(feature = "cli")]

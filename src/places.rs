@@ -29,6 +29,8 @@ pub const APPS: Directory = directory("ERLRC_APPS", "/usr/lib/erlrc/apps");
 pub const STASH: Directory = directory("ERLRC_STASH", "/usr/lib/erlrc/stash");
 /// OTP trees that `erlrc env` makes.
 pub const ENVIRONMENTS: Directory = directory("ERLRC_ENVIRONMENTS", "/usr/lib/erlrc/env");
+/// Services and their releases.
+pub const SERVICES: Directory = directory("ERLRC_SERVICES", "/usr/lib/erlrc/services");
 
 /// The directory of registrations.
 #[derive(Clone, Copy, Debug)]
@@ -74,6 +76,11 @@ impl State<'_> {
     /// The log of how far maintainer scripts have come.
     pub fn journal(self) -> PathBuf {
         self.0.join("journal")
+    }
+
+    /// What changes of services: which release of each is current.
+    pub fn services(self) -> PathBuf {
+        self.0.join("services")
     }
 
     /// The log of replaced files of emulators.

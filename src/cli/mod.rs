@@ -47,6 +47,7 @@ mod quick;
 #[cfg(test)]
 mod reference;
 mod registration;
+mod release;
 mod resolution;
 mod scratch;
 mod settings;
@@ -147,6 +148,8 @@ Examples:
     Env(env::Arguments),
     /// Keep the package state of this host under a tag
     Snapshot(snapshot::Arguments),
+    /// Manage sets of applications that belong together, as releases of a service
+    Release(release::Arguments),
     /// Evaluate Erlang expressions on a node
     Eval(eval::Arguments),
     /// Show which applications a node starts when it boots, in which order and why
@@ -200,6 +203,7 @@ impl Command {
             Self::Config(arguments) => config::run(&arguments, common),
             Self::Env(arguments) => env::run(arguments, common),
             Self::Snapshot(arguments) => snapshot::run(arguments, common),
+            Self::Release(arguments) => release::run(arguments, common),
             Self::Eval(arguments) => eval::run(&arguments, common),
             Self::BootOrder(arguments) => boot_order::run(&arguments, common),
             Self::MakeBootScript(arguments) => make_boot_script::run(&arguments, common),
@@ -230,8 +234,10 @@ Files:
   /usr/lib/erlrc/apps/APP            what a package installed
   /usr/lib/erlrc/stash               old versions that nodes still run
   /usr/lib/erlrc/env                 OTP trees that erlrc env made
+  /usr/lib/erlrc/services/S/releases releases that erlrc release made
   /var/lib/erlrc                     history and journal
   /var/lib/erlrc/snapshots           what erlrc snapshot keeps
+  /var/lib/erlrc/services/S/current  which release of S is current
 
 ERLRC_SKIP=1 in the environment makes every hook do nothing.
 
@@ -251,6 +257,7 @@ const AT_HOME: &[&str] = &[
     "make-boot-script",
     "man",
     "snapshot",
+    "release",
 ];
 
 /// The exit statuses of a command, or of all.

@@ -45,7 +45,7 @@ impl Setting {
 }
 
 /// The variables that commands and hooks know: the name, the value where it is not set, and the meaning.
-pub(super) const VARIABLES: [(&str, &str, &str); 14] = [
+pub(super) const VARIABLES: [(&str, &str, &str); 15] = [
     (
         places::ROOT.variable,
         places::ROOT.default,
@@ -75,6 +75,11 @@ pub(super) const VARIABLES: [(&str, &str, &str); 14] = [
         places::ENVIRONMENTS.variable,
         places::ENVIRONMENTS.default,
         "Directory of the OTP trees that `erlrc env` makes.",
+    ),
+    (
+        places::SERVICES.variable,
+        places::SERVICES.default,
+        "Directory of services and of the releases that `erlrc release` makes.",
     ),
     (
         "ERLRC_CONNECT_TIMEOUT",

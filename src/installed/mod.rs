@@ -12,6 +12,7 @@ mod locate;
 mod reach;
 mod registrations;
 mod survey;
+mod versions;
 
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ use std::thread::available_parallelism;
 pub use error::{Error, Warning};
 pub use inventory::{Inventory, inventory};
 pub use survey::{Event, Node, Survey, survey};
+pub use versions::{Versions, versions};
 
 /// Where applications are installed and registered.
 #[derive(Clone, Debug)]

@@ -147,7 +147,8 @@ impl Comparison {
         Self::Equal,
     ];
 
-    fn sign(self) -> &'static str {
+    /// As it is written.
+    pub fn sign(self) -> &'static str {
         match self {
             Self::Earlier => "<<",
             Self::AtMost => "<=",

@@ -178,6 +178,7 @@ impl Host {
             .env("ERLRC_APPS", self.path("apps"))
             .env("ERLRC_STASH", self.path("stash"))
             .env("ERLRC_ENVIRONMENTS", self.path("env"))
+            .env("ERLRC_SERVICES", self.path("services"))
             .env("ERLRC_STATE", self.path("state"))
             .env("HOME", self.path("home"));
     }

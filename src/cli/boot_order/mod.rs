@@ -146,21 +146,23 @@ fn plan(arguments: &Arguments, common: &Common) -> Result<BootOrder, Failure> {
 /// The directories of applications, as `erl` has them: those of `ERL_LIBS` come first, and one of them that is not
 /// there is none. Whoever names some by hand means these.
 fn libraries(named: &[PathBuf], variable: Option<OsString>) -> Vec<PathBuf> {
-    if !named.is_empty() {
-        return named.to_vec();
+    match named.is_empty() {
+        true => libraries_with(Path::new(LIBRARY), variable),
+        false => named.to_vec(),
     }
+}
+
+/// The same where `otp` is the directory of OTP's own applications.
+pub fn libraries_with(otp: &Path, variable: Option<OsString>) -> Vec<PathBuf> {
     let variable = variable.unwrap_or_default();
     let added = std::env::split_paths(&variable).filter(|dir| dir.is_dir());
     let elixir = ELIXIR.map(PathBuf::from).into_iter();
     let elixir = elixir.filter(|dir| dir.is_dir());
-    added
-        .chain([PathBuf::from(LIBRARY)])
-        .chain(elixir)
-        .collect()
+    added.chain([otp.to_owned()]).chain(elixir).collect()
 }
 
 /// The directories of modules below `dir`, as a node has them on its code path.
-fn code_path(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
+pub fn code_path(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut path = Vec::new();
     for entry in fs::read_dir(dir)? {
         path.push(entry?.path().join("ebin"));

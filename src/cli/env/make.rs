@@ -102,7 +102,7 @@ fn usual_tree() -> &'static Path {
 }
 
 /// The tree to make it from.
-pub fn tree(from: Option<&Path>) -> Result<Tree, Failure> {
+pub(in crate::cli) fn tree(from: Option<&Path>) -> Result<Tree, Failure> {
     let hint = "--from DIR names the tree";
     match from {
         Some(dir) => Tree::read(dir).map_err(failed),

@@ -4,12 +4,14 @@ mod check;
 mod clean;
 mod destroy;
 mod list;
-mod make;
+pub mod make;
 
 use super::{Common, Failure, Status, leftover};
 use crate::environment::{EnvironmentError, Store, store};
 use crate::places::ENVIRONMENTS;
 use std::path::PathBuf;
+
+pub use Place as Environments;
 
 /// Arguments of `erlrc env`.
 #[derive(clap::Args, Debug)]

@@ -1,0 +1,124 @@
+//! `erlrc release current` and `erlrc release default`: which release of a service is current.
+
+use super::show::{State, state};
+use super::{Services, failed, name};
+use crate::cli::{Common, Failure, Status};
+use crate::release::Release;
+use crate::release::store::Pointer;
+use serde_json::json;
+
+/// Arguments of `erlrc release current`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Prints the version, and nothing where no release is current; the status is then 1.
+
+JSON: {\"kind\": \"release_current\", \"version\": 1, \"service\", \"current\", \"previous\"}, schema/release_current-1.json
+
+Examples:
+  erlrc release current shop")]
+pub struct Arguments {
+    /// The service
+    #[arg(value_name = "S", value_parser = name)]
+    service: String,
+    #[command(flatten)]
+    place: Services,
+}
+
+/// Arguments of `erlrc release default`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+One link is replaced, and the release that was current becomes the previous one. No node is touched. Refused where the
+files of an application are not what they were when the release was made.
+
+JSON: as erlrc release current.
+
+Examples:
+  erlrc release default shop 1.1")]
+pub struct DefaultArguments {
+    /// The service
+    #[arg(value_name = "S", value_parser = name)]
+    service: String,
+    /// The version of the release
+    #[arg(value_name = "VSN", value_parser = name)]
+    release: String,
+    #[command(flatten)]
+    place: Services,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum CurrentError {
+    #[error("no release of {service} is current")]
+    None { service: String },
+    #[error("{service} {version} does not become current: {what}")]
+    Changed {
+        service: String,
+        version: String,
+        what: String,
+    },
+}
+
+/// Prints it.
+pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
+    let service = &arguments.service;
+    let (store, out) = (arguments.place.store(common), common.output());
+    let pointer = |pointer| {
+        let found = store.pointer(service, pointer);
+        found.map_err(|error| failed(error, service))
+    };
+    let (current, previous) = (pointer(Pointer::Current)?, pointer(Pointer::Previous)?);
+    let Some(current) = current else {
+        let service = service.clone();
+        let hint = format!("erlrc release default {service} VSN makes one current");
+        let failure = Failure::new(Status::Failed, CurrentError::None { service });
+        return Err(failure.hint(hint));
+    };
+    let report = json!({"service": service, "current": current, "previous": previous});
+    out.envelope("release_current", 1, &report);
+    out.text(&format!("{current}\n"));
+    Ok(Status::Done)
+}
+
+/// Sets it.
+pub fn set(arguments: &DefaultArguments, common: &Common) -> Result<Status, Failure> {
+    let (service, version) = (&arguments.service, &arguments.release);
+    let (store, out) = (arguments.place.store(common), common.output());
+    let failed = |error| failed(error, service);
+    let release = store.read(service, version).map_err(failed)?;
+    check(&release)?;
+    let locked = store.lock(service).map_err(failed)?;
+    // It may have been removed before the lock was had.
+    store.read(service, version).map_err(failed)?;
+    let before = locked.set_current(version).map_err(failed)?;
+    let previous = store.pointer(service, Pointer::Previous).map_err(failed)?;
+    let report = json!({"service": service, "current": version, "previous": previous});
+    out.envelope("release_current", 1, &report);
+    out.text(&match before {
+        Some(before) if before == *version => format!("{service} {version} is current already\n"),
+        Some(before) => format!("{service} {version} is current, {before} was\n"),
+        None => format!("{service} {version} is current\n"),
+    });
+    Ok(Status::Done)
+}
+
+/// Whether all that it names is what it was.
+fn check(release: &Release) -> Result<(), Failure> {
+    let spoilt = release.applications.iter().find_map(|member| {
+        let (name, vsn, dir) = (&member.application, &member.vsn, member.dir.display());
+        match state(member) {
+            State::Same => None,
+            State::Changed => Some(format!("the files of {name} {vsn} in {dir} have changed")),
+            State::Gone => Some(format!("{name} {vsn} is no longer in {dir}")),
+        }
+    });
+    let Some(what) = spoilt else {
+        return Ok(());
+    };
+    let (service, version) = (release.service.clone(), release.version.clone());
+    let hint = "install what it was made of, or make a release of what is there";
+    let failure = CurrentError::Changed {
+        service,
+        version,
+        what,
+    };
+    Err(Failure::new(Status::Failed, failure).hint(hint))
+}
