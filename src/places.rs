@@ -114,6 +114,11 @@ impl ApplicationDir<'_> {
         self.ebin().join(format!("{application}.appup"))
     }
 
+    /// What `application` says of the conversion of its states.
+    pub fn migration(self, application: &str) -> PathBuf {
+        self.0.join("priv").join(format!("{application}.migration"))
+    }
+
     /// The object code of `module`.
     pub fn beam(self, module: &str) -> PathBuf {
         self.ebin().join(format!("{module}.beam"))

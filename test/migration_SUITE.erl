@@ -22,7 +22,9 @@
     a_removed_field_is_lost_only_when_that_is_allowed/1,
     a_held_upgrade_is_reverted/1,
     a_shipped_appup_is_followed/1,
-    the_node_may_choose_it/1
+    the_node_may_choose_it/1,
+    the_first_who_chooses_counts/1,
+    another_evaluator_converts_nothing/1
 ]).
 
 all() ->
@@ -185,6 +187,59 @@ the_node_may_choose_it(Config) ->
     ok = call(Config, application, set_env, [erlrc, migrate, fields]),
     ?assertMatch(#{status := ok}, request(Config, upgrade, "1", "2", Dirs, #{})),
     ?assertEqual({state, undefined, undefined}, call(Config, gen_server, call, [Pid, get])).
+
+%% From the last to the first: erlrc.conf, the node, the package of the later version, the registration, who asks.
+the_first_who_chooses_counts(Config) ->
+    {_, New} = Dirs = versions(Config, keeper("a"), keeper("a, b")),
+    Pid = started(Config, keeper),
+    Root = root(Config),
+    said(Root, "erlrc.conf", "{strict, true}. {migrate, fields}.\n"),
+    converted(Config, Dirs, Pid, #{}, <<"as erlrc.conf asks">>),
+    ok = call(Config, application, set_env, [erlrc, migrate, none]),
+    refused(Config, Dirs, #{}),
+    said(New, "priv/service.migration", "{migrate, fields}.\n"),
+    converted(Config, Dirs, Pid, #{}, <<"as the package of the later version asks">>),
+    said(Root, "applications/service", "{migrate, none}.\n"),
+    refused(Config, Dirs, #{}),
+    said(Root, "applications/service", "{enabled, true}. {migrate, lossy}.\n"),
+    converted(Config, Dirs, Pid, #{}, <<"as the registration of the application asks">>),
+    refused(Config, Dirs, #{migrate => <<"none">>}),
+    said(Root, "applications/service", "{migrate, whatever}.\n"),
+    refused(Config, Dirs, #{}),
+    converted(Config, Dirs, Pid, #{migrate => <<"fields">>}, <<"as --migrate asks">>).
+
+another_evaluator_converts_nothing(Config) ->
+    Dirs = versions(Config, keeper("a"), keeper("a, b")),
+    Pid = started(Config, keeper),
+    said(root(Config), "applications/service", "{migrate, fields}.\n"),
+    Options = #{evaluator => <<"release_handler">>, preflight => <<"off">>},
+    Answer = request(Config, upgrade, "1", "2", Dirs, Options),
+    ?assertMatch(#{status := ok}, Answer),
+    ?assertEqual({state, undefined}, call(Config, gen_server, call, [Pid, get])),
+    ?assertEqual([], maps:get(warnings, Answer, [])).
+
+converted(Config, {Old, New} = Dirs, Pid, Options, Why) ->
+    #{warnings := Warnings} = Answer = request(Config, upgrade, "1", "2", Dirs, Options),
+    ?assertMatch(#{status := ok, outcome := upgraded}, Answer),
+    ?assert(lists:member(<<"states of keeper are converted, ", Why/binary>>, Warnings)),
+    ?assertEqual({state, undefined, undefined}, call(Config, gen_server, call, [Pid, get])),
+    ?assertMatch(#{status := ok}, downgrade(Config, {Old, New}, lossy)),
+    ?assertEqual({state, undefined}, call(Config, gen_server, call, [Pid, get])).
+
+refused(Config, Dirs, Options) ->
+    ?assertMatch(#{status := no_path, outcome := states_not_converted}, request(Config, upgrade, "1", "2", Dirs, Options)).
+
+%% A directory of registrations, which the node reads.
+root(Config) ->
+    Root = filename:join(?config(dir, Config), "root"),
+    ok = filelib:ensure_path(filename:join(Root, "applications")),
+    true = call(Config, os, putenv, ["ERLRC_ROOT", Root]),
+    Root.
+
+said(Dir, File, Text) ->
+    Path = filename:join(Dir, File),
+    ok = filelib:ensure_dir(Path),
+    ok = file:write_file(Path, Text).
 
 %% What the cases are made of.
 

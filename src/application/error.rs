@@ -59,6 +59,7 @@ pub enum Error {
 fn allowed(tag: &str) -> &'static str {
     match tag {
         "enabled" => "true or false",
+        "migrate" => "none, fields or lossy",
         "on_exit" => "stay or halt",
         _ => "a list of hot, restart_application and defer",
     }

@@ -246,6 +246,7 @@ fn start(value: &Term) -> Result<Option<Start>, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::migration::Choice;
 
     fn atom(text: &str) -> Term {
         Term::Atom(Atom::new(text).unwrap())
@@ -413,6 +414,7 @@ mod tests {
                 enabled: true,
                 on_exit: OnExit::Stay,
                 upgrade_policy: None,
+                migrate: None,
             }
         );
         assert!(unknown.is_empty());
@@ -427,6 +429,7 @@ mod tests {
                 "upgrade_policy",
                 Term::List(vec![atom("hot"), atom("defer")]),
             ),
+            pair("migrate", atom("lossy")),
             atom("later"),
         ];
         let (registration, unknown) = Registration::from_terms(terms).unwrap();
@@ -436,6 +439,7 @@ mod tests {
                 enabled: false,
                 on_exit: OnExit::Halt,
                 upgrade_policy: Some(UpgradePolicy::default()),
+                migrate: Some(Choice::Lossy),
             }
         );
         assert_eq!(unknown.len(), 1);
@@ -448,6 +452,7 @@ mod tests {
             ("enabled", "maybe", "true or false"),
             ("on_exit", "restart", "stay or halt"),
             ("upgrade_policy", "hot", policies),
+            ("migrate", "true", "none, fields or lossy"),
         ] {
             let error = Registration::from_terms(vec![pair(tag, atom(value))]);
             let error = error.expect_err("a value that it cannot have");

@@ -2,6 +2,7 @@
 //! empty.
 
 use super::{Error, UpgradePolicy};
+use crate::migration::Choice;
 use crate::term::{Atom, Term};
 
 /// Whether a file with this name registers an application: `^[a-z][0-9A-Za-z_@]*$`, at most 255
@@ -33,6 +34,8 @@ pub struct Registration {
     /// `{upgrade_policy, [hot | restart_application | defer]}`; `None` stands for the policy of the
     /// node.
     pub upgrade_policy: Option<UpgradePolicy>,
+    /// `{migrate, none | fields | lossy}`; `None` leaves the choice to the package, the node and `erlrc.conf`.
+    pub migrate: Option<Choice>,
 }
 
 impl Default for Registration {
@@ -41,6 +44,7 @@ impl Default for Registration {
             enabled: true,
             on_exit: OnExit::default(),
             upgrade_policy: None,
+            migrate: None,
         }
     }
 }
@@ -69,6 +73,11 @@ impl Registration {
                         tag: "upgrade_policy",
                     })?;
                     registration.upgrade_policy = Some(policy);
+                }
+                Some(("migrate", value)) => {
+                    let choice = Choice::of_term(value);
+                    let choice = choice.ok_or(Error::BadRegistration { tag: "migrate" })?;
+                    registration.migrate = Some(choice);
                 }
                 _ => unknown.push(term),
             }

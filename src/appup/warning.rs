@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::instruction::Direction;
+use crate::migration::Origin;
 use crate::term::{Atom, Term};
 
 /// Something that a person should know about a script.
@@ -80,6 +81,13 @@ pub enum Warning {
         /// The direction.
         direction: Direction,
     },
+    /// States are converted field by field.
+    StatesConverted {
+        /// The modules whose processes have them.
+        modules: Vec<Atom>,
+        /// Who chose that.
+        origin: Origin,
+    },
 }
 
 impl Warning {
@@ -129,6 +137,11 @@ impl Warning {
                 Term::atom("appup_not_covering"),
                 Term::atom(direction.name()),
                 Term::string(vsn),
+            ]),
+            Self::StatesConverted { modules, origin } => Term::tuple([
+                Term::atom("states_converted"),
+                atoms(modules),
+                Term::atom(origin.name()),
             ]),
         }
     }
@@ -193,6 +206,9 @@ impl fmt::Display for Warning {
                 "the appup that is shipped says that it is for version {found}, and the application is \
                  version {vsn}: its script is used as OTP uses it, and may not be meant for this version"
             ),
+            Self::StatesConverted { modules, origin } => {
+                write!(f, "states of {} are converted, {origin}", list(modules))
+            }
             Self::NotCovered { vsn, direction } => {
                 let way = match direction {
                     Direction::Up => "from",

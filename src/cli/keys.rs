@@ -4,7 +4,7 @@
 use crate::places;
 
 /// The keys of a registration: name, values, default and meaning.
-pub const REGISTRATION_KEYS: [(&str, &str, &str, &str); 3] = [
+pub const REGISTRATION_KEYS: [(&str, &str, &str, &str); 4] = [
     (
         "enabled",
         "true | false",
@@ -16,6 +16,12 @@ pub const REGISTRATION_KEYS: [(&str, &str, &str, &str); 3] = [
         "stay | halt",
         "stay",
         "What the node does when the application ends without having been stopped.",
+    ),
+    (
+        "migrate",
+        "none | fields | lossy",
+        "",
+        "Whether states of the application are converted field by field where a module has no code_change of its own; with lossy also where fields are lost. The choice of its package, of the node and of erlrc.conf is used where none is given.",
     ),
     (
         "upgrade_policy",
@@ -97,7 +103,7 @@ pub const NODE_KEYS: [(&str, &str, &str, &str); 28] = [
         "migrate",
         "none or fields or lossy",
         "none",
-        "Whether states are converted field by field where a module has no code_change of its own; with lossy also where fields are lost.",
+        "Whether states are converted field by field where a module has no code_change of its own; with lossy also where fields are lost. A registration and a package may choose otherwise.",
     ),
     (
         "old_code",

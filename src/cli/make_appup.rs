@@ -71,7 +71,6 @@ pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
         reload_unchanged: arguments.all_modules,
         supervisors: arguments.supervisor,
         root: Some(common.root.clone()),
-        migrate: None,
         threads: 0,
         ..Options::default()
     };

@@ -281,7 +281,7 @@ fn registration(file: &Path, name: &str) -> Vec<Setting> {
     }
     let fault = |term: &Term| match Registration::from_terms(vec![term.clone()]) {
         Ok((_, unknown)) => {
-            let known = "known are enabled, on_exit, upgrade_policy";
+            let known = "known are enabled, on_exit, upgrade_policy, migrate";
             (!unknown.is_empty()).then(|| format!("not known, and passed over; {known}"))
         }
         Err(error) => Some(error.to_string()),

@@ -1,6 +1,8 @@
 //! How an upgrade or a downgrade is to be carried out.
 
-use crate::migration::Loss;
+use crate::migration::Choice;
+use crate::script;
+use crate::script::opt_in::{Converts, Way};
 use crate::term::Term;
 use std::time::Duration;
 
@@ -31,6 +33,9 @@ pub struct Options {
     /// How long a person has to confirm, before everything goes back.
     #[arg(skip)]
     pub provisional: Option<Duration>,
+    /// Whether this takes an upgrade back.
+    #[arg(skip)]
+    pub way: Way,
 }
 
 /// How a node keeps a way back open.
@@ -75,11 +80,11 @@ pub struct Migration {
 }
 
 impl Migration {
-    /// What may be lost on the way; `None` where states are not converted.
-    pub fn loss(self) -> Option<Loss> {
+    /// What was chosen; `None` leaves it to others.
+    pub fn choice(self) -> Option<Choice> {
         self.migrate.then_some(match self.allow_loss {
-            true => Loss::Allowed,
-            false => Loss::Refused,
+            true => Choice::Lossy,
+            false => Choice::Fields,
         })
     }
 }
@@ -141,7 +146,11 @@ impl Options {
             ("appup", appup),
             ("max_pause", max_pause),
             ("hold", hold),
-            ("migrate", self.migration.loss().map(migrate)),
+            ("migrate", self.migration.choice().map(migrate)),
+            (
+                "way_back",
+                (self.way == Way::Back).then(|| Term::atom("true")),
+            ),
             ("preflight", self.mode().map(Mode::term)),
         ];
         let pairs: Vec<(Term, Term)> = pairs
@@ -149,6 +158,22 @@ impl Options {
             .filter_map(|(key, value)| Some((Term::atom(key), value?)))
             .collect();
         (!pairs.is_empty()).then(|| Term::map(pairs))
+    }
+
+    /// What is chosen of a script: `of_node` is what the node says, and what is said here counts before that.
+    pub fn of_script(&self, of_node: script::Options) -> script::Options {
+        let mut scripts = of_node;
+        scripts.migrate.asked = self.migration.choice();
+        scripts.migrate.way = self.way;
+        match self.evaluator {
+            Some(Evaluator::Transactional) => scripts.migrate.evaluator = Converts::States,
+            Some(Evaluator::ReleaseHandler) => scripts.migrate.evaluator = Converts::Nothing,
+            None => {}
+        }
+        if self.generate {
+            scripts.appup = script::Appup::Generated;
+        }
+        scripts
     }
 
     /// What a finding means, where that is said: `--force` is a word for one of the modes.
@@ -168,16 +193,14 @@ impl Options {
                 allow_loss: self.migration.migrate,
                 ..self.migration
             },
+            way: Way::Back,
             ..Self::default()
         }
     }
 }
 
-fn migrate(loss: Loss) -> Term {
-    Term::binary(match loss {
-        Loss::Refused => "fields",
-        Loss::Allowed => "lossy",
-    })
+fn migrate(choice: Choice) -> Term {
+    Term::binary(choice.name())
 }
 
 fn milliseconds(time: Duration) -> i64 {

@@ -1,5 +1,6 @@
 //! `$ERLRC_ROOT/erlrc.conf`: how the package hooks of this host behave.
 
+use crate::migration::Choice;
 use crate::term::Term;
 
 /// What the apt pre-flight does with the errors of the plans.
@@ -28,7 +29,7 @@ pub struct FileKey {
 }
 
 /// Every key of the file.
-pub const FILE_KEYS: [FileKey; 4] = [
+pub const FILE_KEYS: [FileKey; 5] = [
     FileKey {
         name: "batch",
         default: "false",
@@ -46,6 +47,12 @@ pub const FILE_KEYS: [FileKey; 4] = [
         default: "warn",
         values: "strict, warn or off",
         meaning: "What apt does, before it begins, with the errors that the plans of all upgrades have: stop, print them, or make no plans.",
+    },
+    FileKey {
+        name: "migrate",
+        default: "none",
+        values: "none, fields or lossy",
+        meaning: "Whether states are converted field by field where a module has no code_change of its own; with lossy also where fields are lost. --migrate, a registration, a package and a node may choose otherwise.",
     },
     FileKey {
         name: "metrics",
@@ -101,6 +108,10 @@ impl Configuration {
             // Read by the code that writes metrics.
             return Some(());
         }
+        if tag.is_atom("migrate") {
+            // Read where it is decided whether states are converted.
+            return Choice::of_term(value).map(drop);
+        }
         match (tag.as_atom()?.as_str(), value.as_atom()?.as_str()) {
             ("batch", "true") => self.batch = true,
             ("batch", "false") => self.batch = false,
@@ -146,6 +157,8 @@ mod tests {
             "strict must be true or false; it is passed over"
         );
         assert!(case("{metrics, \"m\"}.").starts_with("metrics must be"));
+        assert_eq!(case("{migrate, fields}."), "");
+        assert!(case("{migrate, true}.").starts_with("migrate must be none, fields or lossy"));
         assert!(case("strict.").starts_with("not known"));
     }
 }

@@ -8,6 +8,7 @@
 mod constant;
 mod declared;
 mod fields;
+mod opt_in;
 pub mod source;
 mod term;
 #[cfg(test)]
@@ -16,6 +17,7 @@ mod tests;
 use crate::forms::{Anatomy, CodeChange, Forms, Keeper, Place, Shape, hands_out_whole, place};
 use crate::term::{Atom, Term};
 use fields::Definitions;
+pub use opt_in::{BadChoice, Choice, OptIn, Origin};
 use std::collections::BTreeMap;
 use std::fmt;
 

@@ -28,7 +28,10 @@ impl Package {
                 self.entries
                     .add(places::packaged_registration(&name), registration())?;
             }
-            for (path, entry) in &built.entries {
+            let own = spec.migrate.map(|choice| built.migration(choice));
+            let is_own = |path: &String| own.as_ref().is_some_and(|(name, _)| name == path);
+            let rest = built.entries.iter().filter(|(path, _)| !is_own(path));
+            for (path, entry) in rest.chain(&own) {
                 self.entries.add(format!("{dir}/{path}"), entry.clone())?;
             }
         }

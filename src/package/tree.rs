@@ -8,6 +8,8 @@ use super::error::Error;
 use crate::application::{Application, is_application_name};
 use crate::beam::{Chunks, Releases};
 use crate::installed;
+use crate::migration::Choice;
+use crate::places::ApplicationDir;
 use crate::term::Atom;
 use rustix::fs::OFlags;
 use std::fs::{self, Metadata};
@@ -35,6 +37,25 @@ pub struct Built {
     pub last_otp: Option<u32>,
     /// When the newest of its files changed, in seconds.
     pub newest: i64,
+}
+
+impl Built {
+    /// The file in which this version says whether states are converted, with that choice at its end: the last one counts.
+    pub fn migration(&self, choice: Choice) -> (String, Entry) {
+        let path = ApplicationDir(Path::new("")).migration(self.application.name.as_str());
+        let path = path.display().to_string();
+        let own = self.entries.iter().find(|(name, _)| *name == path);
+        let mut content = match own {
+            Some((_, Entry::File { content, .. })) => content.clone(),
+            _ => Vec::new(),
+        };
+        let line = format!("{{migrate, {}}}.\n", choice.name());
+        if !content.ends_with(line.as_bytes()) {
+            content.extend(if content.is_empty() { "" } else { "\n" }.bytes());
+            content.extend(line.bytes());
+        }
+        (path, Entry::file(content))
+    }
 }
 
 /// Reads the application in `dir`: `ebin`, `priv`, `include`, and `src` where it is wanted.

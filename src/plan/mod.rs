@@ -107,6 +107,11 @@ fn answer(question: &Question<'_>) -> Result<Plan, ScriptError> {
             .map(|error| no_script(question, error)),
     );
     let (script, compared) = (script.ok(), compared.unwrap_or_default());
+    let later = match question.direction {
+        Direction::Up => question.to.1,
+        Direction::Down => question.from.1,
+    };
+    let opt_in = script::opt_in::decide(question.application, later, &question.options.migrate);
     let case = Case {
         from: &from,
         from_dir: question.from.1,
@@ -115,7 +120,7 @@ fn answer(question: &Question<'_>) -> Result<Plan, ScriptError> {
         compared: &compared,
         script: script.as_ref(),
         around: question.around,
-        migrate: question.options.migrate,
+        opt_in: &opt_in,
         threads: crate::installed::threads(),
     };
     plan.add(checks::of_changes(&case));

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
+use super::opt_in::{Converts, Way};
 use super::{Appup, LoadedModule, Options, Side, Version};
 use crate::application::Application;
 use crate::appup::facts::Function;
 use crate::appup::{Direction, ModuleKind, Signs};
-use crate::migration::Loss;
+use crate::migration::Choice;
 use crate::term::{Atom, Term};
 
 /// `{Vsn, Dir}` or `{Vsn, {loaded, Spec, [{Module, Md5, Exports, Attributes}]}}`.
@@ -54,7 +55,8 @@ pub fn direction(term: &Term) -> Option<Direction> {
 }
 
 /// `#{unchanged_modules => skip | reload, supervisors => [Module], appup => shipped | generated,
-/// root => Dir, migrate => none | fields | lossy}`; other keys are of other callers.
+/// root => Dir, migrate | asked => none | fields | lossy, evaluator => Name, way_back => boolean()}`; other keys are of
+/// other callers.
 pub fn options(term: &Term) -> Option<Options> {
     let Term::Map(pairs) = term else { return None };
     let mut options = Options::default();
@@ -75,22 +77,20 @@ pub fn options(term: &Term) -> Option<Options> {
                     _ => return None,
                 }
             }
-            Some("migrate") => options.migrate = migrate(value)?,
-            Some("root") => options.root = Some(path(value)?),
+            Some("migrate") => options.migrate.node = Some(Choice::of_term(value)?),
+            Some("asked") => options.migrate.asked = Some(Choice::of_term(value)?),
+            Some("evaluator") if value.is_atom("release_handler") => {
+                options.migrate.evaluator = Converts::Nothing;
+            }
+            Some("way_back") if value.is_atom("true") => options.migrate.way = Way::Back,
+            Some("root") => {
+                options.root = Some(path(value)?);
+                options.migrate.root.clone_from(&options.root);
+            }
             _ => {}
         }
     }
     Some(options)
-}
-
-/// Whether states are converted: `none`, `fields`, or `lossy` where the values of removed fields may be lost.
-fn migrate(term: &Term) -> Option<Option<Loss>> {
-    match term.as_atom()?.as_str() {
-        "none" => Some(None),
-        "fields" => Some(Some(Loss::Refused)),
-        "lossy" => Some(Some(Loss::Allowed)),
-        _ => None,
-    }
 }
 
 /// A file or directory, as a binary or a string.

@@ -6,10 +6,10 @@
 
 use super::Script;
 use super::names::Names;
-use crate::appup::{Direction, ModuleKind};
+use crate::appup::{Direction, ModuleKind, Warning};
 use crate::beam::{Chunk, Chunks, Module, Reader};
 use crate::forms::{Anatomy, CodeChange, Debug, Forms, Keeper};
-use crate::migration::{self, Loss, Migration, Obstacle, Version};
+use crate::migration::{self, Loss, Migration, Obstacle, OptIn, Version};
 use crate::places::ApplicationDir;
 use crate::term::{Atom, Term};
 use std::collections::BTreeMap;
@@ -112,8 +112,23 @@ impl Script {
         replaced.map(|(module, _)| module.clone()).collect()
     }
 
-    /// Lets the instructions convert the states of these modules.
-    pub fn migrate(&mut self, migrations: &Migrations) {
+    /// Lets the instructions convert what changes between two application directories, where that is chosen.
+    pub fn convert(&mut self, dirs: (&Path, &Path), opt_in: &OptIn) {
+        let Some(loss) = opt_in.loss() else {
+            return;
+        };
+        let migrations = find(dirs, self.replaced(), self.direction, loss);
+        let modules = self.migrate(&migrations);
+        if !modules.is_empty() {
+            let origin = opt_in.origin;
+            self.warnings
+                .push(Warning::StatesConverted { modules, origin });
+        }
+    }
+
+    /// Lets the instructions convert the states of these modules; says which do.
+    fn migrate(&mut self, migrations: &Migrations) -> Vec<Atom> {
+        let mut modules = Vec::new();
         for instruction in &mut self.instructions {
             let Some((module, role)) = replaces(instruction) else {
                 continue;
@@ -121,9 +136,11 @@ impl Script {
             if let Some(Ok(found)) = migrations.get(module)
                 && role.fits(found.migration.keeper)
             {
+                modules.push(module.clone());
                 *instruction = converting(instruction, found, self.direction);
             }
         }
+        modules
     }
 }
 

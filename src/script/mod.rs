@@ -12,13 +12,13 @@ mod files;
 mod interface;
 pub mod migrations;
 mod names;
+pub mod opt_in;
 mod survey;
 
 use std::path::PathBuf;
 
 use crate::application::Application;
 use crate::appup::{self, BadAttribute, Direction, Facts, Generated, Reason, Warning};
-use crate::migration::Loss;
 use crate::term::{Atom, Term};
 
 pub use digests::{ModuleDigest, module_digests};
@@ -53,8 +53,8 @@ pub struct Options {
     pub supervisors: Vec<Atom>,
     /// Where overrides of `.app` files are.
     pub root: Option<PathBuf>,
-    /// Whether states are converted field by field, and what may be lost on the way; `None` leaves them alone.
-    pub migrate: Option<Loss>,
+    /// What is said of the conversion of states, field by field; [`opt_in::decide`] says what it comes to.
+    pub migrate: opt_in::Said,
     /// How many threads compare modules; 0 for as many as serve.
     pub threads: usize,
     /// Which appup counts.
@@ -192,12 +192,9 @@ pub fn upgrade_script(
 ) -> Result<Script, ScriptError> {
     let mut script = plain_script(application, old, new, direction, options)?;
     complete::check(application, old, new, direction, options)?;
-    if let (Some(loss), Side::Directory(earlier), Side::Directory(later)) =
-        (options.migrate, &old.side, &new.side)
-    {
-        let modules = script.replaced();
-        let migrations = migrations::find((earlier, later), modules, direction, loss);
-        script.migrate(&migrations);
+    if let (Side::Directory(earlier), Side::Directory(later)) = (&old.side, &new.side) {
+        let opt_in = opt_in::decide(application, later, &options.migrate);
+        script.convert((earlier, later), &opt_in);
     }
     Ok(script)
 }

@@ -3,6 +3,7 @@
 use crate::host::fixtures::erlc_into;
 use crate::host::{Host, Node, Run};
 use std::fs;
+use std::path::Path;
 
 const CALLBACK: &str = "-module(tally_app). -behaviour(application). -behaviour(supervisor). -export([start/2, stop/1, init/1]).
     start(_, _) -> supervisor:start_link({local, tally_sup}, ?MODULE, []).
@@ -140,4 +141,70 @@ fn the_page_on_provisional_upgrades_shows_what_a_reader_sees() {
         host.erlrc(&["downgrade", "tally=1.0", "--migrate", "--allow-loss"]);
     }
     assert_eq!(steps.len(), 3);
+}
+
+/// What the plan says of a host is what its hook does: `files` are below the host's directory, each with its text.
+#[track_caller]
+fn plan_and_upgrade(
+    host: &Host,
+    files: &[(&str, &str)],
+    options: &[&str],
+    (status, said): (i32, &str),
+) {
+    for (name, text) in files {
+        let parent = host.path(name).parent().map(Path::to_owned);
+        fs::create_dir_all(parent.expect("a directory")).expect("a directory");
+        host.file(name, text, 0o644);
+    }
+    let plan = host.erlrc(&[&["plan", "tally"], options].concat());
+    assert!(plan.status == status && plan.out.contains(said), "{plan:?}");
+    let upgrade = host.erlrc(&[&["upgrade", "tally=1.1"], options].concat());
+    let text = format!("{}{}", upgrade.out, upgrade.err);
+    assert!(
+        upgrade.status == status && text.contains(said),
+        "{upgrade:?}"
+    );
+    if status == 0 {
+        let back = host.erlrc(&["downgrade", "tally=1.0", "--migrate", "--allow-loss"]);
+        assert_eq!(back.status, 0, "{back:?}");
+    }
+}
+
+#[test]
+fn the_plan_and_the_hook_follow_the_same_choice() {
+    let (host, _node) = shop();
+    let not_converted = (4, "let erlrc convert it field by field (--migrate)");
+    plan_and_upgrade(&host, &[], &[], not_converted);
+    let conf = [("erlrc.conf", "{migrate, fields}.")];
+    plan_and_upgrade(&host, &conf, &[], (0, "as erlrc.conf asks"));
+    let registration = "applications/tally";
+    plan_and_upgrade(
+        &host,
+        &[(registration, "{migrate, none}.")],
+        &[],
+        not_converted,
+    );
+    let lossy = [(registration, "{migrate, lossy}.")];
+    plan_and_upgrade(
+        &host,
+        &lossy,
+        &[],
+        (0, "as the registration of the application asks"),
+    );
+    let none = [(registration, "{migrate, what}.")];
+    plan_and_upgrade(
+        &host,
+        &none,
+        &[],
+        (4, "let erlrc convert it field by field"),
+    );
+    plan_and_upgrade(&host, &none, &["--migrate"], (0, "as --migrate asks"));
+    fs::remove_file(host.path(registration)).expect("a file");
+    let package = [("lib/tally-1.1/priv/tally.migration", "{migrate, fields}.")];
+    plan_and_upgrade(
+        &host,
+        &package,
+        &[],
+        (0, "as the package of the later version asks"),
+    );
 }

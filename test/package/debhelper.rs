@@ -5,6 +5,7 @@ use std::os::unix::fs::symlink;
 
 const SPEC: &str = r#"maintainer = "Jane Doe <jane@example.org>"
 recommends = ["adduser"]
+migrate = "fields"
 [[files]]
 source = "foo.conf"
 path = "/etc/foo.conf"

@@ -119,6 +119,29 @@ fn the_files() {
     assert_eq!(read("etc/erlrc.d/applications/foo"), "");
 }
 
+/// What the application says itself stays; the specification has the last word.
+#[test]
+fn the_choice_of_migrations_is_in_the_package() {
+    let terms = "{erlrc, [{migrate, lossy}, {maintainer, \"Jane Doe <jane@example.org>\"}]}.\n";
+    let unpacked = |project: &Project| {
+        project.file("rebar.config", terms);
+        let run = project.package(&["--spec", "rebar.config", "foo"]);
+        assert_eq!(run.status, Some(0), "{}", run.err);
+        let root = project.path("root");
+        let deb = run.out.trim().to_owned();
+        says("dpkg-deb", &["--extract", &deb, text(&root)]);
+        let file = root.join("usr/lib/erlang/lib/foo-1.0-rc1/priv/foo.migration");
+        std::fs::read_to_string(file).expect("a file")
+    };
+    let project = Project::new("");
+    assert_eq!(unpacked(&project), "{migrate, lossy}.\n");
+    project.file("foo/priv/foo.migration", "{migrate, none}.\n");
+    assert_eq!(
+        unpacked(&project),
+        "{migrate, none}.\n\n{migrate, lossy}.\n"
+    );
+}
+
 #[test]
 fn a_package_of_every_form_of_specification() {
     let project = Project::new("");

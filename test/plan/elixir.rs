@@ -68,7 +68,7 @@ fn a_state_that_is_not_migrated_is_found() {
     );
     let converted = plan_migrating("demo", &old, &new);
     assert_eq!(kinds(&converted), "state_migrated");
-    let text = "the state of Elixir.Demo.Server is converted: the map gains b => <<\"x\">>";
+    let text = "the state of Elixir.Demo.Server is converted, as --migrate asks: the map gains b => <<\"x\">>";
     assert_eq!(converted.findings[0].text, text);
     let own = "def code_change(_, %{a: a}, _), do: {:ok, %__MODULE__{a: a, b: a}}";
     let migrated = of("migrated", &one, &structure("a: 1, b: 2", own));

@@ -27,7 +27,8 @@ fn a_gained_field_is_converted_and_the_plan_is_hot() {
         (kinds(&plan), plan.verdict.name()),
         (vec!["state_migrated".to_owned()], "hot")
     );
-    let text = "the state of demo_server is converted: #state{} becomes a, b = 0";
+    let text =
+        "the state of demo_server is converted, as --migrate asks: #state{} becomes a, b = 0";
     assert_eq!(plan.findings[0].text, text);
 }
 
@@ -88,7 +89,8 @@ fn the_state_of_a_special_process_is_converted() {
         let pair = specials("special", handed, (WHOLE, WHOLE));
         let built = Built::new(std::slice::from_ref(&pair));
         let plan = built.plan_migrating(&pair, Direction::Up, Loss::Refused);
-        let text = "the state of demo_daemon is converted: #state{} becomes a, b = 0";
+        let text =
+            "the state of demo_daemon is converted, as --migrate asks: #state{} becomes a, b = 0";
         assert_eq!(kinds(&plan), ["state_migrated"], "{handed}");
         assert_eq!(plan.findings[0].text, text);
         let refused = built.plan_migrating(&pair, Direction::Down, Loss::Refused);
@@ -158,7 +160,7 @@ fn the_argument_of_a_supervisor_is_converted() {
             (vec!["state_migrated".to_owned()], "hot"),
             "{init}"
         );
-        let text = "the argument of demo_part_sup is converted: #args{} becomes a, b = 7";
+        let text = "the argument of demo_part_sup is converted, as --migrate asks: #args{} becomes a, b = 7";
         assert_eq!(plan.findings[0].text, text);
         let down = built.plan_migrating(&pair, Direction::Down, Loss::Refused);
         assert_eq!(kinds(&down), ["state_not_migrated"], "{init}");

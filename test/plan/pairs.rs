@@ -2,9 +2,10 @@
 
 use crate::support;
 use erlrc::appup::Direction;
-use erlrc::migration::Loss;
+use erlrc::migration::{Choice, Loss};
 use erlrc::plan::{Depth, Plan, Question, Surroundings, plan};
 use erlrc::script::Options;
+use erlrc::script::opt_in::Said;
 use erlrc::term::Atom;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -167,7 +168,10 @@ fn planned(
         to: (&vsn(new), &to),
         direction,
         options: &Options {
-            migrate,
+            migrate: Said {
+                asked: migrate.map(Choice::from),
+                ..Said::default()
+            },
             ..Options::default()
         },
         around,

@@ -89,6 +89,7 @@ term(Term) ->
 registration(enabled) -> "true or false";
 registration(on_exit) -> "stay or halt";
 registration(upgrade_policy) -> "a list of hot, restart_application and defer";
+registration(migrate) -> "none, fields or lossy";
 registration(_Tag) -> "another value".
 
 %% @doc Text in the form in which `io_lib' returns it.

@@ -167,6 +167,7 @@ is_option(old_code, Value) -> lists:member(Value, [<<"wait">>, <<"kill">>, wait,
 is_option(appup, Value) -> Value =:= shipped orelse Value =:= generated;
 is_option(preflight, Value) -> lists:member(Value, [<<"strict">>, <<"warn">>, <<"off">>]);
 is_option(migrate, Value) -> lists:member(Value, [<<"none">>, <<"fields">>, <<"lossy">>]);
+is_option(way_back, Value) -> is_boolean(Value);
 is_option(_Key, _Value) -> true.
 
 %% A receive can wait for so long.

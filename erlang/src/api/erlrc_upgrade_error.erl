@@ -108,6 +108,8 @@ format({appup_vsn, Vsn, Found}) ->
         " used as OTP uses it, and may not be meant for this version",
         [Found, Vsn]
     );
+format({states_converted, Modules, Origin}) ->
+    text("states of ~ts are converted, ~ts", [names(Modules), origin(Origin)]);
 format({appup_not_covering, up, Vsn}) ->
     text(
         "the appup that is shipped has nothing from version ~ts, a generated one takes its place",
@@ -238,3 +240,9 @@ no_way_back({no_old_code, Modules}) -> text("the code that runs of ~ts is nowher
 no_way_back({evaluator, release_handler}) -> "the evaluator release_handler keeps no way back open";
 no_way_back(erlrc) -> "erlrc keeps no way back open for itself";
 no_way_back(not_replaced) -> "it does not run, and would be started".
+
+origin(command) -> "as --migrate asks";
+origin(registration) -> "as the registration of the application asks";
+origin(package) -> "as the package of the later version asks";
+origin(node) -> "as the environment of erlrc on the node asks";
+origin(host) -> "as erlrc.conf asks".

@@ -66,7 +66,12 @@
     unchanged_modules => skip | reload,
     supervisors => [module()],
     appup => shipped | generated,
-    root => path()
+    root => path(),
+    %% What the environment of erlrc says, and whoever asks for the change.
+    migrate => none | fields | lossy,
+    asked => none | fields | lossy,
+    evaluator => term(),
+    way_back => boolean()
 }.
 -type direction() :: up | down.
 -type instruction() :: tuple() | atom().

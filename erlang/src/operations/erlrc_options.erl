@@ -27,13 +27,18 @@ boot_keys() ->
 of_scripts() ->
     [unchanged_modules, supervisors, appup, migrate].
 
-%% @doc What of that the environment says, where it is sound; what is not is refused by `check/0', in its turn.
+%% @doc What of that the environment says, where it is sound; what is not is refused by `check/0', in its turn. With it what
+%% else the engine decides by: the directory of registrations, and the evaluator.
 -spec scripts() -> #{atom() => term()}.
 scripts() ->
-    maps:from_list([
+    Evaluator = application:get_env(erlrc, evaluator, transactional),
+    maps:from_list([{root, erlrc_node:root()}, {evaluator, Evaluator} | chosen()]).
+
+chosen() ->
+    [
         {Key, Value}
      || Key <- of_scripts(), {ok, Value} <- [application:get_env(erlrc, Key)], is_sound(kind(Key), Value)
-    ]).
+    ].
 
 sound(Keys) ->
     Set = [{Key, Value} || Key <- Keys, {ok, Value} <- [application:get_env(erlrc, Key)]],

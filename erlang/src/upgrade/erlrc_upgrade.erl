@@ -186,13 +186,12 @@ sound_script(#{application := App, direction := down} = Change, Old) ->
 side(#{vsn := Vsn, side := Side}) ->
     {Vsn, Side}.
 
+%% `migrate' is what the environment says, `asked' what whoever wants this change does: the engine decides between them and
+%% the files of the host.
 engine_options(#{options := Options}) ->
-    Chosen = maps:merge((erlrc_options:scripts())#{root => erlrc_node:root()}, maps:with(erlrc_options:of_scripts(), Options)),
-    case erlrc_evaluator:module(Options) of
-        {ok, erlrc_transaction} -> Chosen;
-        %% OTP's own evaluator knows no migrations.
-        _ -> maps:remove(migrate, Chosen)
-    end.
+    Chosen = maps:with([evaluator, way_back | erlrc_options:of_scripts() -- [migrate]], Options),
+    Asked = case Options of #{migrate := Choice} -> #{asked => Choice}; #{} -> #{} end,
+    maps:merge(maps:merge(erlrc_options:scripts(), Chosen), Asked).
 
 %% @private A change as evaluators have it.
 -spec evaluator_change(change(), erlrc_old_side:old(), erlrc_evaluator:specification(), [term()]) -> erlrc_evaluator:change().

@@ -228,12 +228,7 @@ impl<L: NodeLink> Gate<L> for Preflight<'_> {
 /// What is chosen of scripts: what the node says, unless the hook was told otherwise.
 fn scripts(operation: &Operation, facts: &Term) -> script::Options {
     let of_node = facts.get("options").and_then(script::arguments::options);
-    let mut scripts = of_node.unwrap_or_default();
-    scripts.migrate = operation.options.migration.loss().or(scripts.migrate);
-    if operation.options.generate {
-        scripts.appup = script::Appup::Generated;
-    }
-    scripts
+    operation.options.of_script(of_node.unwrap_or_default())
 }
 
 /// The plan; none where it cannot be made: the node will say why, in its own words.

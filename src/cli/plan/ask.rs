@@ -13,7 +13,7 @@ use crate::node::Node;
 use crate::outcome;
 use crate::plan::{Plan, Surroundings};
 use crate::rendezvous::Entry;
-use crate::script::{Options, arguments};
+use crate::script::arguments;
 use crate::term::{Atom, Term};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -178,10 +178,8 @@ impl Asker<'_> {
         let to = self.target(&known)?;
         let scripts = facts.get("code").and_then(|code| code.get("options"));
         let scripts = scripts.and_then(arguments::options).unwrap_or_default();
-        let scripts = Options {
-            migrate: self.arguments.migration.loss().or(scripts.migrate),
-            ..scripts
-        };
+        let operation = self.operation(&from, &to);
+        let scripts = operation.options.of_script(scripts);
         let mut plan = planned(
             self.application,
             (&from, &to),
@@ -190,7 +188,6 @@ impl Asker<'_> {
             self.common,
         )?;
         plan.node = Some(entry.name.to_string());
-        let operation = self.operation(&from, &to);
         // First, for it does not wait for an operation that is being carried out.
         let asked = (Queue::Pass, self.patience());
         let answer = foresight::ask(&mut plan, &operation, node, asked);

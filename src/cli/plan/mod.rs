@@ -15,6 +15,7 @@ use super::{Common, Connection, Failure, Status};
 use crate::plan::{Depth, Plan, Question, SCHEMA, Surroundings, Verdict, plan};
 use crate::record::Time;
 use crate::script::Options;
+use crate::script::opt_in::Said;
 use crate::term::Atom;
 use ask::Outcome;
 use serde_json::json;
@@ -116,7 +117,7 @@ pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
         })?;
     }
     let found = match (&arguments.from_deb, &to) {
-        _ if arguments.migration.loss().is_some() => Found::Elsewhere,
+        _ if arguments.migration.choice().is_some() => Found::Elsewhere,
         (Some(_), _) => Found::Elsewhere,
         (None, Some(_)) => Found::InDirectory,
         (None, None) => Found::ByVersion,
@@ -157,7 +158,11 @@ fn offline(
         Version::in_directory(application, to, common)?,
     );
     let scripts = Options {
-        migrate: arguments.migration.loss(),
+        migrate: Said {
+            asked: arguments.migration.choice(),
+            root: Some(common.root.clone()),
+            ..Said::default()
+        },
         ..Options::default()
     };
     planned(application, (&from, &to), &around, scripts, common)
@@ -173,7 +178,7 @@ fn planned(
     common: &Common,
 ) -> Result<Plan, Failure> {
     let options = Options {
-        root: Some(common.root.clone()),
+        root: scripts.root.or_else(|| Some(common.root.clone())),
         ..scripts
     };
     let question = Question {

@@ -184,6 +184,10 @@ fn finish(
         let entry = Entry::file(metadata(name, vsn, &one.dir));
         let within = |path: String| root.join(path.trim_start_matches('/'));
         put(&within(places::packaged_metadata(name)), &entry)?;
+        if let Some(choice) = one.spec.migrate {
+            let (path, entry) = one.built.migration(choice);
+            put(&within(format!("{}/{path}", one.dir)), &entry)?;
+        }
         if one.spec.register {
             let file = within(places::packaged_registration(name));
             put(&file, &Entry::file(""))?;

@@ -20,7 +20,7 @@ const fn key(name: &'static str, text: &'static str, example: &'static str) -> K
 }
 
 /// The keys; in TOML tables come last.
-pub const KEYS: [Key; 37] = [
+pub const KEYS: [Key; 38] = [
     key(
         "name",
         "The package's name. Else prefix and the application's name.",
@@ -92,6 +92,13 @@ pub const KEYS: [Key; 37] = [
         "register",
         "Whether nodes start the application when they boot.",
         "register = true",
+    ),
+    key(
+        "migrate",
+        "Whether erlrc converts states that no code_change converts, field by field, on the way to this version and\n\
+         back: \"none\", \"fields\", or \"lossy\" where values may be lost. Else the registration, the node and\n\
+         erlrc.conf have the choice.",
+        "migrate = \"fields\"",
     ),
     key(
         "pre-depends",

@@ -17,6 +17,7 @@ pub use table::SpecError;
 use super::relation::{Relation, RelationKind};
 use super::script::{Script, Scriptlet};
 pub use crate::maint::Format;
+use crate::migration::Choice;
 use crate::term::{Atom, Term};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -60,6 +61,8 @@ pub struct PackageSpec {
     pub lib_dir: String,
     /// Whether the application is registered, so that nodes start it.
     pub register: bool,
+    /// Whether states are converted on the way to this version, and back from it.
+    pub migrate: Option<Choice>,
     /// Whether siblings must be configured before this one is unpacked.
     pub pre_depends: bool,
     /// Debian's `Multi-Arch`.
@@ -131,6 +134,7 @@ impl PackageSpec {
             otp: table.number("otp")?,
             lib_dir: table.path("libdir")?.unwrap_or(LIB_DIR.to_owned()),
             register: table.truth("register")?.unwrap_or(true),
+            migrate: table.choice("migrate")?,
             pre_depends: table.truth("pre-depends")?.unwrap_or(false),
             multi_arch: table.text("multi-arch")?,
             sources: table.truth("sources")?.unwrap_or(false),

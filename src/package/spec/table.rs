@@ -1,6 +1,7 @@
 //! A table of a specification, read key by key: what is left in the end nobody knows.
 
 use super::Format;
+use crate::migration::Choice;
 use crate::package::relation::Relation;
 use crate::term::{Atom, Term};
 use std::collections::BTreeMap;
@@ -168,6 +169,21 @@ impl Table {
         };
         let truth = value.as_bool().map(Some);
         truth.ok_or_else(|| bad(key, "neither true nor false"))
+    }
+
+    /// Whether states are converted: `none`, `fields` or `lossy`, an atom or text.
+    pub fn choice(&mut self, key: &str) -> Result<Option<Choice>, SpecError> {
+        let Some(value) = self.pairs.remove(key) else {
+            return Ok(None);
+        };
+        let named = |choice: &Choice| {
+            let name = choice.name();
+            value.is_atom(name) || value.as_text().is_some_and(|text| text == name)
+        };
+        let choice = Choice::ALL.into_iter().find(named);
+        choice
+            .map(Some)
+            .ok_or_else(|| bad(key, "neither none, fields nor lossy"))
     }
 
     /// `"deb"` or `"rpm"`.

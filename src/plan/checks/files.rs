@@ -71,6 +71,8 @@ fn of_warning(case: &Case<'_>, warning: &Warning) -> Option<Finding> {
         Warning::AppupTerms { .. } => Finding::warning("appup_terms", &case.to.name),
         Warning::AppupVsn { .. } => Finding::warning("appup_vsn", &case.to.name),
         Warning::NotCovered { .. } => Finding::warning("appup_not_covering", &case.to.name),
+        // The check of states says more of it.
+        Warning::StatesConverted { .. } => return None,
     };
     // A warning says first what is the case, then, behind the last colon, what to do.
     let whole = warning.to_string();

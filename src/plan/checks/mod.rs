@@ -20,7 +20,7 @@ use super::finding::Finding;
 use super::steps::restarts_application;
 use super::surroundings::Surroundings;
 use crate::application::Application;
-use crate::migration::Loss;
+use crate::migration::OptIn;
 use crate::script::Script;
 use crate::term::Atom;
 use std::collections::BTreeSet;
@@ -43,8 +43,8 @@ pub struct Case<'a> {
     pub script: Option<&'a Script>,
     /// What else there is.
     pub around: &'a Surroundings,
-    /// Whether states are converted field by field, and what may be lost on the way.
-    pub migrate: Option<Loss>,
+    /// Whether states are converted field by field, and who chose that.
+    pub opt_in: &'a OptIn,
     /// How many threads may read.
     pub threads: usize,
 }

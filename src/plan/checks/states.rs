@@ -3,7 +3,7 @@
 use super::{Case, listed};
 use crate::appup::{Direction, ModuleKind};
 use crate::forms::{Anatomy, CodeChange, Debug, Keeper, Record, Shape};
-use crate::migration::{Migration, Obstacle};
+use crate::migration::{Migration, Obstacle, Origin};
 use crate::plan::code::Code;
 use crate::plan::compared::Changed;
 use crate::plan::finding::Finding;
@@ -20,12 +20,27 @@ const NOT_MIGRATED: &str = "state_not_migrated";
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
     let direction = case.script.map_or(Direction::Up, |script| script.direction);
     let changed = case.compared.changed.values();
-    changed
-        .filter_map(|changed| {
-            let finding = module(changed, direction)?;
-            Some(with_migration(case, direction, (finding, called(changed))))
-        })
-        .collect()
+    let of_modules = changed.filter_map(|changed| {
+        let finding = module(changed, direction)?;
+        Some(with_migration(case, direction, (finding, called(changed))))
+    });
+    let mut findings: Vec<Finding> = of_modules.collect();
+    // Where nothing would be converted it does not matter.
+    if findings.iter().any(|finding| finding.kind == NOT_MIGRATED) {
+        let faults = case.opt_in.faults.iter();
+        findings.extend(faults.map(|fault| not_read(case, fault)));
+    }
+    findings
+}
+
+/// A file that was to say whether states are converted.
+fn not_read(case: &Case<'_>, fault: &str) -> Finding {
+    Finding::warning("migrate_not_read", &case.to.name)
+        .text(format!(
+            "what is said of migrations is not understood, and taken for {{migrate, none}}: {fault}"
+        ))
+        .advice("mend the file; erlrc config check names everything that is wrong")
+        .detail("fault", fault)
 }
 
 /// What erlrc itself would do about a state that nothing converts.
@@ -41,9 +56,12 @@ fn with_migration(
         Direction::Up => (case.from_dir, case.to_dir),
         Direction::Down => (case.to_dir, case.from_dir),
     };
-    let loss = case.migrate.unwrap_or_default();
+    let chosen = case.opt_in.loss();
+    let loss = chosen.unwrap_or_default();
     match migrations::find(dirs, [module.clone()], direction, loss).remove(&module) {
-        Some(Ok(found)) if case.migrate.is_some() => converted(&module, &found.migration),
+        Some(Ok(found)) if chosen.is_some() => {
+            converted(&module, &found.migration, case.opt_in.origin)
+        }
         Some(Ok(_)) => finding.advice(format!(
             "let erlrc convert it field by field (--migrate), or let {called} of {module} do it: erlrc \
              make-migration prints that"
@@ -71,9 +89,9 @@ fn called(Changed { new, .. }: &Changed) -> &'static str {
     }
 }
 
-fn converted(module: &Atom, migration: &Migration) -> Finding {
+fn converted(module: &Atom, migration: &Migration, origin: Origin) -> Finding {
     let text = format!(
-        "the {} of {module} is converted: {}",
+        "the {} of {module} is converted, {origin}: {}",
         kept_by(migration.keeper),
         listed(migration.lines().iter())
     );
@@ -85,6 +103,7 @@ fn converted(module: &Atom, migration: &Migration) -> Finding {
         .text(text)
         .advice("see that the values of new fields are what the new code expects")
         .detail("lost", migration.lost.clone())
+        .detail("opt_in", origin.name())
 }
 
 fn module(Changed { kind, old, new, .. }: &Changed, direction: Direction) -> Option<Finding> {

@@ -3,7 +3,7 @@
 use crate::catalogue::Entry;
 
 /// The findings that files alone show.
-pub const FILES: [Entry; 47] = [
+pub const FILES: [Entry; 48] = [
     Entry {
         name: "after_commit_undefined",
         meaning: "A function that is to be called when every node has committed is not exported by the new version. Nothing would be taken back when the call fails.",
@@ -150,6 +150,11 @@ pub const FILES: [Entry; 47] = [
         remedy: "Keep the module as it is, restart the application, or try the upgrade on a node that may fail.",
     },
     Entry {
+        name: "migrate_not_read",
+        meaning: "The registration, the package or erlrc.conf was to say whether states are converted, and cannot be understood. No state is converted because of it.",
+        remedy: "Correct the file; erlrc config check names what is wrong.",
+    },
+    Entry {
         name: "missing_beam",
         meaning: "A version lists a module in its .app file but has no file of it.",
         remedy: "Build the module, or take it out of the .app file.",
@@ -206,7 +211,7 @@ pub const FILES: [Entry; 47] = [
     },
     Entry {
         name: "state_migrated",
-        meaning: "erlrc converts the state of the module, or the argument of a supervisor, field by field, as the setting migrate asks. A warning says that fields are lost.",
+        meaning: "erlrc converts the state of the module, or the argument of a supervisor, field by field. The text says who asked for that: --migrate, the registration, the package, the node or erlrc.conf. A warning says that fields are lost.",
         remedy: "Make sure that the values of new fields are what the new code expects.",
     },
     Entry {
