@@ -80,15 +80,20 @@ taken_back(false, Application) -> Application.
 keep(_Jobs, #{applications := []}) ->
     ok;
 keep(Jobs, #{origin := Origin, at := At, applications := Applications}) ->
-    persistent_term:put(?LAST, #{
+    Report = #{
         at => At,
         took => erlang:monotonic_time(microsecond) - Origin,
         jobs => Jobs,
         schedulers => erlang:system_info(schedulers_online),
         applications => lists:sort(fun(#{begun := One}, #{begun := Other}) -> One =< Other end, Applications)
-    }).
+    },
+    %% It is asked for rarely: as a term it takes 200 bytes for each application, as this about 20.
+    persistent_term:put(?LAST, term_to_binary(Report, [compressed])).
 
 %% @doc The last boot, if there was one.
 -spec report() -> report() | undefined.
 report() ->
-    persistent_term:get(?LAST, undefined).
+    case persistent_term:get(?LAST, undefined) of
+        undefined -> undefined;
+        Report -> binary_to_term(Report)
+    end.
