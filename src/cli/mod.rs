@@ -256,7 +256,6 @@ const AT_HOME: &[&str] = &[
     "make-appup",
     "make-boot-script",
     "man",
-    "snapshot",
     "release",
 ];
 

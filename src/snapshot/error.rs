@@ -32,6 +32,22 @@ pub enum SnapshotError {
     /// Its manifest says nothing.
     #[error("the manifest of snapshot {0} cannot be read: it is damaged, or of a later erlrc")]
     NoManifest(Tag),
+    /// It cannot be restored, and nothing was tried.
+    #[error("{tag} cannot be restored, nothing was changed: {}", why.join("; "))]
+    Impossible {
+        /// The snapshot.
+        tag: Tag,
+        /// What stands against it.
+        why: Vec<String>,
+    },
+    /// It was tried, and the packages are not as the snapshot has them.
+    #[error("{tag} was not restored: {}", why.join("; "))]
+    NotRestored {
+        /// The snapshot.
+        tag: Tag,
+        /// What failed, and what is left.
+        why: Vec<String>,
+    },
     /// A program that is asked is not there, or does not answer.
     #[error("cannot ask {program}")]
     NotAsked {

@@ -73,6 +73,20 @@ pub fn content(package: &Package) -> Option<String> {
     source::content(&text("dpkg-query", &words).ok()?)
 }
 
+/// The packages, with their content where `other` has one to compare it with.
+pub fn compared(mut packages: Vec<Package>, other: &[Package]) -> Vec<Package> {
+    let known = other.iter().filter(|one| one.content.is_some());
+    let known: BTreeSet<(&str, &str)> = known
+        .map(|one| (one.name.as_str(), one.version.as_str()))
+        .collect();
+    for package in &mut packages {
+        if known.contains(&(package.name.as_str(), package.version.as_str())) {
+            package.content = content(package);
+        }
+    }
+    packages
+}
+
 /// What a package file says about itself; else why it does not.
 pub fn identity(file: &Path) -> Result<Identity, String> {
     let said = |error: SnapshotError| match error {

@@ -11,6 +11,8 @@
 //! * [`host`]: dpkg and apt, asked.
 //! * [`store`]: the directory of snapshots.
 //! * [`create`]: a snapshot of this host.
+//! * [`transaction`]: what leads from one state to another (core).
+//! * [`restore`]: the way back to a snapshot.
 //!
 //! Must not print.
 
@@ -20,9 +22,11 @@ mod error;
 pub mod host;
 pub mod manifest;
 pub mod package;
+pub mod restore;
 pub mod source;
 pub mod store;
 pub mod tag;
+pub mod transaction;
 
 pub use error::SnapshotError;
 pub use manifest::Manifest;

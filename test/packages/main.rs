@@ -18,5 +18,6 @@ mod row;
 mod rpm;
 mod service;
 mod several;
+mod snapshot;
 mod transactions;
 mod tutorial;

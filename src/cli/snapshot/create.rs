@@ -98,7 +98,7 @@ fn text(manifest: &Manifest) -> String {
         "{}: made, {} recorded, {files}\n{}{}",
         manifest.tag,
         count(manifest.packages.len(), "package"),
-        missing(manifest),
+        missing(manifest.missing()),
         unfinished_packages(manifest),
     )
 }

@@ -7,9 +7,8 @@ use crate::cli::table::table;
 use crate::cli::{Common, Failure, Status, output};
 use crate::snapshot::difference::{Changed, Kind, difference};
 use crate::snapshot::package::{INSTALLED, Package};
-use crate::snapshot::{SnapshotError, Tag, host};
+use crate::snapshot::{Tag, host};
 use serde_json::{Value, json};
-use std::path::Path;
 
 /// Arguments of `erlrc snapshot diff`.
 #[derive(clap::Args, Debug)]
@@ -42,7 +41,10 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     let before = store.read(&arguments.tag).map_err(failed)?.packages;
     let after = match &arguments.other {
         Some(tag) => store.read(tag).map_err(failed)?.packages,
-        None => now(&before, &arguments.packages.apps).map_err(failed)?,
+        None => {
+            let now = host::state(&arguments.packages.apps).map_err(failed)?;
+            host::compared(now.packages, &before)
+        }
     };
     let changes = difference(&before, &after);
     let listed: Vec<Value> = changes.iter().map(one).collect();
@@ -55,18 +57,6 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
         false => lines(&changes, &from, &to),
     });
     Ok(Status::Done)
-}
-
-/// The packages of this host, compared with `before` as far as that can tell.
-pub fn now(before: &[Package], apps: &Path) -> Result<Vec<Package>, SnapshotError> {
-    let mut packages = host::state(apps)?.packages;
-    for package in &mut packages {
-        let same = before.iter().find(|one| one.name == package.name);
-        if same.is_some_and(|same| same.content.is_some() && same.version == package.version) {
-            package.content = host::content(package);
-        }
-    }
-    Ok(packages)
 }
 
 /// A table of changes.

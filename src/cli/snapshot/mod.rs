@@ -4,6 +4,7 @@ mod create;
 mod diff;
 mod discard;
 mod list;
+mod restore;
 mod show;
 
 use super::{Common, Failure, Status, leftover};
@@ -25,6 +26,7 @@ Examples:
   erlrc snapshot create before-deploy
   erlrc snapshot list
   erlrc snapshot diff before-deploy
+  erlrc snapshot restore before-deploy -n
   erlrc snapshot drop before-deploy")]
 pub struct Arguments {
     #[command(subcommand)]
@@ -41,6 +43,8 @@ enum Action {
     Show(show::Arguments),
     /// Show what differs between a snapshot and now, or another one
     Diff(diff::Arguments),
+    /// Restore the packages that a snapshot has
+    Restore(restore::Arguments),
     /// Remove a snapshot, and the package files that no other one has
     Drop(discard::Arguments),
 }
@@ -52,6 +56,7 @@ pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
         Action::List(arguments) => list::run(&arguments, common),
         Action::Show(arguments) => show::run(&arguments, common),
         Action::Diff(arguments) => diff::run(&arguments, common),
+        Action::Restore(arguments) => restore::run(&arguments, common),
         Action::Drop(arguments) => discard::run(&arguments, common),
     }
 }
@@ -102,7 +107,7 @@ fn hint(error: &SnapshotError) -> Option<String> {
         SnapshotError::NotAsked { .. } => {
             Some("snapshots are for hosts with dpkg and apt".to_owned())
         }
-        SnapshotError::Refused { .. } | SnapshotError::Fails { .. } => None,
+        _ => None,
     }
 }
 
@@ -125,16 +130,14 @@ fn json(manifest: &Manifest) -> serde_json::Value {
     })
 }
 
-/// What is missing, a line for each package.
-fn missing(manifest: &Manifest) -> String {
+/// Why the files of these packages are not kept, a line for each.
+fn missing<'a>(packages: impl Iterator<Item = &'a Package>) -> String {
     let line = |package: &Package| {
         let why = package.missing.as_deref().unwrap_or_default();
-        format!(
-            "  no package file could be kept for {} {}: {why}\n",
-            package.name, package.version
-        )
+        let (name, version) = (&package.name, &package.version);
+        format!("  no package file could be kept for {name} {version}: {why}\n")
     };
-    manifest.missing().map(line).collect()
+    packages.map(line).collect()
 }
 
 /// Packages with which dpkg has not come to an end, a line for each.

@@ -310,3 +310,45 @@ fn what_a_killed_command_left_goes_with_the_next() {
         (vec!["a".to_owned(), "b".to_owned()], vec![])
     );
 }
+
+#[test]
+fn a_restore_looks_before_it_begins() {
+    let debian = Debian::new();
+    let till = debian.install("till", "1.0-1", "till");
+    debian.cache(&till);
+    debian.install("bank", "1.0-1", "bank");
+    for tag in ["create a", "create none --keep none"] {
+        debian.json(tag, 0);
+    }
+    let unchanged = debian.json("restore a", 0);
+    assert_eq!(unchanged["outcome"], "unchanged");
+    debian
+        .snapshot("restore none")
+        .is("", 1)
+        .says("it keeps no package files");
+    debian.install("till", "1.1-1", "till 1.1");
+    let told = debian.json("restore -n a", 0);
+    assert_eq!(
+        (&told["outcome"], &told["changes"][0]["kind"]),
+        (&"would_change".into(), &"downgraded".into())
+    );
+    debian.snapshot("restore -n a").is(
+        "PACKAGE  CHANGE      NOW    a\n\
+         till     downgraded  1.1-1  1.0-1\n\
+         a: 1 package would change, nothing was changed\n",
+        0,
+    );
+    debian.install("bank", "1.1-1", "bank 1.1");
+    let why = format!(
+        "a cannot be restored, nothing was changed: no package file is kept for bank 1.0-1: {NOWHERE}"
+    );
+    debian.snapshot("restore a").is("", 1).says(&why);
+    debian.snapshot("restore -n a").is("", 1).says(&why);
+    debian
+        .snapshot("restore b")
+        .is("", 1)
+        .says("there is no snapshot b");
+    assert_eq!(debian.left(), ["a", "none"]);
+    let now = debian.json("diff a", 0);
+    assert_eq!(now["changes"].as_array().map(Vec::len), Some(2));
+}
