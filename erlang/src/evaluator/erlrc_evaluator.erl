@@ -6,7 +6,7 @@
 %% default.
 -module(erlrc_evaluator).
 
--export([evaluate/1, check/1, module/1, restarts/1]).
+-export([evaluate/1, check/1, module/1, name/1, restarts/1]).
 -export_type([script/0, change/0, result/0, name/0, specification/0, report/0]).
 
 -type name() :: transactional | release_handler.
@@ -91,6 +91,14 @@ module(Options) ->
         transactional -> {ok, erlrc_transaction};
         release_handler -> {ok, erlrc_release_handler};
         Other -> {error, {bad_evaluator, Other}}
+    end.
+
+%% @doc The name of it, for the engine, which has to know whether it can convert states: none that is not known can.
+-spec name(map()) -> name().
+name(Options) ->
+    case module(Options) of
+        {ok, erlrc_transaction} -> transactional;
+        _ -> release_handler
     end.
 
 %% @doc Whether an instruction asks for a new emulator.

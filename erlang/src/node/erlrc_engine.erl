@@ -70,7 +70,7 @@
     %% What the environment of erlrc says, and whoever asks for the change.
     migrate => none | fields | lossy,
     asked => none | fields | lossy,
-    evaluator => term(),
+    evaluator => transactional | release_handler,
     way_back => boolean()
 }.
 -type direction() :: up | down.

@@ -31,8 +31,7 @@ of_scripts() ->
 %% else the engine decides by: the directory of registrations, and the evaluator.
 -spec scripts() -> #{atom() => term()}.
 scripts() ->
-    Evaluator = application:get_env(erlrc, evaluator, transactional),
-    maps:from_list([{root, erlrc_node:root()}, {evaluator, Evaluator} | chosen()]).
+    maps:from_list([{root, erlrc_node:root()}, {evaluator, erlrc_evaluator:name(#{})} | chosen()]).
 
 chosen() ->
     [

@@ -189,9 +189,9 @@ side(#{vsn := Vsn, side := Side}) ->
 %% `migrate' is what the environment says, `asked' what whoever wants this change does: the engine decides between them and
 %% the files of the host.
 engine_options(#{options := Options}) ->
-    Chosen = maps:with([evaluator, way_back | erlrc_options:of_scripts() -- [migrate]], Options),
+    Chosen = maps:with([way_back | erlrc_options:of_scripts() -- [migrate]], Options),
     Asked = case Options of #{migrate := Choice} -> #{asked => Choice}; #{} -> #{} end,
-    maps:merge(maps:merge(erlrc_options:scripts(), Chosen), Asked).
+    maps:merge(erlrc_options:scripts(), maps:merge(Chosen, Asked#{evaluator => erlrc_evaluator:name(Options)})).
 
 %% @private A change as evaluators have it.
 -spec evaluator_change(change(), erlrc_old_side:old(), erlrc_evaluator:specification(), [term()]) -> erlrc_evaluator:change().

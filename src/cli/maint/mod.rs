@@ -52,6 +52,7 @@ of the application, else in the environment of erlrc on the node, says what come
 ERLRC_ROOT/erlrc.conf may hold {batch, true}. (what one run upgrades and newly installs is changed at
 its end, on each node as one, or not at all; what it removes is stopped when it is removed), {strict,
 true}. (a node that cannot be spoken to fails the package), {apt_preflight, strict | warn | off},
+{migrate, none | fields | lossy} (whether states are converted field by field, see erlrc.conf(5)),
 {metrics, FILE} (see erlrc status).
 
 Example:
