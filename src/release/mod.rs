@@ -8,11 +8,13 @@
 //! * [`order`]: the applications in start order, from what the engine decides (core).
 //! * [`record`]: a release as a term (core).
 //! * [`set`]: what is different between two sets (core).
+//! * [`change`]: what a node has to do to come to a release (core).
 //! * [`content`]: the digest of an application's files.
 //! * [`store`]: the directories of releases, and which of them is current.
 //!
 //! Must not print.
 
+pub mod change;
 pub mod content;
 pub mod control;
 mod error;

@@ -150,6 +150,11 @@ fn every_command_tells_machines_what_its_schema_says() {
         ("release current shop", &["release_current"]),
         ("release diff shop 1.0 1.1", &["release_diff"]),
         ("release remove --yes shop 1.1", &["release_removed"]),
+        ("release plan shop", &["operation"]),
+        (
+            "release upgrade shop 1.0",
+            &["operation", "release_current"],
+        ),
         (&format!("make-appup foo 1.0 2.0 {one} {two}"), &["appup"]),
         (
             &format!("make-migration foo 1.0 2.0 {one} {two}"),
@@ -222,6 +227,9 @@ fn every_command_tells_machines_why_it_refuses() {
         "release default shop 1.0",
         "release diff shop 1.0 1.1",
         "release remove --yes shop 1.0",
+        "release plan shop",
+        "release upgrade shop 1.0",
+        "release downgrade shop 1.0",
         "boot-order --lib debian/control",
         "make-boot-script --erl /nonexistent x",
         "debhelper",

@@ -18,5 +18,6 @@ mod control;
 mod current;
 mod howto;
 mod made;
+mod nodes;
 mod refused;
 mod shop;

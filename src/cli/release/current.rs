@@ -2,9 +2,9 @@
 
 use super::show::{State, state};
 use super::{Services, failed, name};
-use crate::cli::{Common, Failure, Status};
-use crate::release::Release;
+use crate::cli::{Common, Failure, Output, Status};
 use crate::release::store::Pointer;
+use crate::release::{Release, Store};
 use serde_json::json;
 
 /// Arguments of `erlrc release current`.
@@ -89,19 +89,31 @@ pub fn set(arguments: &DefaultArguments, common: &Common) -> Result<Status, Fail
     // It may have been removed before the lock was had.
     store.read(service, version).map_err(failed)?;
     let before = locked.set_current(version).map_err(failed)?;
-    let previous = store.pointer(service, Pointer::Previous).map_err(failed)?;
-    let report = json!({"service": service, "current": version, "previous": previous});
-    out.envelope("release_current", 1, &report);
-    out.text(&match before {
-        Some(before) if before == *version => format!("{service} {version} is current already\n"),
-        Some(before) => format!("{service} {version} is current, {before} was\n"),
-        None => format!("{service} {version} is current\n"),
-    });
+    say(&store, (service, version), before, out)?;
     Ok(Status::Done)
 }
 
+/// Says that a release of a service is current, and which one was before.
+pub fn say(
+    store: &Store,
+    (service, version): (&str, &str),
+    before: Option<String>,
+    out: Output,
+) -> Result<(), Failure> {
+    let previous = store.pointer(service, Pointer::Previous);
+    let previous = previous.map_err(|error| failed(error, service))?;
+    let report = json!({"service": service, "current": version, "previous": previous});
+    out.envelope("release_current", 1, &report);
+    out.text(&match before {
+        Some(before) if before == version => format!("{service} {version} is current already\n"),
+        Some(before) => format!("{service} {version} is current, {before} was\n"),
+        None => format!("{service} {version} is current\n"),
+    });
+    Ok(())
+}
+
 /// Whether all that it names is what it was.
-fn check(release: &Release) -> Result<(), Failure> {
+pub fn check(release: &Release) -> Result<(), Failure> {
     let spoilt = release.applications.iter().find_map(|member| {
         let (name, vsn, dir) = (&member.application, &member.vsn, member.dir.display());
         match state(member) {

@@ -43,6 +43,13 @@ struct Listed {
     releases: Vec<(String, Result<Release, ReleaseError>)>,
 }
 
+/// A service that has no release.
+pub fn none(service: &str) -> Failure {
+    let hint = format!("erlrc release make {service} VSN --apps APP makes one");
+    let service = service.to_owned();
+    Failure::new(Status::Failed, ListError { service }).hint(hint)
+}
+
 /// Prints the list.
 pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     let (store, out) = (arguments.place.store(common), common.output());
@@ -57,11 +64,7 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     if let Some(service) = &arguments.service
         && all.iter().all(|listed| listed.releases.is_empty())
     {
-        let error = ListError {
-            service: service.clone(),
-        };
-        let hint = format!("erlrc release make {service} VSN --apps APP makes one");
-        return Err(Failure::new(Status::Failed, error).hint(hint));
+        return Err(none(service));
     }
     let told: Vec<Value> = all.iter().map(|listed| json(&store, listed)).collect();
     out.envelope("releases", 1, &json!({"services": told}));

@@ -8,6 +8,7 @@ mod make;
 mod remove;
 mod set;
 mod show;
+mod upgrade;
 
 use super::{Common, Failure, Status};
 use crate::places::{SERVICES, State};
@@ -26,7 +27,7 @@ Examples:
   erlrc release make shop 1.0 --apps tally
   erlrc release list shop
   erlrc release diff shop 1.0 1.1
-  erlrc release default shop 1.1")]
+  erlrc release upgrade shop 1.1")]
 pub struct Arguments {
     #[command(subcommand)]
     action: Action,
@@ -46,6 +47,12 @@ enum Action {
     Show(show::Arguments),
     /// Show what changes from one release to another
     Diff(diff::Arguments),
+    /// Show what an upgrade of the nodes to a release would do
+    Plan(upgrade::PlanArguments),
+    /// Upgrade the nodes to a release, without a restart, and make it the current one
+    Upgrade(upgrade::Arguments),
+    /// The same to an earlier release
+    Downgrade(upgrade::Arguments),
     /// Remove a release
     Remove(remove::Arguments),
 }
@@ -82,6 +89,9 @@ pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
         Action::Default(arguments) => current::set(&arguments, common),
         Action::Show(arguments) => show::run(&arguments, common),
         Action::Diff(arguments) => diff::run(&arguments, common),
+        Action::Plan(arguments) => upgrade::plan(arguments, common),
+        Action::Upgrade(arguments) => upgrade::up(&arguments, common),
+        Action::Downgrade(arguments) => upgrade::down(&arguments, common),
         Action::Remove(arguments) => remove::run(&arguments, common),
     }
 }
