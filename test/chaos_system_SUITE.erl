@@ -1,7 +1,7 @@
 %% @doc Several applications of one node go up and down, are reloaded, held, confirmed and reverted at random, while clients
 %% send numbered requests and faults strike at random moments. After each operation every application is entirely the old
 %% or entirely the new version, and the answer says which. `ERLRC_CHAOS_SECONDS' says how long (default 120),
-%% `ERLRC_CHAOS_SEED' repeats the choices of a run.
+%% `CT_SEED' repeats the choices of a run.
 -module(chaos_system_SUITE).
 -include_lib("common_test/include/ct.hrl").
 -include_lib("stdlib/include/assert.hrl").
@@ -25,7 +25,7 @@ entirely_old_or_entirely_new(Config) ->
     Lib = ?config(dir, Config),
     Dirs = maps:from_list([{App, {version(Lib, App, 1), version(Lib, App, 2)}} || App <- chaos:applications()]),
     Seconds = seconds(),
-    Seed = list_to_integer(os:getenv("ERLRC_CHAOS_SEED", integer_to_list(rand:uniform(1000000)))),
+    Seed = list_to_integer(os:getenv("CT_SEED", integer_to_list(rand:uniform(1000000)))),
     ct:pal("seed ~p", [Seed]),
     Peer = ?config(peer, Config),
     {Report, Wrong} = peer:call(Peer, chaos, run, [Dirs, Seconds, Seed], infinity),

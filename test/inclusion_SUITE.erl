@@ -175,7 +175,7 @@ applications(Peer, App) ->
 
 -spec random_sequences_keep_the_invariants(list()) -> ok.
 random_sequences_keep_the_invariants(Config) ->
-    Seed = list_to_integer(os:getenv("ERLRC_RANDOM_SEED", integer_to_list(rand:uniform(1000000)))),
+    Seed = list_to_integer(os:getenv("CT_SEED", integer_to_list(rand:uniform(1000000)))),
     ct:pal("seed ~p", [Seed]),
     _ = rand:seed(exsss, {Seed, 1, 1}),
     Peer = node_of(Config, #{path => []}),

@@ -329,7 +329,7 @@ struck(Config, Request, N, Victim) ->
 
 %% Random sets, each application with a fault of its own or none.
 entirely_old_or_entirely_new(Config) ->
-    Seed = list_to_integer(os:getenv("ERLRC_RANDOM_SEED", integer_to_list(rand:uniform(1000000)))),
+    Seed = list_to_integer(os:getenv("CT_SEED", integer_to_list(rand:uniform(1000000)))),
     ct:pal("seed ~p", [Seed]),
     _ = rand:seed(exsss, {Seed, 1, 1}),
     _ = [random_set(Config) || _ <- lists:seq(1, 20)].

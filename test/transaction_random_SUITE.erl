@@ -1,6 +1,6 @@
 %% @doc Upgrades and downgrades under load, with failures injected at every step and at random: afterwards the node is
 %% entirely old or entirely new, nothing stands still, no process is lost, every call is answered once and in order.
-%% `ERLRC_RANDOM_SECONDS' says how long (default 10), `ERLRC_RANDOM_SEED' repeats a run.
+%% `ERLRC_RANDOM_SECONDS' says how long (default 10), `CT_SEED' repeats a run.
 -module(transaction_random_SUITE).
 -include_lib("common_test/include/ct.hrl").
 -include_lib("stdlib/include/assert.hrl").
@@ -26,7 +26,7 @@ end_per_testcase(_Case, Config) ->
 
 entirely_old_or_entirely_new(Config) ->
     Dirs = service_fixture:versions(Config, modules(1), modules(2)),
-    Seed = list_to_integer(os:getenv("ERLRC_RANDOM_SEED", integer_to_list(rand:uniform(1000000)))),
+    Seed = list_to_integer(os:getenv("CT_SEED", integer_to_list(rand:uniform(1000000)))),
     Seconds = list_to_integer(os:getenv("ERLRC_RANDOM_SECONDS", "10")),
     ct:pal("seed ~p", [Seed]),
     {ok, Rounds} = service_fixture:call(Config, ?MODULE, run, [Dirs, Seconds, Seed]),

@@ -71,7 +71,7 @@ fn what_is_wrong_is_named_with_file_and_line_and_status_1() {
     let check = host.erlrc(&["config", "check"]);
     check.is("", 1);
     for text in [
-        "erlrc.conf:2: strikt: not known, and passed over; known are batch, strict, apt_preflight, metrics",
+        "erlrc.conf:2: strikt: not known, and passed over; known are batch, strict, apt_preflight, migrate, metrics",
         "erlrc.conf:3: strict: strict must be true or false",
         "applications/foo:1: foo enabled: ",
         "apps/foo",
