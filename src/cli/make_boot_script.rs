@@ -97,12 +97,19 @@ fn make(arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
-fn command(arguments: &Arguments) -> Command {
-    let mut command = Command::new(&arguments.erl);
+/// An Erlang that lives for as long as its work takes, whatever flags the environment has for others.
+pub fn erl(program: &Path) -> Command {
+    let mut command = Command::new(program);
     for variable in ["ERL_AFLAGS", "ERL_FLAGS", "ERL_ZFLAGS"] {
         command.env_remove(variable);
     }
-    command.args(["-noinput", "-noshell", "-boot", "start_clean"]);
+    command.args(["-noinput", "-noshell"]).stdin(Stdio::null());
+    command
+}
+
+fn command(arguments: &Arguments) -> Command {
+    let mut command = erl(&arguments.erl);
+    command.args(["-boot", "start_clean"]);
     for dir in own_modules().iter().chain(&arguments.path) {
         command.arg("-pa").arg(dir);
     }
@@ -113,7 +120,7 @@ fn command(arguments: &Arguments) -> Command {
         command.arg(names.join(","));
     }
     // Standard output belongs to this command.
-    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command.stdout(Stdio::null());
     command
 }
 

@@ -5,10 +5,11 @@ use super::object::{self, Object};
 use super::record::{self, Record};
 use super::source::Link;
 use crate::installed;
+use crate::trust;
 use rustix::fs::OFlags;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, Metadata, OpenOptions, Permissions};
 use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -183,7 +184,7 @@ fn listed(dir: &Path) -> Result<Vec<Link>, EnvironmentError> {
         let metadata = path.symlink_metadata();
         let metadata = metadata.map_err(|error| unusable(&path, error))?;
         if metadata.is_dir() {
-            check(&path)?;
+            trust::check(&path)?;
             continue;
         }
         if !is_safe(&metadata) {
@@ -220,29 +221,15 @@ pub fn tree(dir: &Path) -> Result<Vec<PathBuf>, EnvironmentError> {
     Ok(paths)
 }
 
-/// A directory of root's or the caller's that nobody else can write into, and no link to one.
-pub fn check(dir: &Path) -> Result<(), EnvironmentError> {
-    match crate::trust::distrust(dir) {
-        Ok(None) => Ok(()),
-        Ok(Some(reason)) => Err(refused(dir, reason)),
-        Err(error) => Err(unusable(dir, error)),
-    }
-}
-
 /// Makes every directory below `dir`, and `dir` itself, read-only, and all of it survive a loss of power.
 pub fn seal(dir: &Path) -> Result<(), EnvironmentError> {
     // What a directory holds before itself.
     for path in tree(dir)?.iter().rev().filter(|path| path.is_dir()) {
         let sealed = fs::set_permissions(path, Permissions::from_mode(0o555));
-        let sealed = sealed.and_then(|()| sync(path));
         sealed.map_err(|error| unusable(path, error))?;
+        trust::sync(path)?;
     }
     Ok(())
-}
-
-/// Makes the names in `dir` survive a loss of power.
-pub fn sync(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
 }
 
 /// Removes `dir` and all that is in it, read-only or not; it may be gone already.

@@ -1,28 +1,16 @@
 //! Why an environment cannot be made or used.
 
 use crate::package::machine::NativeError;
+use crate::trust::PathError;
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// Why an environment cannot be made or used.
 #[derive(Debug, thiserror::Error)]
 pub enum EnvironmentError {
-    /// The system refuses.
-    #[error("cannot use {}", path.display())]
-    Unusable {
-        /// The file or directory.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// A file or directory that is not to be trusted, or none that belongs into an environment.
-    #[error("{} {reason}", path.display())]
-    Refused {
-        /// Which one.
-        path: PathBuf,
-        /// Why.
-        reason: &'static str,
-    },
+    /// A file or directory that is not used.
+    #[error(transparent)]
+    Path(#[from] PathError),
     /// The record is not there or says nothing.
     #[error("{} has no record that can be read", dir.display())]
     NoRecord {
@@ -55,16 +43,10 @@ pub enum EnvironmentError {
 
 /// The system refuses `path`.
 pub fn unusable(path: &Path, source: io::Error) -> EnvironmentError {
-    EnvironmentError::Unusable {
-        path: path.to_owned(),
-        source,
-    }
+    PathError::unusable(path, source).into()
 }
 
 /// `path` is refused.
 pub fn refused(path: &Path, reason: &'static str) -> EnvironmentError {
-    EnvironmentError::Refused {
-        path: path.to_owned(),
-        reason,
-    }
+    PathError::refused(path, reason).into()
 }

@@ -11,6 +11,7 @@ use super::needs::{Unmet, unmet};
 use super::record::{self, Record};
 use super::source::Tree;
 use super::starter;
+use crate::trust;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -123,7 +124,7 @@ impl Store {
             Err(error) if is_taken(&error) => false,
             Err(error) => return Err(unusable(&dir, error)),
         };
-        content::sync(&self.root).map_err(|error| unusable(&self.root, error))?;
+        trust::sync(&self.root)?;
         let record = self.read(&prepared.record.name())?;
         if record.digest != prepared.record.digest {
             return Err(refused(&dir, "is another environment of the same name"));
@@ -140,8 +141,8 @@ impl Store {
         if !record::is_plain(name) || name.starts_with('.') {
             return Err(refused(&dir, "is no name of an environment"));
         }
-        content::check(&self.root)?;
-        content::check(&dir)?;
+        trust::check(&self.root)?;
+        trust::check(&dir)?;
         let record = Record::read(&dir).filter(|record| record.name() == name);
         record.ok_or(EnvironmentError::NoRecord { dir })
     }
@@ -161,7 +162,7 @@ impl Store {
 
     /// Removes the environment `name`; `unfinished` is what it is called while it goes.
     pub fn destroy(&self, name: &str, unfinished: &str) -> Result<(), EnvironmentError> {
-        content::check(&self.root)?;
+        trust::check(&self.root)?;
         let (dir, gone) = (self.place(name), self.root.join(unfinished));
         if !record::is_plain(name) || name.starts_with('.') {
             return Err(refused(&dir, "is no name of an environment"));
@@ -169,7 +170,7 @@ impl Store {
         content::remove(&gone)?;
         // What is half removed must not look like an environment.
         fs::rename(&dir, &gone).map_err(|error| unusable(&dir, error))?;
-        content::sync(&self.root).map_err(|error| unusable(&self.root, error))?;
+        trust::sync(&self.root)?;
         content::remove(&gone)
     }
 
@@ -181,7 +182,7 @@ impl Store {
             let made = made.and_then(|()| fs::set_permissions(&self.root, mode));
             made.map_err(|error| unusable(&self.root, error))?;
         }
-        content::check(&self.root)
+        Ok(trust::check(&self.root)?)
     }
 }
 

@@ -147,8 +147,10 @@ impl Node<'_> {
         set.stopped.iter().for_each(|id| self.state.join(*id));
         self.state.update(self.world);
         // What is to stop holds what runs inside of it; else it makes room last, when nothing can fail any more.
-        let state = self.state.clone();
-        let held = |id: &Id| state.top(*id).is_some_and(|top| set.stopped.contains(&top));
+        let held = |id: &Id| {
+            let top = self.state.top(*id);
+            top.is_some_and(|top| set.stopped.contains(&top))
+        };
         if units.after.iter().flat_map(|unit| &unit.members).any(held) {
             self.stop_all(&set.stopped);
             self.start_units(&units.after);

@@ -4,6 +4,7 @@
 //! Asks dpkg and rpm. If they are missing or know nothing, no package owns anything.
 
 use super::dependency::{Sibling, is_otp};
+use super::search;
 use super::spec::Format;
 use crate::application::vsn;
 use crate::installed;
@@ -150,12 +151,9 @@ fn dpkg_search(patterns: impl Iterator<Item = String>) -> Vec<(String, String)> 
         Command::new("dpkg-query").arg("--search").args(patterns),
         true,
     );
-    let lines = text.lines().filter(|line| !line.starts_with("diversion "));
-    let found = lines.filter_map(|line| {
-        let (packages, path) = line.split_once(": ")?;
-        let first = packages.split(", ").next()?;
-        let package = first.split(':').next()?;
-        Some((package.to_owned(), path.to_owned()))
+    let found = search::owners(&text).filter_map(|(mut packages, path)| {
+        let first = packages.next()?;
+        Some((first.to_owned(), path.to_owned()))
     });
     found.collect()
 }

@@ -6,7 +6,7 @@
 //! * [`script`]: maintainer scripts and scriptlets.
 //! * [`entry`], [`assemble`]: the package as data.
 //! * [`project`]: which applications a project has, and where they are built.
-//! * [`tree`], [`host`]: read the application and ask the host that it was built on.
+//! * [`tree`], [`host`], [`search`]: read the application and ask the host that it was built on.
 //! * [`mod@write`]: the file.
 //! * [`make`]: all of it in one call.
 //! * [`debhelper`]: the same for people who build with debhelper.
@@ -26,6 +26,7 @@ pub mod make;
 pub mod project;
 pub mod relation;
 pub mod script;
+pub mod search;
 pub mod spec;
 pub mod tree;
 pub mod version;

@@ -1,28 +1,16 @@
 //! Why a release cannot be made, read or removed.
 
 use crate::environment::EnvironmentError;
+use crate::trust::PathError;
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// Why a release cannot be made, read or removed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReleaseError {
-    /// The system refuses.
-    #[error("cannot use {}", path.display())]
-    Unusable {
-        /// The file or directory.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// A file or directory that is not to be trusted.
-    #[error("{} {reason}", path.display())]
-    Refused {
-        /// Which one.
-        path: PathBuf,
-        /// Why.
-        reason: &'static str,
-    },
+    /// A file or directory that is not used.
+    #[error(transparent)]
+    Path(#[from] PathError),
     /// There is no such release.
     #[error("{service} has no release {version}")]
     NoRelease {
@@ -60,16 +48,10 @@ pub enum ReleaseError {
 
 /// The system refuses `path`.
 pub fn unusable(path: &Path, source: io::Error) -> ReleaseError {
-    ReleaseError::Unusable {
-        path: path.to_owned(),
-        source,
-    }
+    PathError::unusable(path, source).into()
 }
 
 /// `path` is refused.
 pub fn refused(path: &Path, reason: &'static str) -> ReleaseError {
-    ReleaseError::Refused {
-        path: path.to_owned(),
-        reason,
-    }
+    PathError::refused(path, reason).into()
 }

@@ -12,6 +12,7 @@ use crate::environment::{content, record::hexadecimal};
 use crate::file;
 use crate::installed;
 use crate::term::Atom;
+use crate::trust;
 use rustix::fs::FlockOperation;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -131,7 +132,7 @@ impl Store {
             return Err(ReleaseError::NoRelease { service, version });
         }
         self.check(service)?;
-        check(&dir)?;
+        trust::check(&dir)?;
         verify(&dir)?;
         let file = dir.join(RELEASE);
         let damaged = || ReleaseError::Damaged { path: file.clone() };
@@ -144,19 +145,20 @@ impl Store {
         }
     }
 
-    /// Whether the release has a boot script.
-    pub fn has_boot(&self, service: &str, version: &str) -> bool {
+    /// The boot script of the release, if it has one.
+    pub fn boot(&self, service: &str, version: &str) -> Option<PathBuf> {
         let boot = self.place(service, version).join(format!("{service}.boot"));
-        boot.is_file()
+        boot.is_file().then_some(boot)
     }
 
     /// The directories above the releases of `service` are root's or the caller's, and nobody else can change them.
     fn check(&self, service: &str) -> Result<(), ReleaseError> {
         let service = self.root.join(service);
         let releases = service.join("releases");
-        [&self.root, &service, &releases]
-            .into_iter()
-            .try_for_each(|dir| check(dir))
+        for dir in [&self.root, &service, &releases] {
+            trust::check(dir)?;
+        }
+        Ok(())
     }
 
     /// Keeps everybody else from changing the releases of `service`, whose directories are made where they are not.
@@ -231,7 +233,7 @@ impl Locked<'_> {
         content::seal(&prepared.dir)?;
         let renamed = fs::rename(&prepared.dir, &place);
         renamed.map_err(|error| unusable(&place, error))?;
-        sync(&self.store.releases(&self.service))?;
+        trust::sync(&self.store.releases(&self.service))?;
         Ok(place)
     }
 
@@ -242,7 +244,7 @@ impl Locked<'_> {
         content::remove(&going)?;
         // What is half removed must not look like a release.
         fs::rename(&place, &going).map_err(|error| unusable(&place, error))?;
-        sync(&self.store.releases(&self.service))?;
+        trust::sync(&self.store.releases(&self.service))?;
         Ok(content::remove(&going)?)
     }
 
@@ -268,7 +270,7 @@ impl Locked<'_> {
         let target = self.store.place(&self.service, version);
         let linked = symlink(target, &new).and_then(|()| fs::rename(&new, &link));
         linked.map_err(|error| unusable(&link, error))?;
-        sync(&dir)
+        Ok(trust::sync(&dir)?)
     }
 }
 
@@ -307,7 +309,7 @@ fn make_below(root: &Path, below: &[&str]) -> Result<(), ReleaseError> {
         if !dir.exists() {
             make(&dir)?;
         }
-        check(&dir)?;
+        trust::check(&dir)?;
         match names.next() {
             Some(name) => dir.push(name),
             None => return Ok(()),
@@ -332,14 +334,6 @@ fn write(file: &Path, text: &str) -> Result<(), ReleaseError> {
         opened.sync_all()
     });
     written.map_err(|error| unusable(file, error))
-}
-
-fn sync(dir: &Path) -> Result<(), ReleaseError> {
-    content::sync(dir).map_err(|error| unusable(dir, error))
-}
-
-fn check(dir: &Path) -> Result<(), ReleaseError> {
-    Ok(content::check(dir)?)
 }
 
 /// The files of the release in `dir` by their paths in it, but for the manifest and the link to the environment.

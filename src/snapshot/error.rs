@@ -1,28 +1,16 @@
 //! Why a snapshot cannot be made or used.
 
 use super::Tag;
+use crate::trust::PathError;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Why a snapshot cannot be made or used.
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotError {
-    /// The system refuses.
-    #[error("cannot use {}", path.display())]
-    Unusable {
-        /// The file or directory.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// A directory that is not to be trusted.
-    #[error("{} {reason}", path.display())]
-    Refused {
-        /// Which one.
-        path: PathBuf,
-        /// Why.
-        reason: &'static str,
-    },
+    /// A file or directory that is not used.
+    #[error(transparent)]
+    Path(#[from] PathError),
     /// There is a snapshot of that name.
     #[error("there is a snapshot {0} already, it stays as it is")]
     Taken(Tag),
@@ -67,7 +55,6 @@ pub enum SnapshotError {
 }
 
 /// The system refuses `path`.
-pub fn unusable(path: &Path) -> impl FnOnce(io::Error) -> SnapshotError {
-    let path = path.to_owned();
-    move |source| SnapshotError::Unusable { path, source }
+pub fn unusable(path: &Path) -> impl FnOnce(io::Error) -> SnapshotError + '_ {
+    move |source| PathError::unusable(path, source).into()
 }

@@ -1,6 +1,7 @@
 //! The package state of a host, from what dpkg and apt print.
 
 use super::source::Origin;
+use crate::package::search;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -141,15 +142,11 @@ fn qualified(name: &str, arch: &str, native: &str) -> String {
 /// names of the files.
 pub fn owners(printed: &str) -> BTreeMap<String, BTreeSet<String>> {
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    let lines = printed
-        .lines()
-        .filter(|line| !line.starts_with("diversion by"));
-    for (packages, file) in lines.filter_map(|line| line.rsplit_once(": ")) {
+    for (packages, file) in search::owners(printed) {
         let Some(name) = file.rsplit('/').next() else {
             continue;
         };
-        for package in packages.split(", ") {
-            let package = package.split(':').next().unwrap_or_default();
+        for package in packages {
             found
                 .entry(package.to_owned())
                 .or_default()

@@ -9,7 +9,7 @@ use super::manifest::Manifest;
 use super::package::{Kept, Package};
 use super::source::Origin;
 use super::tag::{POOL, Tag};
-use crate::trust;
+use crate::trust::{self, PathError};
 use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
@@ -91,8 +91,8 @@ impl Store {
             }
             found => found.map_err(unusable(&dir))?,
         };
-        trusted(&self.root)?;
-        trusted(&dir)?;
+        trust::check(&self.root)?;
+        trust::check(&dir)?;
         Manifest::read(&dir, tag)
     }
 
@@ -112,7 +112,7 @@ impl Store {
         if let Err(SnapshotError::Unknown(tag)) = self.read(tag) {
             return Err(SnapshotError::Unknown(tag));
         }
-        trusted(&self.root)?;
+        trust::check(&self.root)?;
         let lock = self.lock()?;
         // What is half removed must not look like a snapshot.
         match fs::rename(&dir, &gone) {
@@ -121,7 +121,7 @@ impl Store {
             }
             renamed => renamed.map_err(unusable(&dir))?,
         }
-        sync(&self.root)?;
+        trust::sync(&self.root)?;
         fs::remove_dir_all(&gone).map_err(unusable(&gone))?;
         self.prune(&lock)
     }
@@ -162,7 +162,7 @@ impl Store {
         for dir in [&self.root, &pool] {
             let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
             made.map_err(unusable(dir))?;
-            trusted(dir)?;
+            trust::check(dir)?;
         }
         Ok(())
     }
@@ -216,11 +216,7 @@ impl Draft<'_> {
             read => {
                 fs::remove_file(&place).map_err(unusable(&place))?;
                 read.map_err(unusable(&pooled))?;
-                let reason = "is not what was kept";
-                Err(SnapshotError::Refused {
-                    path: pooled,
-                    reason,
-                })
+                Err(PathError::refused(&pooled, "is not what was kept").into())
             }
         }
     }
@@ -237,8 +233,8 @@ impl Draft<'_> {
         manifest.write(&self.dir)?;
         let lock = self.store.lock()?;
         let committed = self.pool(manifest).and_then(|()| {
-            sync(&self.dir.join(DEBS))?;
-            sync(&self.dir)?;
+            trust::sync(&self.dir.join(DEBS))?;
+            trust::sync(&self.dir)?;
             // What is there is never replaced, not even an empty directory.
             match renameat_with(CWD, &self.dir, CWD, &dir, RenameFlags::NOREPLACE) {
                 Err(Errno::EXIST) => Err(SnapshotError::Taken(manifest.tag.clone())),
@@ -249,7 +245,7 @@ impl Draft<'_> {
             Ok(()) => {
                 // What a killed command has left in the pool; the snapshot is there whether or not that goes.
                 let _ = self.store.prune(&lock);
-                sync(&self.store.root)
+                Ok(trust::sync(&self.store.root)?)
             }
             Err(error) => {
                 let _ = fs::remove_dir_all(&self.dir);
@@ -275,7 +271,7 @@ impl Draft<'_> {
             }
             fs::hard_link(from, to).map_err(unusable(to))?;
         }
-        sync(&self.store.root.join(POOL))
+        Ok(trust::sync(&self.store.root.join(POOL))?)
     }
 }
 
@@ -314,19 +310,4 @@ fn make(dir: &Path) -> Result<(), SnapshotError> {
     // Whatever the mask of the caller is.
     let made = made.and_then(|()| fs::set_permissions(dir, Permissions::from_mode(0o700)));
     made.map_err(unusable(dir))
-}
-
-fn trusted(dir: &Path) -> Result<(), SnapshotError> {
-    match trust::distrust(dir).map_err(unusable(dir))? {
-        None => Ok(()),
-        Some(reason) => Err(SnapshotError::Refused {
-            path: dir.to_owned(),
-            reason,
-        }),
-    }
-}
-
-fn sync(dir: &Path) -> Result<(), SnapshotError> {
-    let synced = File::open(dir).and_then(|dir| dir.sync_all());
-    synced.map_err(unusable(dir))
 }

@@ -1,6 +1,7 @@
 //! Trees of files: copied by links, and compared with what they were.
 
 use super::{FileRecord, MANIFEST, StashError, unusable};
+use crate::trust::PathError;
 use rustix::fs::OFlags;
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -69,10 +70,7 @@ fn tree(dir: &Path) -> Result<Vec<PathBuf>, StashError> {
         let metadata = whole.symlink_metadata();
         let metadata = metadata.map_err(|error| unusable(&whole, error))?;
         if path == Path::new("") && !metadata.is_dir() {
-            return Err(StashError::Refused {
-                path: dir.to_owned(),
-                reason: "is not a directory",
-            });
+            return Err(PathError::refused(dir, "is not a directory").into());
         }
         if metadata.is_dir() {
             for entry in fs::read_dir(&whole).map_err(|error| unusable(&whole, error))? {
@@ -81,10 +79,7 @@ fn tree(dir: &Path) -> Result<Vec<PathBuf>, StashError> {
             }
         }
         if paths.len() > MOST || path.components().count() > DEEPEST {
-            return Err(StashError::Refused {
-                path: dir.to_owned(),
-                reason: "holds more than an application",
-            });
+            return Err(PathError::refused(dir, "holds more than an application").into());
         }
     }
     Ok(paths)

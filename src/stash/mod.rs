@@ -14,6 +14,7 @@ mod manifest;
 #[cfg(test)]
 mod tests;
 
+use crate::trust::{self, PathError};
 use manifest::{FileRecord, Manifest};
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -28,22 +29,9 @@ const UNFINISHED: &str = ".unfinished-";
 /// Why something cannot be kept or used.
 #[derive(Debug, thiserror::Error)]
 pub enum StashError {
-    /// The system refuses.
-    #[error("cannot use {}", path.display())]
-    Unusable {
-        /// The file or directory.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// A file or directory that is not to be trusted.
-    #[error("{} {reason}", path.display())]
-    Refused {
-        /// Which one.
-        path: PathBuf,
-        /// Why.
-        reason: &'static str,
-    },
+    /// A file or directory that is not used.
+    #[error(transparent)]
+    Path(#[from] PathError),
     /// The manifest is not there or says nothing.
     #[error("{} has no manifest that can be read", dir.display())]
     NoManifest {
@@ -160,10 +148,7 @@ impl Stash {
     /// Removes a kept version or a leftover; `dir` must be directly in the stash.
     pub fn discard(&self, dir: &Path) -> Result<(), StashError> {
         let name = dir.file_name().filter(|_| dir.parent() == Some(&self.root));
-        let name = name.ok_or(StashError::Refused {
-            path: dir.to_owned(),
-            reason: "is not in the stash",
-        })?;
+        let name = name.ok_or_else(|| PathError::refused(dir, "is not in the stash"))?;
         if name.to_string_lossy().starts_with(UNFINISHED) {
             return remove(dir);
         }
@@ -194,8 +179,8 @@ impl Stash {
     }
 
     fn read(&self, dir: &Path) -> Result<(Kept, Manifest), StashError> {
-        check(&self.root)?;
-        check(dir)?;
+        trust::check(&self.root)?;
+        trust::check(dir)?;
         let none = || StashError::NoManifest {
             dir: dir.to_owned(),
         };
@@ -211,19 +196,7 @@ impl Stash {
         let mut builder = DirBuilder::new();
         let made = builder.recursive(true).mode(0o755).create(&self.root);
         made.map_err(|source| unusable(&self.root, source))?;
-        check(&self.root)
-    }
-}
-
-/// A directory of root's or ours that nobody else can write into.
-fn check(dir: &Path) -> Result<(), StashError> {
-    match crate::trust::distrust(dir) {
-        Ok(None) => Ok(()),
-        Ok(Some(reason)) => Err(StashError::Refused {
-            path: dir.to_owned(),
-            reason,
-        }),
-        Err(source) => Err(unusable(dir, source)),
+        Ok(trust::check(&self.root)?)
     }
 }
 
@@ -240,8 +213,5 @@ fn remove(dir: &Path) -> Result<(), StashError> {
 }
 
 fn unusable(path: &Path, source: io::Error) -> StashError {
-    StashError::Unusable {
-        path: path.to_owned(),
-        source,
-    }
+    PathError::unusable(path, source).into()
 }

@@ -9,6 +9,8 @@
     reason = "shared with the tests of the hooks"
 )]
 mod host;
+#[path = "../support/otp.rs"]
+mod otp;
 #[path = "../support/schema.rs"]
 #[allow(dead_code, reason = "shared with the tests of the hooks")]
 mod schema;

@@ -1,24 +1,12 @@
 //! OTP trees for environments: the one of the tests, and copies of it that may be spoilt.
 
-use crate::host::{Host, Run, erl};
+use crate::host::{Host, Run};
+pub use crate::otp::root;
 use crate::schema::Schemas;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::OnceLock;
-
-/// The tree of the `erl` under test.
-pub fn root() -> &'static Path {
-    static ROOT: OnceLock<PathBuf> = OnceLock::new();
-    ROOT.get_or_init(|| {
-        let print = "io:format(\"~s\", [code:root_dir()]), halt().";
-        let mut command = Command::new(erl());
-        command.args(["-noshell", "-eval", print]);
-        let output = command.stdin(Stdio::null()).output().expect("erl runs");
-        PathBuf::from(String::from_utf8(output.stdout).expect("a path"))
-    })
-}
+use std::process::Command;
 
 /// A copy of the part of the tree that an environment needs, with files of its own.
 pub fn copy(host: &Host, name: &str) -> PathBuf {

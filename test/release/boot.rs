@@ -1,8 +1,20 @@
 //! OTP's own boot script of a release: a node that is started by it runs the set.
 
 use crate::host::{Host, erl, fixtures::clean};
-use crate::shop::{json, library, members, otp, release, tally};
+use crate::otp::root;
+use crate::shop::{json, library, members, release, tally};
+use std::ffi::OsStr;
 use std::process::{Command, Stdio};
+
+/// What a node prints that boots by this script and evaluates `print`.
+fn booted(erl: impl AsRef<OsStr>, boot: &str, print: &str) -> String {
+    let mut command = clean(Command::new(erl));
+    let boot = boot.trim_end_matches(".boot");
+    command.args(["-noinput", "-boot", boot, "-eval", print]);
+    let output = command.stdin(Stdio::null()).output().expect("erl runs");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
 
 #[test]
 fn a_node_boots_the_set_by_the_script_of_systools() {
@@ -22,16 +34,7 @@ fn a_node_boots_the_set_by_the_script_of_systools() {
         io:format(\"~0p~n~0p~n~s~n~0p~n\", [lists:sort(Running), lists:sort(Loaded -- Running), tally:vsn(),
             init:script_id()]),
         halt().";
-    let mut command = clean(Command::new(erl()));
-    command.args([
-        "-noinput",
-        "-boot",
-        boot.trim_end_matches(".boot"),
-        "-eval",
-        print,
-    ]);
-    let output = command.stdin(Stdio::null()).output().expect("erl runs");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let text = booted(erl(), boot, print);
     let lines: Vec<&str> = text.lines().collect();
     let mut expected: Vec<String> = members(&made)
         .iter()
@@ -47,7 +50,7 @@ fn a_node_boots_the_set_by_the_script_of_systools() {
     assert_eq!(
         lines,
         [running.as_str(), "[{inner,\"1\"}]", "1.0", id],
-        "{output:?}"
+        "{text}"
     );
 }
 
@@ -96,7 +99,7 @@ fn what_a_boot_script_cannot_start_is_refused() {
 fn an_environment_boots_its_release() {
     let host = Host::without_epmd();
     tally(&host, "1.0");
-    let from = otp().display().to_string();
+    let from = root().display().to_string();
     let run = host.erlrc(&["env", "make", "--json", "--from", &from]);
     let environment: serde_json::Value = serde_json::from_str(&run.out).expect("JSON");
     let name = environment["name"].as_str().expect("a name");
@@ -108,20 +111,7 @@ fn an_environment_boots_its_release() {
     );
     let boot = made["boot"].as_str().expect("a boot script");
     let dir = host.path("services/shop/releases/1.0/env/bin/erl");
-    let mut command = clean(Command::new(dir));
     let print = "io:format(\"~s ~s\", [tally:vsn(), code:root_dir()]), halt().";
-    command.args([
-        "-noinput",
-        "-boot",
-        boot.trim_end_matches(".boot"),
-        "-eval",
-        print,
-    ]);
-    let output = command.stdin(Stdio::null()).output().expect("erl runs");
     let expected = format!("1.0 {}", environment["dir"].as_str().expect("a directory"));
-    assert_eq!(
-        String::from_utf8_lossy(&output.stdout),
-        expected,
-        "{output:?}"
-    );
+    assert_eq!(booted(dir, boot, print), expected);
 }

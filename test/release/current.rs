@@ -1,25 +1,13 @@
 //! Which release is current, what changes between two, and what is removed.
 
 use crate::host::Host;
-use crate::shop::{json, library, release, tally};
+use crate::shop::{json, release, with_releases};
 use std::fs;
 use std::os::unix::fs::symlink;
 
-/// A host with the releases 1, of tally 1.0 and low, and 2, of tally 1.1 and high.
-fn shop() -> Host {
-    let host = Host::without_epmd();
-    tally(&host, "1.0");
-    tally(&host, "1.1");
-    library(&host, "low", "1", "");
-    library(&host, "high", "1", "");
-    json(&host, &["make", "shop", "1", "--apps", "tally=1.0,low"]);
-    json(&host, &["make", "shop", "2", "--apps", "tally=1.1,high"]);
-    host
-}
-
 #[test]
 fn the_current_release_is_a_link_and_so_is_the_one_before() {
-    let host = shop();
+    let host = with_releases(Host::without_epmd());
     let run = release(&host, &["current", "shop"]);
     run.is("", 1).says("no release of shop is current");
     let makes = |version: &str, text: &str| {
@@ -50,7 +38,7 @@ fn the_current_release_is_a_link_and_so_is_the_one_before() {
 
 #[test]
 fn a_link_that_leads_elsewhere_is_no_release() {
-    let host = shop();
+    let host = with_releases(Host::without_epmd());
     release(&host, &["default", "shop", "1"]);
     let link = host.path("state/services/shop/current");
     for target in ["/etc", "1", "/usr/lib/erlrc/services/shop/releases/1"] {
@@ -64,7 +52,7 @@ fn a_link_that_leads_elsewhere_is_no_release() {
 
 #[test]
 fn what_is_no_longer_what_it_was_does_not_become_current() {
-    let host = shop();
+    let host = with_releases(Host::without_epmd());
     release(&host, &["default", "shop", "2"]);
     fs::write(host.path("lib/low-1/ebin/more"), "x").expect("a file");
     let run = release(&host, &["default", "shop", "1"]);
@@ -88,7 +76,7 @@ fn what_is_no_longer_what_it_was_does_not_become_current() {
 
 #[test]
 fn a_difference_is_what_would_have_to_be_done() {
-    let host = shop();
+    let host = with_releases(Host::without_epmd());
     let text = "CHANGE   APPLICATION  FROM  TO
 add      high         -     1
 upgrade  tally        1.0   1.1
@@ -108,7 +96,7 @@ remove   low          1     -
 
 #[test]
 fn neither_the_current_release_nor_the_one_before_is_removed() {
-    let host = shop();
+    let host = with_releases(Host::without_epmd());
     json(&host, &["make", "shop", "3", "--apps", "low"]);
     release(&host, &["default", "shop", "1"]);
     release(&host, &["default", "shop", "2"]);

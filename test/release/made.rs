@@ -145,7 +145,7 @@ fn what_an_interrupted_command_left_is_in_nobodys_way() {
 fn of_an_environment_the_release_has_its_name_and_its_applications() {
     let host = Host::without_epmd();
     tally(&host, "1.0");
-    let from = crate::shop::otp().display().to_string();
+    let from = crate::otp::root().display().to_string();
     let run = host.erlrc(&["env", "make", "--json", "--from", &from]);
     let environment: serde_json::Value = serde_json::from_str(&run.out).expect("JSON");
     let name = environment["name"].as_str().expect("a name");

@@ -1,20 +1,8 @@
 //! Nodes go from what they run to a release, as one change, and back.
 
 use crate::host::{Host, Node};
-use crate::shop::{json, library, release, tally};
+use crate::shop::{json, library, release, with_releases};
 use std::fs;
-
-/// A host with the releases 1, of tally 1.0 and low, and 2, of tally 1.1 and high.
-fn shop() -> Host {
-    let host = Host::new();
-    tally(&host, "1.0");
-    tally(&host, "1.1");
-    library(&host, "low", "1", "");
-    library(&host, "high", "1", "");
-    json(&host, &["make", "shop", "1", "--apps", "tally=1.0,low"]);
-    json(&host, &["make", "shop", "2", "--apps", "tally=1.1,high"]);
-    host
-}
 
 /// A node that runs release 1.
 fn node(host: &Host, name: &str) -> Node {
@@ -39,7 +27,7 @@ const SECOND: &str = r#"{[{high,"1"},{tally,"1.1"}],"1.1"}"#;
 
 #[test]
 fn nodes_go_to_a_release_and_back_as_one() {
-    let host = shop();
+    let host = with_releases(Host::new());
     let _nodes = [node(&host, "n1"), node(&host, "n2"), host.node("other")];
     release(&host, &["default", "shop", "1"]);
     let before = seen(&host, "n1");
@@ -77,7 +65,7 @@ fn nodes_go_to_a_release_and_back_as_one() {
 
 #[test]
 fn what_fails_leaves_nodes_and_link_as_they_were() {
-    let host = shop();
+    let host = with_releases(Host::new());
     let _node = node(&host, "n1");
     release(&host, &["default", "shop", "1"]);
     let keys = "{applications, [kernel, stdlib]}, {mod, {nobody, []}}";
@@ -96,7 +84,7 @@ fn what_fails_leaves_nodes_and_link_as_they_were() {
 
 #[test]
 fn nodes_that_have_to_change_differently_are_not_changed_together() {
-    let host = shop();
+    let host = with_releases(Host::new());
     let _nodes = [node(&host, "n1"), node(&host, "n2")];
     let low = host.path("lib/low-1").display().to_string();
     let run = host.erlrc(&["stop", "low", "1", &low, "--node", "n2"]);

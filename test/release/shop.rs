@@ -1,25 +1,12 @@
 //! A host with applications of which releases are made.
 
 use crate::host::fixtures::erlc_into;
-use crate::host::{Host, Run, erl};
+use crate::host::{Host, Run};
+use crate::otp::root;
 use crate::schema::Schemas;
 use serde_json::Value;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::OnceLock;
-
-/// The tree of the `erl` under test.
-pub fn otp() -> &'static Path {
-    static ROOT: OnceLock<PathBuf> = OnceLock::new();
-    ROOT.get_or_init(|| {
-        let print = "io:format(\"~s\", [code:root_dir()]), halt().";
-        let mut command = Command::new(erl());
-        command.args(["-noshell", "-eval", print]);
-        let output = command.stdin(Stdio::null()).output().expect("erl runs");
-        PathBuf::from(String::from_utf8(output.stdout).expect("a path"))
-    })
-}
+use std::path::PathBuf;
 
 /// Installs a library application: `keys` go into its specification.
 pub fn library(host: &Host, name: &str, vsn: &str, keys: &str) -> PathBuf {
@@ -60,11 +47,22 @@ pub fn tally(host: &Host, vsn: &str) -> PathBuf {
     dir
 }
 
+/// The host with the releases 1, of tally 1.0 and low, and 2, of tally 1.1 and high.
+pub fn with_releases(host: Host) -> Host {
+    tally(&host, "1.0");
+    tally(&host, "1.1");
+    library(&host, "low", "1", "");
+    library(&host, "high", "1", "");
+    json(&host, &["make", "shop", "1", "--apps", "tally=1.0,low"]);
+    json(&host, &["make", "shop", "2", "--apps", "tally=1.1,high"]);
+    host
+}
+
 /// Runs `erlrc release` with these arguments; `make` looks for applications in `lib` of the host, and uses the OTP under
 /// test.
 #[track_caller]
 pub fn release(host: &Host, arguments: &[&str]) -> Run {
-    let (libs, otp) = (host.path("lib"), otp());
+    let (libs, otp) = (host.path("lib"), root());
     let (libs, otp) = (libs.display().to_string(), otp.display().to_string());
     let mut all = vec!["release"];
     all.extend(arguments);

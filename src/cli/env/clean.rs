@@ -37,7 +37,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     let (store, out) = (arguments.place.store(), common.output());
     if store.root().exists() {
-        content::check(store.root()).map_err(failed)?;
+        crate::trust::check(store.root()).map_err(|error| failed(error.into()))?;
     }
     let left = leftovers(&store);
     let unused = match arguments.unused {

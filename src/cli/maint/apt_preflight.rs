@@ -14,6 +14,7 @@ use crate::cluster::foresight;
 use crate::identity::NodeName;
 use crate::maint::{self, Call, Format, Moment, NodeState, Unpacked, Version, replaced};
 use crate::maintainer::{self, Subject};
+use crate::package::search;
 use crate::plan::{Finding, Verdict};
 use crate::rendezvous::Entry;
 use crate::term::Atom;
@@ -85,12 +86,9 @@ fn owners(apps: &Path) -> Option<BTreeSet<String>> {
         .stdin(Stdio::null())
         .stderr(Stdio::null());
     let text = query.output().ok()?.stdout;
-    let text = String::from_utf8_lossy(&text).into_owned();
-    let packages = text.lines().filter_map(|line| line.rsplit_once(": "));
-    let packages = packages.flat_map(|(packages, _)| packages.split(", "));
-    // An architecture may follow the name.
-    let name = |package: &str| package.split(':').next().map(str::to_owned);
-    let found: BTreeSet<String> = packages.filter_map(name).collect();
+    let text = String::from_utf8_lossy(&text);
+    let packages = search::owners(&text).flat_map(|(packages, _)| packages);
+    let found: BTreeSet<String> = packages.map(str::to_owned).collect();
     (!found.is_empty()).then_some(found)
 }
 

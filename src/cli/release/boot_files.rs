@@ -1,11 +1,10 @@
 //! The release file of OTP and its boot script, which OTP's own `systools` makes, in an Erlang that lives for as long as
 //! that takes.
 
-use crate::cli::{Failure, Status};
+use crate::cli::{Failure, Status, make_boot_script};
 use crate::places::ApplicationDir;
 use crate::release::Release;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 /// What it prints goes to this program, which knows where it belongs.
 const MAKE: &str = r#"
@@ -53,15 +52,13 @@ pub fn make(release: &Release, dir: &Path, erl: &Path) -> Result<(), Failure> {
     let file = dir.join(format!("{}.rel", release.service));
     std::fs::write(&file, release.rel())
         .map_err(|source| refused(BootFilesError::Write { file, source }))?;
-    let mut command = Command::new(erl);
-    for variable in ["ERL_AFLAGS", "ERL_FLAGS", "ERL_ZFLAGS", "ERL_LIBS"] {
-        command.env_remove(variable);
-    }
-    command.args(["-noinput", "-noshell", "-eval", MAKE, "-extra"]);
+    let mut command = make_boot_script::erl(erl);
+    command.env_remove("ERL_LIBS");
+    command.args(["-eval", MAKE, "-extra"]);
     command.arg(&release.service);
     let members = release.applications.iter();
     command.args(members.map(|member| ApplicationDir(&member.dir).ebin()));
-    command.current_dir(dir).stdin(Stdio::null());
+    command.current_dir(dir);
     let output = command.output().map_err(|source| {
         let erl = erl.to_owned();
         refused(BootFilesError::Erl { erl, source })

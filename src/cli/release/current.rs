@@ -1,9 +1,9 @@
 //! `erlrc release current` and `erlrc release default`: which release of a service is current.
 
 use super::show::{State, state};
-use super::{Services, failed, name};
+use super::{Named, Services, failed, name, pointers};
 use crate::cli::{Common, Failure, Output, Status};
-use crate::release::store::Pointer;
+use crate::release::store::{Locked, Pointer};
 use crate::release::{Release, Store};
 use serde_json::json;
 
@@ -35,12 +35,8 @@ JSON: as erlrc release current.
 Examples:
   erlrc release default shop 1.1")]
 pub struct DefaultArguments {
-    /// The service
-    #[arg(value_name = "S", value_parser = name)]
-    service: String,
-    /// The version of the release
-    #[arg(value_name = "VSN", value_parser = name)]
-    release: String,
+    #[command(flatten)]
+    named: Named,
     #[command(flatten)]
     place: Services,
 }
@@ -61,11 +57,7 @@ enum CurrentError {
 pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     let service = &arguments.service;
     let (store, out) = (arguments.place.store(common), common.output());
-    let pointer = |pointer| {
-        let found = store.pointer(service, pointer);
-        found.map_err(|error| failed(error, service))
-    };
-    let (current, previous) = (pointer(Pointer::Current)?, pointer(Pointer::Previous)?);
+    let [current, previous] = pointers(&store, service)?;
     let Some(current) = current else {
         let service = service.clone();
         let hint = format!("erlrc release default {service} VSN makes one current");
@@ -80,17 +72,28 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
 
 /// Sets it.
 pub fn set(arguments: &DefaultArguments, common: &Common) -> Result<Status, Failure> {
-    let (service, version) = (&arguments.service, &arguments.release);
+    let (service, version) = (&arguments.named.service, &arguments.named.release);
     let (store, out) = (arguments.place.store(common), common.output());
+    let (locked, _) = locked(&store, service, version)?;
+    let before = locked.set_current(version);
+    let before = before.map_err(|error| failed(error, service))?;
+    say(&store, (service, version), before, out)?;
+    Ok(Status::Done)
+}
+
+/// A release whose applications are what they were, and that nobody removes for as long as the lock is there.
+pub fn locked<'a>(
+    store: &'a Store,
+    service: &str,
+    version: &str,
+) -> Result<(Locked<'a>, Release), Failure> {
     let failed = |error| failed(error, service);
     let release = store.read(service, version).map_err(failed)?;
     check(&release)?;
     let locked = store.lock(service).map_err(failed)?;
     // It may have been removed before the lock was had.
-    store.read(service, version).map_err(failed)?;
-    let before = locked.set_current(version).map_err(failed)?;
-    say(&store, (service, version), before, out)?;
-    Ok(Status::Done)
+    let release = store.read(service, version).map_err(failed)?;
+    Ok((locked, release))
 }
 
 /// Says that a release of a service is current, and which one was before.
@@ -113,7 +116,7 @@ pub fn say(
 }
 
 /// Whether all that it names is what it was.
-pub fn check(release: &Release) -> Result<(), Failure> {
+fn check(release: &Release) -> Result<(), Failure> {
     let spoilt = release.applications.iter().find_map(|member| {
         let (name, vsn, dir) = (&member.application, &member.vsn, member.dir.display());
         match state(member) {

@@ -1,9 +1,8 @@
 //! `erlrc release list`: the releases of services, one line each.
 
-use super::{Services, chain, failed, made, name};
+use super::{Services, chain, made, name, pointers};
 use crate::cli::table::table;
 use crate::cli::{Common, Failure, Status, output};
-use crate::release::store::Pointer;
 use crate::release::{Release, ReleaseError, Store};
 use serde_json::{Value, json};
 
@@ -92,11 +91,7 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
 }
 
 fn listed(store: &Store, service: String) -> Result<Listed, Failure> {
-    let pointer = |pointer| {
-        let found = store.pointer(&service, pointer);
-        found.map_err(|error| failed(error, &service))
-    };
-    let (current, previous) = (pointer(Pointer::Current)?, pointer(Pointer::Previous)?);
+    let [current, previous] = pointers(store, &service)?;
     let versions = store.versions(&service).into_iter();
     let releases = versions.map(|version| {
         let release = store.read(&service, &version);

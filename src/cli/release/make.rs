@@ -1,9 +1,9 @@
 //! `erlrc release make`: writes down which versions of which applications belong together.
 
 use super::set::{self, Asked, Found, Otp};
-use super::{Services, applications, boot_files, count, failed, name};
+use super::{Named, Services, applications, boot_files, failed};
 use crate::cli::arguments::{Apps, application, directory, vsn};
-use crate::cli::env::Environments;
+use crate::cli::env::{Environments, count};
 use crate::cli::{Common, Failure, Output, Status, output};
 use crate::package::relation::Comparison;
 use crate::release::store::{Store, other_set};
@@ -37,12 +37,8 @@ Examples:
   erlrc release make shop 1.1 --from-control debian/control
   erlrc release make shop 1.1 --apps tally --env otp-25.2.3-6f1c0a92d3b4")]
 pub struct Arguments {
-    /// The service
-    #[arg(value_name = "S", value_parser = name)]
-    service: String,
-    /// The version of the release
-    #[arg(value_name = "VSN", value_parser = name)]
-    release: String,
+    #[command(flatten)]
+    named: Named,
     /// Applications, each with its version if it is another than is installed
     #[arg(long, value_name = "APP[=VSN]", value_delimiter = ',', value_parser = asked, required_unless_present = "from_control")]
     apps: Vec<(Atom, Range)>,
@@ -88,7 +84,7 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     let out = common.output();
     let otp = set::otp(arguments.env.as_deref(), &arguments.environments)?;
     let asked = Asked {
-        service: &arguments.service,
+        service: &arguments.named.service,
         apps: &arguments.apps,
         control: arguments.from_control.as_deref(),
         libs: &arguments.lib,
@@ -103,11 +99,11 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     if arguments.rel {
         set::check_boot(&found.placed)?;
     }
-    let members = members(&found).map_err(|error| failed(error, &arguments.service))?;
+    let members = members(&found).map_err(|error| failed(error, &arguments.named.service))?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let release = Release {
-        service: arguments.service.clone(),
-        version: arguments.release.clone(),
+        service: arguments.named.service.clone(),
+        version: arguments.named.release.clone(),
         otp: otp.tree.otp.clone(),
         erts: otp.tree.erts.clone(),
         environment: otp.environment.clone(),
@@ -151,7 +147,7 @@ fn write(
         if !known.is_same(release) {
             return Err(failed(other_set(&known, release)));
         }
-        if boot.is_some() && !store.has_boot(service, version) {
+        if boot.is_some() && store.boot(service, version).is_none() {
             return Err(boot_files::missing(service, version));
         }
         return Ok(false);
@@ -172,10 +168,7 @@ fn say(store: &Store, release: &Release, made: (bool, &Found, &Otp), out: Output
         false => otp.erl(),
     };
     let (service, version) = (&release.service, &release.version);
-    let boot = store
-        .place(service, version)
-        .join(format!("{service}.boot"));
-    let boot = store.has_boot(service, version).then_some(boot);
+    let boot = store.boot(service, version);
     let report = json!({
         "service": service,
         "release": version,
@@ -200,7 +193,7 @@ fn say(store: &Store, release: &Release, made: (bool, &Found, &Otp), out: Output
         .collect();
     let mut text = format!(
         "{service} {version}: {what}, {}, OTP {} from {}\n  {}\n",
-        count(members.len()),
+        count(members.len(), "application"),
         release.otp,
         from.display(),
         members.join(", ")

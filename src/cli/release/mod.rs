@@ -12,6 +12,7 @@ mod upgrade;
 
 use super::{Common, Failure, Status};
 use crate::places::{SERVICES, State};
+use crate::release::store::Pointer;
 use crate::release::{Release, ReleaseError, Store, is_name};
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -55,6 +56,17 @@ enum Action {
     Downgrade(upgrade::Arguments),
     /// Remove a release
     Remove(remove::Arguments),
+}
+
+/// A release of a service.
+#[derive(clap::Args, Debug)]
+struct Named {
+    /// The service
+    #[arg(value_name = "S", value_parser = name)]
+    service: String,
+    /// The version of the release
+    #[arg(value_name = "VSN", value_parser = name)]
+    release: String,
 }
 
 /// Where releases are.
@@ -140,12 +152,13 @@ fn made(release: &Release) -> String {
     super::history::moment(time)
 }
 
-/// `1 application`, `2 applications`.
-fn count(count: usize) -> String {
-    match count {
-        1 => "1 application".to_owned(),
-        count => format!("{count} applications"),
-    }
+/// The current release of a service, and the one before.
+fn pointers(store: &Store, service: &str) -> Result<[Option<String>; 2], Failure> {
+    let pointer = |pointer| {
+        let found = store.pointer(service, pointer);
+        found.map_err(|error| failed(error, service))
+    };
+    Ok([pointer(Pointer::Current)?, pointer(Pointer::Previous)?])
 }
 
 /// What a release has, for machines.

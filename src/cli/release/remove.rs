@@ -1,8 +1,7 @@
 //! `erlrc release remove`: removes a release.
 
-use super::{Services, failed, name};
+use super::{Named, Services, failed, pointers};
 use crate::cli::{Common, Failure, Status, ask};
-use crate::release::store::Pointer;
 use crate::release::{ReleaseError, Store};
 use serde_json::json;
 
@@ -18,12 +17,8 @@ Examples:
   erlrc release remove shop 1.0
   erlrc release remove --yes shop 1.0")]
 pub struct Arguments {
-    /// The service
-    #[arg(value_name = "S", value_parser = name)]
-    service: String,
-    /// The version of the release
-    #[arg(value_name = "VSN", value_parser = name)]
-    release: String,
+    #[command(flatten)]
+    named: Named,
     /// Remove, and do not ask
     #[arg(long, short)]
     yes: bool,
@@ -46,7 +41,7 @@ enum RemoveError {
 
 /// Asks and removes.
 pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
-    let (service, version) = (&arguments.service, &arguments.release);
+    let (service, version) = (&arguments.named.service, &arguments.named.release);
     let (store, out) = (arguments.place.store(common), common.output());
     let failed = |error| failed(error, service);
     check(&store, service, version)?;
@@ -76,13 +71,8 @@ fn check(store: &Store, service: &str, version: &str) -> Result<(), Failure> {
         };
         return Err(failed(error, &service));
     }
-    for (pointer, what) in [
-        (Pointer::Current, "current"),
-        (Pointer::Previous, "previous"),
-    ] {
-        let found = store
-            .pointer(&service, pointer)
-            .map_err(|error| failed(error, &service))?;
+    let pointers = pointers(store, &service)?;
+    for (found, what) in pointers.iter().zip(["current", "previous"]) {
         if found.as_ref() == Some(&version) {
             let hint = format!("erlrc release default {service} VSN makes another one current");
             let failure = Failure::new(

@@ -1,6 +1,7 @@
 //! `erlrc release show`: the applications of a release, and whether they are still what they were.
 
-use super::{Services, applications, count, failed, made, name};
+use super::{Named, Services, applications, failed, made};
+use crate::cli::env::count;
 use crate::cli::table::indented;
 use crate::cli::{Common, Failure, Status, output};
 use crate::release::store::Pointer;
@@ -20,12 +21,8 @@ Examples:
   erlrc release show shop 1.0
   erlrc release show shop 1.0 --json")]
 pub struct Arguments {
-    /// The service
-    #[arg(value_name = "S", value_parser = name)]
-    service: String,
-    /// The version of the release
-    #[arg(value_name = "VSN", value_parser = name)]
-    release: String,
+    #[command(flatten)]
+    named: Named,
     #[command(flatten)]
     place: Services,
 }
@@ -44,7 +41,7 @@ pub enum State {
 
 /// Shows it.
 pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
-    let (service, version) = (&arguments.service, &arguments.release);
+    let (service, version) = (&arguments.named.service, &arguments.named.release);
     let (store, out) = (arguments.place.store(common), common.output());
     let failed = |error| failed(error, service);
     let release = store.read(service, version).map_err(failed)?;
@@ -56,12 +53,11 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
         told["state"] = json!(state);
     }
     let dir = store.place(service, version);
-    let boot = dir.join(format!("{service}.boot"));
     let report = json!({
         "service": service, "release": version, "dir": dir, "current": is_current,
         "otp": release.otp, "erts": release.erts, "environment": release.environment,
         "made": made(&release), "applications": told,
-        "boot": store.has_boot(service, version).then_some(boot),
+        "boot": store.boot(service, version),
     });
     out.envelope("release", 1, &report);
     out.text(&output::printable_lines(&text(
@@ -88,7 +84,7 @@ fn text(release: &Release, states: &[State], is_current: bool) -> String {
         "{} {}: {}, OTP {}{environment}, made {}{current}\n",
         release.service,
         release.version,
-        count(release.applications.len()),
+        count(release.applications.len(), "application"),
         release.otp,
         made(release),
     );

@@ -1,6 +1,6 @@
 //! `erlrc release plan`, `upgrade` and `downgrade`: nodes go from what they run to a release, as one change.
 
-use super::{Services, current, failed, name};
+use super::{Named, Services, current, failed, name};
 use crate::application::vsn;
 use crate::cli::change::{Still, tell, unchanged};
 use crate::cli::hook::operation::{self, Operation, Step};
@@ -38,12 +38,8 @@ Examples:
   erlrc release downgrade shop 1.0
   erlrc release upgrade shop 1.1 --node shop")]
 pub struct Arguments {
-    /// The service
-    #[arg(value_name = "S", value_parser = name)]
-    service: String,
-    /// The version of the release
-    #[arg(value_name = "VSN", value_parser = name)]
-    release: String,
+    #[command(flatten)]
+    named: Named,
     #[command(flatten)]
     options: Options,
     #[command(flatten)]
@@ -122,8 +118,10 @@ pub fn plan(arguments: PlanArguments, common: &Common) -> Result<Status, Failure
     let mut hook = arguments.hook;
     hook.dry_run = true;
     let arguments = Arguments {
-        service: arguments.service,
-        release,
+        named: Named {
+            service: arguments.service,
+            release,
+        },
         options: arguments.options,
         hook,
         place: arguments.place,
@@ -144,12 +142,10 @@ fn run(arguments: &Arguments, is: Option<Ordering>, common: &Common) -> Result<S
     if hook::skipped() {
         return Ok(Status::Done);
     }
-    let (service, version) = (&arguments.service, &arguments.release);
+    let (service, version) = (&arguments.named.service, &arguments.named.release);
     let store = arguments.place.store(common);
     let failed = |error| failed(error, service);
-    let target = store.read(service, version).map_err(failed)?;
-    current::check(&target)?;
-    let locked = store.lock(service).map_err(failed)?;
+    let (locked, target) = current::locked(&store, service, version)?;
     let now = before(&store, service).map_err(failed)?;
     if let (Some(now), Some(is)) = (&now, is) {
         check_direction(now, version, is)?;

@@ -11,6 +11,7 @@ use super::{Common, Failure, Status, leftover};
 use crate::places;
 use crate::snapshot::package::{INSTALLED, Package};
 use crate::snapshot::{Manifest, SnapshotError, Store, Tag, store, tag};
+use crate::trust::PathError;
 use serde_json::json;
 use std::io::ErrorKind;
 
@@ -91,7 +92,7 @@ fn failed(error: SnapshotError) -> Failure {
 
 fn hint(error: &SnapshotError) -> Option<String> {
     match error {
-        SnapshotError::Unusable { source, .. } => match source.kind() {
+        SnapshotError::Path(PathError::Unusable { source, .. }) => match source.kind() {
             ErrorKind::PermissionDenied => Some("root alone may do that".to_owned()),
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Some(
                 "nothing was left behind; make room, as with erlrc snapshot drop TAG, or keep fewer files with --keep"
