@@ -39,6 +39,7 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     if waiting.is_empty() {
         return nothing(arguments, common, silent.is_empty());
     }
+    waiting.iter().try_for_each(|one| one.check())?;
     let mut worst = match silent.is_empty() {
         true => Status::Done,
         false => Status::Unreachable,

@@ -3,24 +3,34 @@
 
 use super::hook::operation::{Operation, Settling, Step, Version};
 use super::hook::request::question;
-use super::hook::{self, HookArguments, Report};
-use super::{Common, Status};
+use super::hook::{self, Answer, HookArguments, Report};
+use super::{Common, Failure, Status};
 use crate::history::{NodeRecord, Record, Who};
 use crate::identity::NodeName;
 use crate::outcome::Outcome;
 use crate::record::Time;
 use crate::rendezvous::Entries;
-use crate::status::{NodeFacts, Replaced, WentBack};
+use crate::status::{Held, NodeFacts, Replaced, WentBack};
 use crate::term::Atom;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A provisional upgrade, and the nodes that have it with the number that each gave it.
 #[derive(Debug)]
 pub struct Waiting {
     /// What it has replaced.
     pub changes: Vec<Replaced>,
+    /// Service and version of the release that is on trial so.
+    release: Option<String>,
     nodes: Vec<(NodeName, Option<String>)>,
+}
+
+/// A release that is on trial is confirmed and taken back as a whole.
+#[derive(Debug, thiserror::Error)]
+#[error("{what} belongs to {release}, which is on trial; nothing was done")]
+struct OnTrial {
+    what: String,
+    release: String,
 }
 
 impl Waiting {
@@ -29,6 +39,20 @@ impl Waiting {
         let way =
             |one: &Replaced| format!("{} back from {} to {}", one.application, one.to, one.from);
         self.changes.iter().map(way).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Whether it is for this command, which knows nothing of releases, to settle it.
+    pub fn check(&self) -> Result<(), Failure> {
+        let Some(release) = &self.release else {
+            return Ok(());
+        };
+        let service = release.split(' ').next().unwrap_or(release);
+        let hint = format!(
+            "erlrc release commit {service} keeps it, erlrc release revert {service} takes it back"
+        );
+        let names = self.changes.iter().map(|one| one.application.as_str());
+        let (what, release) = (names.collect::<Vec<_>>().join(" "), release.clone());
+        Err(Failure::new(Status::Failed, OnTrial { what, release }).hint(hint))
     }
 
     fn operation(&self) -> Option<Operation> {
@@ -55,7 +79,7 @@ pub fn waiting(
     arguments: &HookArguments,
     apps: &[Atom],
 ) -> (Vec<Waiting>, Vec<NodeName>) {
-    let (mut found, mut silent) = (Vec::<Waiting>::new(), Vec::new());
+    let (mut found, mut silent) = (Vec::new(), Vec::new());
     for (node, entry) in entries {
         let Ok(entry) = entry else {
             silent.push(node.clone());
@@ -76,16 +100,47 @@ pub fn waiting(
         }) else {
             continue;
         };
-        let node = (node.clone(), held.held);
-        match found.iter_mut().find(|one| one.changes == held.changes) {
+        found.push((node.clone(), held));
+    }
+    (gathered(found), silent)
+}
+
+/// What these nodes keep open: those with the same changes together.
+pub fn gathered(nodes: Vec<(NodeName, Held)>) -> Vec<Waiting> {
+    let mut found = Vec::<Waiting>::new();
+    for (node, held) in nodes {
+        let same = |one: &&mut Waiting| one.changes == held.changes && one.release == held.release;
+        let node = (node, held.held);
+        match found.iter_mut().find(same) {
             Some(one) => one.nodes.push(node),
             None => found.push(Waiting {
                 changes: held.changes,
+                release: held.release,
                 nodes: vec![node],
             }),
         }
     }
-    (found, silent)
+    found
+}
+
+/// Gives all nodes so much time again; the first that does not take it, with what it answers.
+pub fn prolong(
+    waiting: &Waiting,
+    time: Duration,
+    entries: &Entries,
+    arguments: &HookArguments,
+) -> Result<(), (NodeName, Answer)> {
+    let Some(operation) = waiting.operation() else {
+        return Ok(());
+    };
+    for (node, held) in &waiting.nodes {
+        let how = (Settling::Prolong(time), held.as_deref());
+        let answer = hook::settle(entries, arguments, node, &operation, how);
+        if answer.outcome != Outcome::Held {
+            return Err((node.clone(), answer));
+        }
+    }
+    Ok(())
 }
 
 /// Confirms `waiting` on all its nodes, or takes it back.

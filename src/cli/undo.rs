@@ -191,6 +191,7 @@ fn provisional(arguments: &Arguments, common: &Common) -> Result<Option<Status>,
     };
     let entries = nodes::entries(common, &hook.connection)?;
     let (waiting, _) = provisional::waiting(&entries, hook, &apps);
+    waiting.iter().try_for_each(|one| one.check())?;
     let mut status = None;
     for one in &waiting {
         if hook.dry_run {

@@ -74,7 +74,8 @@ impl Arguments {
 /// The longest time that an upgrade can be provisional, in seconds: 30 days.
 const LONGEST: u64 = 2_592_000;
 
-fn provisional(text: &str) -> Result<Duration, String> {
+/// Reads how long an upgrade is provisional.
+pub fn provisional(text: &str) -> Result<Duration, String> {
     match text.parse() {
         Ok(seconds @ 1..=LONGEST) => Ok(Duration::from_secs(seconds)),
         _ => Err(format!("whole seconds, from 1 to {LONGEST}")),

@@ -23,5 +23,5 @@ mod tests;
 pub use answer::{Answer, Change};
 pub use ask::{Asker, Limits, TAKING_BACK};
 pub use link::{Decision, Gate, NodeLink, Open, Reach};
-pub use options::{Evaluator, Hold, Migration, Mode, Options, Over};
+pub use options::{Evaluator, Hold, Migration, Mode, Options, Over, ReleaseName};
 pub use round::{Event, Outcomes, Purpose, Round};

@@ -4,6 +4,7 @@ use crate::migration::Choice;
 use crate::script;
 use crate::script::opt_in::{Converts, Way};
 use crate::term::Term;
+use std::fmt;
 use std::time::Duration;
 
 /// What the hooks `upgrade` and `downgrade` take beside versions.
@@ -33,9 +34,27 @@ pub struct Options {
     /// How long a person has to confirm, before everything goes back.
     #[arg(skip)]
     pub provisional: Option<Duration>,
+    /// The release to which this leads, where it is on trial.
+    #[arg(skip)]
+    pub release: Option<ReleaseName>,
     /// Whether this takes an upgrade back.
     #[arg(skip)]
     pub way: Way,
+}
+
+/// A release of a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReleaseName {
+    /// The service.
+    pub service: String,
+    /// The version of the release.
+    pub release: String,
+}
+
+impl fmt::Display for ReleaseName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.service, self.release)
+    }
 }
 
 /// How a node keeps a way back open.
@@ -140,12 +159,15 @@ impl Options {
         });
         let max_pause = self.max_pause.map(|pause| Term::Integer(pause.into()));
         let hold = self.hold.map(Hold::term);
+        let release = self.release.as_ref();
+        let release = release.map(|release| Term::binary(release.to_string()));
         let appup = self.generate.then(|| Term::atom("generated"));
         let pairs = [
             ("evaluator", evaluator),
             ("appup", appup),
             ("max_pause", max_pause),
             ("hold", hold),
+            ("release", release),
             ("migrate", self.migration.choice().map(migrate)),
             (
                 "way_back",

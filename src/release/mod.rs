@@ -11,6 +11,7 @@
 //! * [`change`]: what a node has to do to come to a release (core).
 //! * [`content`]: the digest of an application's files.
 //! * [`store`]: the directories of releases, and which of them is current.
+//! * [`trial`]: which of them nodes try.
 //!
 //! Must not print.
 
@@ -22,11 +23,13 @@ pub mod order;
 pub mod record;
 pub mod set;
 pub mod store;
+pub mod trial;
 pub mod wanted;
 
 pub use error::ReleaseError;
 pub use record::{Member, Release, Start};
 pub use store::Store;
+pub use trial::{Stage, Trial};
 
 /// Whether `name` can name a service or a release: a part of a file's name, of one line of a terminal, and not the name
 /// of a release that is being written.

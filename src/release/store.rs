@@ -36,14 +36,14 @@ const LARGEST: u64 = 256 << 20;
 #[derive(Clone, Debug)]
 pub struct Store {
     root: PathBuf,
-    state: PathBuf,
+    pub(super) state: PathBuf,
 }
 
 /// The releases of one service that nobody else changes for as long as this is there.
 #[derive(Debug)]
 pub struct Locked<'a> {
-    store: &'a Store,
-    service: String,
+    pub(super) store: &'a Store,
+    pub(super) service: String,
     _lock: File,
 }
 
@@ -195,6 +195,11 @@ impl Store {
 }
 
 impl Locked<'_> {
+    /// The service.
+    pub fn service(&self) -> &str {
+        &self.service
+    }
+
     /// Writes the files of a release, but for its manifest.
     pub fn prepare(
         &self,
@@ -262,6 +267,11 @@ impl Locked<'_> {
         Ok(before)
     }
 
+    /// Makes a release the previous one.
+    pub fn set_previous(&self, version: &str) -> Result<(), ReleaseError> {
+        self.point(Pointer::Previous, version)
+    }
+
     fn point(&self, pointer: Pointer, version: &str) -> Result<(), ReleaseError> {
         let dir = self.store.state.join(&self.service);
         let link = dir.join(pointer.name());
@@ -292,14 +302,14 @@ pub fn other_set(known: &Release, asked: &Release) -> ReleaseError {
     }
 }
 
-fn suffixed(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn suffixed(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
 }
 
 /// Makes `root` and, one in the other, the directories `below` where they are not; none of them is another user's.
-fn make_below(root: &Path, below: &[&str]) -> Result<(), ReleaseError> {
+pub(super) fn make_below(root: &Path, below: &[&str]) -> Result<(), ReleaseError> {
     if let Some(parent) = root.parent() {
         fs::create_dir_all(parent).map_err(|error| unusable(parent, error))?;
     }
@@ -325,7 +335,7 @@ fn make(dir: &Path) -> Result<(), ReleaseError> {
         .map_err(|error| unusable(dir, error))
 }
 
-fn write(file: &Path, text: &str) -> Result<(), ReleaseError> {
+pub(super) fn write(file: &Path, text: &str) -> Result<(), ReleaseError> {
     let mut options = OpenOptions::new();
     let opened = options.write(true).create_new(true).mode(0o444).open(file);
     let written = opened.and_then(|mut opened| {

@@ -133,6 +133,9 @@ pub struct Held {
     /// The applications one by one.
     #[serde(skip)]
     pub changes: Vec<Replaced>,
+    /// Service and version of the release that is on trial so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release: Option<String>,
 }
 
 /// What an upgrade has replaced of one application.
@@ -316,6 +319,7 @@ fn held(term: &Term) -> Option<Held> {
         over: word(term, "over").unwrap_or_else(|| "confirm".to_owned()),
         held: text(term, "held"),
         changes: list(term, "changes", replaced),
+        release: text(term, "release"),
     })
 }
 

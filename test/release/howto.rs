@@ -47,9 +47,11 @@ fn alike(text: &str) -> Vec<String> {
 
 #[test]
 fn the_page_on_releases_shows_what_a_reader_sees() {
-    let host = Host::without_epmd();
-    tally(&host, "1.0");
+    let host = Host::new();
+    let dir = tally(&host, "1.0").display().to_string();
     tally(&host, "1.1");
+    let _node = host.node("shop");
+    host.erlrc(&["start", "tally", "1.0", &dir]);
     let steps = steps();
     assert!(
         steps.len() >= 8,

@@ -23,3 +23,5 @@ mod made;
 mod nodes;
 mod refused;
 mod shop;
+mod trial;
+mod trial_interrupted;

@@ -5,7 +5,7 @@ use crate::shop::{json, library, release, with_releases};
 use std::fs;
 
 /// A node that runs release 1.
-fn node(host: &Host, name: &str) -> Node {
+pub fn node(host: &Host, name: &str) -> Node {
     let node = host.node(name);
     for (application, vsn) in [("low", "1"), ("tally", "1.0")] {
         let dir = host.path(&format!("lib/{application}-{vsn}"));
@@ -17,13 +17,13 @@ fn node(host: &Host, name: &str) -> Node {
 }
 
 /// What a node runs of the releases, and the version of tally's code.
-fn seen(host: &Host, node: &str) -> String {
+pub fn seen(host: &Host, node: &str) -> String {
     let text = "{[{A, V} || A <- [high, low, tally], {B, _, V} <- application:which_applications(), A =:= B], tally:vsn()}";
     host.erlrc(&["eval", node, text]).out.trim().to_owned()
 }
 
-const FIRST: &str = r#"{[{low,"1"},{tally,"1.0"}],"1.0"}"#;
-const SECOND: &str = r#"{[{high,"1"},{tally,"1.1"}],"1.1"}"#;
+pub const FIRST: &str = r#"{[{low,"1"},{tally,"1.0"}],"1.0"}"#;
+pub const SECOND: &str = r#"{[{high,"1"},{tally,"1.1"}],"1.1"}"#;
 
 #[test]
 fn nodes_go_to_a_release_and_back_as_one() {

@@ -168,6 +168,8 @@ is_option(appup, Value) -> Value =:= shipped orelse Value =:= generated;
 is_option(preflight, Value) -> lists:member(Value, [<<"strict">>, <<"warn">>, <<"off">>]);
 is_option(migrate, Value) -> lists:member(Value, [<<"none">>, <<"fields">>, <<"lossy">>]);
 is_option(way_back, Value) -> is_boolean(Value);
+%% Service and version, for people.
+is_option(release, Value) -> is_text(Value) andalso length(string:lexemes(Value, " ")) =:= 2;
 is_option(_Key, _Value) -> true.
 
 %% A receive can wait for so long.

@@ -22,6 +22,12 @@ format({not_provisional, Apps, Why}) ->
         "~ts cannot be upgraded provisionally: ~ts; without --provisional the upgrade is for good",
         [lists:join(" ", [atom_to_list(App) || App <- Apps]), no_way_back(Why)]
     );
+format({provisional, release, Release, Left}) ->
+    [Service, _] = string:lexemes(Release, " "),
+    text(
+        "~ts is on trial and goes back in ~b s; first erlrc release commit ~ts keeps it, or erlrc release revert ~ts takes it back",
+        [Release, Left div 1000, Service, Service]
+    );
 format({provisional, Changes, Left}) ->
     Names = lists:join(" ", [atom_to_list(App) || #{application := App} <- Changes]),
     text(

@@ -16,7 +16,7 @@
 -type over() :: confirm | revert.
 
 %% What belongs to an upgrade beside the script, for `erlrc_revert'.
--type operation() :: #{changes := [change()], _ => _}.
+-type operation() :: #{changes := [change()], release => binary(), _ => _}.
 -type change() :: #{application := atom(), from := string(), to := string()}.
 %% Which hold is meant; `held' is its number, as the operation answered it.
 -type which() ::
@@ -112,7 +112,7 @@ provisional(#{over := revert, table := Table} = Held) ->
 
 until(Time, #{id := Id, over := Over, operation := Operation} = Held) ->
     Until = erlang:monotonic_time(millisecond) + Time,
-    _ = put(?MODULE, {(maps:with([changes], Operation))#{over => Over, held => Id}, Until}),
+    _ = put(?MODULE, {(maps:with([changes, release], Operation))#{over => Over, held => Id}, Until}),
     Held#{deadline := Until}.
 
 left(infinity) -> infinity;
@@ -201,7 +201,8 @@ complete(Operation) ->
     ok.
 
 %% @doc What is held, and for how many milliseconds.
--spec status() -> none | #{changes := [change()], over := over(), held := string(), left := integer()}.
+-spec status() ->
+    none | #{changes := [change()], release => binary(), over := over(), held := string(), left := integer()}.
 status() ->
     Guardian = whereis(erlrc_guardian),
     case is_pid(Guardian) andalso process_info(Guardian, dictionary) of

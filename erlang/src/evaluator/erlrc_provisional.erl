@@ -9,7 +9,7 @@
 -export_type([why/0, told/0]).
 
 %% An instruction with effects of its own; modules whose old code is not to be had; who keeps no way back open; the
-%% application itself, which is loaded when there is no way back any more; what has to start or to stop for it.
+%% application itself, which is loaded when there is no way back any more; what stops, or starts and nothing is replaced.
 -type why() :: {instruction, term()} | {no_old_code, [module()]} | {evaluator, release_handler} | erlrc | not_replaced.
 %% `since' is system time in milliseconds.
 -type told() :: #{
@@ -62,6 +62,7 @@ check(_Change) ->
 check_held() ->
     ok = erlrc_guardian:settle_left(),
     case erlrc_hold:status() of
+        #{over := revert, release := Release, left := Left} -> {error, {provisional, release, Release, max(0, Left)}};
         #{over := revert, changes := Changes, left := Left} -> {error, {provisional, Changes, max(0, Left)}};
         _ -> ok
     end.

@@ -95,8 +95,10 @@ held() ->
     case erlrc_hold:status() of
         none ->
             [];
-        #{changes := Changes, over := Over, held := Id, left := Left} ->
-            [{held, (joined(Changes))#{left => max(0, Left), over => Over, held => text(Id), changes => [each(Change) || Change <- Changes]}}]
+        #{changes := Changes, over := Over, held := Id, left := Left} = Status ->
+            Release = maps:with([release], Status),
+            Held = #{left => max(0, Left), over => Over, held => text(Id), changes => [each(Change) || Change <- Changes]},
+            [{held, maps:merge(joined(Changes), maps:merge(Held, Release))}]
     end.
 
 %% All of them in one line.

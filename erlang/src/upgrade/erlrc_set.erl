@@ -14,7 +14,9 @@
 -type set() :: #{
     parts := [part()],
     start => [{atom(), Vsn :: string(), Dir :: file:filename_all()}],
-    stop => [atom()]
+    stop => [atom()],
+    %% What puts the code path back that was changed for the set.
+    path => [erlrc_transition:undo()]
 }.
 %% What follows when the script has succeeded: the environment of the old `.app' file, the actions that come after.
 -type forward() :: #{
@@ -103,7 +105,7 @@ carry_out(#{parts := Parts} = Set, Before, After) ->
     case erlrc_transition:attempt(Before ++ [script], fun() -> evaluate(kept(Starts, Script)) end) of
         {ok, Done, Undos} ->
             {script, Unpurged} = lists:keyfind(script, 1, Done),
-            completed(forward(Forwards, []), Unpurged, Undos, {Set, Starts});
+            completed(forward(Forwards, []), Unpurged, Undos ++ maps:get(path, Set, []), {Set, Starts});
         {error, restart_new_emulator} ->
             restart_new_emulator;
         {error, _} = Error ->
@@ -297,7 +299,9 @@ hold(#{parts := Parts}, Starts, Undo) ->
     end.
 
 described(Parts, Undo) ->
-    Undo#{changes => changes(Parts), merged => [{App, application:get_all_env(App)} || {#{application := App}, _} <- Parts]}.
+    Release = maps:from_list([{release, Release} || {#{options := #{release := Release}}, _} <- Parts]),
+    Merged = [{App, application:get_all_env(App)} || {#{application := App}, _} <- Parts],
+    maps:merge(Undo#{changes => changes(Parts), merged => Merged}, Release).
 
 changes(Parts) ->
     [#{application => App, from => From, to => To} || {#{application := App, from := {From, _}, to := {To, _}}, _} <- Parts].

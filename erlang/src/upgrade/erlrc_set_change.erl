@@ -62,9 +62,13 @@ ways(Changes) ->
         {[], [{_App, Why} | _]} -> {error, Why}
     end.
 
-%% A way back is kept open for what is replaced.
+%% A way back is kept open for what is replaced, and for what starts beside it; what has stopped would not be what it was.
 provisional(Ways) ->
-    case [App || {#{application := App, options := #{over := revert}}, Way} <- Ways, not lists:member(element(1, Way), [nothing, replace])] of
+    Kept = case lists:any(fun({_, Way}) -> element(1, Way) =:= replace end, Ways) of
+        true -> [nothing, replace, start];
+        false -> [nothing]
+    end,
+    case [App || {#{application := App, options := #{over := revert}}, Way} <- Ways, not lists:member(element(1, Way), Kept)] of
         [] -> {ok, Ways};
         Others -> {error, erlrc_provisional:refusal(Others, not_replaced)}
     end.
@@ -129,7 +133,7 @@ replaced({ok, Undos}, Ways) ->
     #{start := Starts} = Set = set(Ways),
     ok = erlrc_settlement:note({undo, {restore_path, code:get_path()}}),
     Path = erlrc_code_path:use([{App, filename:join(Dir, "ebin")} || {App, _, Dir} <- Starts]),
-    case erlrc_set:carry_out(Set) of
+    case erlrc_set:carry_out(Set#{path => [{restore_path, Before} || {changed, Before} <- [Path]]}) of
         {ok, _Unpurged} ->
             lists:foreach(fun erlrc_upgrade_stopped:keep/1, Undos),
             {ok, [outcome(Each) || Each <- Ways]};

@@ -12,7 +12,7 @@ mod report;
 use super::arguments::seconds;
 use super::{Common, Connection, Failure, Output, Status, nodes, status};
 use crate::cluster::{self, Limits, Outcomes, Purpose};
-pub use crate::cluster::{Answer, Migration, Options, operation, request};
+pub use crate::cluster::{Answer, Migration, Options, ReleaseName, operation, request};
 use crate::identity::NodeName;
 pub use crate::line::chain;
 use crate::outcome::Class;

@@ -150,6 +150,10 @@ impl Report {
         };
         let (seconds, application) = (time.as_secs(), &self.application);
         self.provisional = Some(seconds);
+        if operation.options.release.is_some() {
+            // The command that knows of releases says it.
+            return;
+        }
         let at = moment(Time::from_millis(
             Time::now()
                 .millis()

@@ -1,18 +1,20 @@
 //! `erlrc release current` and `erlrc release default`: which release of a service is current.
 
 use super::show::{State, state};
-use super::{Named, Services, failed, name, pointers};
+use super::{Named, Services, failed, name, pointers, trial};
 use crate::cli::{Common, Failure, Output, Status};
-use crate::release::store::{Locked, Pointer};
+use crate::release::store::Locked;
 use crate::release::{Release, Store};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Arguments of `erlrc release current`.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
-Prints the version, and nothing where no release is current; the status is then 1.
+Prints the version, and nothing where no release is current; the status is then 1. What is on trial is said on standard
+error.
 
-JSON: {\"kind\": \"release_current\", \"version\": 1, \"service\", \"current\", \"previous\"}, schema/release_current-1.json
+JSON: {\"kind\": \"release_current\", \"version\": 1, \"service\", \"current\", \"previous\", \"trial\": {\"release\", \"from\",
+\"stage\", \"begun_ms\", \"until_ms\", \"nodes\"}}, where trial is null if nothing is on trial, schema/release_current-1.json
 
 Examples:
   erlrc release current shop")]
@@ -57,17 +59,29 @@ enum CurrentError {
 pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     let service = &arguments.service;
     let (store, out) = (arguments.place.store(common), common.output());
-    let [current, previous] = pointers(&store, service)?;
+    let [current, _] = pointers(&store, service)?;
     let Some(current) = current else {
         let service = service.clone();
         let hint = format!("erlrc release default {service} VSN makes one current");
         let failure = Failure::new(Status::Failed, CurrentError::None { service });
         return Err(failure.hint(hint));
     };
-    let report = json!({"service": service, "current": current, "previous": previous});
-    out.envelope("release_current", 1, &report);
+    out.envelope("release_current", 1, &report(&store, service)?);
     out.text(&format!("{current}\n"));
+    if let Some((tried, stage)) = trial::read(&store, service)?
+        && !out.is_json()
+    {
+        trial::note(service, &tried, stage);
+    }
     Ok(Status::Done)
+}
+
+/// The same for machines.
+pub fn report(store: &Store, service: &str) -> Result<Value, Failure> {
+    let [current, previous] = pointers(store, service)?;
+    let trial = trial::read(store, service)?;
+    let trial = trial.map(|(trial, stage)| trial::json(&trial, stage));
+    Ok(json!({"service": service, "current": current, "previous": previous, "trial": trial}))
 }
 
 /// Sets it.
@@ -75,6 +89,7 @@ pub fn set(arguments: &DefaultArguments, common: &Common) -> Result<Status, Fail
     let (service, version) = (&arguments.named.service, &arguments.named.release);
     let (store, out) = (arguments.place.store(common), common.output());
     let (locked, _) = locked(&store, service, version)?;
+    trial::check_no_file(&store, service)?;
     let before = locked.set_current(version);
     let before = before.map_err(|error| failed(error, service))?;
     say(&store, (service, version), before, out)?;
@@ -103,10 +118,7 @@ pub fn say(
     before: Option<String>,
     out: Output,
 ) -> Result<(), Failure> {
-    let previous = store.pointer(service, Pointer::Previous);
-    let previous = previous.map_err(|error| failed(error, service))?;
-    let report = json!({"service": service, "current": version, "previous": previous});
-    out.envelope("release_current", 1, &report);
+    out.envelope("release_current", 1, &report(store, service)?);
     out.text(&match before {
         Some(before) if before == version => format!("{service} {version} is current already\n"),
         Some(before) => format!("{service} {version} is current, {before} was\n"),

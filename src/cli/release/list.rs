@@ -1,19 +1,20 @@
 //! `erlrc release list`: the releases of services, one line each.
 
-use super::{Services, chain, made, name, pointers};
+use super::{Services, chain, made, name, pointers, trial};
 use crate::cli::table::table;
 use crate::cli::{Common, Failure, Status, output};
-use crate::release::{Release, ReleaseError, Store};
+use crate::release::{Release, ReleaseError, Stage, Store, Trial};
 use serde_json::{Value, json};
 
 /// Arguments of `erlrc release list`.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
-STATE says which release is current, and which one was so before. A release that cannot be read is named with the
+STATE says which release is current, which one was so before, and with ~ which one is on trial. A release that cannot be read is named with the
 reason, and the status is 1. What nodes run is not looked at: erlrc status shows that.
 
 JSON: {\"kind\": \"releases\", \"version\": 1, \"services\": [{\"service\", \"current\", \"previous\", \"releases\": [{\"release\", \"dir\",
-\"otp\", \"erts\", \"environment\", \"applications\": {NAME: VSN}, \"made\", \"error\"}]}]}; of one that cannot be read release, dir and
+\"otp\", \"erts\", \"environment\", \"applications\": {NAME: VSN}, \"made\", \"error\"}],
+\"trial\": as erlrc release current has it}]}; of one that cannot be read release, dir and
 error are there alone, schema/releases-1.json
 
 Examples:
@@ -39,6 +40,7 @@ struct Listed {
     service: String,
     current: Option<String>,
     previous: Option<String>,
+    trial: Option<(Trial, Stage)>,
     releases: Vec<(String, Result<Release, ReleaseError>)>,
 }
 
@@ -83,6 +85,12 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
             out.text(&table(&heading, &rows));
         }
     }
+    for listed in &all {
+        if let Some((trial, stage)) = &listed.trial {
+            let lines = trial::lines(&listed.service, trial, *stage);
+            out.text(&format!("~ {lines}"));
+        }
+    }
     let mut releases = all.iter().flat_map(|listed| &listed.releases);
     match releases.any(|(_, release)| release.is_err()) {
         true => Ok(Status::Failed),
@@ -92,6 +100,7 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
 
 fn listed(store: &Store, service: String) -> Result<Listed, Failure> {
     let [current, previous] = pointers(store, &service)?;
+    let trial = trial::read(store, &service)?;
     let versions = store.versions(&service).into_iter();
     let releases = versions.map(|version| {
         let release = store.read(&service, &version);
@@ -102,6 +111,7 @@ fn listed(store: &Store, service: String) -> Result<Listed, Failure> {
         service,
         current,
         previous,
+        trial,
     })
 }
 
@@ -127,12 +137,21 @@ fn json(store: &Store, listed: &Listed) -> Value {
     json!({
         "service": service, "current": listed.current, "previous": listed.previous,
         "releases": releases,
+        "trial": listed.trial.as_ref().map(|(trial, stage)| trial::json(trial, *stage)),
     })
 }
 
 fn rows(listed: &Listed) -> Vec<Vec<String>> {
     let state = |version: &String| {
         let is = |pointer: &Option<String>| pointer.as_ref() == Some(version);
+        let tried = listed.trial.as_ref();
+        let tried = tried.filter(|(trial, _)| trial.release == *version);
+        match tried.map(|(_, stage)| stage) {
+            Some(Stage::Committed) => return "~ current".to_owned(),
+            Some(Stage::Over(_)) => return "~ was on trial".to_owned(),
+            Some(Stage::Begun | Stage::OnTrial(_)) => return "~ on trial".to_owned(),
+            None => {}
+        }
         match (is(&listed.current), is(&listed.previous)) {
             (true, _) => "current".to_owned(),
             (false, true) => "previous".to_owned(),

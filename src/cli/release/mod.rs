@@ -7,8 +7,11 @@ mod list;
 mod make;
 mod remove;
 mod set;
+mod settle;
 mod show;
+pub mod trial;
 mod upgrade;
+mod ways;
 
 use super::{Common, Failure, Status};
 use crate::places::{SERVICES, State};
@@ -54,6 +57,10 @@ enum Action {
     Upgrade(upgrade::Arguments),
     /// The same to an earlier release
     Downgrade(upgrade::Arguments),
+    /// Make the release that is on trial the current one
+    Commit(settle::Arguments),
+    /// Take the nodes back from the release that is on trial, or to the previous one
+    Revert(settle::RevertArguments),
     /// Remove a release
     Remove(remove::Arguments),
 }
@@ -71,7 +78,7 @@ struct Named {
 
 /// Where releases are.
 #[derive(clap::Args, Clone, Debug)]
-struct Services {
+pub struct Services {
     /// Directory of services
     #[arg(
         long,
@@ -85,7 +92,7 @@ struct Services {
 
 impl Services {
     /// Absolute places: links are compared with them.
-    fn store(&self, common: &Common) -> Store {
+    pub fn store(&self, common: &Common) -> Store {
         let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let state = State(&absolute(&common.state)).services();
         Store::new(absolute(&self.services), state)
@@ -104,6 +111,8 @@ pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
         Action::Plan(arguments) => upgrade::plan(arguments, common),
         Action::Upgrade(arguments) => upgrade::up(&arguments, common),
         Action::Downgrade(arguments) => upgrade::down(&arguments, common),
+        Action::Commit(arguments) => settle::commit(&arguments, common),
+        Action::Revert(arguments) => settle::revert(&arguments, common),
         Action::Remove(arguments) => remove::run(&arguments, common),
     }
 }

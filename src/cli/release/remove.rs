@@ -1,6 +1,6 @@
 //! `erlrc release remove`: removes a release.
 
-use super::{Named, Services, failed, pointers};
+use super::{Named, Services, failed, pointers, trial};
 use crate::cli::{Common, Failure, Status, ask};
 use crate::release::{ReleaseError, Store};
 use serde_json::json;
@@ -8,7 +8,8 @@ use serde_json::json;
 /// Arguments of `erlrc release remove`.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
-The applications stay: they are the packages'. The current release and the previous one are not removed. Removed is with
+The applications stay: they are the packages'. The current release, the previous one and one that is on trial
+are not removed. Removed is with
 --yes, or where a person says yes on a terminal; else nothing is, and the status is 1.
 
 JSON: {\"kind\": \"release_removed\", \"version\": 1, \"service\", \"release\", \"dir\"}, schema/release_removed-1.json
@@ -29,7 +30,7 @@ pub struct Arguments {
 /// Why nothing is removed.
 #[derive(Debug, thiserror::Error)]
 enum RemoveError {
-    #[error("{service} {version} is the {what} release; nothing was removed")]
+    #[error("{service} {version} {what}; nothing was removed")]
     InUse {
         service: String,
         version: String,
@@ -71,10 +72,20 @@ fn check(store: &Store, service: &str, version: &str) -> Result<(), Failure> {
         };
         return Err(failed(error, &service));
     }
-    let pointers = pointers(store, &service)?;
-    for (found, what) in pointers.iter().zip(["current", "previous"]) {
+    let [current, previous] = pointers(store, &service)?;
+    let trial = trial::read(store, &service)?;
+    let trial = trial.map(|(trial, stage)| (trial.release, trial::advice(&service, stage)));
+    let other = format!("erlrc release default {service} VSN makes another one current");
+    let uses = [
+        (current, "is the current release", other.clone()),
+        (previous, "is the previous release", other),
+        match trial {
+            Some((release, advice)) => (Some(release), "is on trial", advice),
+            None => (None, "", String::new()),
+        },
+    ];
+    for (found, what, hint) in uses {
         if found.as_ref() == Some(&version) {
-            let hint = format!("erlrc release default {service} VSN makes another one current");
             let failure = Failure::new(
                 Status::Failed,
                 RemoveError::InUse {

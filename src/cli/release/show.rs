@@ -1,6 +1,6 @@
 //! `erlrc release show`: the applications of a release, and whether they are still what they were.
 
-use super::{Named, Services, applications, failed, made};
+use super::{Named, Services, applications, failed, made, trial};
 use crate::cli::env::count;
 use crate::cli::table::indented;
 use crate::cli::{Common, Failure, Status, output};
@@ -15,7 +15,8 @@ START is the type of the application, in start order: permanent, temporary, or l
 STATE is empty where the files are what they were when the release was made; changed or gone where they are not.
 
 JSON: {\"kind\": \"release\", \"version\": 1, \"service\", \"release\", \"dir\", \"current\", \"otp\", \"erts\", \"environment\", \"made\",
-\"applications\": [{\"application\", \"vsn\", \"dir\", \"digest\", \"start\", \"state\"}], \"boot\": FILE}, schema/release-1.json
+\"applications\": [{\"application\", \"vsn\", \"dir\", \"digest\", \"start\", \"state\"}], \"boot\": FILE,
+\"trial\": as erlrc release current has it}, schema/release-1.json
 
 Examples:
   erlrc release show shop 1.0
@@ -47,6 +48,8 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     let release = store.read(service, version).map_err(failed)?;
     let current = store.pointer(service, Pointer::Current).map_err(failed)?;
     let is_current = current.as_ref() == Some(version);
+    let trial = trial::read(&store, service)?;
+    let trial = trial.filter(|(trial, _)| trial.release == *version);
     let states: Vec<State> = release.applications.iter().map(state).collect();
     let mut told = applications(&release);
     for (told, state) in told.iter_mut().zip(&states) {
@@ -58,11 +61,15 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
         "otp": release.otp, "erts": release.erts, "environment": release.environment,
         "made": made(&release), "applications": told,
         "boot": store.boot(service, version),
+        "trial": trial.as_ref().map(|(trial, stage)| trial::json(trial, *stage)),
     });
     out.envelope("release", 1, &report);
     out.text(&output::printable_lines(&text(
         &release, &states, is_current,
     )));
+    if let Some((trial, stage)) = trial {
+        out.text(&trial::lines(service, &trial, stage));
+    }
     Ok(Status::Done)
 }
 

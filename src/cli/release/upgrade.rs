@@ -1,28 +1,21 @@
-//! `erlrc release plan`, `upgrade` and `downgrade`: nodes go from what they run to a release, as one change.
+//! `erlrc release plan`, `upgrade` and `downgrade`: nodes go from what they run to a release, as one change; for good, or
+//! on trial.
 
+use super::trial;
+use super::ways::{self, CHANGE, Facts, Stops, Way};
 use super::{Named, Services, current, failed, name};
 use crate::application::vsn;
-use crate::cli::change::{Still, tell, unchanged};
-use crate::cli::hook::operation::{self, Operation, Step};
-use crate::cli::hook::request::versions;
-use crate::cli::hook::{self, Asker, HookArguments, Options, Round};
-use crate::cli::resolution::Known;
-use crate::cli::{Common, Failure, Status, nodes, status};
-use crate::identity::NodeName;
-use crate::package::dependency::is_otp;
-use crate::release::change::{self, Restart};
-use crate::release::set::{Change, Kind};
-use crate::release::store::Pointer;
-use crate::release::{Member, Release, Store};
-use crate::rendezvous::{Entries, Entry};
-use crate::term::{Atom, Term};
+use crate::cli::change::tell;
+use crate::cli::hook::operation::Operation;
+use crate::cli::hook::{self, HookArguments, Options, ReleaseName};
+use crate::cli::upgrade::provisional;
+use crate::cli::{Common, Failure, Status, nodes};
+use crate::record::Time;
+use crate::release::store::{Locked, Pointer};
+use crate::release::{Release, ReleaseError, Store, Trial};
+use crate::rendezvous::Entries;
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
-use std::time::Instant;
-
-/// What the operation is called for machines.
-const CHANGE: &str = "change";
+use std::time::Duration;
 
 /// Arguments of `erlrc release upgrade` and `downgrade`.
 #[derive(clap::Args, Debug)]
@@ -31,15 +24,25 @@ What a node runs is compared with the release: all that differs is upgraded, dow
 is what only the current release names. Nodes that run nothing of both are left alone. Either all of it happens, on all
 nodes, or nothing; then the release becomes the current one. Another OTP needs a restart: it is refused with status 5.
 
+With --provisional the release is on trial: the nodes run it, the current release stays current, and after so many
+seconds all nodes go back by themselves, unless erlrc release commit comes before; erlrc release revert goes back at once.
+What only the current release names runs on until the commit. Meanwhile the nodes begin nothing else; one that is
+restarted starts as before. Nothing is begun where a way back cannot be kept open (see erlrc upgrade), where no version
+changes, or where no release is current.
+
 JSON: as erlrc upgrade, then as erlrc release current.
 
 Examples:
   erlrc release upgrade shop 1.1
+  erlrc release upgrade shop 1.1 --provisional 600
   erlrc release downgrade shop 1.0
   erlrc release upgrade shop 1.1 --node shop")]
 pub struct Arguments {
     #[command(flatten)]
     named: Named,
+    /// Go back by itself after so many seconds, unless erlrc release commit comes before that
+    #[arg(long, value_name = "SECONDS", value_parser = provisional)]
+    provisional: Option<Duration>,
     #[command(flatten)]
     options: Options,
     #[command(flatten)]
@@ -81,20 +84,17 @@ enum UpgradeError {
         current: String,
         what: &'static str,
     },
-    #[error("{service} {release} is not for {node} as it runs")]
-    Restart {
-        service: String,
-        release: String,
-        node: NodeName,
-        source: Restart,
-    },
-    #[error("{one} and {other} have to change in different ways; nothing was done")]
-    Apart { one: NodeName, other: NodeName },
     #[error("the nodes run {service} {release}, and it did not become current")]
     NotCurrent {
         service: String,
         release: String,
-        source: crate::release::ReleaseError,
+        source: ReleaseError,
+    },
+    #[error("{service} {release} cannot be on trial: {why}; nothing was done")]
+    NoTrial {
+        service: String,
+        release: String,
+        why: &'static str,
     },
 }
 
@@ -122,6 +122,7 @@ pub fn plan(arguments: PlanArguments, common: &Common) -> Result<Status, Failure
             service: arguments.service,
             release,
         },
+        provisional: None,
         options: arguments.options,
         hook,
         place: arguments.place,
@@ -129,13 +130,23 @@ pub fn plan(arguments: PlanArguments, common: &Common) -> Result<Status, Failure
     run(&arguments, None, common)
 }
 
-/// A node, and what it has to do.
-struct Way {
-    node: NodeName,
-    entry: Entry,
-    changes: Vec<Operation>,
-    /// What tells whether two nodes have to do the same.
-    key: Vec<(Change, PathBuf)>,
+/// Takes the nodes to a release, whatever came before.
+pub fn to(
+    named: (&str, &str),
+    (hook, place): (&HookArguments, &Services),
+    common: &Common,
+) -> Result<Status, Failure> {
+    let arguments = Arguments {
+        named: Named {
+            service: named.0.to_owned(),
+            release: named.1.to_owned(),
+        },
+        provisional: None,
+        options: Options::default(),
+        hook: hook.clone(),
+        place: place.clone(),
+    };
+    run(&arguments, None, common)
 }
 
 fn run(arguments: &Arguments, is: Option<Ordering>, common: &Common) -> Result<Status, Failure> {
@@ -150,39 +161,155 @@ fn run(arguments: &Arguments, is: Option<Ordering>, common: &Common) -> Result<S
     if let (Some(now), Some(is)) = (&now, is) {
         check_direction(now, version, is)?;
     }
-    let entries = nodes::entries(common, &arguments.hook.connection)?;
-    let facts = Facts {
+    let hook = &arguments.hook;
+    let entries = nodes::entries(common, &hook.connection)?;
+    trial::check_none(&locked, &store, (&entries, hook), common)?;
+    let going = Going {
         arguments,
-        current: now
-            .as_ref()
-            .map(|now| now.applications.as_slice())
-            .unwrap_or_default(),
+        locked: &locked,
+        store: &store,
+        now: now.as_ref(),
         target: &target,
+        entries: &entries,
+        common,
     };
-    let (ways, still) = facts.ways(&entries)?;
-    let mut status = tell(CHANGE, None, &still, &arguments.hook, common);
-    if status == Status::Done {
-        status = carry_out(ways, arguments, common)?;
+    match arguments.provisional {
+        None => going.for_good(),
+        Some(time) => going.on_trial(time),
     }
-    if status != Status::Done || arguments.hook.dry_run {
-        return Ok(status);
+}
+
+/// Nodes on their way to a release.
+struct Going<'a> {
+    arguments: &'a Arguments,
+    locked: &'a Locked<'a>,
+    store: &'a Store,
+    now: Option<&'a Release>,
+    target: &'a Release,
+    entries: &'a Entries,
+    common: &'a Common,
+}
+
+impl Going<'_> {
+    /// What each node has to do; `Err` where one does not say.
+    fn ways(&self, options: &Options, stops: Stops) -> Result<Result<Vec<Way>, Status>, Failure> {
+        let hook = &self.arguments.hook;
+        let now = self.now.map(|now| now.applications.as_slice());
+        let facts = Facts {
+            hook,
+            options,
+            current: now.unwrap_or_default(),
+            target: self.target,
+            stops,
+        };
+        let (ways, still) = facts.ways(self.entries)?;
+        Ok(match tell(CHANGE, None, &still, hook, self.common) {
+            Status::Done => Ok(ways),
+            status => Err(status),
+        })
     }
-    let was = locked.set_current(version).map_err(|source| {
-        let (service, release) = (service.clone(), version.clone());
-        let hint = format!("erlrc release default {service} {release} makes it current");
-        let error = UpgradeError::NotCurrent {
+
+    fn for_good(&self) -> Result<Status, Failure> {
+        let (hook, options) = (&self.arguments.hook, &self.arguments.options);
+        let ways = match self.ways(options, Stops::Now)? {
+            Ok(ways) => ways,
+            Err(status) => return Ok(status),
+        };
+        let status = ways::carry_out(ways, (hook, options), self.common)?;
+        if status.is_none() {
+            ways::nothing(hook, self.common);
+        }
+        let status = status.unwrap_or(Status::Done);
+        if status != Status::Done || hook.dry_run {
+            return Ok(status);
+        }
+        let (service, release) = (&self.target.service, &self.target.version);
+        let was = self.locked.set_current(release).map_err(|source| {
+            let (service, release) = (service.clone(), release.clone());
+            let hint = format!("erlrc release default {service} {release} makes it current");
+            let error = UpgradeError::NotCurrent {
+                service,
+                release,
+                source,
+            };
+            Failure::new(Status::Failed, error).hint(hint)
+        })?;
+        current::say(self.store, (service, release), was, self.common.output())?;
+        Ok(Status::Done)
+    }
+
+    fn on_trial(&self, time: Duration) -> Result<Status, Failure> {
+        let (service, release) = (&self.target.service, &self.target.version);
+        let Some(now) = self.now else {
+            let hint = format!("erlrc release default {service} VSN makes current what runs");
+            return Err(self.no_trial("no release is current to go back to", &hint));
+        };
+        let hint = "without --provisional it is for good";
+        if now.version == *release {
+            return Err(self.no_trial("it is current already", hint));
+        }
+        let options = Options {
+            provisional: Some(time),
+            release: Some(ReleaseName {
+                service: service.clone(),
+                release: release.clone(),
+            }),
+            ..self.arguments.options.clone()
+        };
+        let ways = match self.ways(&options, Stops::Later)? {
+            Ok(ways) => ways,
+            Err(status) => return Ok(status),
+        };
+        let mut trying = ways.iter().filter(|way| !way.changes.is_empty());
+        if trying.clone().next().is_none() {
+            return Err(self.no_trial("no node has anything to do", hint));
+        }
+        if trying.any(|way| !way.changes.iter().any(Operation::replaces)) {
+            return Err(self.no_trial("it replaces no version that runs", hint));
+        }
+        self.attempt(&now.version, ways, &options)
+    }
+
+    fn no_trial(&self, why: &'static str, hint: &str) -> Failure {
+        let (service, release) = (self.target.service.clone(), self.target.version.clone());
+        let error = UpgradeError::NoTrial {
             service,
             release,
-            source,
+            why,
         };
         Failure::new(Status::Failed, error).hint(hint)
-    })?;
-    current::say(&store, (service, version), was, common.output())?;
-    Ok(Status::Done)
+    }
+
+    /// What is on trial is written down before the first node is asked, and again when all are through.
+    fn attempt(&self, from: &str, ways: Vec<Way>, options: &Options) -> Result<Status, Failure> {
+        let (hook, service) = (&self.arguments.hook, &self.target.service);
+        let failed = |error| failed(error, service);
+        let trying = ways.iter().filter(|way| !way.changes.is_empty());
+        let names = trying.map(|way| way.node.to_string()).collect();
+        let mut trial = Trial::new(&self.target.version, from, Time::now().millis(), names);
+        if !hook.dry_run {
+            self.locked.set_trial(&trial).map_err(failed)?;
+        }
+        let status = ways::carry_out(ways, (hook, options), self.common)?;
+        let status = status.unwrap_or(Status::Done);
+        if hook.dry_run {
+            return Ok(status);
+        }
+        if status != Status::Done {
+            trial::end_if_over(self.locked, self.store, (self.entries, hook))?;
+            return Ok(status);
+        }
+        let time = options.provisional.unwrap_or_default();
+        let time = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        trial.until = Some(Time::now().millis().saturating_add(time));
+        self.locked.set_trial(&trial).map_err(failed)?;
+        trial::say(self.store, (service, &trial), self.common.output())?;
+        Ok(Status::Done)
+    }
 }
 
 /// The release that is current.
-fn before(store: &Store, service: &str) -> Result<Option<Release>, crate::release::ReleaseError> {
+pub fn before(store: &Store, service: &str) -> Result<Option<Release>, ReleaseError> {
     let now = store.pointer(service, Pointer::Current)?;
     now.map(|now| store.read(service, &now)).transpose()
 }
@@ -203,154 +330,4 @@ fn check_direction(now: &Release, version: &str, is: Ordering) -> Result<(), Fai
     };
     let hint = format!("erlrc release {command} {} {version}", now.service);
     Err(Failure::new(Status::Failed, error).hint(hint))
-}
-
-/// All nodes together; they have to do the same.
-fn carry_out(ways: Vec<Way>, arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
-    let mut ways = ways.into_iter().filter(|way| !way.changes.is_empty());
-    let Some(first) = ways.next() else {
-        common.output().text("no node has anything to do\n");
-        unchanged(CHANGE, None, (&[], Status::Done), &arguments.hook, common);
-        return Ok(Status::Done);
-    };
-    let mut entries: Entries = vec![(first.node.clone(), Ok(first.entry))];
-    for way in ways {
-        if way.key != first.key {
-            let (one, other) = (first.node, way.node);
-            let failure = Failure::new(Status::Failed, UpgradeError::Apart { one, other });
-            return Err(failure.hint("--node names those that go together"));
-        }
-        entries.push((way.node, Ok(way.entry)));
-    }
-    let Some(together) = Operation::together(first.changes, &arguments.options) else {
-        return Ok(Status::Done);
-    };
-    let round = Round {
-        arguments: &arguments.hook,
-        output: common.output(),
-        state: &common.state,
-        started: Instant::now(),
-        tolerates: &|_, _| false,
-    };
-    let outcome = round.over(&entries, &[together]);
-    if !arguments.hook.dry_run {
-        status::refresh(common, &arguments.hook.connection);
-    }
-    Ok(outcome.map_or(Status::Done, |outcome| outcome.class.into()))
-}
-
-/// What is compared with nodes.
-struct Facts<'a> {
-    arguments: &'a Arguments,
-    current: &'a [Member],
-    target: &'a Release,
-}
-
-impl Facts<'_> {
-    /// What each node has to do, and the nodes that do not say.
-    fn ways(&self, entries: &Entries) -> Result<(Vec<Way>, Vec<Still>), Failure> {
-        let members = self.current.iter().chain(&self.target.applications);
-        let names: BTreeSet<Atom> = members.map(|member| member.application.clone()).collect();
-        let names: Vec<Atom> = names.into_iter().collect();
-        let asker = Asker {
-            connection: &self.arguments.hook.connection,
-        };
-        let (mut ways, mut still) = (Vec::new(), Vec::new());
-        for (node, entry) in entries {
-            let entry = match entry {
-                Ok(entry) => entry,
-                Err(error) => {
-                    still.push(Still::of_answer(node, hook::Answer::entry_refused(error)));
-                    continue;
-                }
-            };
-            let questions = names.iter().map(versions).collect();
-            match asker.query(entry, questions) {
-                Err(answer) => still.push(Still::of_answer(node, *answer)),
-                Ok(answers) => {
-                    let known = answers
-                        .into_iter()
-                        .map(|answer| Known::of_answer(&answer.unwrap_or(Term::NIL)));
-                    let known: BTreeMap<Atom, Known> = names.iter().cloned().zip(known).collect();
-                    ways.extend(self.way(node, entry, &known)?);
-                }
-            }
-        }
-        Ok((ways, still))
-    }
-
-    /// What a node has to do; none where it runs nothing of the releases but OTP.
-    fn way(
-        &self,
-        node: &NodeName,
-        entry: &Entry,
-        known: &BTreeMap<Atom, Known>,
-    ) -> Result<Option<Way>, Failure> {
-        let running = known
-            .iter()
-            .filter_map(|(name, known)| Some((name.clone(), known.running.clone()?)));
-        let running: BTreeMap<Atom, String> = running.collect();
-        if running.keys().all(|name| is_otp(name.as_str())) {
-            return Ok(None);
-        }
-        let changes = change::changes(&running, self.current, &self.target.applications);
-        let changes = changes.map_err(|source| {
-            let error = UpgradeError::Restart {
-                service: self.target.service.clone(),
-                release: self.target.version.clone(),
-                node: node.clone(),
-                source,
-            };
-            let hint = "a node that is started from the release runs it";
-            Failure::new(Status::RestartEmulator, error).hint(hint)
-        })?;
-        let steps = changes.iter().filter_map(|change| self.step(change, known));
-        let (changes, key) = steps.unzip();
-        Ok(Some(Way {
-            node: node.clone(),
-            entry: entry.clone(),
-            changes,
-            key,
-        }))
-    }
-
-    fn step(
-        &self,
-        change: &Change,
-        known: &BTreeMap<Atom, Known>,
-    ) -> Option<(Operation, (Change, PathBuf))> {
-        let name = &change.application;
-        let mut members = self.target.applications.iter();
-        let to = members.find(|member| member.application == *name);
-        let to = to.map(|member| operation::Version {
-            vsn: member.vsn.clone(),
-            dir: Some(member.dir.clone()),
-        });
-        let known = known.get(name)?;
-        let old = known.old_side(name).map(|old| old.dir);
-        let old = old.or_else(|| known.origin.clone());
-        let from = known.running.clone().map(|vsn| operation::Version {
-            vsn,
-            dir: old.clone(),
-        });
-        let step = match change.change {
-            Kind::Add => Step::Start(to?),
-            Kind::Remove => Step::Stop(from?),
-            Kind::Upgrade => Step::Upgrade {
-                from: from?,
-                to: to?,
-            },
-            Kind::Downgrade => Step::Downgrade {
-                from: from?,
-                to: to?,
-            },
-            Kind::Reload => return None,
-        };
-        let operation = Operation {
-            application: name.clone(),
-            step,
-            options: self.arguments.options.clone(),
-        };
-        Some((operation, (change.clone(), old.unwrap_or_default())))
-    }
 }

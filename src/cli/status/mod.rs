@@ -38,7 +38,7 @@ a round.
 
 JSON: {\"kind\": \"status\", \"version\": 1, \"time\", \"nodes\": [...], \"pending\": [...], \"warnings\": [...]}. A node has node, state (up
 or an outcome of the hooks), reason, otp_release, erts, erlrc, os_pid, uptime_ms,
-operation {name, application, since_ms, waiting}, held {application, from, to, left_ms, over}, went_back {application, from, to, why, outcome, reason, since_ms, later}, unsettled [{application, operation, from, to, since_ms, left}],
+operation {name, application, since_ms, waiting}, held {application, from, to, left_ms, over, release}, went_back {application, from, to, why, outcome, reason, since_ms, later}, unsettled [{application, operation, from, to, since_ms, left}],
 old_code [{module, application, since_ms, count,
 processes [{pid, name, initial_call, current}]}], old_modules, complete (false where there was no time
 to ask all processes), restart_needed [{kind, file | what, time}] and applications; one of these has

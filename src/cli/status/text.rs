@@ -299,6 +299,13 @@ fn way_back(held: &Held) -> String {
             "{application} keeps its way back {way} open for another {left}, or until the next operation"
         );
     }
+    if let Some(release) = &held.release {
+        let service = release.split(' ').next().unwrap_or(release);
+        return format!(
+            "on trial: {release} goes back in {left}; erlrc release commit {service} keeps it, \
+             erlrc release revert {service} takes it back at once"
+        );
+    }
     // Any of them takes all of them back.
     let one = held
         .changes

@@ -3,7 +3,7 @@
 use crate::catalogue::Entry;
 
 /// Every kind of finding.
-pub const DOCTOR: [Entry; 22] = [
+pub const DOCTOR: [Entry; 24] = [
     Entry {
         name: "damaged_stash",
         meaning: "A version that was kept for running nodes is damaged and is not used.",
@@ -75,6 +75,11 @@ pub const DOCTOR: [Entry; 22] = [
         remedy: "Install it, or remove the registration.",
     },
     Entry {
+        name: "release_on_trial",
+        meaning: "Nodes run a release that is on trial: they go back by themselves unless it is committed.",
+        remedy: "erlrc release commit keeps it, erlrc release revert takes it back.",
+    },
+    Entry {
         name: "restart_needed",
         meaning: "A node runs another version than the installed one and is to be restarted to run it.",
         remedy: "Restart the node.",
@@ -88,6 +93,11 @@ pub const DOCTOR: [Entry; 22] = [
         name: "unfinished_environment",
         meaning: "erlrc env was interrupted while it made or removed an environment.",
         remedy: "erlrc doctor --yes deletes what it left, as erlrc env clean --yes does.",
+    },
+    Entry {
+        name: "unfinished_release",
+        meaning: "A command was interrupted while a release went on trial or was committed, or nobody committed it in time.",
+        remedy: "Run the command that the finding names: it finishes what was begun, or forgets it.",
     },
     Entry {
         name: "unfinished_stash",
