@@ -6,6 +6,7 @@
 
 -export([all/0, init_per_testcase/2, end_per_testcase/2, asked/2]).
 -export([versions/3, upgrade/3, downgrade/3, held/2, revert/3, plan/2, call/4]).
+-export([keeper/1, machine/1, handler/1, special/4, ask/3]).
 -export([
     a_record_without_code_change/1,
     a_trivial_code_change_is_called_afterwards/1,

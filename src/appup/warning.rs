@@ -88,6 +88,11 @@ pub enum Warning {
         /// Who chose that.
         origin: Origin,
     },
+    /// States are converted by migration modules.
+    StatesMigrated {
+        /// The modules whose processes have them, each with its migration module.
+        called: Vec<(Atom, Atom)>,
+    },
 }
 
 impl Warning {
@@ -143,6 +148,13 @@ impl Warning {
                 atoms(modules),
                 Term::atom(origin.name()),
             ]),
+            Self::StatesMigrated { called } => {
+                let pair = |(changed, migration): &(Atom, Atom)| {
+                    Term::tuple([changed, migration].map(|name| Term::Atom(name.clone())))
+                };
+                let called = Term::list(called.iter().map(pair));
+                Term::tuple([Term::atom("states_migrated"), called])
+            }
         }
     }
 }
@@ -209,6 +221,16 @@ impl fmt::Display for Warning {
             Self::StatesConverted { modules, origin } => {
                 write!(f, "states of {} are converted, {origin}", list(modules))
             }
+            Self::StatesMigrated { called } => {
+                let each = called
+                    .iter()
+                    .map(|(changed, migration)| format!("{changed} by {migration}"));
+                write!(
+                    f,
+                    "states are converted: those of {}",
+                    list(&each.collect::<Vec<_>>())
+                )
+            }
             Self::NotCovered { vsn, direction } => {
                 let way = match direction {
                     Direction::Up => "from",
@@ -225,14 +247,14 @@ impl fmt::Display for Warning {
 }
 
 /// At most ten names, and the number of further ones.
-fn list(modules: &[Atom]) -> String {
+fn list(modules: &[impl fmt::Display]) -> String {
     const SHOWN: usize = 10;
     let mut text = String::new();
     for (index, module) in modules.iter().take(SHOWN).enumerate() {
         if index > 0 {
             text.push_str(", ");
         }
-        text.push_str(module.as_str());
+        text.push_str(&module.to_string());
     }
     if modules.len() > SHOWN {
         text.push_str(&format!(" and {} more", modules.len() - SHOWN));

@@ -1,9 +1,11 @@
-//! `erlrc make-migration`: the conversion of states between two versions, as source for `code_change`.
+//! `erlrc make-migration`: the conversion of states between two versions, as source for `code_change`, or as a migration
+//! module.
 
 use super::arguments::{application, directory, vsn};
 use super::{Common, Failure, Status};
 use crate::appup::Direction;
 use crate::installed;
+use crate::migration::skeleton::{self, Part};
 use crate::migration::{Loss, source};
 use crate::script::migrations;
 use crate::term::Atom;
@@ -19,11 +21,15 @@ do, ready to be pasted into the later version: what --migrate does by itself. Of
 of init/1, which takes the argument of the earlier version. Both versions need debug
 information. Modules that cannot be converted field by field are named with the reason, and the status is 1.
 
+With --module it is the source of a module that is not one of those: APP_migration, or the name that is
+given. It goes into the later version; its attribute -erlrc_migration says whose states it converts.
+
 JSON: {\"kind\": \"migration\", \"version\": 1, \"application\", \"modules\": {MODULE: SOURCE}, \"refused\": {MODULE:
 [REASON]}, \"status\"}
 
 Examples:
-  erlrc make-migration egerl 4.0.1 4.1.0 ./egerl-4.0.1 ./egerl-4.1.0")]
+  erlrc make-migration egerl 4.0.1 4.1.0 ./egerl-4.0.1 ./egerl-4.1.0
+  erlrc make-migration --module egerl 4.0.1 4.1.0 ./egerl-4.0.1 ./egerl-4.1.0")]
 pub struct Arguments {
     /// The application
     #[arg(value_parser = application)]
@@ -40,6 +46,9 @@ pub struct Arguments {
     /// The directory of TO
     #[arg(value_parser = directory, value_name = "TODIR")]
     todir: PathBuf,
+    /// Print a migration module instead
+    #[arg(long, value_name = "NAME", value_parser = application, num_args = 0..=1, require_equals = true)]
+    module: Option<Option<Atom>>,
 }
 
 /// Why no source is printed for the argument of a supervisor, which `--migrate` converts all the same.
@@ -60,9 +69,18 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     let found = migrations::find(dirs, modules.cloned(), Direction::Up, Loss::Allowed);
     let output = common.output();
     let (mut texts, mut refused) = (BTreeMap::new(), BTreeMap::new());
+    let mut parts = Vec::new();
     let mut status = Status::Done;
     for (module, migration) in found {
         let printed: Result<String, Vec<String>> = match migration {
+            Ok(found) if arguments.module.is_some() => {
+                let ways = Ok((found.migration, found.back));
+                parts.push(Part {
+                    changed: module,
+                    ways,
+                });
+                continue;
+            }
             Ok(found) => {
                 let printed =
                     source::code_change(&found.migration, found.back.as_ref(), &arguments.from);
@@ -75,11 +93,20 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
                 texts.insert(module.to_string(), text);
             }
             Err(why) => {
+                parts.push(Part {
+                    changed: module.clone(),
+                    ways: Err(why.join("; ")),
+                });
                 output.warning(&format!("{module} is not converted: {}", why.join("; ")));
                 refused.insert(module.to_string(), why);
                 status = Status::Failed;
             }
         }
+    }
+    if let Some(name) = arguments.module.as_ref().filter(|_| !parts.is_empty()) {
+        let name = name.clone().unwrap_or_else(|| own_name(&arguments.app));
+        let text = skeleton::module(&name, &parts, (&arguments.from, &arguments.to));
+        texts.insert(name.to_string(), text);
     }
     let report = json!({
         "application": arguments.app.as_str(), "modules": texts, "refused": refused, "status": status.code(),
@@ -92,4 +119,9 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
         _ => output.text(&texts.into_values().collect::<Vec<_>>().join("\n")),
     }
     Ok(status)
+}
+
+/// The name of the migration module of an application.
+fn own_name(application: &Atom) -> Atom {
+    Atom::new(&format!("{application}_migration")).unwrap_or_else(|| application.clone())
 }

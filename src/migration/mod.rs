@@ -9,6 +9,7 @@ mod constant;
 mod declared;
 mod fields;
 mod opt_in;
+pub mod skeleton;
 pub mod source;
 mod term;
 #[cfg(test)]

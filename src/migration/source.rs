@@ -85,7 +85,7 @@ fn clause(text: &mut String, migration: &Migration, vsn: &str, converted: &str, 
 }
 
 /// The state as it stands in what a special process hands out, or in the argument of a supervisor.
-fn handed(place: Option<Place>, state: &str) -> String {
+pub(super) fn handed(place: Option<Place>, state: &str) -> String {
     let with = |at, size| {
         let parts = (0..size).map(|each| match each == at {
             true => state.to_owned(),
@@ -101,7 +101,7 @@ fn handed(place: Option<Place>, state: &str) -> String {
 }
 
 /// The expression that converts the value of `variable`.
-fn value(conversion: &Conversion, variable: &str, way: &str) -> String {
+pub(super) fn value(conversion: &Conversion, variable: &str, way: &str) -> String {
     match conversion {
         Conversion::Same => variable.to_owned(),
         Conversion::Record(name) => format!("{}({variable})", name_of(name, way)),
@@ -136,18 +136,16 @@ fn value(conversion: &Conversion, variable: &str, way: &str) -> String {
 }
 
 fn name_of(record: &Atom, way: &str) -> String {
-    let plain = record
-        .as_str()
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let name = format!("{way}_{record}");
+    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     match plain {
-        true => format!("{way}_{record}"),
-        false => format!("'{way}_{}'", record.as_str().replace('\'', "\\'")),
+        true => name,
+        false => format!("'{}'", name.replace('\'', "\\'")),
     }
 }
 
 /// `up_state({state, Field1, ...}) -> {state, Field1, undefined}; up_state(Other) -> Other.`
-fn function(text: &mut String, record: &Atom, fields: &[Field], size: usize, way: &str) {
+pub(super) fn function(text: &mut String, record: &Atom, fields: &[Field], size: usize, way: &str) {
     let name = name_of(record, way);
     let tag = crate::term::Term::Atom(record.clone());
     let used = |at: usize| {

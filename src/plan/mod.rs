@@ -112,6 +112,7 @@ fn answer(question: &Question<'_>) -> Result<Plan, ScriptError> {
         Direction::Down => question.from.1,
     };
     let opt_in = script::opt_in::decide(question.application, later, &question.options.migrate);
+    let named = script::named::find(question.application, later, &question.options.migrate);
     let case = Case {
         from: &from,
         from_dir: question.from.1,
@@ -121,6 +122,7 @@ fn answer(question: &Question<'_>) -> Result<Plan, ScriptError> {
         script: script.as_ref(),
         around: question.around,
         opt_in: &opt_in,
+        named: &named,
         threads: crate::installed::threads(),
     };
     plan.add(checks::of_changes(&case));

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::application::{Fault, FileError};
+use super::named::Fault;
+use crate::application::{self, FileError};
 use crate::appup::{BadAttribute, ShippedError};
 use crate::beam::BeamFileError;
 use crate::term::{Atom, Term};
@@ -62,6 +63,9 @@ pub enum ScriptError {
         /// The module.
         module: Atom,
     },
+    /// A migration module that is named cannot be used.
+    #[error(transparent)]
+    BadMigration(#[from] Fault),
     /// A directory cannot be listed.
     #[error("{}: {posix}", dir.display())]
     BadDirectory {
@@ -79,7 +83,7 @@ pub enum ScriptError {
         /// The file.
         file: PathBuf,
         /// What is wrong with it.
-        source: Box<Fault>,
+        source: Box<application::Fault>,
     },
     /// The appup file holds something else than an appup.
     #[error("{}", file.display())]
@@ -107,6 +111,10 @@ impl ScriptError {
                 Term::atom("no_beam"),
                 Term::string(vsn),
                 Term::Atom(module.clone()),
+            ]),
+            Self::BadMigration(fault) => Term::tuple([
+                Term::atom("bad_migration"),
+                Term::string(&fault.to_string()),
             ]),
             Self::BadDirectory { dir, posix } => bad("bad_directory", dir, Term::atom(posix)),
             Self::BadAttribute(BadAttribute {

@@ -5,6 +5,7 @@
 //! `code_change` is called with afterwards, `none` where there is no `code_change`.
 
 use super::Script;
+use super::named::{Fault, Named};
 use super::names::Names;
 use crate::appup::{Direction, ModuleKind, Warning};
 use crate::beam::{Chunk, Chunks, Module, Reader};
@@ -13,7 +14,7 @@ use crate::migration::{self, Loss, Migration, Obstacle, OptIn, Version};
 use crate::places::ApplicationDir;
 use crate::term::{Atom, Term};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What was found about the states of a module.
 #[derive(Clone, Debug, PartialEq)]
@@ -112,12 +113,15 @@ impl Script {
         replaced.map(|(module, _)| module.clone()).collect()
     }
 
-    /// Lets the instructions convert what changes between two application directories, where that is chosen.
-    pub fn convert(&mut self, dirs: (&Path, &Path), opt_in: &OptIn) {
+    /// Lets the instructions convert what changes between two application directories, where that is chosen, but for what
+    /// migration modules convert.
+    pub fn convert(&mut self, dirs: (&Path, &Path), opt_in: &OptIn, named: &Named) {
         let Some(loss) = opt_in.loss() else {
             return;
         };
-        let migrations = find(dirs, self.replaced(), self.direction, loss);
+        let replaced = self.replaced().into_iter();
+        let modules = replaced.filter(|module| named.of(module).is_none());
+        let migrations = find(dirs, modules, self.direction, loss);
         let modules = self.migrate(&migrations);
         if !modules.is_empty() {
             let origin = opt_in.origin;
@@ -137,10 +141,125 @@ impl Script {
                 && role.fits(found.migration.keeper)
             {
                 modules.push(module.clone());
-                *instruction = converting(instruction, found, self.direction);
+                *instruction = converting(instruction, found.ways(self.direction));
             }
         }
         modules
+    }
+
+    /// The migration modules of the modules that this script replaces, in the directory of the later version.
+    pub fn migrators(&self, named: &Named, later: &Path) -> Result<Vec<Migrator>, Fault> {
+        let replaced = self.replaced();
+        if let Some(fault) = named.faults(&replaced).next() {
+            return Err(fault.clone());
+        }
+        let one = |changed: Atom| {
+            let migration = named.of(&changed)?.clone();
+            let (supervises, has_code_change) = role_of(later, &changed);
+            let file = ApplicationDir(later).beam(migration.as_str());
+            Some(Migrator {
+                changed,
+                migration,
+                file,
+                supervises,
+                has_code_change,
+            })
+        };
+        Ok(replaced.into_iter().filter_map(one).collect())
+    }
+
+    /// Lets the instructions call these migration modules, with the earlier and the later version.
+    pub fn call(&mut self, migrators: &[Migrator], vsns: (&str, &str)) {
+        let mut called = Vec::new();
+        for instruction in &mut self.instructions {
+            let Some((module, role)) = replaces(instruction) else {
+                continue;
+            };
+            let migrator = migrators.iter().find(|each| each.changed == *module);
+            // A supervisor that is not told of the change keeps its argument.
+            let Some(migrator) = migrator.filter(|each| !each.supervises || role != Role::Load)
+            else {
+                continue;
+            };
+            called.push((module.clone(), migrator.migration.clone()));
+            *instruction = converting(instruction, migrator.ways(vsns));
+        }
+        if !called.is_empty() {
+            self.warnings.push(Warning::StatesMigrated { called });
+        }
+    }
+}
+
+/// A module that converts the states of another one.
+#[derive(Clone, Debug)]
+pub struct Migrator {
+    changed: Atom,
+    migration: Atom,
+    file: PathBuf,
+    supervises: bool,
+    has_code_change: bool,
+}
+
+impl Migrator {
+    /// `{module, state | argument, {Migration, File}, {up | down, Earlier, Later}}`.
+    fn ways(&self, (earlier, later): (&str, &str)) -> Ways {
+        let kept = if self.supervises { "argument" } else { "state" };
+        let file = Term::string(&self.file.to_string_lossy());
+        let way = |direction: Direction| {
+            let [earlier, later] = [earlier, later].map(Term::string);
+            Term::tuple([
+                Term::atom("module"),
+                Term::atom(kept),
+                Term::tuple([Term::Atom(self.migration.clone()), file.clone()]),
+                Term::tuple([Term::atom(direction.name()), earlier, later]),
+            ])
+        };
+        Ways {
+            up: way(Direction::Up),
+            down: way(Direction::Down),
+            has_code_change: self.has_code_change,
+        }
+    }
+}
+
+/// Whether a module is one of supervisors, and whether its processes are told of a change.
+fn role_of(later: &Path, module: &Atom) -> (bool, bool) {
+    let mut reader = Reader::new();
+    let file = ApplicationDir(later).beam(module.as_str());
+    let facts = reader.read(file.as_path()).and_then(|()| {
+        super::interface::new_module(&Module::parse(reader.bytes())?, &Names::new([]))
+    });
+    let Ok(facts) = facts else {
+        return (false, true);
+    };
+    let supervises = ModuleKind::of_new(module, &facts, &[]).supervises();
+    let told = facts.interface.exports.iter().any(|function| {
+        let function = (function.name.as_str(), function.arity);
+        matches!(function, ("code_change", 3 | 4) | ("system_code_change", 4))
+    });
+    (supervises, told || supervises)
+}
+
+/// How the states of a module are converted in each direction, and whether its own `code_change` is called afterwards.
+struct Ways {
+    up: Term,
+    down: Term,
+    has_code_change: bool,
+}
+
+impl Found {
+    fn ways(&self, direction: Direction) -> Ways {
+        let back = self.back.as_ref();
+        let back = back.map_or_else(|| Term::atom("none"), Migration::term);
+        let (up, down) = match direction {
+            Direction::Up => (self.migration.term(), back),
+            Direction::Down => (back, self.migration.term()),
+        };
+        Ways {
+            up,
+            down,
+            has_code_change: self.has_code_change,
+        }
     }
 }
 
@@ -184,7 +303,7 @@ fn replaces(instruction: &Term) -> Option<(&Atom, Role)> {
     Some((module, role))
 }
 
-fn converting(instruction: &Term, found: &Found, direction: Direction) -> Term {
+fn converting(instruction: &Term, ways: Ways) -> Term {
     let Some([kind, module, rest @ ..]) = instruction.as_tuple() else {
         return instruction.clone();
     };
@@ -202,14 +321,14 @@ fn converting(instruction: &Term, found: &Found, direction: Direction) -> Term {
         .position(|part| part.as_tagged("advanced").is_some());
     let soft = rest.iter().position(|part| part.is_atom("soft"));
     let given = own.and_then(|at| rest.get(at)?.as_tagged("advanced")?.first());
-    let called = match (given, found.has_code_change) {
+    let called = match (given, ways.has_code_change) {
         (_, false) => None,
         (Some(extra), true) => Some(extra.clone()),
         // `{update, Module, DepMods}` says the same as `{advanced, []}`.
         (None, true) if soft.is_none() && kind.is_atom("update") => Some(Term::NIL),
         (None, true) => None,
     };
-    let change = change(found, called, direction);
+    let change = change(ways, called);
     let mut parts = vec![Term::atom("update"), module.clone()];
     match own.or(soft) {
         Some(at) => {
@@ -234,20 +353,14 @@ fn supervisor_change() -> [Term; 6] {
 }
 
 /// `{advanced, {erlrc_migration, {Up, Down}, none | {extra, Extra}}}`.
-fn change(found: &Found, called: Option<Term>, direction: Direction) -> Term {
-    let back = found.back.as_ref();
-    let back = back.map_or_else(|| Term::atom("none"), Migration::term);
-    let (up, down) = match direction {
-        Direction::Up => (found.migration.term(), back),
-        Direction::Down => (back, found.migration.term()),
-    };
+fn change(ways: Ways, called: Option<Term>) -> Term {
     let called = called.map_or_else(
         || Term::atom("none"),
         |extra| Term::tuple([Term::atom("extra"), extra]),
     );
     let migration = [
         Term::atom("erlrc_migration"),
-        Term::tuple([up, down]),
+        Term::tuple([ways.up, ways.down]),
         called,
     ];
     Term::tuple([Term::atom("advanced"), Term::tuple(migration)])

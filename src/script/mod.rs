@@ -11,6 +11,7 @@ mod error;
 mod files;
 mod interface;
 pub mod migrations;
+pub mod named;
 mod names;
 pub mod opt_in;
 mod survey;
@@ -192,10 +193,16 @@ pub fn upgrade_script(
 ) -> Result<Script, ScriptError> {
     let mut script = plain_script(application, old, new, direction, options)?;
     complete::check(application, old, new, direction, options)?;
-    if let (Side::Directory(earlier), Side::Directory(later)) = (&old.side, &new.side) {
+    let Side::Directory(later) = &new.side else {
+        return Ok(script);
+    };
+    let named = named::find(application, later, &options.migrate);
+    let migrators = script.migrators(&named, later)?;
+    if let Side::Directory(earlier) = &old.side {
         let opt_in = opt_in::decide(application, later, &options.migrate);
-        script.convert((earlier, later), &opt_in);
+        script.convert((earlier, later), &opt_in, &named);
     }
+    script.call(&migrators, (&old.vsn, &new.vsn));
     Ok(script)
 }
 

@@ -1,12 +1,14 @@
 //! States that erlrc converts itself: what a plan says of them, and the source that does the same.
 
 use crate::corpus::{TRIVIAL, record, server};
-use crate::pairs::{Built, Pair, found, pair, with};
+use crate::pairs::{Built, Pair, Side, found, pair, with};
 use crate::support;
 use erlrc::appup::Direction;
 use erlrc::migration::Loss;
 use erlrc::plan::{Plan, Surroundings};
+use erlrc::script::opt_in::{Converts, Said};
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 fn versions(name: &'static str, old: &str, new: &str) -> Pair {
@@ -230,6 +232,158 @@ fn the_printed_source_converts() {
         "code_change(\"1.0\", {state, 1, 2}, []), code_change({down, \"1.0\"}, {state, 3, 4}, [])",
     );
     assert_eq!(said, "[{ok,{state,7,1}},{ok,{state,4,undefined}}]");
+}
+
+const KEEPS: &str =
+    "-export([init/1, handle_call/3]).\ninit(_) -> {ok, 0}. handle_call(_, _, S) -> {reply, S, S}.";
+const CHANGED: &str = "-export([init/1, handle_call/3]).\ninit(_) -> {ok, {0}}. handle_call(_, _, S) -> {reply, S, S}.";
+const MIGRATES: &str = "-export([migrate/5]).\nmigrate(_, _, _, _, N) -> {ok, {N}}.";
+
+/// A version whose server changes, with this migration module and this file that names migration modules.
+fn with_migrator(body: &str, named: &'static str) -> Side {
+    let mut side = with(&[("demo_server", CHANGED), ("demo_migration", body)]);
+    side.files = vec![("demo.migration", named)];
+    side
+}
+
+/// A node that reads the files.
+fn reading() -> Said {
+    Said {
+        root: Some(PathBuf::from("/nonexistent")),
+        ..Said::default()
+    }
+}
+
+#[test]
+fn a_migration_module_is_named_by_a_term_or_by_its_attribute() {
+    let attribute = format!("-erlrc_migration(demo_server).\n{MIGRATES}");
+    let sides = [
+        with_migrator(MIGRATES, "{module, demo_server, demo_migration}."),
+        with_migrator(&attribute, "{migrate, none}."),
+    ];
+    for side in sides {
+        let pair = pair("named", with(&[("demo_server", KEEPS)]), side);
+        let built = Built::new(std::slice::from_ref(&pair));
+        for direction in [Direction::Up, Direction::Down] {
+            let plan = built.plan_as_said(&pair, direction, reading());
+            assert_eq!(
+                (kinds(&plan), plan.verdict.name()),
+                (vec!["state_migrated".to_owned()], "hot"),
+                "{plan:?}"
+            );
+            let text = "the state of demo_server is converted by demo_migration, which the later version names";
+            assert_eq!(plan.findings[0].text, text);
+        }
+        let other = Said {
+            evaluator: Converts::Nothing,
+            ..reading()
+        };
+        let plan = built.plan_as_said(&pair, Direction::Up, other);
+        assert!(!kinds(&plan).contains(&"state_migrated".to_owned()));
+    }
+}
+
+#[test]
+fn a_migration_module_that_cannot_be_used_is_an_error() {
+    let on_load = format!("-on_load(go/0).\n{MIGRATES}\ngo() -> ok.");
+    let attribute = format!("-erlrc_migration(\"text\").\n{MIGRATES}");
+    let term = "{module, demo_server, demo_migration}.";
+    let cases = [
+        (
+            MIGRATES,
+            "{module, demo_server, gone}.",
+            "gone, which is to migrate demo_server, is not in the later version",
+        ),
+        (
+            MIGRATES,
+            "{module, [demo_server], x}.",
+            "is not {module, MODULE, MIGRATION_MODULE}",
+        ),
+        (
+            &on_load,
+            term,
+            "cannot be used: it has an -on_load function",
+        ),
+        (
+            "-export([a/0]).\na() -> ok.",
+            term,
+            "cannot be used: it does not export migrate/5",
+        ),
+        (
+            &attribute,
+            "",
+            "the attribute -erlrc_migration of demo_migration is",
+        ),
+    ];
+    for (body, named, text) in cases {
+        let pair = pair(
+            "unusable",
+            with(&[("demo_server", KEEPS)]),
+            with_migrator(body, named),
+        );
+        let built = Built::new(std::slice::from_ref(&pair));
+        let plan = built.plan_as_said(&pair, Direction::Up, reading());
+        let found = plan
+            .findings
+            .iter()
+            .find(|finding| finding.kind == "migration_unusable");
+        let found = found.unwrap_or_else(|| panic!("{text}: {plan:?}"));
+        assert!(found.text.contains(text), "{}", found.text);
+        assert_eq!(plan.verdict.name(), "would_fail");
+    }
+}
+
+/// The printed module compiles, names what comes and goes, and converts both ways what the fields show.
+#[test]
+fn the_printed_migration_module_converts() {
+    let of = |fields: &str, other: &str| {
+        with(&[
+            ("demo_server", &server(&record(fields), TRIVIAL)),
+            ("demo_other", &server(&record(other), TRIVIAL)),
+        ])
+    };
+    let pair = pair(
+        "module",
+        of("a, gone", "x"),
+        of("b = 7, a", "x, y = erlang:now()"),
+    );
+    let built = Built::new(std::slice::from_ref(&pair));
+    let output = Command::new(env!("CARGO_BIN_EXE_erlrc"))
+        .args(["make-migration", "--module", "demo", "1.0", "2.0"])
+        .args([built.dir(&pair, "old"), built.dir(&pair, "new")])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    for line in [
+        "%% demo_server, up: #state{} gains b = 7 and loses gone.",
+        "%% demo_server, down: #state{} gains gone = undefined and loses b.",
+        "%% demo_other, up, is to be written: the default of state.y has to be computed.",
+        "-erlrc_migration([demo_other,demo_server]).",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let source = directory.path().join("demo_migration.erl");
+    let calls = "io:format(\"~w~n\", [[migrate(up, demo_server, \"1.0\", \"2.0\", {state, 1, 2}), \
+                 migrate(down, demo_server, \"1.0\", \"2.0\", {state, 3, 4}), \
+                 catch migrate(up, demo_server, \"1.0\", \"2.0\", {other, 1, 2})]])";
+    let main = format!("-export([main/1]).\nmain(_) ->\n    {calls},\n    halt().\n");
+    let text = text.replace(
+        "-export([migrate/5]).\n",
+        "-export([migrate/5]).\n-export([main/1]).\n",
+    );
+    fs::write(
+        &source,
+        format!("{text}\n{}", main.replacen("-export([main/1]).\n", "", 1)),
+    )
+    .unwrap();
+    support::compile(&source, directory.path());
+    let said = support::call(directory.path(), "demo_migration", &["now"]);
+    assert!(
+        said.starts_with("[{ok,{state,7,1}},{ok,{state,4,undefined}},{'EXIT',{function_clause"),
+        "{said}"
+    );
 }
 
 /// What the printed source answers to these calls.

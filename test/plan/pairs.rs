@@ -123,41 +123,52 @@ impl Built {
     /// The plan of the way back.
     pub fn plan_down(&self, pair: &Pair, around: &Surroundings) -> Plan {
         let (old, new) = (self.dir(pair, "old"), self.dir(pair, "new"));
-        planned("demo", (&new, &old), Direction::Down, (around, None))
+        let said = Said::default();
+        planned("demo", (&new, &old), Direction::Down, (around, said))
     }
 
     /// The plan of a pair whose states may be converted field by field.
     pub fn plan_migrating(&self, pair: &Pair, direction: Direction, loss: Loss) -> Plan {
+        let said = Said {
+            asked: Some(Choice::from(loss)),
+            ..Said::default()
+        };
+        self.plan_as_said(pair, direction, said)
+    }
+
+    /// The plan of a pair where this is said of migrations.
+    pub fn plan_as_said(&self, pair: &Pair, direction: Direction, said: Said) -> Plan {
         let (old, new) = (self.dir(pair, "old"), self.dir(pair, "new"));
         let dirs = match direction {
             Direction::Up => (old.as_path(), new.as_path()),
             Direction::Down => (new.as_path(), old.as_path()),
         };
-        planned(
-            "demo",
-            dirs,
-            direction,
-            (&Surroundings::default(), Some(loss)),
-        )
+        let around = Surroundings::default();
+        planned("demo", dirs, direction, (&around, said))
     }
 }
 
 /// The plan from one directory to another.
 pub fn plan_of(application: &str, old: &Path, new: &Path, around: &Surroundings) -> Plan {
-    planned(application, (old, new), Direction::Up, (around, None))
+    let said = Said::default();
+    planned(application, (old, new), Direction::Up, (around, said))
 }
 
 /// The same where states may be converted field by field.
 pub fn plan_migrating(application: &str, old: &Path, new: &Path) -> Plan {
-    let around = (&Surroundings::default(), Some(Loss::Refused));
-    planned(application, (old, new), Direction::Up, around)
+    let said = Said {
+        asked: Some(Choice::Fields),
+        ..Said::default()
+    };
+    let around = Surroundings::default();
+    planned(application, (old, new), Direction::Up, (&around, said))
 }
 
 fn planned(
     application: &str,
     (old, new): (&Path, &Path),
     direction: Direction,
-    (around, migrate): (&Surroundings, Option<Loss>),
+    (around, said): (&Surroundings, Said),
 ) -> Plan {
     let (from, to) = (old.to_owned(), new.to_owned());
     let application = Atom::new(application).unwrap();
@@ -168,10 +179,7 @@ fn planned(
         to: (&vsn(new), &to),
         direction,
         options: &Options {
-            migrate: Said {
-                asked: migrate.map(Choice::from),
-                ..Said::default()
-            },
+            migrate: said,
             ..Options::default()
         },
         around,

@@ -299,7 +299,7 @@ failure_of(Tag) ->
         not_held,
         not_so
     ],
-    NoPath = [not_together, no_upgrade_path, sticky_directory, max_pause, removed_module_in_use, supervisor_strategy, states_not_converted],
+    NoPath = [not_together, no_upgrade_path, sticky_directory, max_pause, removed_module_in_use, supervisor_strategy, states_not_converted, bad_migration, migration_fails],
     case {lists:member(Tag, Refusals), lists:member(Tag, NoPath)} of
         {true, _} -> refused;
         {_, true} -> no_path;

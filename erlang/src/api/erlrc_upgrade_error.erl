@@ -41,6 +41,17 @@ format({states_not_converted, App, [First | More]}) ->
         " application loses it, --force goes on all the same",
         [App, erlrc_plan_records:text(First), Rest]
     );
+format({migration_fails, App, [{Pid, Module, {migration_failed, Migration, Why}} | More]}) ->
+    text(
+        "~ts: ~ts ~ts, for the state of ~ts (~ts)~ts; let migrate/5 convert it, or return unchanged",
+        [App, Migration, erlrc_migrator:format_error(Why), erlrc_finding:name(Pid), Module, and_more(length(More))]
+    );
+format({migration_not_loaded, Migration, Why}) ->
+    text("the migration module ~ts cannot be loaded: ~ts", [Migration, why(Why)]);
+format({bad_migration, Why}) ->
+    Why;
+format({states_migrated, Called}) ->
+    text("states are converted: those of ~ts", [lists:join(", ", [text("~ts by ~ts", [Module, By]) || {Module, By} <- Called])]);
 format({removed_module_in_use, Module, Pids}) ->
     text("the new version has no module ~ts, and ~ts; restart the application", [Module, live_in(Pids)]);
 format({supervisor_strategy, Module, Pid, From, To}) ->
@@ -176,6 +187,8 @@ format({script_failed, App, {timeout, Pids}}) when is_list(Pids) ->
     text("the script for ~ts did not end in time; it waited for ~ts", [App, term(Pids)]);
 format({script_failed, App, {code_change_failed, Pid, Module, _Vsn, Why}}) ->
     text("~ts: code_change of ~ts failed in ~ts: ~ts", [App, Module, term(Pid), why(Why)]);
+format({script_failed, App, {code_change_failed, Pid, Module, {migration_failed, Migration, Why}}}) ->
+    text("~ts: ~ts ~ts, for the state of ~ts (~ts)", [App, Migration, erlrc_migrator:format_error(Why), erlrc_finding:name(Pid), Module]);
 format({script_failed, App, {code_change_failed, Pid, Module, Why}}) ->
     text("~ts: code_change of ~ts failed in ~ts: ~ts", [App, Module, term(Pid), why(Why)]);
 format({script_failed, App, {code_change_timeout, Who}}) ->
@@ -219,6 +232,10 @@ format({crashed, Why}) ->
     text("erlrc itself failed, which is a bug: ~ts", [term(Why)]);
 format(_Reason) ->
     unknown.
+
+and_more(0) -> "";
+and_more(1) -> " and of another process";
+and_more(Count) -> text(" and of ~b other processes", [Count]).
 
 who(#{registered_name := Name, pid := Pid}) -> text("~ts (~p)", [Name, Pid]);
 who(#{current_function := {Module, Function, Arity}, pid := Pid}) -> text("~p (in ~ts:~ts/~b)", [Pid, Module, Function, Arity]);

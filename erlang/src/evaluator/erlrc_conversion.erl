@@ -4,10 +4,10 @@
 %% A migration is the extra of an `update' instruction, `{erlrc_migration, {Up, Down}, none | {extra, Extra}}': what becomes
 %% of a state going up and going down, and what `code_change' is called with after that. A conversion is
 %% `{server | machine | supervisor, How, #{Record => {Size, Sources}}}', or `none' where there is none. Of a supervisor the
-%% argument is converted with which its `init/1' is called.
+%% argument is converted with which its `init/1' is called. It may also be a call of another module ({@link erlrc_migrator}).
 -module(erlrc_conversion).
 
--export([parts/2, convert/3, argument/2, request/4, is_in/1]).
+-export([parts/2, convert/3, argument/3, request/4, is_in/1]).
 -export_type([conversion/0]).
 
 -type how() ::
@@ -17,7 +17,7 @@
     | {map, [{term(), term()}], [term()]}.
 -type source() :: {kept, pos_integer(), how()} | {default, term()}.
 -type records() :: #{atom() => {pos_integer(), [source()]}}.
--type conversion() :: none | {server | machine | supervisor, how(), records()}.
+-type conversion() :: none | {server | machine | supervisor, how(), records()} | erlrc_migrator:conversion().
 
 %% @doc What is to be done with the states of a module whose `code_change' is given this version and extra: the conversion,
 %% and the extra of the call that follows.
@@ -48,9 +48,21 @@ request(Module, Conversion, Client, Tag) ->
     {replace_state, fun(State) ->
         case is_of_another_handler(Module, State) of
             true -> State;
-            false -> replaced(convert(Module, Conversion, State), State, Client, Tag)
+            false -> replaced(of_process(Module, Conversion, State), State, Client, Tag)
         end
     end}.
+
+%% The state of an event handler is what is told to a migration module.
+of_process(Module, {module, _, _, _} = Conversion, {Module, Id, State} = Whole) ->
+    case get('$initial_call') of
+        {gen_event, _, _} -> handler(Id, convert(Module, Conversion, State), Module);
+        _ -> convert(Module, Conversion, Whole)
+    end;
+of_process(Module, Conversion, State) ->
+    convert(Module, Conversion, State).
+
+handler(Id, {ok, New}, Module) -> {ok, {Module, Id, New}};
+handler(_Id, Error, _Module) -> Error.
 
 replaced({ok, New}, _State, _Client, _Tag) ->
     New;
@@ -73,11 +85,11 @@ convert(Module, none, _State) ->
     {error, {no_migration, Module}};
 convert(Module, {supervisor, _How, _Records} = Conversion, State) when is_tuple(State), tuple_size(State) > 1 ->
     Size = tuple_size(State),
-    case element(Size - 1, State) =:= Module andalso argument(Conversion, element(Size, State)) of
-        false -> {ok, State};
-        {ok, Argument} -> {ok, setelement(Size, State, Argument)};
-        Error -> Error
-    end;
+    of_supervisor(Module, Conversion, State, Size);
+convert(Module, {module, argument, _Callback, _Way} = Conversion, State) when is_tuple(State), tuple_size(State) > 1 ->
+    of_supervisor(Module, Conversion, State, tuple_size(State));
+convert(Module, {module, state, _Callback, _Way} = Conversion, State) ->
+    erlrc_migrator:call(Module, Conversion, State);
 convert(_Module, {machine, How, Records}, {Name, Data}) ->
     case state(How, Data, Records) of
         {ok, New} -> {ok, {Name, New}};
@@ -95,17 +107,27 @@ convert(_Module, {_Keeper, How, Records}, State) ->
         Error -> inside(How, State, Records, Error)
     end.
 
+%% The last two elements are the callback module and the argument.
+of_supervisor(Module, Conversion, State, Size) ->
+    case element(Size - 1, State) =:= Module andalso argument(Module, Conversion, element(Size, State)) of
+        false -> {ok, State};
+        {ok, Argument} -> {ok, setelement(Size, State, Argument)};
+        Error -> Error
+    end.
+
 %% @doc The argument of a supervisor's `init/1' as the other version takes it: the record itself, or the one that is in a
-%% list or a tuple.
--spec argument(no | conversion(), term()) -> {ok, term()} | {error, term()}.
-argument({supervisor, How, Records}, Argument) ->
+%% list or a tuple; or what a migration module makes of it.
+-spec argument(module(), no | conversion(), term()) -> {ok, term()} | {error, term()}.
+argument(_Module, {supervisor, How, Records}, Argument) ->
     case state(How, Argument, Records) of
         {ok, New} -> {ok, New};
         Error -> among(How, Argument, Records, Error)
     end;
-argument(none, _Argument) ->
+argument(Module, {module, argument, _Callback, _Way} = Conversion, Argument) ->
+    erlrc_migrator:call(Module, Conversion, Argument);
+argument(_Module, none, _Argument) ->
     {error, no_migration};
-argument(_NoConversion, Argument) ->
+argument(_Module, _NoConversion, Argument) ->
     {ok, Argument}.
 
 among(How, Argument, Records, Error) when is_list(Argument), length(Argument) >= 0 ->

@@ -13,6 +13,7 @@
 operate(#{first := First, segments := Segments0}, #{subject := Subject} = Context0) ->
     try
         {Segments, Own} = erlrc_batches:prepare(Segments0, Context0),
+        ok = migrators(Segments),
         Supervisors = supervisors(Segments, Context0),
         Unpurged = erlrc_batches:unpurged(Segments, Own),
         Rest = #{
@@ -35,6 +36,13 @@ operate(#{first := First, segments := Segments0}, #{subject := Subject} = Contex
     catch
         throw:{failed, Why, Left} -> leave({script_failed, Subject, called_off(Why)}, Left, Context0);
         throw:{refused, Why} -> leave(Why, [], Context0)
+    end.
+
+%% Ready before anybody stands still.
+migrators(Segments) ->
+    case erlrc_migrator:load([Batch || {batch, Batch, _} <- Segments]) of
+        ok -> ok;
+        {error, Why} -> throw({refused, Why})
     end.
 
 called_off(cancelled) ->

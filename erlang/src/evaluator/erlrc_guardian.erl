@@ -285,6 +285,7 @@ written(Table) ->
 -spec done(erlrc_evaluator:result(), pid(), ets:table()) -> no_return().
 done(Result, Guardian, Table) ->
     Cost = cost(Table),
+    _ = try erlrc_migrator:unload(entries(Table)) catch _:_ -> ok end,
     _ = try erlrc_outcome:scripted(Guardian, Result) catch _:_ -> ok end,
     _ = try ets:delete(Table) catch error:badarg -> true end,
     exit({erlrc_done, Result, Cost}).

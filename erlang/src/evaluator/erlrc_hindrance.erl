@@ -3,7 +3,7 @@
 %% refuses the script, and for plans, which say so.
 -module(erlrc_hindrance).
 
--export([find/2, init/2, conversions/1]).
+-export([find/2, init/2, conversions/1, argument/3]).
 -export_type([hindrance/0]).
 
 -type hindrance() ::
@@ -42,13 +42,35 @@ supervisors(Conversions, _Sides) when map_size(Conversions) =:= 0 ->
 supervisors(Conversions, Sides) ->
     #{targets := Targets} = erlrc_discover:processes(maps:keys(Conversions), #{}),
     Pids = [Pid || {Pid, #{kind := supervisor, suspended := false}} <- maps:to_list(Targets)],
-    [
-        {Pid, Module, Strategy, converted(maps:get(Module, Conversions, no), {Module, Arguments}, Sides)}
-     || {Pid, Strategy, Module, Arguments} <- specified(Pids)
-    ].
+    Specified = specified(Pids),
+    erlrc_migrator:with_trial(maps:values(Conversions), fun(Tried) ->
+        [
+            {Pid, Module, Strategy, converted(argument({Module, Arguments}, Conversions, Tried), Module, Sides)}
+         || {Pid, Strategy, Module, Arguments} <- Specified
+        ]
+    end).
 
-converted(Conversion, {Module, Arguments}, Sides) ->
-    case erlrc_conversion:argument(Conversion, Arguments) of
+%% @doc What becomes of the argument of a supervisor, as far as it can be tried.
+-spec argument({module(), term()}, #{module() => no | erlrc_conversion:conversion()}, map()) ->
+    {ok, term()} | {error, term()} | {untried, term()}.
+argument({Module, Argument}, Conversions, Tried) ->
+    Conversion = maps:get(Module, Conversions, no),
+    case erlrc_migrator:may(Conversion, Tried) of
+        {skip, Why} -> {untried, Why};
+        {loaded, _} -> bounded(Module, erlrc_migrator:for(trial, Conversion), Argument)
+    end.
+
+bounded(Module, {module, _, _, _} = Conversion, Argument) ->
+    case erlrc_check:call({erlrc_conversion, argument, [Module, Conversion, Argument]}, ?INIT) of
+        {ok, Converted} -> Converted;
+        {error, _} = Error -> Error
+    end;
+bounded(Module, Conversion, Argument) ->
+    erlrc_conversion:argument(Module, Conversion, Argument).
+
+converted(Argument, Module, Sides) ->
+    case Argument of
+        {untried, _} -> unknown;
         {ok, Converted} -> init({Module, Converted}, filename:join(erlrc_sides:ebin(to, Module, Sides), file(Module)));
         Error -> Error
     end.

@@ -240,7 +240,8 @@ send_conversion(_Pid, _Module, {no, _Call}, _How, _Ref) ->
     0;
 send_conversion(Pid, Module, {Conversion, Call}, #{nobody := Nobody}, Ref) ->
     Key = case Call of none -> Module; _ -> {conversion, Module} end,
-    ok = erlrc_system:tell(Pid, Nobody, erlrc_conversion:request(Module, Conversion, self(), {Ref, {Pid, Module}})),
+    Loaded = erlrc_migrator:for(operation, Conversion),
+    ok = erlrc_system:tell(Pid, Nobody, erlrc_conversion:request(Module, Loaded, self(), {Ref, {Pid, Module}})),
     ok = erlrc_system:ask_when_done(Pid, Ref, {Pid, Key}),
     1.
 

@@ -13,8 +13,27 @@ hindrances(Segments, #{application := App, instructions := Instructions, options
     Restarts = lists:member({restart_application, App}, Instructions),
     case erlrc_outdated:mode(Options) of
         Mode when Restarts; Mode =:= off -> [];
-        Mode -> [Why || Why <- [kept(Segments, Script)], Why =/= none, is_refused(Mode, Why)]
+        Mode -> [Why || Why <- [failing(Segments, Script), kept(Segments, Script)], Why =/= none, is_refused(Mode, Why)]
     end.
+
+%% States that a migration module does not convert. What fails in the window goes back; here nobody has to stand for it.
+failing(Segments, #{application := App} = Script) ->
+    Batches = [Batch || {batch, Batch} <- Segments, erlrc_migrator:callbacks(Batch) =/= []],
+    case suspended(Batches) of
+        [] ->
+            none;
+        Modules ->
+            #{targets := Targets} = erlrc_discover:processes(Modules, #{}),
+            #{failed := All} = trial(Batches, Targets, {[], #{}}, Script, deadline()),
+            Failed = [Each || {_, _, {migration_failed, _, _}} = Each <- All],
+            case Failed of
+                [] -> none;
+                _ -> {migration_fails, App, Failed}
+            end
+    end.
+
+deadline() ->
+    erlang:monotonic_time(millisecond) + min(?DEADLINE, erlrc_deadline:left()).
 
 is_refused(strict, _Why) ->
     true;
@@ -35,7 +54,7 @@ found(Shapes, _Batches, _Script) when map_size(Shapes) =:= 0 ->
     #{found => []};
 found(Shapes, Batches, Script) ->
     #{targets := Targets} = erlrc_discover:processes(suspended(Batches), #{}),
-    Deadline = erlang:monotonic_time(millisecond) + min(?DEADLINE, erlrc_deadline:left()),
+    Deadline = deadline(),
     Try = fun(Some) -> trial(Batches, Some, {[], Shapes}, Script, Deadline) end,
     erlrc_outdated:find(Shapes, Targets, Try, steady(Batches, Script), Script).
 

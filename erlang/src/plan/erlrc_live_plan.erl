@@ -265,10 +265,14 @@ supervisors(Segments, Targets, #{from := {_, From}, to := {_, To}, options := Op
     Batches = [Batch || {batch, Batch} <- Segments],
     Modules = [Module || Module <- erlrc_changes:suspended(Batches), erlrc_segment:is_supervisor(Module)],
     Conversions = erlrc_hindrance:conversions(Batches),
-    Converted = fun({_, Module, Argument}) -> erlrc_conversion:argument(maps:get(Module, Conversions, no), Argument) end,
     Pids = [Pid || {Pid, #{kind := supervisor, suspended := false}} <- maps:to_list(Targets)],
     Known = [Each || {_, Module, _} = Each <- erlrc_children:arguments(Pids), lists:member(Module, Modules)],
-    Supervisors = [{Each, Converted(Each), {file(Module, From), file(Module, To)}} || {_, Module, _} = Each <- Known],
+    Supervisors = erlrc_migrator:with_trial(maps:values(Conversions), fun(Tried) ->
+        [
+            {Each, erlrc_hindrance:argument({Module, Argument}, Conversions, Tried), {file(Module, From), file(Module, To)}}
+         || {_, Module, Argument} = Each <- Known
+        ]
+    end),
     erlrc_plan_supervisors:findings(Supervisors, #{
         files => fun(Module) -> [file(Module, To)] ++ [File || File <- [code:which(Module)], is_list(File)] end,
         barriers => length(Batches) < length(Segments),

@@ -1,7 +1,7 @@
 %% @doc What has been found in states and tables, for a live plan.
 -module(erlrc_plan_states).
 
--export([trial/1, nobody/2, blocked/1, tables/1, effects/1]).
+-export([trial/1, nobody/2, blocked/1, tables/1, effects/1, cause/1]).
 
 -define(NAMED, 10).
 
@@ -17,21 +17,32 @@ trial(#{tried := Tried, failed := Failed, refused := Refused, skipped := Skipped
 
 failure(Module, All, Tried) ->
     Failed = [{Pid, Why} || {Pid, M, Why} <- All, M =:= Module],
-    {_, First} = hd(Failed),
+    failure(Module, hd(Failed), [Pid || {Pid, _} <- Failed], Tried).
+
+failure(Module, {Pid, {migration_failed, Migration, _} = Why}, Pids, Tried) ->
+    erlrc_finding:new(
+        migration_would_fail, error, atom_to_binary(Module),
+        erlrc_finding:text("~ts, for ~ts, first that of ~ts.", [cause(Why), states(length(Pids), Tried), erlrc_finding:name(Pid)]),
+        erlrc_finding:text("Let migrate/5 of ~ts convert these states, or return unchanged.", [Migration]),
+        #{count => length(Pids), processes => erlrc_finding:named(Pids), migration => Migration, reason => iolist_to_binary(cause(Why))}
+    );
+failure(Module, {_, First}, Pids, Tried) ->
     erlrc_finding:new(
         code_change_would_fail, error, atom_to_binary(Module),
-        erlrc_finding:text("code_change fails for ~ts: ~0tp.", [states(length(Failed), Tried), cause(First)]),
+        erlrc_finding:text("code_change fails for ~ts: ~ts.", [states(length(Pids), Tried), cause(First)]),
         "Let code_change accept these states, or change them before the upgrade.",
         #{
-            count => length(Failed),
-            processes => erlrc_finding:named([Pid || {Pid, _} <- Failed]),
+            count => length(Pids),
+            processes => erlrc_finding:named(Pids),
             reason => erlrc_finding:text("~0tp", [First])
         }
     ).
 
-%% Its stack, in which modules have the names of their trial, is among the details.
-cause({Reason, [{_, _, _, _} | _]}) -> Reason;
-cause(Why) -> Why.
+%% @doc Why a conversion failed, in words. A stack, in which modules have the names of their trial, is among the details.
+-spec cause(term()) -> iodata().
+cause({migration_failed, Migration, Why}) -> [atom_to_list(Migration), " ", erlrc_migrator:format_error(Why)];
+cause({Reason, [{_, _, _, _} | _]}) -> erlrc_finding:text("~0tp", [Reason]);
+cause(Why) -> erlrc_finding:text("~0tp", [Why]).
 
 states(1, 0) -> "the state of 1 process";
 states(Count, 0) -> io_lib:format("the states of ~w processes", [Count]);

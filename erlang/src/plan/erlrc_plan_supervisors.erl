@@ -7,7 +7,7 @@
     {
         {pid(), module(), Arguments :: term()},
         %% The arguments that the new `init/1' would be given.
-        {ok, term()} | {error, term()},
+        {ok, term()} | {error, term()} | {untried, term()},
         {Old :: file:filename(), New :: file:filename()}
     }.
 -type how() :: #{
@@ -52,6 +52,7 @@ known({{Pid, Module, Arguments}, Given, {Old, New}}, How) ->
     #known{pid = Pid, module = Module, answer = Answer, foreseen = Foreseen, old = Ids, now = Now}.
 
 answer(Module, {ok, Arguments}, File) -> erlrc_hindrance:init({Module, Arguments}, File);
+answer(_Module, {untried, _Why}, _File) -> unknown;
 answer(_Module, {error, Why}, _File) -> {not_converted, Why}.
 
 taken_names(Init, #{files := Files, barriers := Barriers}) ->
@@ -61,7 +62,9 @@ init(#known{module = Module, answer = {not_converted, Why}}) ->
     [
         erlrc_finding:new(
             supervisor_init_fails, error, atom_to_binary(Module),
-            erlrc_finding:text("The argument that the supervisor has cannot be converted for the new init/1: ~0tp.", [Why]),
+            erlrc_finding:text("The argument that the supervisor has cannot be converted for the new init/1: ~ts.", [
+                erlrc_plan_states:cause(Why)
+            ]),
             "Let init/1 accept the arguments of the earlier version.", #{}
         )
     ];

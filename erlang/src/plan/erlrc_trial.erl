@@ -34,6 +34,8 @@
     %% What is told to those that run a module: version and extra; and who is called.
     modules :: #{module() => {Vsn :: term(), Extra :: term()}},
     callbacks :: #{module() => callback() | {skip, term()}},
+    %% Whether the conversion of each may be tried.
+    conversions :: #{module() => {loaded, CallsFuns :: boolean()} | {skip, term()}},
     heads :: #{module() => erlrc_heads:change()},
     %% Funs of modules that change, files of the old directory.
     wanted :: erlrc_look:wanted(),
@@ -54,15 +56,23 @@
 
 %% @doc Tries `Changes' on the states of `Targets'. Options: `changed' modules, `directory' that is to go, `deadline'.
 -spec run([change()], #{pid() => erlrc_discover:target()}, map()) -> result().
-run(Changes, Targets, #{changed := Changed, directory := Directory} = Options) ->
+run(Changes, Targets, Options) ->
+    Conversions = [{Module, element(1, erlrc_conversion:parts(Vsn, Extra))} || {Module, Vsn, Extra, _} <- Changes],
+    erlrc_migrator:with_trial([Conversion || {_, Conversion} <- Conversions], fun(Tried) ->
+        May = maps:from_list([{Module, erlrc_migrator:may(Conversion, Tried)} || {Module, Conversion} <- Conversions]),
+        Converted = [Module || {Module, Each} <- Conversions, Each =/= no],
+        try_all(Changes, Targets, Options#{conversions => May, converted => Converted})
+    end).
+
+try_all(Changes, Targets, #{changed := Changed, directory := Directory, converted := Converted} = Options) ->
     All = [{Pid, Kind, called(Target)} || {Pid, #{kind := Kind} = Target} <- maps:to_list(Targets)],
-    Converted = [Module || {Module, Vsn, Extra, _} <- Changes, element(1, erlrc_conversion:parts(Vsn, Extra)) =/= no],
     {Todo, Others} = lists:partition(fun({_, Kind, Mods}) -> is_tried(Kind, Mods, Converted) end, All),
     Special = [{Module, special_process} || {_, special, Mods} <- Others, {Module, _} <- Mods],
     Callbacks = callbacks([Each || {_, _, Mods} <- Todo, Each <- Mods], Changes),
     Trial = #trial{
         modules = maps:from_list([{Module, {Vsn, Extra}} || {Module, Vsn, Extra, _} <- Changes]),
         callbacks = Callbacks,
+        conversions = maps:get(conversions, Options),
         %% Going down the code that will run is not the one that is tried.
         heads = erlrc_heads:of_changes([{Module, File} || {Module, Vsn, _, File} <- Changes, not is_down(Vsn)]),
         wanted = erlrc_look:wanted(Changed, Directory, maps:get(records, Options, #{})),
@@ -262,13 +272,15 @@ worst(Results) ->
         [] -> nothing
     end.
 
-try_state(Pid, {Module, Own}, State, #trial{modules = Modules, callbacks = Callbacks, wanted = Wanted} = Trial) ->
+try_state(Pid, {Module, Own}, State, #trial{modules = Modules, callbacks = Callbacks, conversions = Conversions, wanted = Wanted} = Trial) ->
     Seen = erlrc_look:at(State, Wanted, erlrc_look:new(?LOOKS)),
-    case {Modules, Callbacks} of
-        {#{Module := _}, #{Own := {skip, Why}}} ->
+    case {Modules, Callbacks, maps:get(Module, Conversions, none)} of
+        {#{Module := _}, _, {skip, Why}} ->
             {skipped, Module, Why, Pid, Seen};
-        {#{Module := {Vsn, Extra}}, #{Own := {_, CallsFuns} = Callback}} ->
-            case CallsFuns andalso erlrc_look:may_hold_funs(Seen) of
+        {#{Module := _}, #{Own := {skip, Why}}, _} ->
+            {skipped, Module, Why, Pid, Seen};
+        {#{Module := {Vsn, Extra}}, #{Own := {_, CallsFuns} = Callback}, {loaded, MigratorCallsFuns}} ->
+            case (CallsFuns orelse MigratorCallsFuns) andalso erlrc_look:may_hold_funs(Seen) of
                 true -> {skipped, Module, funs_in_state, Pid, Seen};
                 false ->
                     Changed = change(Callback, Module, Vsn, State, Extra),
@@ -300,7 +312,7 @@ data(Shadow, State) ->
 %% As gen_server, gen_event, gen_statem and sys judge the answer.
 change(Callback, Module, Vsn, State, Extra) ->
     {Conversion, Call} = erlrc_conversion:parts(Vsn, Extra),
-    case Conversion =:= no orelse erlrc_conversion:convert(Module, Conversion, State) of
+    case Conversion =:= no orelse erlrc_conversion:convert(Module, erlrc_migrator:for(trial, Conversion), State) of
         true -> call(Callback, Module, Vsn, State, Call);
         {ok, Converted} -> call(Callback, Module, Vsn, Converted, after_conversion(Module, Call));
         {error, _} = Error -> Error

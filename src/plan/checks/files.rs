@@ -72,7 +72,7 @@ fn of_warning(case: &Case<'_>, warning: &Warning) -> Option<Finding> {
         Warning::AppupVsn { .. } => Finding::warning("appup_vsn", &case.to.name),
         Warning::NotCovered { .. } => Finding::warning("appup_not_covering", &case.to.name),
         // The check of states says more of it.
-        Warning::StatesConverted { .. } => return None,
+        Warning::StatesConverted { .. } | Warning::StatesMigrated { .. } => return None,
     };
     // A warning says first what is the case, then, behind the last colon, what to do.
     let whole = warning.to_string();

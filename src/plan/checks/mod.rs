@@ -22,6 +22,7 @@ use super::surroundings::Surroundings;
 use crate::application::Application;
 use crate::migration::OptIn;
 use crate::script::Script;
+use crate::script::named::Named;
 use crate::term::Atom;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -45,6 +46,8 @@ pub struct Case<'a> {
     pub around: &'a Surroundings,
     /// Whether states are converted field by field, and who chose that.
     pub opt_in: &'a OptIn,
+    /// The migration modules that the later version names.
+    pub named: &'a Named,
     /// How many threads may read.
     pub threads: usize,
 }

@@ -8,7 +8,8 @@ use crate::plan::code::Code;
 use crate::plan::compared::Changed;
 use crate::plan::finding::Finding;
 use crate::plan::verdict::Verdict;
-use crate::script::migrations;
+use crate::script::named::Fault;
+use crate::script::{Script, migrations};
 use crate::term::Atom;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -20,17 +21,48 @@ const NOT_MIGRATED: &str = "state_not_migrated";
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
     let direction = case.script.map_or(Direction::Up, |script| script.direction);
     let changed = case.compared.changed.values();
-    let of_modules = changed.filter_map(|changed| {
-        let finding = module(changed, direction)?;
-        Some(with_migration(case, direction, (finding, called(changed))))
-    });
+    let of_modules = changed
+        .filter(|changed| case.named.of(&changed.new.module).is_none())
+        .filter_map(|changed| {
+            let finding = module(changed, direction)?;
+            Some(with_migration(case, direction, (finding, called(changed))))
+        });
     let mut findings: Vec<Finding> = of_modules.collect();
+    findings.extend(by_modules(case));
     // Where nothing would be converted it does not matter.
     if findings.iter().any(|finding| finding.kind == NOT_MIGRATED) {
         let faults = case.opt_in.faults.iter();
         findings.extend(faults.map(|fault| not_read(case, fault)));
     }
     findings
+}
+
+/// What migration modules do, and what keeps them from it.
+fn by_modules(case: &Case<'_>) -> Vec<Finding> {
+    let replaced = case.script.map(Script::replaced).unwrap_or_default();
+    let faults: Vec<Finding> = case.named.faults(&replaced).map(unusable).collect();
+    if !faults.is_empty() {
+        return faults;
+    }
+    let called =
+        |module: &Atom| {
+            let migration = case.named.of(module)?;
+            let finding = Finding::info("state_migrated", module)
+            .text(format!(
+                "the state of {module} is converted by {migration}, which the later version names"
+            ))
+            .advice(format!("see that {migration} converts it in both directions"))
+            .detail("migration", migration.as_str());
+            Some(finding)
+        };
+    replaced.iter().filter_map(called).collect()
+}
+
+fn unusable(fault: &Fault) -> Finding {
+    let subject = fault.changed().map_or("migration", Atom::as_str);
+    Finding::error("migration_unusable", subject)
+        .text(fault.to_string())
+        .advice("correct what names it, or the module: it exports migrate/5 and is in the later version")
 }
 
 /// A file that was to say whether states are converted.

@@ -3,7 +3,7 @@
 use crate::catalogue::Entry;
 
 /// The findings that files alone show.
-pub const FILES: [Entry; 48] = [
+pub const FILES: [Entry; 49] = [
     Entry {
         name: "after_commit_undefined",
         meaning: "A function that is to be called when every node has committed is not exported by the new version. Nothing would be taken back when the call fails.",
@@ -155,6 +155,11 @@ pub const FILES: [Entry; 48] = [
         remedy: "Correct the file; erlrc config check names what is wrong.",
     },
     Entry {
+        name: "migration_unusable",
+        meaning: "The later version names a module that is to convert the states of another one, in priv/APP.migration or by the attribute erlrc_migration, and that module cannot be used. The upgrade is refused.",
+        remedy: "Correct the term or the attribute, or bring the module, which exports migrate/5, in the later version.",
+    },
+    Entry {
         name: "missing_beam",
         meaning: "A version lists a module in its .app file but has no file of it.",
         remedy: "Build the module, or take it out of the .app file.",
@@ -211,7 +216,7 @@ pub const FILES: [Entry; 48] = [
     },
     Entry {
         name: "state_migrated",
-        meaning: "erlrc converts the state of the module, or the argument of a supervisor, field by field. The text says who asked for that: --migrate, the registration, the package, the node or erlrc.conf. A warning says that fields are lost.",
+        meaning: "erlrc converts the state of the module, or the argument of a supervisor, field by field, or by a migration module that the later version names. The text says who asked for that: --migrate, the registration, the package, the node or erlrc.conf. A warning says that fields are lost.",
         remedy: "Make sure that the values of new fields are what the new code expects.",
     },
     Entry {

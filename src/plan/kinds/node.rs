@@ -3,7 +3,7 @@
 use crate::catalogue::Entry;
 
 /// The findings that a node has to be asked for.
-pub const NODE: [Entry; 37] = [
+pub const NODE: [Entry; 38] = [
     Entry {
         name: "application_stopped",
         meaning: "Another application would be stopped, because the new version changes which application includes it.",
@@ -58,6 +58,11 @@ pub const NODE: [Entry; 37] = [
         name: "long_message_queue",
         meaning: "A process that must be suspended has many messages to handle first.",
         remedy: "Upgrade at a quieter time, or raise suspend_timeout.",
+    },
+    Entry {
+        name: "migration_would_fail",
+        meaning: "The migration module was tried on copies of the states that are there now, and failed, or returned neither {ok, State} nor unchanged.",
+        remedy: "Let migrate/5 of that module convert these states, or return unchanged.",
     },
     Entry {
         name: "module_not_loadable",
