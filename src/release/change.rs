@@ -49,7 +49,8 @@ pub fn changes(
     changes.retain(|change| match change.change {
         // The node loaded its files before: whether they are others now is not known here.
         Kind::Reload => false,
-        Kind::Remove => !is_of_otp(change),
+        // It is erlrc that carries the change out.
+        Kind::Remove => !is_of_otp(change) && change.application.as_str() != "erlrc",
         _ => true,
     });
     let mut replaced = changes.iter();
@@ -123,6 +124,7 @@ mod tests {
             "c 1 is gone, b 1 is gone, a 1 is gone",
         );
         case("a 1", "a 1, b 1", "a 1", "");
+        case("a 1, erlrc 1", "a 1, erlrc 1", "", "a 1 is gone");
     }
 
     #[test]

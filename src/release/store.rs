@@ -267,6 +267,18 @@ impl Locked<'_> {
         Ok(before)
     }
 
+    /// Makes no release the current one, and the one that was that the previous one.
+    pub fn unset_current(&self) -> Result<(), ReleaseError> {
+        let Some(before) = self.store.pointer(&self.service, Pointer::Current)? else {
+            return Ok(());
+        };
+        self.point(Pointer::Previous, &before)?;
+        let dir = self.store.state.join(&self.service);
+        let link = dir.join(Pointer::Current.name());
+        fs::remove_file(&link).map_err(|error| unusable(&link, error))?;
+        Ok(trust::sync(&dir)?)
+    }
+
     /// Makes a release the previous one.
     pub fn set_previous(&self, version: &str) -> Result<(), ReleaseError> {
         self.point(Pointer::Previous, version)

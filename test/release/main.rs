@@ -22,6 +22,7 @@ mod howto;
 mod made;
 mod nodes;
 mod refused;
+mod reset;
 mod shop;
 mod trial;
 mod trial_interrupted;

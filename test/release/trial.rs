@@ -293,3 +293,17 @@ fn what_cannot_be_on_trial_is_not_begun() {
         .says("shop 2 cannot be on trial: no node has anything to do");
     release(&host, &["current", "shop"]).is("1\n", 0);
 }
+
+#[test]
+fn nobody_misses_what_a_trial_started_and_its_way_back_stopped() {
+    let (host, _nodes) = host(&["n1"]);
+    // Now it is loaded.
+    assert_eq!(release(&host, &["upgrade", "shop", "2"]).status, 0);
+    assert_eq!(release(&host, &["revert", "shop"]).status, 0);
+    assert_eq!(upgrade(&host, "2").status, 0);
+    let_time_pass(&host, "n1");
+    assert_eq!(seen(&host, "n1"), FIRST);
+    let run = host.erlrc(&["status"]);
+    assert_eq!(run.status, 0, "{run:?}");
+    assert!(!run.out.contains("does not run"), "{run:?}");
+}

@@ -73,7 +73,10 @@ reverted(Apps, Left) ->
 put_back(#{before := Before, 'after' := After} = Operation) ->
     Late = erlrc_transition:undo(After),
     Environment = environment(Operation),
-    Late ++ Environment ++ erlrc_transition:undo(Before).
+    Early = erlrc_transition:undo(Before),
+    %% Nobody is to miss what was started and runs no more.
+    ok = erlrc_start:finish([{stop, App} || App <- maps:get(started, Operation, [])]),
+    Late ++ Environment ++ Early.
 
 environment(#{environments := Environments, merged := Merged, originals := Originals}) ->
     lists:append([

@@ -284,7 +284,8 @@ warn_of_killed(Subject) ->
     end.
 
 %% Where the evaluator keeps the way back open, the rest of it is kept there too.
-hold(#{parts := Parts}, Starts, Undo) ->
+hold(#{parts := Parts} = Set, Starts, Undo0) ->
+    Undo = Undo0#{started => [App || {App, _, _} <- maps:get(start, Set, [])]},
     case {get(erlrc_hold), Parts} of
         {undefined, _} ->
             ok;

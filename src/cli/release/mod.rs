@@ -6,6 +6,7 @@ mod diff;
 mod list;
 mod make;
 mod remove;
+mod reset;
 mod set;
 mod settle;
 mod show;
@@ -61,6 +62,8 @@ enum Action {
     Commit(settle::Arguments),
     /// Take the nodes back from the release that is on trial, or to the previous one
     Revert(settle::RevertArguments),
+    /// Stop what the current release names; no release is current then
+    Reset(reset::Arguments),
     /// Remove a release
     Remove(remove::Arguments),
 }
@@ -113,6 +116,7 @@ pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
         Action::Downgrade(arguments) => upgrade::down(&arguments, common),
         Action::Commit(arguments) => settle::commit(&arguments, common),
         Action::Revert(arguments) => settle::revert(&arguments, common),
+        Action::Reset(arguments) => reset::run(&arguments, common),
         Action::Remove(arguments) => remove::run(&arguments, common),
     }
 }

@@ -21,7 +21,7 @@ use std::time::Duration;
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 What a node runs is compared with the release: all that differs is upgraded, downgraded and started as one, and stopped
-is what only the current release names. Nodes that run nothing of both are left alone. Either all of it happens, on all
+is what only the current release names. Nodes that run nothing of both are left alone, unless --node names them. Either all of it happens, on all
 nodes, or nothing; then the release becomes the current one. Another OTP needs a restart: it is refused with status 5.
 
 With --provisional the release is on trial: the nodes run it, the current release stays current, and after so many

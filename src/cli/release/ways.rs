@@ -154,7 +154,7 @@ impl Facts<'_> {
         Ok((ways, still))
     }
 
-    /// What a node has to do; none where it runs nothing of the releases but OTP.
+    /// What a node has to do; none where it runs nothing of the releases but OTP, and was not named.
     fn way(
         &self,
         node: &NodeName,
@@ -165,7 +165,8 @@ impl Facts<'_> {
             .iter()
             .filter_map(|(name, known)| Some((name.clone(), known.running.clone()?)));
         let running: BTreeMap<Atom, String> = running.collect();
-        if running.keys().all(|name| is_otp(name.as_str())) {
+        let is_named = !self.hook.connection.only.is_empty();
+        if !is_named && running.keys().all(|name| is_otp(name.as_str())) {
             return Ok(None);
         }
         let changes = change::changes(&running, self.current, &self.target.applications);
