@@ -11,7 +11,7 @@
     a_held_upgrade_is_reverted/1,
     an_upgrade_that_fails_takes_the_argument_back/1,
     an_unexpected_argument_is_foreseen/1,
-    a_specification_above_that_holds_the_record_is_foreseen/1,
+    a_specification_above_that_holds_the_record_is_converted/1,
     without_the_option_it_is_foreseen/1
 ]).
 
@@ -82,15 +82,19 @@ an_unexpected_argument_is_foreseen(Config) ->
     ?assertEqual({args, too, many, fields}, argument(Config, Pid)).
 
 %% A restart would give the supervisor the earlier record again.
-a_specification_above_that_holds_the_record_is_foreseen(Config) ->
+a_specification_above_that_holds_the_record_is_converted(Config) ->
     Dirs = versions(Config, "~ts", "a = 1", "a = 1, b = 2"),
     Start = {supervisor, start_link, [keepers, {args, 5}]},
     Spec = service_fixture:child(keepers, #{type => supervisor, start => Start}),
     {ok, Pid} = service_fixture:start_child(Config, Spec),
     {ok, #{findings := Findings}} = plan(Config, Dirs),
-    ?assertMatch([#{subject := <<"service_sup", _/binary>>}], [Finding || #{kind := record_in_state} = Finding <- Findings]),
-    ?assertMatch(#{status := no_path, outcome := states_not_converted}, upgrade(Config, Dirs, fields)),
-    ?assertEqual({args, 5}, seen(Config, Pid)).
+    ?assertMatch([#{subject := <<"service_sup", _/binary>>}], [Finding || #{kind := arguments_migrated} = Finding <- Findings]),
+    ?assertEqual([], [Finding || #{kind := record_in_state} = Finding <- Findings]),
+    ?assertMatch(#{status := ok}, upgrade(Config, Dirs, fields)),
+    ?assertEqual({args, 5, 2}, seen(Config, Pid)),
+    ok = call(Config, supervisor, terminate_child, [service_sup, keepers]),
+    {ok, Again} = call(Config, supervisor, restart_child, [service_sup, keepers]),
+    ?assertEqual({args, 5, 2}, seen(Config, Again)).
 
 without_the_option_it_is_foreseen(Config) ->
     Dirs = versions(Config, "~ts", "a = 1", "a = 1, b = 2"),

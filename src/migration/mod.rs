@@ -260,6 +260,46 @@ pub fn between(
     }))
 }
 
+/// Records of other sizes in the two versions of a module, with all that is in them, as far as they can be converted both
+/// ways: what the arguments of its processes may hold. The way back drops what came.
+pub fn records(before: &Forms, after: &Forms, loss: Loss) -> Option<(Records, Records)> {
+    let (mut there, mut back) = (Records::default(), Records::default());
+    for name in before.records.keys() {
+        let (Some(old), Some(new)) = (before.records.get(name), after.records.get(name)) else {
+            continue;
+        };
+        if old.len() == new.len() {
+            continue;
+        }
+        let one = |before, after, loss| {
+            let mut definitions = Definitions::new(before, after, loss);
+            definitions.state(name);
+            definitions.finish().ok()
+        };
+        if let (Some(up), Some(down)) =
+            (one(before, after, loss), one(after, before, Loss::Allowed))
+        {
+            there.add(up);
+            back.add(down);
+        }
+    }
+    (!there.fields.is_empty()).then_some((there, back))
+}
+
+/// What becomes of records, by their names.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Records {
+    fields: BTreeMap<Atom, Vec<Field>>,
+    sizes: BTreeMap<Atom, usize>,
+}
+
+impl Records {
+    fn add(&mut self, found: fields::Found) {
+        self.fields.extend(found.records);
+        self.sizes.extend(found.sizes);
+    }
+}
+
 fn only(anatomy: &Anatomy) -> Option<&Shape> {
     let mut states = anatomy.states.iter();
     states.next().filter(|_| states.next().is_none())

@@ -106,6 +106,31 @@ fn of_module(
     }))
 }
 
+/// The records of each module that may be in the arguments with which its processes are started: what becomes of them
+/// going up and going down.
+fn arguments(
+    (earlier, later): (&Path, &Path),
+    modules: impl IntoIterator<Item = Atom>,
+    direction: Direction,
+    loss: Loss,
+) -> Vec<(Atom, [Term; 2])> {
+    let one = |module: Atom| {
+        let (old, new) = (read(earlier, &module)?, read(later, &module)?);
+        let ways = match direction {
+            Direction::Up => {
+                let (up, down) = migration::records(&old.forms, &new.forms, loss)?;
+                [up, down]
+            }
+            Direction::Down => {
+                let (down, up) = migration::records(&new.forms, &old.forms, loss)?;
+                [up, down]
+            }
+        };
+        Some((module, ways.map(|way| way.term())))
+    };
+    modules.into_iter().filter_map(one).collect()
+}
+
 impl Script {
     /// The modules that an instruction of this script replaces.
     pub fn replaced(&self) -> Vec<Atom> {
@@ -122,6 +147,7 @@ impl Script {
         let replaced = self.replaced().into_iter();
         let modules = replaced.filter(|module| named.of(module).is_none());
         let migrations = find(dirs, modules, self.direction, loss);
+        self.arguments = arguments(dirs, self.replaced(), self.direction, loss);
         let modules = self.migrate(&migrations);
         if !modules.is_empty() {
             let origin = opt_in.origin;

@@ -83,6 +83,8 @@ pub struct Script {
     pub instructions: Vec<Term>,
     /// Why each of them is there; nothing for those of a shipped appup.
     pub reasons: Vec<Vec<Reason>>,
+    /// What becomes of the records in the start arguments of children, by their modules, going up and going down.
+    pub arguments: Vec<(Atom, [Term; 2])>,
     /// What a person should know.
     pub warnings: Vec<Warning>,
 }
@@ -230,6 +232,7 @@ impl Script {
             generated: false,
             instructions,
             reasons: Vec::new(),
+            arguments: Vec::new(),
             warnings,
         }
     }
@@ -247,11 +250,12 @@ impl Script {
             generated: true,
             instructions: steps.iter().map(|step| step.instruction.term()).collect(),
             reasons: steps.iter().map(|step| step.reasons.clone()).collect(),
+            arguments: Vec::new(),
             warnings,
         }
     }
 
-    /// `#{source, instructions, reasons, warnings}`, as the engine answers it.
+    /// `#{source, instructions, reasons, arguments, warnings}`, as the engine answers it.
     pub fn term(&self) -> Term {
         let source = if self.generated {
             "generated"
@@ -267,6 +271,10 @@ impl Script {
                 let direction = Term::atom(self.direction.name());
                 Term::tuple([direction, instruction.clone(), Term::List(reasons)])
             });
+        let arguments = self.arguments.iter().map(|(module, ways)| {
+            let ways = Term::tuple(ways.clone());
+            (Term::Atom(module.clone()), ways)
+        });
         let warnings = self.warnings.iter().map(Warning::term).collect();
         Term::Map(vec![
             (Term::atom("source"), Term::atom(source)),
@@ -275,6 +283,7 @@ impl Script {
                 Term::List(self.instructions.clone()),
             ),
             (Term::atom("reasons"), Term::list(reasons)),
+            (Term::atom("arguments"), Term::Map(arguments.collect())),
             (Term::atom("warnings"), Term::List(warnings)),
         ])
     }

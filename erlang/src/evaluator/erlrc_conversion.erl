@@ -7,8 +7,8 @@
 %% argument is converted with which its `init/1' is called. It may also be a call of another module ({@link erlrc_migrator}).
 -module(erlrc_conversion).
 
--export([parts/2, convert/3, argument/3, request/4, is_in/1]).
--export_type([conversion/0]).
+-export([parts/2, convert/3, argument/3, record/2, request/4, is_in/1]).
+-export_type([conversion/0, records/0]).
 
 -type how() ::
     same
@@ -17,7 +17,7 @@
     | {map, [{term(), term()}], [term()]}.
 -type source() :: {kept, pos_integer(), how()} | {default, term()}.
 -type records() :: #{atom() => {pos_integer(), [source()]}}.
--type conversion() :: none | {server | machine | supervisor, how(), records()} | erlrc_migrator:conversion().
+-type conversion() :: none | {server | machine | supervisor, how(), records()} | erlrc_migrator:conversion() | {children, #{module() => records()}}.
 
 %% @doc What is to be done with the states of a module whose `code_change' is given this version and extra: the conversion,
 %% and the extra of the call that follows.
@@ -90,6 +90,8 @@ convert(Module, {module, argument, _Callback, _Way} = Conversion, State) when is
     of_supervisor(Module, Conversion, State, tuple_size(State));
 convert(Module, {module, state, _Callback, _Way} = Conversion, State) ->
     erlrc_migrator:call(Module, Conversion, State);
+convert(_Module, {children, Records}, State) ->
+    {ok, erlrc_child_arguments:convert(Records, State)};
 convert(_Module, {machine, How, Records}, {Name, Data}) ->
     case state(How, Data, Records) of
         {ok, New} -> {ok, {Name, New}};
@@ -164,6 +166,16 @@ state({map, _, _} = How, State, Records) when is_map(State) ->
     {ok, value(How, State, Records)};
 state(_How, _State, _Records) ->
     {error, unexpected_state}.
+
+%% @doc A tuple that is one of these records in a size that it has no more, as the other version has it.
+-spec record(tuple(), records()) -> tuple().
+record(Tuple, Records) ->
+    case Records of
+        #{element(1, Tuple) := {Size, Sources}} when tuple_size(Tuple) =:= Size, Size =/= length(Sources) + 1 ->
+            value({record, element(1, Tuple)}, Tuple, Records);
+        #{} ->
+            Tuple
+    end.
 
 value(same, Value, _Records) ->
     Value;

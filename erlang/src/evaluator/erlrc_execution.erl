@@ -12,7 +12,8 @@
 -spec operate(erlrc_segment:plan(), map()) -> no_return().
 operate(#{first := First, segments := Segments0}, #{subject := Subject} = Context0) ->
     try
-        {Segments, Own} = erlrc_batches:prepare(Segments0, Context0),
+        {Prepared, Own} = erlrc_batches:prepare(Segments0, Context0),
+        Segments = erlrc_child_arguments:in(Prepared, maps:get(arguments, Context0)),
         ok = migrators(Segments),
         Supervisors = supervisors(Segments, Context0),
         Unpurged = erlrc_batches:unpurged(Segments, Own),

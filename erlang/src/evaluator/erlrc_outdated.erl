@@ -87,13 +87,15 @@ find(Shapes, _Targets, _Try, _Steady, _Script) when map_size(Shapes) =:= 0 ->
     #{found => [], unseen => []};
 find(Shapes, Targets, Try, Steady, #{application := App, from := {_, Dir}} = Script) ->
     #{held := Held, unseen := Unseen} = erlrc_funs:in_processes(erlrc_look:wanted(Shapes), ?TIME),
-    InProcesses = [{Shape, Place, Pid} || {{record, Shape}, Place, Pid} <- Held, Place =/= messages],
+    All = [{Shape, Place, Pid} || {{record, Shape}, Place, Pid} <- Held, Place =/= messages],
+    {InProcesses, Stay} = erlrc_child_arguments:without_converted(All, Shapes, Targets, [Script]),
     Mine = maps:with([Pid || {_, state, Pid} <- InProcesses], Targets),
     Tables = erlrc_tables:search(#{modules => [], records => Shapes, directory => Dir, application => App}, ?TABLES),
     %% Whoever is told of the change may convert a table, whatever is in its own state.
     Trial = Try(case Tables of #{records := [_ | _]} -> Targets; #{} -> Mine end),
     Found =
         tried(Trial) ++
+            [held(Each, #{}, Steady, App) || Each <- Stay] ++
             [held(Each, Targets, Steady, App) || {_, Place, Pid} = Each <- InProcesses, Place =:= dictionary orelse not is_map_key(Pid, Mine)] ++
             [{Shape, table, Table, table(Table, Trial, Script)} || {Table, Shape} <- maps:get(records, Tables)],
     #{found => grouped(Found, Shapes), unseen => Unseen ++ maps:get(unseen, Tables)}.

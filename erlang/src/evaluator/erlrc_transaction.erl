@@ -79,8 +79,8 @@ of_change(Segments, #{from_spec := {_, _, Old}, to_spec := {_, _, New}}) ->
     [case Segment of {batch, Batch} -> {batch, maps:map(Filter, Batch)}; _ -> Segment end || Segment <- Segments].
 
 %% OTP's evaluator would give `code_change' what is meant for ours.
-fall_back(Why, [#{application := App, instructions := Instructions}] = Script) ->
-    case erlrc_conversion:is_in(Instructions) of
+fall_back(Why, [#{application := App, instructions := Instructions} = Change] = Script) ->
+    case erlrc_conversion:is_in(Instructions) orelse erlrc_child_arguments:held(Change) =/= [] of
         true ->
             {error, {migration_needs_transaction, App, Why}};
         false ->
@@ -178,6 +178,7 @@ run(Plan, Script) ->
             options => Options,
             committed => [maps:with([application, committed, calls, options], Change) || Change <- Script],
             protected => Protected,
+            arguments => erlrc_child_arguments:of_script(Script),
             sides => erlrc_sides:of_script(Script)
         }
     end,

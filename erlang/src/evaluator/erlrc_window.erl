@@ -21,8 +21,10 @@
 -spec run(erlrc_segment:batch(), erlrc_prepare:code(), context()) ->
     {ok, window()} | {error, term(), Left :: [term()]}.
 run(Batch, Code, Context) ->
-    Modules = erlrc_scope:modules(Batch),
-    Found = erlrc_journal:timed(discover, fun() -> erlrc_discover:processes(Modules, options(Context)) end),
+    Modules = erlrc_scope:modules(Batch) -- [erlrc_child_arguments],
+    Found = erlrc_journal:timed(discover, fun() ->
+        erlrc_child_arguments:found(Batch, erlrc_discover:processes(Modules, options(Context)))
+    end),
     warn(Found),
     Window = erlrc_scope:open(Batch, Code, Found, Context),
     case erlrc_journal:timed(rehearse, fun() -> rehearse(Window, Context) end) of

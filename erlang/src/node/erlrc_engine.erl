@@ -136,6 +136,8 @@
 -type module_kind() :: supervisor | server | state_machine | event_handler | special | custom | plain.
 -type script() :: #{
     source := shipped | generated,
+    %% Records in the start arguments of children, up and down.
+    arguments => #{module() => {erlrc_conversion:records(), erlrc_conversion:records()}},
     instructions := [instruction()],
     reasons := [term()],
     warnings := [warning()]

@@ -101,6 +101,7 @@ batches(Segments, Script, Old, Deadline) ->
         erlrc_plan_states:tables(Tables),
         erlrc_plan_names:findings(Functions, Tables, {Script, Old}),
         erlrc_plan_records:findings(Outdated),
+        erlrc_plan_records:arguments(erlrc_child_arguments:held(Script)),
         erlrc_plan_search:unseen(Unseen ++ unseen(Trial, Tables), Targets, Script),
         erlrc_plan_node:ports(Script)
     ],

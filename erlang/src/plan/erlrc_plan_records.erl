@@ -2,7 +2,7 @@
 %% the new code matches none of them.
 -module(erlrc_plan_records).
 
--export([findings/1, text/1]).
+-export([findings/1, arguments/1, text/1]).
 
 -define(NAMED, 10).
 -define(ADVICE, "Convert it in the code_change of the process that holds it.").
@@ -11,6 +11,18 @@
 -spec findings([erlrc_outdated:found()]) -> [erlrc_finding:finding()].
 findings(Found) ->
     [finding(Each) || Each <- Found].
+
+%% @doc Of supervisors that hold records for the start of their children which are converted.
+-spec arguments([pid()]) -> [erlrc_finding:finding()].
+arguments([]) ->
+    [];
+arguments(Pids) ->
+    Text = erlrc_finding:text("The records with which ~ts start children again are converted with the states.", [supervisors(Pids)]),
+    Details = #{processes => erlrc_finding:named(Pids), count => length(Pids)},
+    [erlrc_finding:new(arguments_migrated, info, names(Pids), Text, "See that the values of new fields are what init/1 expects.", Details)].
+
+supervisors([_]) -> "this supervisor would";
+supervisors(Pids) -> io_lib:format("these ~b supervisors would", [length(Pids)]).
 
 finding(#{certainty := kept} = Found) ->
     Text = ["Nothing converts ", text(Found), "."],
@@ -39,7 +51,7 @@ changes(#{earlier := Earlier, later := Later}) ->
     lists:join(" ", lists:sublist(Changes, ?NAMED)).
 
 made(Severity, Text, #{place := state, holders := Pids} = Found) ->
-    erlrc_finding:new(record_in_state, Severity, names(Pids), Text, ?ADVICE, details(Found));
+    erlrc_finding:new(record_in_state, Severity, names(Pids), Text, advice(Pids), details(Found));
 made(Severity, Text, #{place := dictionary, holders := Pids} = Found) ->
     erlrc_finding:new(record_in_dictionary, Severity, names(Pids), Text, ?ADVICE, details(Found));
 made(Severity, Text, #{place := table, holders := Tables} = Found) ->
@@ -47,6 +59,13 @@ made(Severity, Text, #{place := table, holders := Tables} = Found) ->
         record_in_table, Severity, tables(Tables), Text,
         "Convert the rows in version_change, or in an apply of the appup.", details(Found)
     ).
+
+%% A supervisor has no code_change of its own.
+advice(Pids) ->
+    case lists:all(fun erlrc_child_arguments:is_supervisor/1, Pids) of
+        true -> "It starts children with it again: let erlrc convert it (--migrate), or let init/1 of the child take both.";
+        false -> ?ADVICE
+    end.
 
 names(Pids) -> erlrc_finding:names(Pids).
 

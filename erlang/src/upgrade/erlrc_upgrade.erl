@@ -97,7 +97,8 @@ found(Change) ->
         {{ok, Old}, {ok, New}} ->
             case script(Change, Old) of
                 {ok, #{instructions := Instructions, source := Source} = Found} ->
-                    {ok, evaluator_change(with_option(source, Source, Change), Old, New, Instructions), Old, Found};
+                    Chosen = with_option(arguments, maps:get(arguments, Found, #{}), with_option(source, Source, Change)),
+                    {ok, evaluator_change(Chosen, Old, New, Instructions), Old, Found};
                 {error, _} = Error ->
                     Error
             end;

@@ -3,11 +3,16 @@
 use crate::catalogue::Entry;
 
 /// The findings that a node has to be asked for.
-pub const NODE: [Entry; 38] = [
+pub const NODE: [Entry; 39] = [
     Entry {
         name: "application_stopped",
         meaning: "Another application would be stopped, because the new version changes which application includes it.",
         remedy: "Upgrade at a time when its processes may end.",
+    },
+    Entry {
+        name: "arguments_migrated",
+        meaning: "A supervisor holds records with which it would start children again, and which the new version of the child's module has with other fields. erlrc converts them with the states.",
+        remedy: "Make sure that the values of new fields are what init/1 of the child expects.",
     },
     Entry {
         name: "child_name_taken",
