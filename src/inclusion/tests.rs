@@ -84,6 +84,19 @@ fn a_set_moves_what_is_included() {
         &change("baz:", "", "bar"),
         "changed, script, stop bar, start foo",
     );
+    // What is to stop is not started when nothing includes it any more.
+    case(booted(), &change("bar:", "", "foo"), "changed, script");
+    case(
+        booted(),
+        &change("", "", "bar foo"),
+        "changed, script, stop bar",
+    );
+    refused(booted(), &change("baz:", "", "foo"), "{needed_by, [bar]}");
+    refused(
+        booted(),
+        &change("bar:\n baz: foo", "", "foo"),
+        "{needed_by, [baz]}",
+    );
     // Both at once: refused as it is for one.
     refused(
         booted(),

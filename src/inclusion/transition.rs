@@ -201,7 +201,7 @@ impl Node<'_> {
         Ok(plan)
     }
 
-    fn needed_by(&self, mut needing: Vec<Id>) -> Error {
+    pub(super) fn needed_by(&self, mut needing: Vec<Id>) -> Error {
         needing.sort_unstable();
         needing.dedup();
         Error::NeededBy {

@@ -22,6 +22,7 @@ impl Node<'_> {
                     upgraded: vec![(id, application)],
                     started: Vec::new(),
                     stopped: Vec::new(),
+                    inside: Vec::new(),
                 };
                 self.change_running(&set, Outcome::Upgraded)
             }
@@ -57,9 +58,10 @@ impl Node<'_> {
                 .filter_map(|name| self.world.id(name))
                 .collect()
         };
-        let runs = |id: &Id| self.state.runs(*id);
-        let mut stopped: Vec<Id> = ids(&change.stop);
-        stopped.retain(runs);
+        let stops: Vec<Id> = ids(&change.stop);
+        let (stopped, mut inside): (Vec<Id>, Vec<Id>) =
+            stops.iter().partition(|id| self.state.runs(**id));
+        inside.retain(|id| self.state.is_active(*id));
         let set = Set {
             upgraded: change
                 .upgrade
@@ -69,6 +71,7 @@ impl Node<'_> {
                 .collect(),
             started: ids(&change.start),
             stopped: dependents_first(self.world, stopped),
+            inside,
         };
         self.change_running(&set, Outcome::Changed)
     }
@@ -81,6 +84,15 @@ impl Node<'_> {
                 cycle: vec![new.name.clone()],
             }),
             None => Ok(()),
+        }
+    }
+
+    /// Refuses to stop what still runs inside of others in `state`, or is needed there.
+    fn released(&self, inside: &[Id], state: &State) -> Result<(), Error> {
+        let holding: Vec<Id> = inside.iter().filter_map(|id| state.top(*id)).collect();
+        match holding.is_empty() {
+            true => self.unneeded(inside, state),
+            false => Err(self.needed_by(holding)),
         }
     }
 
@@ -103,6 +115,7 @@ impl Node<'_> {
         set.stopped.iter().for_each(|id| renewed.join(*id));
         renewed.change(self.world, &set.stopped, &[]);
         self.unneeded(&set.stopped, &renewed)?;
+        self.released(&set.inside, &renewed)?;
         let tops = set.tops(&old_state, &renewed);
         let mut without = renewed.clone();
         without.change(self.world, &tops, &[]);
@@ -110,7 +123,8 @@ impl Node<'_> {
         let asked: Vec<Id> = set.upgraded.iter().map(|(id, _)| *id).collect();
         for top in tops.iter().chain(&set.stopped) {
             let freed = self.freed(&old_state, &renewed, *top, &asked);
-            roots.extend(freed.needed.iter().chain(&freed.wanted));
+            let freed = freed.needed.iter().chain(&freed.wanted);
+            roots.extend(freed.filter(|id| !set.inside.contains(id)));
         }
         roots.extend(set.started.iter().filter(|id| !renewed.is_active(**id)));
         // One that had been started by hand inside another goes back inside.
@@ -171,6 +185,8 @@ struct Set<'a> {
     started: Vec<Id>,
     /// Those that run themselves and are to stop; dependents first.
     stopped: Vec<Id>,
+    /// Those that run inside of others and are to run no more: they stop when these include them no more.
+    inside: Vec<Id>,
 }
 
 impl Set<'_> {

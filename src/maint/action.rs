@@ -43,6 +43,8 @@ pub enum Action {
     },
     /// Leave everything until the end of the package manager's run.
     Queue(Version),
+    /// Leave the stop of this version, whose package is removed, until the end of the package manager's run.
+    QueueStop(Version),
     /// Report that these nodes still need a restart to run the installed version.
     Remind {
         /// The nodes.

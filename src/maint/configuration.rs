@@ -34,7 +34,7 @@ pub const FILE_KEYS: [FileKey; 5] = [
         name: "batch",
         default: "false",
         values: "true or false",
-        meaning: "What one run of the package manager upgrades, downgrades and newly installs is changed at its end, on each node as one: all of it or nothing.",
+        meaning: "What one run of the package manager upgrades, downgrades, newly installs and removes is changed at its end, on each node as one: all of it or nothing. What rpm removes is stopped at once.",
     },
     FileKey {
         name: "strict",

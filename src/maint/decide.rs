@@ -1,7 +1,7 @@
 //! Decides what to do at each moment in the life of a package: facts -> actions.
 
 use super::action::{Action, Change};
-use super::call::{Call, Moment};
+use super::call::{Call, Format, Moment};
 use super::facts::{Facts, NodeFacts, NodeState, Version};
 use super::gate::unmet;
 use crate::application::vsn;
@@ -20,10 +20,18 @@ pub fn decide(call: Call, facts: &Facts) -> Vec<Action> {
         Moment::Unswap => unswap(facts),
         Moment::Configure => configure(facts),
         Moment::Restore => restore(facts),
+        Moment::Resume if stops_wait(call, facts) => configure_in_batch(facts),
         Moment::Resume => start(facts, facts.nodes.iter().collect()),
+        Moment::Stop if stops_wait(call, facts) => stop_in_batch(facts),
         Moment::Stop => stop(facts),
-        Moment::Gone | Moment::Disappeared | Moment::Purged => gone(facts),
+        Moment::Gone | Moment::Disappeared | Moment::Purged => gone(facts, stops_wait(call, facts)),
     }
+}
+
+/// Whether what is removed runs until the end of the package manager's run, to be stopped with what else changes then.
+/// rpm calls nobody at the end of a transaction that only removes.
+fn stops_wait(call: Call, facts: &Facts) -> bool {
+    call.format == Format::Deb && !facts.stays && (facts.batch || facts.others_wait)
 }
 
 /// Keeps what nodes may still need after it is removed from the disk.
@@ -44,7 +52,6 @@ fn prepare(facts: &Facts) -> Vec<Action> {
 
 fn queue(facts: &Facts) -> Vec<Action> {
     let to = facts.installed_version();
-    let runs = |node: &NodeFacts| matches!(&node.state, NodeState::Running(_));
     match facts.is_present(&to.dir) && facts.nodes.iter().any(runs) {
         true => vec![Action::Queue(to.clone())],
         false => Vec::new(),
@@ -186,12 +193,48 @@ fn stop(facts: &Facts) -> Vec<Action> {
     actions
 }
 
+/// The files are removed before the end of the run: they are kept for the nodes that run it until then.
+fn stop_in_batch(facts: &Facts) -> Vec<Action> {
+    if !facts.nodes.iter().any(runs) {
+        return stop(facts);
+    }
+    let silent = |action: &Action| matches!(action, Action::Unreachable { .. });
+    let mut actions = stop(facts);
+    actions.retain(silent);
+    actions.extend(prepare(facts));
+    actions.push(Action::QueueStop(facts.own.clone()));
+    actions
+}
+
+/// What the removal of a package comes to at the end of the run. A node knows the application by the directory that the
+/// package had, even if that is gone.
+pub fn stop_at_the_end(facts: &Facts) -> Vec<Action> {
+    let mut actions = stop(facts);
+    for action in &mut actions {
+        if let Action::Stop { vsn, dir, .. } = action {
+            let kept = || Some(&facts.stashed(vsn)?.version);
+            let own = Some(&facts.own).filter(|own| own.vsn == *vsn);
+            let known = own.or_else(kept).map(|version| version.dir.clone());
+            *dir = known.or(dir.take());
+        }
+    }
+    actions.push(Action::Forget);
+    actions
+}
+
+fn runs(node: &NodeFacts) -> bool {
+    matches!(node.state, NodeState::Running(_))
+}
+
 /// Another package may own the application by now; then it must not be stopped.
-fn gone(facts: &Facts) -> Vec<Action> {
+fn gone(facts: &Facts, waits: bool) -> Vec<Action> {
     if facts.metadata.is_some() {
         return Vec::new();
     }
-    let running = |node: &&NodeFacts| matches!(node.state, NodeState::Running(_));
+    if waits && facts.nodes.iter().any(runs) {
+        return vec![Action::QueueStop(facts.own.clone())];
+    }
+    let running = |node: &&NodeFacts| runs(node);
     let left = Facts {
         nodes: facts.nodes.iter().filter(running).cloned().collect(),
         ..facts.clone()

@@ -72,8 +72,12 @@ pub struct Facts {
     pub installed: BTreeMap<Atom, String>,
     /// The nodes that are known to need a restart to run a version.
     pub pending: BTreeMap<NodeName, String>,
-    /// Whether upgrades and starts wait for the end of the package manager's run.
+    /// Whether upgrades, starts and stops wait for the end of the package manager's run.
     pub batch: bool,
+    /// Whether another application waits for that already.
+    pub others_wait: bool,
+    /// Whether the application stays when its package is removed, as erlrc itself does.
+    pub stays: bool,
 }
 
 impl Facts {

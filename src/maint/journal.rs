@@ -218,7 +218,7 @@ impl Journal {
         prepared.map(Record::minimums).unwrap_or_default()
     }
 
-    /// The applications that wait for the end of the package manager's run.
+    /// The applications that wait for the end of the package manager's run; those that are to stop have no version after.
     pub fn queued(&self) -> impl Iterator<Item = &Record> {
         self.open().filter(|record| record.state == State::Queued)
     }

@@ -28,7 +28,7 @@ pub use checkup::{
     Severity, Silence,
 };
 pub use configuration::{Configuration, FILE_KEYS, FileKey, Preflight};
-pub use decide::decide;
+pub use decide::{decide, stop_at_the_end};
 pub use facts::{Facts, NodeFacts, NodeState, Stashed, Version};
 pub use gate::{Minimum, Unmet};
 pub use journal::{Journal, Record, State, Subject};

@@ -33,6 +33,8 @@ impl Host {
             installed: BTreeMap::new(),
             pending: BTreeMap::new(),
             batch: false,
+            others_wait: false,
+            stays: false,
         })
     }
 
@@ -150,6 +152,7 @@ fn line(action: &Action) -> String {
         }
         Action::Wait { node, unmet, .. } => format!("wait {node}: {unmet}"),
         Action::Queue(version) => format!("queue {}", version.vsn),
+        Action::QueueStop(version) => format!("queue the stop of {}", version.vsn),
         Action::Remind { nodes, to } => format!("remind {} of {}", names(nodes), to.vsn),
         Action::Unreachable { nodes, .. } => format!("unreachable {}", names(nodes)),
         Action::Start { nodes, version } => format!("start {} on {}", version.vsn, names(nodes)),
@@ -567,6 +570,79 @@ mod batch {
         unregistered.deb("postinst configure", &[]);
         let forbidden = new().with(|facts| facts.may_start = false);
         forbidden.deb("postinst configure", &[]);
+    }
+
+    fn removed() -> Host {
+        Host::new("1.0", "1.0", &[A])
+            .runs("n1", "1.0")
+            .idle("n2")
+            .with(|facts| facts.batch = true)
+    }
+
+    const KEPT: &str = "stash 1.0 from /usr/lib/erlang/lib/foo-1.0";
+    const WAITS: &str = "queue the stop of 1.0";
+
+    #[test]
+    fn what_is_removed_waits_as_well_where_it_runs() {
+        for call in [
+            "prerm remove",
+            "prerm remove in-favour bar 2.0-1",
+            "prerm deconfigure in-favour bar 2.0-1 removing qux 1.0-1",
+        ] {
+            removed().deb(call, &[KEPT, WAITS]);
+        }
+        let silent = removed().silent("n3");
+        silent.deb("prerm remove", &["unreachable n3", KEPT, WAITS]);
+        let idle = Host::new("1.0", "1.0", &[A]).idle("n2");
+        let idle = idle.with(|facts| facts.batch = true);
+        idle.deb("prerm remove", &["stop 1.0 on n2"]);
+        for call in [
+            "postrm remove",
+            "postrm disappear bar 2.0-1",
+            "postrm purge",
+        ] {
+            removed()
+                .with(|facts| facts.metadata = None)
+                .deb(call, &[WAITS]);
+        }
+        // Called off: it is there again at the end.
+        removed().deb("postinst abort-remove", &["queue 1.0"]);
+    }
+
+    #[test]
+    fn what_is_removed_joins_what_waits() {
+        let joins = removed().with(|facts| (facts.batch, facts.others_wait) = (false, true));
+        joins.deb("prerm remove", &[KEPT, WAITS]);
+        let alone = removed().with(|facts| facts.batch = false);
+        alone.deb("prerm remove", &["stop 1.0 on n1 n2"]);
+    }
+
+    #[test]
+    fn nobody_calls_at_the_end_of_a_transaction_of_rpm_that_removes() {
+        removed().rpm("preun 0", &["stop 1.0 on n1 n2"]);
+    }
+
+    #[test]
+    fn erlrc_itself_does_not_wait_to_be_stopped() {
+        let itself = removed().with(|facts| facts.stays = true);
+        itself.deb("prerm remove", &["stop 1.0 on n1 n2"]);
+    }
+
+    #[test]
+    fn what_stops_at_the_end_is_known_by_the_directory_that_it_had() {
+        let gone = Host::new("2.0", "", &[])
+            .runs("n1", "1.0")
+            .runs("n2", "2.0")
+            .stashed("1.0");
+        let dirs = |action: &Action| match action {
+            Action::Stop { dir, .. } => dir.clone(),
+            _ => None,
+        };
+        let actions = stop_at_the_end(&gone.0);
+        let lines: Vec<String> = actions.iter().map(line).collect();
+        assert_eq!(lines, ["stop 1.0 on n1", "stop 2.0 on n2", "forget"]);
+        let dirs: Vec<PathBuf> = actions.iter().filter_map(dirs).collect();
+        assert_eq!(dirs, [A, B].map(PathBuf::from));
     }
 }
 

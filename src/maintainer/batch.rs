@@ -1,7 +1,7 @@
 //! The end of a run in batch mode: every application that waits is taken to the version that is installed by now,
-//! and what is new is started, each node as a whole or not at all (`together`).
+//! what is new is started, and what is removed is stopped, each node as a whole or not at all (`together`).
 
-use super::carry::Carrier;
+use super::carry::{Carrier, ITSELF};
 use super::part::{Waiting, nodes};
 use super::session::{Session, Subject};
 use super::survey::survey;
@@ -9,7 +9,9 @@ use super::together::whole;
 use crate::appup::Direction;
 use crate::identity::NodeName;
 use crate::installed;
-use crate::maint::{Action, Change, Changing, Record, Version, decide, order};
+use crate::maint::{
+    Action, Change, Changing, Format, Record, Version, decide, order, stop_at_the_end,
+};
 use crate::outcome::Class;
 use crate::term::Atom;
 
@@ -29,10 +31,18 @@ pub fn run_batch(session: &Session<'_>) -> Class {
     session.lenient(class)
 }
 
-/// Whether something waits that runs in a version which needs one of these applications, or includes it. That is so
-/// until it has been taken to its new version, and they cannot be stopped before.
+/// Whether something waits that has to be done before these applications are stopped. Nothing can wait any longer when
+/// erlrc itself is removed. Under rpm, where stops do not wait, it is what runs in a version which needs one of these
+/// applications, or includes it, until it has been taken to its new version.
 pub fn is_in_the_way(session: &Session<'_>, subjects: &[Subject]) -> bool {
     let journal = session.log.journal();
+    let itself = |subject: &Subject| subject.application.as_str() == ITSELF;
+    if subjects.iter().any(itself) {
+        return journal.queued().next().is_some();
+    }
+    if session.call.format == Format::Deb {
+        return false;
+    }
     let waits = |record: &Record| {
         let application = Atom::new(&record.application);
         application.is_some_and(|application| {
@@ -69,10 +79,15 @@ fn waiting<'a>(session: &'a Session<'_>) -> Vec<Waiting<'a>> {
         let Some(subject) = subject(record) else {
             continue;
         };
+        let goes = record.to.is_none();
         let minimums = session.log.journal().minimums(&subject.application);
         let (host, facts) = survey(session, &subject, &minimums);
         let to = facts.installed_version().clone();
-        let (swaps, rest): (Vec<Action>, Vec<Action>) = decide(session.call, &facts)
+        let actions = match goes {
+            true => stop_at_the_end(&facts),
+            false => decide(session.call, &facts),
+        };
+        let (swaps, rest): (Vec<Action>, Vec<Action>) = actions
             .into_iter()
             .partition(|action| matches!(action, Action::Swap { .. }));
         let mut changes = Vec::new();
@@ -101,7 +116,7 @@ fn waiting<'a>(session: &'a Session<'_>) -> Vec<Waiting<'a>> {
 }
 
 fn subject(record: &Record) -> Option<Subject> {
-    let to = record.to.as_ref()?;
+    let to = record.to.as_ref().or(record.from.as_ref())?;
     Some(Subject {
         application: Atom::new(&record.application)?,
         version: Version {

@@ -63,7 +63,14 @@ impl<'a> Carrier<'a> {
             Action::Stash(version) => self.stash(version),
             Action::Swap { nodes, change } => self.swap(nodes, change),
             Action::Wait { node, to, unmet } => self.wait(node, to, &unmet.to_string()),
-            Action::Queue(version) => self.queue(version),
+            Action::Queue(version) => self.queue(Note {
+                to: Some(version.into()),
+                ..Note::default()
+            }),
+            Action::QueueStop(version) => self.queue(Note {
+                from: Some(version.into()),
+                ..Note::default()
+            }),
             Action::Remind { nodes, to } => self.remind(nodes, to),
             Action::Unreachable { nodes, to } => self.unreachable(nodes, to),
             Action::Start { nodes, version } => self.start(nodes, version),
@@ -100,11 +107,7 @@ impl<'a> Carrier<'a> {
     }
 
     /// In batch mode only the end of the run acts.
-    fn queue(&mut self, version: &Version) -> Class {
-        let note = Note {
-            to: Some(version.into()),
-            ..Note::default()
-        };
+    fn queue(&mut self, note: Note) -> Class {
         self.session
             .log
             .note(State::Queued, &self.application, note);

@@ -4,9 +4,10 @@
 use super::carry::{Carrier, known, step};
 use super::swap::reversed;
 use crate::cluster::Options;
-use crate::cluster::operation::{Operation, Step};
+use crate::cluster::operation::{self, Operation, Step};
 use crate::identity::NodeName;
 use crate::maint::{Action, Change, NodeState, Version};
+use std::path::PathBuf;
 
 /// An application on its way.
 pub(super) struct Waiting<'a> {
@@ -31,15 +32,24 @@ pub(super) enum Way {
     Change(Change),
     /// It is started.
     Start(Version),
+    /// It is stopped, and taken out of memory and code path.
+    Stop {
+        /// What runs, where it can be started from again.
+        version: Version,
+        /// The directory that the node has it from.
+        from: Option<PathBuf>,
+    },
 }
 
-/// The nodes on which something of the run changes or starts.
+/// The nodes on which something of the run changes, starts or stops.
 pub(super) fn nodes(waiting: &[Waiting<'_>]) -> Vec<NodeName> {
     let changed = waiting.iter().flat_map(|one| &one.changes);
     let started = waiting.iter().flat_map(Waiting::starts);
+    let stopped = waiting.iter().flat_map(Waiting::stops);
     let mut nodes: Vec<NodeName> = changed
         .map(|(node, _)| node)
         .chain(started.map(|(node, _)| node))
+        .chain(stopped.map(|(node, _)| node))
         .cloned()
         .collect();
     nodes.sort_unstable();
@@ -68,6 +78,23 @@ pub(super) fn set(
     Operation::together(operations.collect(), &Options::default())
 }
 
+/// What follows when the node has gone through it: what was stopped leaves its memory and its code path.
+pub(super) fn unloads(parts: &[Part], waiting: &[Waiting<'_>]) -> Vec<Operation> {
+    let unload = |part: &Part| {
+        let Way::Stop { version, from } = &part.way else {
+            return None;
+        };
+        let version = operation::Version {
+            vsn: version.vsn.clone(),
+            dir: from.clone(),
+        };
+        let one = waiting.get(part.place)?;
+        let application = one.carrier.application.clone();
+        Some(Operation::new(application, Step::Unload(version)))
+    };
+    parts.iter().filter_map(unload).collect()
+}
+
 /// Those that change, and how.
 pub(super) fn changes<'w, 'a>(
     parts: &'w [Part],
@@ -92,6 +119,41 @@ impl Waiting<'_> {
         self.carrier.runs.get(node) == Some(&NodeState::Idle)
     }
 
+    /// The nodes on which it is to be stopped, and how.
+    fn stops(&self) -> impl Iterator<Item = (&NodeName, Way)> {
+        let each = self.rest.iter().flat_map(|action| match action {
+            Action::Stop { nodes, vsn, dir } => {
+                nodes.iter().map(|node| (node, (vsn, dir))).collect()
+            }
+            _ => Vec::new(),
+        });
+        let running = each.filter(|(node, (vsn, _))| self.carrier.runs(node, vsn));
+        running.map(|(node, (vsn, from))| {
+            let facts = &self.carrier.facts;
+            let version = Version {
+                vsn: vsn.clone(),
+                dir: facts.place(vsn).unwrap_or_else(|| facts.own.dir.clone()),
+            };
+            let from = from.clone();
+            (node, Way::Stop { version, from })
+        })
+    }
+
+    /// It does not run on the node any more.
+    pub(super) fn stops_no_more(&mut self, node: &NodeName) {
+        for action in &mut self.rest {
+            if let Action::Stop { nodes, .. } = action {
+                nodes.retain(|known| known != node);
+            }
+        }
+    }
+
+    /// It runs on, on this node: what is kept and noted of it stays.
+    pub(super) fn runs_on(&mut self, node: &NodeName) {
+        self.stops_no_more(node);
+        self.rest.retain(|action| *action != Action::Forget);
+    }
+
     /// It is started on the node already, or not at all.
     pub(super) fn starts_no_more(&mut self, node: &NodeName) {
         for action in &mut self.rest {
@@ -104,11 +166,11 @@ impl Waiting<'_> {
     /// What it does on the node.
     pub(super) fn way(&self, node: &NodeName) -> Option<Way> {
         let change = self.changes.iter().find(|(name, _)| name == node);
+        let change = change.map(|(_, change)| Way::Change(change.clone()));
         let start = || self.starts().find(|(name, _)| *name == node);
-        match change {
-            Some((_, change)) => Some(Way::Change(change.clone())),
-            None => start().map(|(_, version)| Way::Start(version.clone())),
-        }
+        let start = || start().map(|(_, version)| Way::Start(version.clone()));
+        let stop = || self.stops().find(|(name, _)| *name == node);
+        change.or_else(start).or_else(|| Some(stop()?.1))
     }
 }
 
@@ -117,11 +179,11 @@ impl Part {
     pub(super) fn change(&self) -> Option<&Change> {
         match &self.way {
             Way::Change(change) => Some(change),
-            Way::Start(_) => None,
+            Way::Start(_) | Way::Stop { .. } => None,
         }
     }
 
-    /// The version that is to run.
+    /// The version that is to run, or to stop.
     pub(super) fn to(&self) -> &Version {
         self.way.to()
     }
@@ -136,7 +198,7 @@ impl Way {
     fn to(&self) -> &Version {
         match self {
             Self::Change(change) => &change.to,
-            Self::Start(version) => version,
+            Self::Start(version) | Self::Stop { version, .. } => version,
         }
     }
 
@@ -145,17 +207,18 @@ impl Way {
         match self {
             Self::Change(change) => step(change),
             Self::Start(version) => Step::Start(known(version)),
+            Self::Stop { version, .. } => Step::Stop(known(version)),
         }
     }
 
     /// The same; what is loaded in another version and does not run is started by an upgrade.
     pub(super) fn upgrade(&self) -> Step {
         match self {
-            Self::Change(change) => step(change),
             Self::Start(version) => Step::Upgrade {
                 from: known(version),
                 to: known(version),
             },
+            other => other.step(),
         }
     }
 
@@ -164,6 +227,7 @@ impl Way {
         match self {
             Self::Change(change) => reversed(change),
             Self::Start(version) => Step::Stop(known(version)),
+            Self::Stop { version, .. } => Step::Start(known(version)),
         }
     }
 }

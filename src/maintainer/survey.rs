@@ -1,5 +1,6 @@
 //! The facts of this host.
 
+use super::carry::ITSELF;
 use super::session::{Session, Subject};
 use crate::application::{Registration, UpgradePolicy};
 use crate::appup::{Direction, Shipped};
@@ -83,6 +84,8 @@ pub fn survey(session: &Session<'_>, subject: &Subject, minimums: &[Minimum]) ->
         installed: BTreeMap::new(),
         pending: session.log.journal().pending(name),
         batch: session.configuration.batch,
+        others_wait: session.log.journal().queued().next().is_some(),
+        stays: name.as_str() == ITSELF,
     };
     if session.call.moment == Moment::Nothing {
         return (host, facts);

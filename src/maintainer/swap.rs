@@ -2,12 +2,13 @@
 //! leaves behind.
 
 use super::carry::{Carrier, step};
+use super::log::Note;
 use crate::application::{Strategy, UpgradePolicy};
-use crate::cluster::operation::{self, Step};
+use crate::cluster::operation::{self, Operation, Step};
 use crate::cluster::{Answer, Outcomes};
 use crate::identity::NodeName;
 use crate::line::chain;
-use crate::maint::{Change, Next, Phase, State, Verdict};
+use crate::maint::{Change, Next, Phase, State, Verdict, Version};
 use crate::outcome::{Class, Outcome};
 use std::collections::BTreeMap;
 
@@ -207,6 +208,18 @@ impl Carrier<'_> {
         let nodes = std::slice::from_ref(node);
         self.say(nodes, &change.to, Outcome::RestartNeeded, &reason);
         self.note_node(State::Pending, node, &change.to, Some(why));
+    }
+
+    /// The node goes on with what is removed.
+    pub(super) fn put_off_stop(&self, node: &NodeName, version: &Version) {
+        let reason = "runs on until the node is restarted: what it belongs to waits for that";
+        let answer = Answer::new(Class::Done, Outcome::RestartNeeded, Some(reason.to_owned()));
+        let stop = Step::Stop(super::carry::known(version));
+        let operation = Operation::new(self.application.clone(), stop);
+        let hooks = &self.session.hooks;
+        hooks.say(&operation, vec![(node.clone(), answer)]);
+        let log = &self.session.log;
+        log.note(State::Done, &self.application, Note::default());
     }
 
     fn keep(&self, change: &Change) {

@@ -6,7 +6,7 @@
 
 use super::blame::{Blame, blame};
 use super::carry::ITSELF;
-use super::part::{Part, Waiting, Way, changes, of, set};
+use super::part::{Part, Waiting, Way, changes, of, set, unloads};
 use crate::application::Strategy;
 use crate::appup::Direction;
 use crate::cluster::operation::Step;
@@ -48,7 +48,7 @@ pub(super) fn whole(node: &NodeName, waiting: &mut [Waiting<'_>]) -> Class {
         match end {
             End::Through => done.push(set),
             End::Apart => {
-                // Starts come at the end of all of it.
+                // Starts and stops come at the end of all of it.
                 let changes = set.into_iter().filter(|part| part.change().is_some());
                 sets.extend(changes.rev().map(|part| vec![part]));
             }
@@ -58,7 +58,7 @@ pub(super) fn whole(node: &NodeName, waiting: &mut [Waiting<'_>]) -> Class {
     Class::Done
 }
 
-/// What is done as one, in order. Nothing but one start is left for the end.
+/// What is done as one, in order. Nothing but one start or stop is left for the end.
 fn sets(node: &NodeName, waiting: &[Waiting<'_>]) -> Vec<Vec<Part>> {
     let (mut first, mut last, mut set) = (Vec::new(), Vec::new(), Vec::new());
     for (place, one) in waiting.iter().enumerate() {
@@ -168,7 +168,8 @@ fn attempt(
     parts: &[Part],
     (waiting, step): (&[Waiting<'_>], fn(&Way) -> Step),
 ) -> Option<(Answer, Blame)> {
-    let set = set(parts, waiting, step)?;
+    let mut operations = vec![set(parts, waiting, step)?];
+    operations.extend(unloads(parts, waiting));
     let one = of(parts, waiting)?;
     let entries = one.host.entries(std::slice::from_ref(node));
     let found: OnceCell<Blame> = OnceCell::new();
@@ -177,7 +178,7 @@ fn attempt(
     let tolerates = |_: &NodeName, answer: &Answer| {
         again(answer) || found.get_or_init(|| find(answer)).tolerated
     };
-    let outcomes = one.session.hooks.round(&entries, &[set], &tolerates)?;
+    let outcomes = one.session.hooks.round(&entries, &operations, &tolerates)?;
     let (_, answer) = outcomes.answers.into_iter().next()?;
     let blame = found.into_inner().unwrap_or_else(|| find(&answer));
     Some((answer, blame))
@@ -188,20 +189,22 @@ fn through(node: &NodeName, parts: &[Part], waiting: &mut [Waiting<'_>]) {
         let Some(one) = waiting.get_mut(part.place) else {
             continue;
         };
-        let vsn = part.to().vsn.clone();
-        one.carrier
-            .runs
-            .insert(node.clone(), NodeState::Running(vsn));
-        match part.change() {
-            Some(change) => one
+        let runs = match &part.way {
+            Way::Stop { .. } => NodeState::Idle,
+            Way::Change(_) | Way::Start(_) => NodeState::Running(part.to().vsn.clone()),
+        };
+        one.carrier.runs.insert(node.clone(), runs);
+        match &part.way {
+            Way::Change(change) => one
                 .carrier
                 .note_node(State::Swapped, node, &change.to, None),
-            None => one.starts_no_more(node),
+            Way::Start(_) => one.starts_no_more(node),
+            Way::Stop { .. } => one.stops_no_more(node),
         }
     }
 }
 
-/// Each goes on with what it runs, and what is new is not started: it comes with the restart.
+/// Each goes on with what it runs, and what is new is not started: it comes with the restart. So does what is removed.
 fn put_off(node: &NodeName, parts: &[Part], waiting: &mut [Waiting<'_>], why: &str) -> End {
     for part in parts {
         let Some(one) = waiting.get_mut(part.place) else {
@@ -215,6 +218,10 @@ fn put_off(node: &NodeName, parts: &[Part], waiting: &mut [Waiting<'_>], why: &s
                 let text = "is started when the node is: what it belongs to waits for that";
                 one.carrier
                     .say(nodes, version, Outcome::RestartNeeded, text);
+            }
+            Way::Stop { version, .. } => {
+                one.runs_on(node);
+                one.carrier.put_off_stop(node, version);
             }
         }
     }
@@ -234,18 +241,21 @@ fn left(node: &NodeName, parts: &[Part], waiting: &mut [Waiting<'_>], answer: &A
         let Some(one) = waiting.get_mut(part.place) else {
             continue;
         };
-        match part.change() {
-            Some(change) => {
+        let why = "which does not say how the change ended that it belongs to";
+        match &part.way {
+            Way::Change(change) => {
                 one.carrier
                     .note_node(state, node, &change.to, answer.reason.as_deref())
             }
-            None if unknown => {
+            Way::Start(_) if unknown => {
                 one.starts_no_more(node);
-                one.carrier.warn(&format!(
-                    "not started on {node}, which does not say how the change ended that it belongs to"
-                ));
+                one.carrier.warn(&format!("not started on {node}, {why}"));
             }
-            None => {}
+            Way::Stop { .. } if unknown => {
+                one.runs_on(node);
+                one.carrier.warn(&format!("not stopped on {node}, {why}"));
+            }
+            Way::Start(_) | Way::Stop { .. } => {}
         }
         if let Some(runs) = &runs {
             one.carrier.runs.insert(node.clone(), runs.clone());

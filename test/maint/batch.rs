@@ -59,7 +59,11 @@ pub fn trigger(packages: &Packages) -> Run {
 
 /// The line of an upgrade of both.
 fn both(outcome: &str) -> String {
-    format!("erlrc-upgrade: Upgrading 'foo bar': {outcome}\n")
+    both_of("foo bar", outcome)
+}
+
+fn both_of(names: &str, outcome: &str) -> String {
+    format!("erlrc-upgrade: Upgrading '{names}': {outcome}\n")
 }
 
 #[test]
@@ -158,65 +162,146 @@ fn bar_waits(packages: &Packages, keys: &str) -> Node {
     node
 }
 
-/// What no longer needs `foo` in its new version is brought there before `foo` is stopped.
-#[track_caller]
-fn removed_under_what_waits(keys: &str) {
-    let packages = Packages::installed();
-    let _node = bar_waits(&packages, keys);
-    let run = packages.deb("1.0", "prerm remove");
-    assert_eq!(run.status, 0, "{run:?}");
-    let upgraded = bar("upgrade", "Upgrading", "(n1) upgraded");
-    assert!(run.out.starts_with(&upgraded), "{run:?}");
-    assert_eq!(
-        [packages.runs("n1"), packages.runs_of("bar", "n1")],
-        ["none", "2.0"]
-    );
+/// The package of `foo` goes; `foo` runs until the end.
+fn remove_foo(packages: &Packages, state: &str) {
+    packages.deb("1.0", "prerm remove").is("", 0);
     packages.remove("1.0");
     packages.deb("1.0", "postrm remove").is("", 0);
+    assert_eq!(
+        [packages.runs("n1"), packages.runs_of("bar", "n1")],
+        [state, "1.0"]
+    );
+    assert!(packages.stash("1.0").exists());
+}
+
+/// `foo` is stopped, and nothing is left of it.
+fn foo_is_gone(packages: &Packages) {
+    assert_eq!(packages.runs("n1"), "none");
+    let known = "[code:lib_dir(foo), code:is_loaded(foo_server), lists:keymember(foo, 1, application:loaded_applications())]";
+    let run = packages.host.erlrc(&["eval", "n1", known]);
+    run.is("[{error,bad_name},false,false]\n", 0);
+    assert!(!packages.stash("1.0").exists() && !packages.host.path("stash/bar-1.0").exists());
+    trigger(packages).is("", 0);
+}
+
+/// What no longer needs `foo` in its new version is changed as one with the stop of `foo`.
+#[track_caller]
+fn removed_under_what_waits(keys: &str, state: &str) {
+    let packages = Packages::installed();
+    let _node = bar_waits(&packages, keys);
+    remove_foo(&packages, state);
     packages
         .deb_bar("2.0", "postinst configure 1.0-1")
         .is("", 0);
-    trigger(&packages);
+    trigger(&packages).is("erlrc-change: Changing 'bar foo': (n1) changed\n", 0);
     assert_eq!(packages.runs_of("bar", "n1"), "2.0");
-    assert!(!packages.host.path("stash/bar-1.0").exists());
+    foo_is_gone(&packages);
 }
 
 #[test]
-fn what_is_removed_waits_for_those_who_need_it_no_more() {
-    removed_under_what_waits("{applications, [kernel, stdlib, foo]}");
+fn what_is_removed_stops_with_those_who_need_it_no_more() {
+    removed_under_what_waits("{applications, [kernel, stdlib, foo]}", "1.0");
 }
 
 #[test]
-fn what_is_removed_waits_for_those_who_include_it_no_more() {
-    removed_under_what_waits("{applications, [kernel, stdlib]}, {included_applications, [foo]}");
+fn what_is_removed_stops_with_those_who_include_it_no_more() {
+    let keys = "{applications, [kernel, stdlib]}, {included_applications, [foo]}";
+    removed_under_what_waits(keys, "none");
 }
 
 #[test]
-fn others_wait_on_when_something_is_removed_that_they_do_not_need() {
+fn what_is_removed_stops_with_others_that_do_not_need_it() {
+    removed_under_what_waits("{applications, [kernel, stdlib]}", "1.0");
+}
+
+#[test]
+fn what_is_removed_first_waits_for_what_comes_later_in_the_run() {
     let packages = Packages::installed();
-    let _node = bar_waits(&packages, "{applications, [kernel, stdlib]}");
+    batch_mode(&packages);
+    let _node = packages.host.node("n1");
+    packages.start("n1", "1.0");
+    packages.unpack_bar("1.0");
+    packages.deb_bar("1.0", "postinst configure");
+    trigger(&packages);
+    remove_foo(&packages, "1.0");
     packages
-        .deb("1.0", "prerm remove")
-        .is(&stopping("(n1) stopped"), 0);
-    assert_eq!(packages.runs_of("bar", "n1"), "1.0");
+        .deb_bar("2.0", "preinst upgrade 1.0-1 2.0-1")
+        .is("", 0);
+    packages.unpack_bar_with("2.0", "{applications, [kernel, stdlib]}");
+    packages.deb_bar("1.0", "postrm upgrade 2.0-1").is("", 0);
+    fs::remove_dir_all(packages.host.path("lib/bar-1.0")).expect("it was there");
+    packages
+        .deb_bar("2.0", "postinst configure 1.0-1")
+        .is("", 0);
+    trigger(&packages).is("erlrc-change: Changing 'bar foo': (n1) changed\n", 0);
+    foo_is_gone(&packages);
+}
+
+#[test]
+fn what_is_removed_and_still_needed_runs_on_and_is_named() {
+    let packages = Packages::installed();
+    batch_mode(&packages);
+    let _node = packages.host.node("n1");
+    packages.start("n1", "1.0");
+    packages.unpack_bar("1.0");
+    packages.deb_bar("1.0", "postinst configure");
+    trigger(&packages);
+    remove_foo(&packages, "1.0");
+    trigger(&packages)
+        .is(&stopping("(n1) needed_by"), 1)
+        .says("bar");
+    assert_eq!(packages.runs("n1"), "1.0");
+    assert_eq!(packages.history("n1"), "[\"1.0\"]\n");
+    let waits = "the stop of foo waits since";
+    assert!(packages.host.erlrc(&["doctor"]).out.contains(waits));
+    // Both go.
+    packages.deb_bar("1.0", "prerm remove").is("", 0);
+    trigger(&packages).is("erlrc-stop: Stopping 'foo bar': (n1) changed\n", 0);
+    foo_is_gone(&packages);
+}
+
+#[test]
+fn a_removal_that_is_called_off_stops_nothing() {
+    let packages = Packages::installed();
+    let _node = bar_waits(&packages, "{applications, [kernel, stdlib, foo]}");
+    packages.deb("1.0", "prerm remove").is("", 0);
+    packages.deb("1.0", "postinst abort-remove").is("", 0);
+    let run = trigger(&packages);
+    // What was kept of `foo` is compared with what is installed, and nothing differs.
+    run.is(&both_of("bar foo", "(n1) changed"), 0);
+    assert_eq!(packages.history("n1"), "[\"1.0\"]\n");
+    assert!(!packages.stash("1.0").exists());
+}
+
+#[test]
+fn a_new_version_in_the_run_that_removes_the_old_one_is_an_upgrade() {
+    let packages = Packages::installed();
+    batch_mode(&packages);
+    let _node = packages.host.node("n1");
+    packages.start("n1", "1.0");
+    packages.deb("1.0", "prerm remove").is("", 0);
+    packages.remove("1.0");
+    packages.deb("1.0", "postrm remove").is("", 0);
+    packages.unpack("2.0");
+    packages.deb("2.0", "postinst configure 1.0-1").is("", 0);
+    trigger(&packages).is(&upgrading("(n1) upgraded"), 0);
+    assert_eq!(packages.history("n1"), "[up,\"1.0\"]\n");
+    assert!(!packages.stash("1.0").exists());
 }
 
 #[test]
 fn what_waits_and_is_removed_waits_no_more() {
     let packages = Packages::installed();
     let _node = bar_waits(&packages, "{applications, [kernel, stdlib, foo]}");
-    packages
-        .deb_bar("2.0", "prerm remove")
-        .is(&bar("stop", "Stopping", "(n1) stopped"), 0);
+    packages.deb_bar("2.0", "prerm remove").is("", 0);
     fs::remove_dir_all(packages.host.path("lib/bar-2.0")).expect("it was there");
     fs::remove_file(packages.host.path("apps/bar")).expect("it was there");
     packages.deb_bar("2.0", "postrm remove").is("", 0);
-    trigger(&packages).is("", 0);
+    trigger(&packages).is(&bar("stop", "Stopping", "(n1) stopped"), 0);
     assert_eq!(packages.runs_of("bar", "n1"), "none");
     assert!(!packages.host.path("stash/bar-1.0").exists());
-    packages
-        .deb("1.0", "prerm remove")
-        .is(&stopping("(n1) stopped"), 0);
+    packages.deb("1.0", "prerm remove").is("", 0);
+    trigger(&packages).is(&stopping("(n1) stopped"), 0);
 }
 
 #[test]

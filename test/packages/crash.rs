@@ -4,7 +4,7 @@
 use crate::row::{Row, given};
 
 /// Kills dpkg and its children as soon as they have come to where they block.
-fn kill_at_the_block(row: &Row, line: &str) {
+pub fn kill_at_the_block(row: &Row, line: &str) {
     let wait = "until test -e /tmp/blocked; do kill -0 $pid || exit 1; sleep 0.02; done";
     row.when(&format!(
         "setsid {line} & pid=$!; {wait}; kill -KILL -$pid; wait; touch /tmp/go"

@@ -89,6 +89,8 @@ way(#{operation := start, application := App, vsn := Vsn, dir := Dir} = Change) 
 way(#{operation := stop} = Change) ->
     case erlrc_start:answer(Change) of
         stop -> {stop};
+        %% The transition knows whether what includes it lets it go.
+        included -> {stop};
         not_running -> {nothing, not_running};
         Word -> {error, Word}
     end;

@@ -168,8 +168,9 @@ unload(App, Dir, Status) ->
     case {erlrc_code_path:member(Dir), filelib:is_dir(Dir), Status} of
         %% Neither loaded nor to be found: gone already, as a package that was removed twice.
         {false, false, absent} -> unloaded;
+        %% A commit leaves directories that are gone out of the code path.
+        {false, _, {loaded, _}} -> unload_elsewhere(App, Dir);
         {false, false, _} -> bad_directory;
-        {false, true, {loaded, _}} -> unload_elsewhere(App, Dir);
         {true, true, absent} -> unload_absent(App, Dir);
         _ -> unload(App, Dir)
     end.

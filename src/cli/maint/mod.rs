@@ -49,8 +49,8 @@ Where an upgrade cannot be hot, {upgrade_policy, [hot, restart_application, defe
 of the application, else in the environment of erlrc on the node, says what comes next; without it
 [hot, defer]: the node goes on with the old version, out of the stash, until it is restarted.
 
-ERLRC_ROOT/erlrc.conf may hold {batch, true}. (what one run upgrades and newly installs is changed at
-its end, on each node as one, or not at all; what it removes is stopped when it is removed), {strict,
+ERLRC_ROOT/erlrc.conf may hold {batch, true}. (what one run upgrades, newly installs and removes is
+changed at its end, on each node as one, or not at all; rpm stops what it removes at once), {strict,
 true}. (a node that cannot be spoken to fails the package), {apt_preflight, strict | warn | off},
 {migrate, none | fields | lossy} (whether states are converted field by field, see erlrc.conf(5)),
 {metrics, FILE} (see erlrc status).
@@ -144,7 +144,7 @@ fn perform(call: Call, arguments: &Arguments, common: &Common) -> Result<Status,
     let open = |script| Session::new(call, script, &arguments.hook, &arguments.places, common);
     let mut session = open(script.clone());
     if call.moment == Moment::Stop && maintainer::is_in_the_way(&session.engine, &subjects) {
-        // Where that fails, the nodes say who still needs what is to be stopped.
+        // Where that fails, the nodes say what is in the way of the stop.
         batch(call.format, arguments, common);
         session = open(script);
     }
@@ -161,8 +161,8 @@ fn perform(call: Call, arguments: &Arguments, common: &Common) -> Result<Status,
     Ok(status)
 }
 
-/// Does what waits for the end of a run. Called by erlrc's own package, triggered or configured, by hand, and before
-/// an application is stopped that what waits still needs.
+/// Does what waits for the end of a run. Called by erlrc's own package, triggered or configured, by hand, before erlrc
+/// is removed, and under rpm before an application is stopped that what waits still needs.
 fn batch(format: Format, arguments: &Arguments, common: &Common) -> Status {
     let call = Call {
         format,

@@ -235,6 +235,9 @@ pub fn in_words(pending: &Pending) -> String {
         }
         ("pending", None) => format!("restart needed: {to} runs after that"),
         ("deferred", _) => "waits until its package is configured".to_owned(),
+        ("queued", _) if pending.to.is_none() => {
+            "is removed, and stopped at the end of the package manager's run".to_owned()
+        }
         ("queued", _) => "waits for the end of the package manager's run".to_owned(),
         ("swapping", _) => "was on its way when its hook ended; erlrc doctor finds out".to_owned(),
         ("prepared", _) => "its package is being replaced".to_owned(),

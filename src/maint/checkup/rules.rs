@@ -167,6 +167,11 @@ impl Checkup {
                         record.script
                     ),
                 ),
+                State::Queued if !settled && record.to.is_none() => (
+                    "waiting",
+                    Severity::Warning,
+                    format!("the stop of {name} waits since {}", record.time),
+                ),
                 State::Deferred | State::Queued if !settled => (
                     "waiting",
                     Severity::Warning,

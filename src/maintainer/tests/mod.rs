@@ -382,11 +382,142 @@ fn a_run_whose_end_nobody_calls_is_told_of() {
     );
 }
 
+/// dpkg's calls until the package of `app` is gone, in batch mode.
+fn remove(host: &Host, app: &str) {
+    let call = |moment| host.call_with(batch(), moment, (app, "1"));
+    assert_eq!(call(Moment::Stop), Class::Done);
+    host.delete(app, "1");
+    std::fs::remove_file(host.path("apps").join(app)).expect("metadata");
+    assert_eq!(call(Moment::Gone), Class::Done);
+}
+
+/// `foo` 2 waits, and so does the stop of `bar`, whose package is gone; what the end comes to.
+fn one_changes_and_one_goes(host: &Host) -> Class {
+    remove(host, "bar");
+    assert_eq!(unpack(host, &batch(), "foo"), Class::Done);
+    did(host, &[]);
+    assert_eq!(host.kept("bar"), 1);
+    run_batch(&host.session(Moment::Configure, Configuration::default()))
+}
+
+const ONE_GOES: [&str; 4] = [
+    "n1 as one:",
+    "n1 upgrade foo 2",
+    "n1 stop bar 1",
+    "n1 unload bar 1",
+];
+
 #[test]
-fn what_waits_and_needs_another_is_in_its_way() {
+fn what_is_removed_stops_in_the_set() {
+    let host = Host::new(1);
+    assert_eq!(one_changes_and_one_goes(&host), Class::Done);
+    run(&host, "2 / -");
+    let order = host.did.borrow().clone();
+    let sorted = |words: &[String]| {
+        let mut words = words.to_vec();
+        words.sort();
+        words
+    };
+    assert_eq!(sorted(&order), sorted(&ONE_GOES.map(str::to_owned)));
+    assert_eq!(order.last().map(String::as_str), Some("n1 unload bar 1"));
+    assert_eq!((host.kept("bar"), host.open()), (0, vec![]));
+}
+
+#[test]
+fn what_is_removed_runs_on_where_the_set_fails() {
+    let host = Host::new(1).fails("n1 as one:", Class::RolledBack, Outcome::ScriptFailed);
+    assert_eq!(one_changes_and_one_goes(&host), Class::RolledBack);
+    run(&host, "1 / 1");
+    assert_eq!(host.kept("bar"), 1);
+    assert!(host.open().contains(&"bar queued -".to_owned()));
+}
+
+#[test]
+fn what_is_removed_waits_for_a_restart_with_the_others() {
+    let host = Host::new(1).fails("n1 as one:", Class::NoPath, Outcome::NoAppupFound);
+    assert_eq!(one_changes_and_one_goes(&host), Class::Done);
+    run(&host, "1 / 1");
+    told(&host, "bar n1 restart_needed");
+    // The node needs it still, and nothing waits for the next end.
+    assert_eq!(host.kept("bar"), 1);
+    assert!(!host.open().iter().any(|line| line.starts_with("bar")));
+}
+
+#[test]
+fn nothing_is_stopped_after_a_change_of_which_nobody_knows_the_end() {
+    let host = Host::new(1).fails("n1 as one:", Class::Unreachable, Outcome::Lost);
+    assert_eq!(one_changes_and_one_goes(&host), Class::Done);
+    run(&host, "1 / 1");
+    told(&host, "bar: not stopped on n1, which does not say");
+    assert!(host.open().contains(&"bar queued -".to_owned()));
+}
+
+#[test]
+fn nodes_that_know_no_sets_stop_last() {
+    let host = Host::new(1).knows_no_sets();
+    assert_eq!(one_changes_and_one_goes(&host), Class::Done);
+    did(
+        &host,
+        &["n1 upgrade foo 2", "n1 stop bar 1", "n1 unload bar 1"],
+    );
+}
+
+#[test]
+fn what_is_removed_alone_is_stopped_at_the_end() {
+    let host = Host::new(2);
+    remove(&host, "bar");
+    did(&host, &[]);
+    let session = host.session(Moment::Configure, Configuration::default());
+    assert_eq!(run_batch(&session), Class::Done);
+    assert_eq!((host.runs("bar").as_str(), host.kept("bar")), ("- -", 0));
+    assert_eq!(host.open(), Vec::<String>::new());
+}
+
+#[test]
+fn erlrc_goes_back_and_what_was_stopped_with_the_others_runs_again() {
+    let failed = (Class::RolledBack, Outcome::ScriptFailed);
+    let host = Host::new(1).fails("n1 downgrade erlrc 0", failed.0, failed.1);
+    assert_eq!(
+        host.call_with(batch(), Moment::Prepare, ("erlrc", "0")),
+        Class::Done
+    );
+    host.install("erlrc", "0");
+    host.delete("erlrc", "1");
+    let swap = host.call_with(batch(), Moment::Swap, ("erlrc", "1"));
+    assert_eq!(swap, Class::Done);
+    assert_eq!(one_changes_and_one_goes(&host), Class::RolledBack);
+    run(&host, "1 / 1");
+}
+
+#[test]
+fn what_was_to_be_removed_and_is_not_runs_on() {
+    let host = Host::new(1);
+    let call = |moment| host.call_with(batch(), moment, ("bar", "1"));
+    assert_eq!(call(Moment::Stop), Class::Done);
+    assert_eq!(call(Moment::Resume), Class::Done);
+    let session = host.session(Moment::Configure, Configuration::default());
+    assert_eq!(run_batch(&session), Class::Done);
+    run(&host, "1 / 1");
+    assert_eq!((host.kept("bar"), host.open()), (0, vec![]));
+}
+
+#[test]
+fn before_erlrc_itself_goes_comes_what_waits() {
+    let host = Host::new(1);
+    let session = || host.session(Moment::Stop, batch());
+    let itself = [host.subject("erlrc", "1")];
+    assert!(!is_in_the_way(&session(), &itself));
+    remove(&host, "bar");
+    assert!(is_in_the_way(&session(), &itself));
+    assert!(!is_in_the_way(&session(), &[host.subject("foo", "1")]));
+}
+
+#[test]
+fn under_rpm_what_waits_and_needs_another_is_in_its_way() {
     let host = Host::new(1);
     assert_eq!(unpack(&host, &batch(), "bar"), Class::Done);
-    let session = host.session(Moment::Stop, Configuration::default());
+    let mut session = host.session(Moment::Stop, Configuration::default());
+    session.call.format = Format::Rpm;
     let is_in_the_way_of = |app| is_in_the_way(&session, &[host.subject(app, "1")]);
     assert!(is_in_the_way_of("foo"));
     assert!(!is_in_the_way_of("bar") && !is_in_the_way_of("kernel"));
