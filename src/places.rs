@@ -25,6 +25,8 @@ pub const STATE: Directory = directory("ERLRC_STATE", "/var/lib/erlrc");
 pub const RUN: Directory = directory("ERLRC_RUN", "/run/erlrc/nodes");
 /// The metadata of installed applications, a file for each.
 pub const APPS: Directory = directory("ERLRC_APPS", "/usr/lib/erlrc/apps");
+/// What the packages of services name, a file for each.
+pub const SETS: Directory = directory("ERLRC_SETS", "/usr/lib/erlrc/sets");
 /// Old versions that nodes still run.
 pub const STASH: Directory = directory("ERLRC_STASH", "/usr/lib/erlrc/stash");
 /// OTP trees that `erlrc env` makes.
@@ -129,6 +131,11 @@ impl ApplicationDir<'_> {
 pub fn packaged_registration(application: &str) -> String {
     let file = Root(Path::new(ROOT.default)).registration(application);
     file.display().to_string()
+}
+
+/// The path within a package of the set of `service`.
+pub fn packaged_set(service: &str) -> String {
+    format!("{}/{service}", SETS.default)
 }
 
 /// The path within a package of the metadata of `application`.

@@ -1,10 +1,13 @@
 //! `erlrc package`: makes OS packages of a built application.
 
-use super::arguments::directory;
+use super::arguments::{application, directory, vsn};
 use super::{Common, Failure, Output, Status, output};
 use crate::package::Format;
-use crate::package::make::{Request, emit, make};
+use crate::package::make::{Made, Request, emit, make, make_service};
 use crate::package::project::{self, Target};
+use crate::package::service::Service;
+use crate::release;
+use crate::term::Atom;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -30,11 +33,16 @@ alone), applications.APP (keys for one application alone); lists of tables files
 conffile format), links (path target), directories (path mode), file-triggers (path script: what rpm runs
 at the end of a transaction that installs files whose paths begin so).
 
+With --service it is the package of a service: no application, but a set of them, each needed in exactly the version
+that --apps names. Where it is installed, what a run of the package manager changes is changed at its end, on each
+node as one. Those of OTP are named without a version; what is to go is named by conflicts.
+
 Examples:
   erlrc package
   erlrc package _build/default/lib/egerl
   erlrc package --format all --output dist --revision 2 _build/prod/lib/egerl
   erlrc package --emit . _build/default/lib/egerl
+  erlrc package --service shop=2011.2 --apps tally=1.1,till=1.0,mnesia
   cat erlrc.toml
     name = \"egerl\"
     maintainer = \"Jane Doe <jane@example.org>\"
@@ -57,6 +65,12 @@ pub struct Arguments {
     /// Make no package, but the debian directory of a source package, in this project's directory
     #[arg(long, value_name = "DIR", value_parser = directory)]
     emit: Option<PathBuf>,
+    /// Make the package of a service, which names a set of applications
+    #[arg(long, value_name = "SERVICE=VSN", value_parser = service, requires = "apps", conflicts_with = "emit")]
+    service: Option<(String, String)>,
+    /// The applications of the service, each in its version
+    #[arg(long, value_name = "APP[=VSN]", value_delimiter = ',', value_parser = member, requires = "service")]
+    apps: Vec<(Atom, Option<String>)>,
     /// Counts the packages made of one version; else the specification's, else 1
     #[arg(long, value_name = "N")]
     revision: Option<String>,
@@ -101,6 +115,21 @@ struct SeveralApplications {
 /// Makes the packages and prints their files.
 pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
     let here = std::env::current_dir().map_err(|error| Failure::new(Status::Failed, error))?;
+    if let Some((name, vsn)) = &arguments.service {
+        let (name, vsn) = (name.clone(), vsn.clone());
+        let service = Service {
+            name,
+            vsn,
+            applications: arguments.apps.clone(),
+        };
+        let target = Target {
+            dir: arguments.dir.clone(),
+            sources: Vec::new(),
+        };
+        let request = request(&arguments, target, &here);
+        let make = |format| make_service(&request, &service, format);
+        return made(make, arguments.format, common.output());
+    }
     let targets =
         project::targets(&arguments.dir).map_err(|error| Failure::new(Status::Failed, error))?;
     let count = targets.len();
@@ -114,7 +143,11 @@ pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
         let request = request(&arguments, target, &here);
         worst = match &arguments.emit {
             Some(project) => emitted(&request, project, common.output())?,
-            None => made(&request, arguments.format, common.output())?,
+            None => made(
+                |format| make(&request, format),
+                arguments.format,
+                common.output(),
+            )?,
         };
     }
     Ok(worst)
@@ -160,9 +193,27 @@ fn emitted(request: &Request, project: &Path, out: Output) -> Result<Status, Fai
     Ok(Status::Failed)
 }
 
-fn made(request: &Request, formats: Formats, out: Output) -> Result<Status, Failure> {
+fn service(text: &str) -> Result<(String, String), String> {
+    let parts = text.split_once('=');
+    let sound = |(name, vsn): &(&str, &str)| release::is_name(name) && release::is_name(vsn);
+    let (name, vsn) = parts.filter(sound).ok_or("not of the form SERVICE=VSN")?;
+    Ok((name.to_owned(), vsn.to_owned()))
+}
+
+fn member(text: &str) -> Result<(Atom, Option<String>), String> {
+    match text.split_once('=') {
+        None => Ok((application(text)?, None)),
+        Some((name, wanted)) => Ok((application(name)?, Some(vsn(wanted)?))),
+    }
+}
+
+fn made(
+    make: impl Fn(Format) -> Result<Made, crate::package::Error>,
+    formats: Formats,
+    out: Output,
+) -> Result<Status, Failure> {
     for format in formats.each() {
-        let made = make(request, *format).map_err(|error| Failure::new(Status::Failed, error))?;
+        let made = make(*format).map_err(|error| Failure::new(Status::Failed, error))?;
         for warning in &made.warnings {
             out.warning(&format!("warning: {warning}"));
         }

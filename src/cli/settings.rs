@@ -45,7 +45,7 @@ impl Setting {
 }
 
 /// The variables that commands and hooks know: the name, the value where it is not set, and the meaning.
-pub(super) const VARIABLES: [(&str, &str, &str); 15] = [
+pub(super) const VARIABLES: [(&str, &str, &str); 16] = [
     (
         places::ROOT.variable,
         places::ROOT.default,
@@ -65,6 +65,11 @@ pub(super) const VARIABLES: [(&str, &str, &str); 15] = [
         places::APPS.variable,
         places::APPS.default,
         "Directory of what packages say about the applications that they installed.",
+    ),
+    (
+        places::SETS.variable,
+        places::SETS.default,
+        "Directory of the sets that the packages of services name.",
     ),
     (
         places::STASH.variable,

@@ -17,6 +17,7 @@ mod journal;
 mod next;
 mod order;
 mod preflight;
+mod service;
 
 #[cfg(test)]
 mod tests;
@@ -35,3 +36,4 @@ pub use journal::{Journal, Record, State, Subject};
 pub use next::{Next, Phase, Verdict};
 pub use order::{Changing, order};
 pub use preflight::{PreflightError, Unpacked, replaced};
+pub use service::ServiceSet;

@@ -18,6 +18,9 @@ use crate::term::Atom;
 /// Does what waits; the class of the worst answer. The session is one without batch mode: the applications could not
 /// wait for it any longer.
 pub fn run_batch(session: &Session<'_>) -> Class {
+    if session.sets_wait() {
+        return Class::Done;
+    }
     let mut waiting = waiting(session);
     let mut class = Class::Done;
     for node in &nodes(&waiting) {
@@ -27,6 +30,9 @@ pub fn run_batch(session: &Session<'_>) -> Class {
         for one in &mut waiting {
             class = class.worse(one.carrier.carry_out(&one.rest));
         }
+    }
+    if class == Class::Done {
+        session.tell_of_sets(&waiting);
     }
     session.lenient(class)
 }

@@ -29,6 +29,8 @@ pub struct Session<'a> {
     pub root: PathBuf,
     /// The directory of the metadata.
     pub apps: PathBuf,
+    /// The directory of what the packages of services name.
+    pub sets: PathBuf,
     /// The old versions that nodes still run.
     pub stash: Stash,
     /// The journal.

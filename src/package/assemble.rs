@@ -119,6 +119,7 @@ pub fn assemble(
             format!("{}/{own_name}-{}", spec.lib_dir, application.vsn),
         )],
         minimum: mapped.minimum,
+        set: None,
     };
     let mut package = Package {
         maintainer: spec
@@ -157,7 +158,7 @@ pub fn assemble(
 
 impl Package {
     /// Checks that every value is valid where it will be written.
-    fn check(&mut self, format: Format) -> Result<(), Error> {
+    pub(super) fn check(&mut self, format: Format) -> Result<(), Error> {
         let small = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
         let debian = |c: char| small(c) || matches!(c, '+' | '-' | '.');
         let any = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.' | '_');
@@ -260,7 +261,11 @@ fn license(application: &Application, spec: &PackageSpec) -> String {
         let texts: Vec<_> = texts.collect::<Option<_>>()?;
         (!texts.is_empty()).then(|| texts.join(" or "))
     };
-    let license = spec.license.clone().or_else(named);
+    named_license(spec.license.clone().or_else(named))
+}
+
+/// The name of a licence, if one is named that can be written.
+pub(super) fn named_license(license: Option<String>) -> String {
     let plain = license.filter(|text| !text.chars().any(char::is_control));
     plain.unwrap_or_else(|| "unspecified".to_owned())
 }

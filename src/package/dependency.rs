@@ -139,6 +139,33 @@ pub fn map(
     Ok(found)
 }
 
+/// The relations of the package of a service, whose applications have these versions. dpkg compares the version of a
+/// package with its revision, rpm without.
+pub fn of_set(
+    applications: &[(Atom, Option<String>)],
+    spec: &PackageSpec,
+    siblings: &BTreeMap<Atom, Sibling>,
+    otp: u32,
+    format: Format,
+) -> Result<Vec<Relation>, VersionError> {
+    let mapping = Mapping {
+        spec,
+        siblings,
+        otp,
+        format,
+    };
+    let mut found = Dependencies::default();
+    for (name, vsn) in applications {
+        let relations = match vsn {
+            Some(vsn) if !spec.dependencies.contains_key(name) => mapping.exactly(name, vsn)?,
+            _ => mapping.of(name)?,
+        };
+        found.add(RelationKind::Depends, relations);
+    }
+    let found = found.relations.into_values();
+    Ok(found.flatten().collect())
+}
+
 struct Mapping<'a> {
     spec: &'a PackageSpec,
     siblings: &'a BTreeMap<Atom, Sibling>,
@@ -156,11 +183,7 @@ impl Mapping<'_> {
         if is_otp(name.as_str()) {
             return Ok(vec![self.otp(name, owner)]);
         }
-        let known = ELIXIR.contains(&name.as_str()).then(|| "elixir".to_owned());
-        let (package, epoch) = owner.unwrap_or_else(|| {
-            let convention = || package_name(&self.spec.prefix, name.as_str(), self.format);
-            (known.unwrap_or_else(convention), 0)
-        });
+        let (package, epoch) = self.package(name);
         let Some(vsn) = self.vsn(name) else {
             return Ok(vec![Relation::any(package)]);
         };
@@ -173,6 +196,28 @@ impl Mapping<'_> {
                 Format::Rpm => version.rpm_at_least(),
             },
         )])
+    }
+
+    /// The package of an application that is not of OTP, with its epoch.
+    fn package(&self, name: &Atom) -> (String, u32) {
+        let sibling = self.siblings.get(name);
+        let owner = sibling.and_then(|sibling| sibling.owner.clone());
+        let known = ELIXIR.contains(&name.as_str()).then(|| "elixir".to_owned());
+        let convention = || package_name(&self.spec.prefix, name.as_str(), self.format);
+        owner.unwrap_or_else(|| (known.unwrap_or_else(convention), 0))
+    }
+
+    fn exactly(&self, name: &Atom, vsn: &str) -> Result<Vec<Relation>, VersionError> {
+        let (package, epoch) = self.package(name);
+        let mut version = PackageVersion::of_vsn(vsn, "0")?;
+        version.epoch = version.epoch.max(epoch);
+        Ok(match self.format {
+            Format::Deb => vec![
+                Relation::at_least(package.clone(), version.deb_at_least()),
+                Relation::earlier(package, version.deb_next()),
+            ],
+            Format::Rpm => vec![Relation::equal(package, version.rpm_at_least())],
+        })
     }
 
     /// Release candidates of the next release load no more than that release does.

@@ -35,6 +35,15 @@ impl Package {
                 self.entries.add(format!("{dir}/{path}"), entry.clone())?;
             }
         }
+        self.fill_rest(spec, around)
+    }
+
+    /// What the specification names beside applications.
+    pub(super) fn fill_rest(
+        &mut self,
+        spec: &PackageSpec,
+        around: &Surroundings,
+    ) -> Result<(), Error> {
         for (path, entry) in &around.extra {
             self.entries.add(path.clone(), entry.clone())?;
         }
@@ -51,7 +60,11 @@ impl Package {
         Ok(())
     }
 
-    fn add_copyright(&mut self, application: &str, around: &Surroundings) -> Result<(), Error> {
+    pub(super) fn add_copyright(
+        &mut self,
+        application: &str,
+        around: &Surroundings,
+    ) -> Result<(), Error> {
         let text = around.copyright.as_deref();
         let copyright = document::copyright(self, application, text);
         let path = format!("/usr/share/doc/{}/copyright", self.name);

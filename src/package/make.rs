@@ -4,12 +4,15 @@ use super::assemble::{Package, Surroundings, assemble};
 use super::debhelper::source::{self, Emitted, Source};
 use super::entry::Entry;
 use super::error::Error;
+use super::service::{self, Service};
 use super::spec::{ExtraFile, Format, PackageSpec, SpecFile};
 use super::write::{deb, rpm};
 use super::{dependency, fill, host, tree};
+use crate::term::Atom;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A request for a package.
 #[derive(Clone, Debug)]
@@ -61,6 +64,60 @@ pub fn make(request: &Request, format: Format) -> Result<Made, Error> {
     let Prepared {
         package, warnings, ..
     } = prepare(request, format)?;
+    written(package, warnings, request, format)
+}
+
+/// Makes the package of a service in one format.
+pub fn make_service(request: &Request, service: &Service, format: Format) -> Result<Made, Error> {
+    let file = specification(request)?;
+    let own = Atom::new(&service.name).unwrap_or_else(|| Atom::of("service"));
+    let spec = file.spec(&own, format)?;
+    let names: Vec<Atom> = service
+        .applications
+        .iter()
+        .map(|(name, _)| name.clone())
+        .filter(|name| !spec.dependencies.contains_key(name))
+        .collect();
+    let copyright = spec.copyright.as_ref();
+    let around = Surroundings {
+        siblings: host::siblings(&names, &request.dir, &spec.lib_dir, format),
+        extra: extra(&file, &spec)?,
+        scripts: scripts(&file, &spec.scripts)?,
+        scriptlets: scripts(&file, &spec.scriptlets)?,
+        file_triggers: file_triggers(&file, &spec)?,
+        copyright: copyright.map(|named| text(&file.path(named))).transpose()?,
+        maintainer: request.maintainer.clone(),
+        revision: request.revision.clone(),
+        otp: host::otp(&request.search_path),
+        time: request.time.or_else(|| changed(&file.file)),
+        ..Surroundings::default()
+    };
+    let mut warnings = Vec::new();
+    if spec.maintainer.is_none() && around.maintainer.is_none() {
+        warnings.push(NO_MAINTAINER);
+    }
+    let package = service::assemble(service, &spec, &around, format)?;
+    written(package, warnings, request, format)
+}
+
+const NO_MAINTAINER: &str = "no maintainer: say `maintainer` in the specification, or set DEBEMAIL";
+
+/// When the specification changed, in seconds, or now where there is none.
+fn changed(file: &Path) -> Option<i64> {
+    let metadata = std::fs::metadata(file);
+    let time = metadata.and_then(|metadata| metadata.modified());
+    let since = time
+        .unwrap_or_else(|_| SystemTime::now())
+        .duration_since(UNIX_EPOCH);
+    i64::try_from(since.ok()?.as_secs()).ok()
+}
+
+fn written(
+    package: Package,
+    warnings: Vec<&'static str>,
+    request: &Request,
+    format: Format,
+) -> Result<Made, Error> {
     let (name, version) = (package.name.clone(), package.version.deb());
     let file = match format {
         Format::Deb => deb::write(package, &request.output)?,
@@ -109,7 +166,7 @@ fn prepare(request: &Request, format: Format) -> Result<Prepared, Error> {
     let around = surroundings(request, &file, &spec, &built, format)?;
     let mut warnings = Vec::new();
     if spec.maintainer.is_none() && around.maintainer.is_none() {
-        warnings.push("no maintainer: say `maintainer` in the specification, or set DEBEMAIL");
+        warnings.push(NO_MAINTAINER);
     }
     if built.application.key("description").is_none() {
         warnings.push("no description in the .app file: OTP refuses to upgrade the application");

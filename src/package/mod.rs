@@ -4,7 +4,7 @@
 //! * [`spec`]: the specification, and where it is read from.
 //! * [`version`], [`relation`], [`dependency`], [`machine`]: what is derived from the application.
 //! * [`script`]: maintainer scripts and scriptlets.
-//! * [`entry`], [`assemble`]: the package as data.
+//! * [`entry`], [`assemble`]: the package as data; [`service`]: that of a service, which names a set of applications.
 //! * [`project`]: which applications a project has, and where they are built.
 //! * [`tree`], [`host`], [`search`]: read the application and ask the host that it was built on.
 //! * [`mod@write`]: the file.
@@ -27,6 +27,7 @@ pub mod project;
 pub mod relation;
 pub mod script;
 pub mod search;
+pub mod service;
 pub mod spec;
 pub mod tree;
 pub mod version;

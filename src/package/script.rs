@@ -47,6 +47,8 @@ pub struct Contents {
     pub applications: Vec<(String, String, String)>,
     /// Other applications and the least version that these run with.
     pub minimum: Vec<(String, String)>,
+    /// The service that the package is of, with its version, instead of applications.
+    pub set: Option<(String, String)>,
 }
 
 impl Script {
@@ -135,7 +137,7 @@ impl Scriptlet {
 }
 
 impl Contents {
-    /// `--app` and `--min`, each on a line of its own.
+    /// `--app`, `--min` and `--set`, each on a line of its own.
     fn arguments(&self) -> String {
         let mut text = String::new();
         for (name, vsn, dir) in &self.applications {
@@ -145,6 +147,10 @@ impl Contents {
         for (name, vsn) in &self.minimum {
             let value = quoted(&format!("{name}>={vsn}"));
             text.push_str(&format!(" \\\n        --min {value}"));
+        }
+        if let Some((service, vsn)) = &self.set {
+            let value = quoted(&format!("{service}={vsn}"));
+            text.push_str(&format!(" \\\n        --set {value}"));
         }
         text + " \\\n       "
     }
@@ -164,6 +170,7 @@ mod tests {
         Contents {
             applications: vec![(own("foo"), own("1.0"), own("/usr/lib/erlang/lib/foo-1.0"))],
             minimum: vec![(own("bar"), own("2.0-rc1"))],
+            set: None,
         }
     }
 

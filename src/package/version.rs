@@ -96,6 +96,19 @@ impl PackageVersion {
         }
     }
 
+    /// What stands in `(<< …)`: later than every package of this version, and earlier than any of a later one.
+    pub fn deb_next(&self) -> String {
+        let revision = if self.upstream.contains('-') {
+            "-0"
+        } else {
+            ""
+        };
+        match self.epoch {
+            0 => format!("{}.~next{revision}", self.upstream),
+            epoch => format!("{epoch}:{}.~next{revision}", self.upstream),
+        }
+    }
+
     /// rpm's `Version`: a hyphen ends it there, and `^` is what comes after a release.
     pub fn rpm(&self) -> String {
         self.upstream.replace('-', "^")

@@ -65,6 +65,9 @@ pub struct Arguments {
     /// An application of the package, in the version that the script belongs to
     #[arg(long = "app", value_name = "APP=VSN=DIR")]
     subjects: Vec<String>,
+    /// The service whose package it is, in the version that the script belongs to
+    #[arg(long, value_name = "SERVICE=VSN")]
+    set: Option<String>,
     /// The least version of another application that the package works with
     #[arg(long = "min", value_name = "APP>=VSN")]
     minimums: Vec<String>,
@@ -147,6 +150,10 @@ fn perform(call: Call, arguments: &Arguments, common: &Common) -> Result<Status,
         // Where that fails, the nodes say what is in the way of the stop.
         batch(call.format, arguments, common);
         session = open(script);
+    }
+    if let Some(text) = &arguments.set {
+        let (service, vsn) = subject::set(text)?;
+        return Ok(session.engine.perform_set(service, vsn).into());
     }
     let minimums = subject::minimums(&arguments.minimums)?;
     let mut status = Status::Done;

@@ -7,15 +7,24 @@ use crate::cli::hook::HookArguments;
 use crate::installed;
 use crate::maint::{Call, Configuration};
 use crate::maintainer::{self, Log};
-use crate::places::{Root, STASH};
+use crate::places::{Root, SETS, STASH};
 use crate::stash::Stash;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where packages and hooks keep what they know.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Places {
     #[command(flatten)]
     pub packages: Apps,
+    /// Directory of the sets that the packages of services name
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = SETS.variable,
+        default_value = SETS.default,
+        hide_env_values = true
+    )]
+    pub sets: PathBuf,
     /// Directory of old versions that are kept for a late upgrade
     #[arg(
         long,
@@ -52,9 +61,10 @@ impl<'a> Session<'a> {
         let warn = Box::new(move |text: &str| output.warning(text));
         let engine = maintainer::Session {
             call,
-            configuration: configuration(common),
+            configuration: configuration(common, &places.sets),
             root: common.root.clone(),
             apps: places.packages.apps.clone(),
+            sets: places.sets.clone(),
             stash: Stash::new(&places.stash),
             hooks: Box::new(Shell::new(call.format, hook, common)),
             log: Log::open(&common.state, script, warn),
@@ -68,9 +78,9 @@ impl<'a> Session<'a> {
     }
 }
 
-/// What `erlrc.conf` says; `ERLRC_BATCH` has the last word on that. A file that cannot be read says
-/// nothing.
-pub fn configuration(common: &Common) -> Configuration {
+/// What `erlrc.conf` says. The package of a service turns batch mode on; `ERLRC_BATCH` has the last word on that. A
+/// file that cannot be read says nothing.
+pub fn configuration(common: &Common, sets: &Path) -> Configuration {
     let file = Root(&common.root).configuration();
     let mut configuration = match installed::consult(&file) {
         Ok(terms) => Configuration::from_terms(terms),
@@ -86,6 +96,7 @@ pub fn configuration(common: &Common) -> Configuration {
         let text = format!("{}: {term} is not known, it is passed over", file.display());
         common.output().warning(&text);
     }
+    configuration.batch |= !maintainer::sets(sets).is_empty();
     match std::env::var("ERLRC_BATCH").as_deref() {
         Ok("1") => configuration.batch = true,
         Ok("0") => configuration.batch = false,

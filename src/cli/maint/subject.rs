@@ -4,6 +4,7 @@ use crate::cli::arguments::{application, vsn};
 use crate::cli::{Failure, Status};
 use crate::maint::{Minimum, Version};
 use crate::maintainer::Subject;
+use crate::release;
 use std::path::PathBuf;
 
 /// Reads `APP=VSN=DIR`.
@@ -24,6 +25,17 @@ pub fn parse(text: &str) -> Result<Subject, Failure> {
             dir,
         },
     })
+}
+
+/// Reads `SERVICE=VSN`.
+pub fn set(text: &str) -> Result<(&str, &str), Failure> {
+    let parts = text.split_once('=');
+    let sound = |(service, vsn): &(&str, &str)| release::is_name(service) && release::is_name(vsn);
+    let wrong = || {
+        let text = format!("--set {text}: not of the form SERVICE=VSN");
+        Failure::new(Status::Usage, text)
+    };
+    parts.filter(sound).ok_or_else(wrong)
 }
 
 /// Reads each `APP>=VSN`.

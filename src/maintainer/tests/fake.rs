@@ -167,6 +167,7 @@ impl Host {
             configuration,
             root: self.path("root"),
             apps: self.path("apps"),
+            sets: self.path("sets"),
             stash: Stash::new(self.path("stash")),
             log: Log::open(&self.path("state"), "a script".to_owned(), Box::new(|_| {})),
             hooks: Box::new(self),

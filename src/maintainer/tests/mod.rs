@@ -604,3 +604,65 @@ fn what_waits_for_a_restart_is_not_as_its_package_has_it() {
         (Class::Done, false)
     );
 }
+
+/// The package of service `s` names these applications.
+fn service(host: &Host, applications: &str) {
+    let sets = host.path("sets");
+    std::fs::create_dir_all(&sets).expect("a directory");
+    let text = format!("{{\"s\", \"7\", [{applications}]}}.");
+    std::fs::write(sets.join("s"), &text).expect("a set");
+    // What dpkg has beside it counts for nothing.
+    std::fs::write(sets.join("s.dpkg-tmp"), text.replace("\"2\"", "\"9\"")).expect("a set");
+}
+
+fn perform_set(host: &Host, moment: Moment) -> Class {
+    host.session(moment, batch()).perform_set("s", "7")
+}
+
+#[test]
+fn nothing_changes_before_a_set_is_installed_as_a_whole() {
+    let host = Host::new(1);
+    service(&host, "{foo, \"2\"}, {bar, \"2\"}");
+    let end = || run_batch(&host.session(Moment::Configure, Configuration::default()));
+    assert_eq!(end(), Class::Done);
+    assert!(host.told.borrow().is_empty(), "nothing waits");
+    assert_eq!(unpack(&host, &batch(), "foo"), Class::Done);
+    assert_eq!(end(), Class::Done);
+    did(&host, &[]);
+    told(&host, "s: 7 waits, no node changes: bar is 1, not 2; ");
+    assert_eq!(perform_set(&host, Moment::Configure), Class::Refused);
+    assert_eq!(unpack(&host, &batch(), "bar"), Class::Done);
+    assert_eq!(perform_set(&host, Moment::Configure), Class::Done);
+    assert_eq!(end(), Class::Done);
+    did(&host, &SET);
+    told(&host, "s: 7 runs");
+}
+
+#[test]
+fn a_set_that_waits_for_a_restart_is_not_said_to_run() {
+    let host = Host::new(1).fails("n1 upgrade bar 2", Class::NoPath, Outcome::NoAppupFound);
+    service(&host, "{foo, \"2\"}, {bar, \"2\"}");
+    assert_eq!(both(&host), Class::Done);
+    run(&host, "1 / 1");
+    assert!(
+        !host
+            .told
+            .borrow()
+            .iter()
+            .any(|text| text.contains("7 runs"))
+    );
+}
+
+#[test]
+fn when_the_package_of_a_service_goes_what_waited_for_it_is_called() {
+    let host = Host::new(1);
+    service(&host, "{foo, \"2\"}, {bar, \"2\"}");
+    host.trigger_works.set(false);
+    assert_eq!(perform_set(&host, Moment::Gone), Class::Done);
+    assert!(host.told.borrow().is_empty());
+    host.trigger_works.set(true);
+    assert_eq!(unpack(&host, &batch(), "foo"), Class::Done);
+    host.trigger_works.set(false);
+    assert_eq!(perform_set(&host, Moment::Gone), Class::Done);
+    told(&host, "dpkg-trigger failed");
+}

@@ -150,6 +150,7 @@ fn finish(
     let mut contents = Contents {
         applications: Vec::new(),
         minimum: Vec::new(),
+        set: None,
     };
     let mut relations: BTreeMap<RelationKind, Vec<Relation>> = BTreeMap::new();
     for one in own {
