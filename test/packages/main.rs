@@ -17,6 +17,7 @@ mod policy;
 mod row;
 mod rpm;
 mod service;
+mod set;
 mod several;
 mod snapshot;
 mod transactions;

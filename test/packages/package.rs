@@ -120,8 +120,10 @@ pub fn replaced(line: &str) -> String {
 /// Shell and Erlang have braces of their own.
 fn is_package(words: &str) -> bool {
     let mut words = words.trim_start_matches("rpm ").split(' ');
-    let is_name =
-        |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
+    let sign = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    let is_name = |word: &str| {
+        word.starts_with(|first: char| first.is_ascii_lowercase()) && word.bytes().all(sign)
+    };
     let is_vsn = |word: &str| word.starts_with(|byte: char| byte.is_ascii_digit());
     words.next().is_some_and(is_name) && words.next().is_some_and(is_vsn)
 }
