@@ -48,6 +48,8 @@ pub struct Known {
     pub running: Option<String>,
     /// Where that came from, whether or not it is still there.
     pub origin: Option<PathBuf>,
+    /// What is loaded where nothing runs.
+    pub loaded: Option<String>,
     /// Every version that the node finds, the one that is meant before others.
     pub found: Vec<Version>,
 }
@@ -57,6 +59,13 @@ impl Known {
     pub fn of_answer(answer: &Term) -> Self {
         let text = |term: &Term, key| Some(term.get(key)?.as_text()?.into_owned());
         let found = answer.get("versions").and_then(Term::elements);
+        let running = text(answer, "running");
+        let is_loaded = |term: &&Term| {
+            let source = term.get("source").and_then(Term::as_atom);
+            source.is_some_and(|source| source.as_str() == "loaded")
+        };
+        let loaded = found.as_ref();
+        let loaded = loaded.and_then(|found| text(found.iter().find(is_loaded)?, "vsn"));
         let version = |term: &Term| {
             Some(Version {
                 vsn: text(term, "vsn")?,
@@ -65,7 +74,8 @@ impl Known {
         };
         let code = answer.get("code").unwrap_or(answer);
         Self {
-            running: text(answer, "running"),
+            loaded: loaded.filter(|_| running.is_none()),
+            running,
             origin: text(code, "dir").map(PathBuf::from),
             found: found
                 .unwrap_or_default()

@@ -10,8 +10,8 @@ use crate::release::Release;
 /// Arguments of `erlrc release reset`.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
-What the current release names is stopped on all nodes that run any of it; OTP's own applications and erlrc run on. Then no
-release is current, and the one that was is the previous one: erlrc release revert S --node N starts it on a node again,
+What the current release names is stopped and unloaded on all nodes that run any of it; OTP's own applications and erlrc run on.
+Then no release is current, and the one that was is the previous one: erlrc release revert S --node N starts it on a node again,
 without the states that were lost. Stopped is with --yes, or where a person says yes on a terminal; else nothing is, and
 the status is 1.
 

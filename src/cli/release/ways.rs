@@ -1,5 +1,6 @@
 //! What nodes have to do to come from what they run to a release, and that they do it as one.
 
+use crate::application::vsn;
 use crate::cli::change::{Still, unchanged};
 use crate::cli::hook::operation::{self, Operation, Step};
 use crate::cli::hook::request::versions;
@@ -13,6 +14,7 @@ use crate::release::set::{Change, Kind};
 use crate::release::{Member, Release};
 use crate::rendezvous::{Entries, Entry};
 use crate::term::{Atom, Term};
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -108,7 +110,8 @@ pub fn carry_out(
         started: Instant::now(),
         tolerates: &|_, _| false,
     };
-    let outcome = round.over(&entries, &[together]);
+    let unloads = unloads(&together);
+    let outcome = round.over(&entries, &[vec![together], unloads].concat());
     if !hook.dry_run {
         status::refresh(common, &hook.connection);
     }
@@ -210,8 +213,12 @@ impl Facts<'_> {
             vsn,
             dir: old.clone(),
         });
+        let loaded = known.loaded.clone().map(|vsn| operation::Version {
+            vsn,
+            dir: known.origin.clone(),
+        });
         let step = match change.change {
-            Kind::Add => Step::Start(to?),
+            Kind::Add => started(loaded, to?),
             Kind::Remove => Step::Stop(from?),
             Kind::Upgrade => Step::Upgrade {
                 from: from?,
@@ -230,4 +237,30 @@ impl Facts<'_> {
         };
         Some((operation, (change.clone(), old.unwrap_or_default())))
     }
+}
+
+/// How an application is started: of one that is loaded in another version, that is replaced first.
+fn started(loaded: Option<operation::Version>, to: operation::Version) -> Step {
+    match loaded {
+        Some(from) if vsn::compare(&from.vsn, &to.vsn) == Ordering::Less => {
+            Step::Upgrade { from, to }
+        }
+        Some(from) if vsn::compare(&from.vsn, &to.vsn) == Ordering::Greater => {
+            Step::Downgrade { from, to }
+        }
+        _ => Step::Start(to),
+    }
+}
+
+/// What is stopped and nothing else is unloaded, as `erlrc stop` does it.
+fn unloads(operation: &Operation) -> Vec<Operation> {
+    let unload = |one: &Operation| match &one.step {
+        Step::Stop(version) => Some(Operation {
+            step: Step::Unload(version.clone()),
+            ..one.clone()
+        }),
+        _ => None,
+    };
+    let unloads: Option<Vec<Operation>> = operation.changes().iter().map(unload).collect();
+    unloads.unwrap_or_default()
 }
