@@ -63,7 +63,7 @@ made(Severity, Text, #{place := table, holders := Tables} = Found) ->
 %% A supervisor has no code_change of its own.
 advice(Pids) ->
     case lists:all(fun erlrc_child_arguments:is_supervisor/1, Pids) of
-        true -> "It starts children with it again: let erlrc convert it (--migrate), or let init/1 of the child take both.";
+        true -> "It starts children with it again: let erlrc convert it (--migrate, with --allow-loss where a field goes), or let init/1 take both.";
         false -> ?ADVICE
     end.
 
