@@ -33,6 +33,7 @@
     unload_of_a_running_application_is_refused/1,
     unload_of_another_version_is_a_mismatch/1,
     unload_from_another_directory_is_refused/1,
+    unload_of_what_has_no_directory_any_more_succeeds/1,
     unload_of_what_is_not_loaded_succeeds/1,
     unload_leaves_the_directory_of_another_alone/1,
     arguments_of_the_wrong_type_are_named/1,
@@ -240,6 +241,16 @@ unload_from_another_directory_is_refused(Config) ->
     stopped = dynamic(Config, stop, [foo, "1"]),
     unchanged(Config, bad_directory, unload, [foo, "1", "/nonexistent/foo-1"]),
     unchanged(Config, bad_directory, unload, [foo, "1", service(Config, foo, "2", [])]).
+
+%% A commit leaves directories that are gone out of the code path, and the package may be removed by then.
+unload_of_what_has_no_directory_any_more_succeeds(Config) ->
+    Dir = service(Config, foo, "1", []),
+    started = dynamic(Config, start, [foo, "1", Dir]),
+    stopped = dynamic(Config, stop, [foo, "1"]),
+    ok = file:del_dir_r(Dir),
+    true = fixture:call(?config(peer, Config), code, del_path, [filename:join(Dir, "ebin")]),
+    unloaded = dynamic(Config, unload, [foo, "1", Dir]),
+    false = lists:keymember(foo, 1, fixture:call(?config(peer, Config), application, loaded_applications, [])).
 
 unload_of_what_is_not_loaded_succeeds(Config) ->
     unloaded = dynamic(Config, unload, [foo, "1", service(Config, foo, "1", [])]),
