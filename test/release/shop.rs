@@ -72,7 +72,10 @@ pub fn release(host: &Host, arguments: &[&str]) -> Run {
             all.extend(["--env", &otp]);
         }
     }
-    host.erlrc(&all)
+    let mut command = host.command(&all);
+    // Beside other work a node may be slow to accept.
+    command.env("ERLRC_CONNECT_TIMEOUT", "60");
+    Run::of(command.output().expect("erlrc runs"))
 }
 
 /// What a command prints with `--json`; it holds what its schema says.
