@@ -173,6 +173,46 @@ fn a_hook_that_may_not_write_does_what_it_is_for() {
     assert_eq!(host.erlrc(&["history"]).status, 0);
 }
 
+/// Bytes in what the shell calls a block of a file's size.
+const BLOCK: usize = 512;
+
+#[test]
+fn what_a_full_disk_cuts_short_is_taken_out_again() {
+    let host = Host::new();
+    host.listed("n1");
+    let directory = foo("1.0");
+    let hook = ["start", "foo", "1.0", &directory];
+    let log = || fs::read(host.path("state/history")).unwrap_or_default();
+    // Until the next record, which is about as long as the last, crosses the end of a block.
+    let (mut last, mut used) = (0, 0);
+    while used == 0 || used + last <= BLOCK + 50 {
+        let before = log().len();
+        host.erlrc(&hook);
+        last = log().len() - before;
+        used = log().len() % BLOCK;
+    }
+    let before = log();
+    let blocks = before.len().div_ceil(BLOCK);
+    let own = host.command(&hook);
+    let mut command = std::process::Command::new("sh");
+    command
+        .args(["-c", "trap '' XFSZ; ulimit -f $0; exec \"$@\""])
+        .arg(blocks.to_string())
+        .arg(own.get_program())
+        .args(own.get_args());
+    for (key, value) in own.get_envs() {
+        match value {
+            Some(value) => command.env(key, value),
+            None => command.env_remove(key),
+        };
+    }
+    let run = Run::of(command.output().expect("the shell runs"));
+    assert!(run.err.contains("not written down"), "{run:?}");
+    assert_eq!(log(), before);
+    host.erlrc(&hook);
+    assert!(log().starts_with(&before) && log().len() > before.len());
+}
+
 #[test]
 fn a_host_without_nodes_stays_as_it_is() {
     let host = Host::new();
