@@ -129,18 +129,13 @@ pub fn prolong(
     time: Duration,
     entries: &Entries,
     arguments: &HookArguments,
-) -> Result<(), (NodeName, Answer)> {
-    let Some(operation) = waiting.operation() else {
-        return Ok(());
-    };
-    for (node, held) in &waiting.nodes {
+) -> Option<(NodeName, Answer)> {
+    let operation = waiting.operation()?;
+    waiting.nodes.iter().find_map(|(node, held)| {
         let how = (Settling::Prolong(time), held.as_deref());
         let answer = hook::settle(entries, arguments, node, &operation, how);
-        if answer.outcome != Outcome::Held {
-            return Err((node.clone(), answer));
-        }
-    }
-    Ok(())
+        (answer.outcome != Outcome::Held).then(|| (node.clone(), answer))
+    })
 }
 
 /// Confirms `waiting` on all its nodes, or takes it back.

@@ -230,14 +230,14 @@ impl<'a> Tried<'a> {
         written.map_err(|error| self.failed(error))?;
         for one in waiting {
             match provisional::prolong(one, time, &self.entries, self.hook) {
-                Ok(()) => {}
-                Err((node, answer)) if answer.outcome == Outcome::NotHeld => {
+                None => {}
+                Some((node, answer)) if answer.outcome == Outcome::NotHeld => {
                     return Ok(Some(format!("{node} has gone back")));
                 }
-                Err((node, answer)) if answer.outcome.is_absent() => {
+                Some((node, answer)) if answer.outcome.is_absent() => {
                     return Ok(Some(format!("{node} is down")));
                 }
-                Err((node, answer)) => {
+                Some((node, answer)) => {
                     let outcome = answer.outcome.to_string();
                     return Err(self.silent(&node, &answer.reason.unwrap_or(outcome)));
                 }
