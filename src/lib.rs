@@ -33,6 +33,7 @@
 //! * `package`: OS packages of applications.
 //! * `restart`: whether the emulator under a node was replaced.
 //! * `snapshot`: the package state of a host under a tag.
+//! * `run`: changes of packages as one step, with one way back.
 //! * `status`: how nodes and applications stand, from all of that.
 //! * `cli`: the command line, one file per command.
 //!
@@ -82,6 +83,8 @@ pub mod release;
 pub mod rendezvous;
 #[cfg(feature = "cli")]
 pub mod restart;
+#[cfg(feature = "cli")]
+pub mod run;
 pub mod script;
 #[cfg(feature = "cli")]
 pub mod snapshot;

@@ -90,6 +90,11 @@ impl State<'_> {
         self.0.join("restarts")
     }
 
+    /// The directory of runs of `erlrc apply`.
+    pub fn runs(self) -> PathBuf {
+        self.0.join("runs")
+    }
+
     /// The directory of snapshots of the package state.
     pub fn snapshots(self) -> PathBuf {
         self.0.join("snapshots")

@@ -5,6 +5,7 @@
 //! Result<Status, Failure>`, a variant of [`Command`] and an arm of `Command::run`; `erlrc-<name>`,
 //! help, manual page and completions follow from that.
 
+mod apply;
 pub mod arguments;
 mod ask;
 mod boot_order;
@@ -49,6 +50,8 @@ mod reference;
 mod registration;
 mod release;
 mod resolution;
+mod revert;
+mod runs;
 mod scratch;
 mod settings;
 mod snapshot;
@@ -102,7 +105,7 @@ pub enum Command {
     Downgrade(downgrade::Arguments),
     /// Undo the last upgrade or downgrade
     Undo(undo::Arguments),
-    /// Confirm a provisional upgrade
+    /// Confirm a provisional upgrade, or a run of erlrc apply
     Confirm(confirm::Arguments),
     /// Restart an application on every node that runs it
     Restart(registration::RestartArguments),
@@ -146,6 +149,12 @@ Examples:
     Config(config::Arguments),
     /// Manage OTP trees that upgrades of the distribution leave alone
     Env(env::Arguments),
+    /// Change packages as one step, with one way back
+    Apply(apply::Arguments),
+    /// Take back a run of erlrc apply
+    Revert(revert::Arguments),
+    /// List the runs of erlrc apply
+    Runs(runs::Arguments),
     /// Keep the package state of this host under a tag
     Snapshot(snapshot::Arguments),
     /// Manage sets of applications that belong together, as releases of a service
@@ -202,6 +211,9 @@ impl Command {
             Self::Doctor(arguments) => doctor::run(&arguments, common),
             Self::Config(arguments) => config::run(&arguments, common),
             Self::Env(arguments) => env::run(arguments, common),
+            Self::Apply(arguments) => apply::run(arguments, common),
+            Self::Revert(arguments) => revert::run(&arguments, common),
+            Self::Runs(arguments) => runs::run(&arguments, common),
             Self::Snapshot(arguments) => snapshot::run(arguments, common),
             Self::Release(arguments) => release::run(arguments, common),
             Self::Eval(arguments) => eval::run(&arguments, common),
@@ -237,6 +249,7 @@ Files:
   /usr/lib/erlrc/services/S/releases releases that erlrc release made
   /var/lib/erlrc                     history and journal
   /var/lib/erlrc/snapshots           what erlrc snapshot keeps
+  /var/lib/erlrc/runs                runs of erlrc apply
   /var/lib/erlrc/services/S/current  which release of S is current
 
 ERLRC_SKIP=1 in the environment makes every hook do nothing.

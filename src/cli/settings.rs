@@ -45,7 +45,7 @@ impl Setting {
 }
 
 /// The variables that commands and hooks know: the name, the value where it is not set, and the meaning.
-pub(super) const VARIABLES: [(&str, &str, &str); 16] = [
+pub(super) const VARIABLES: [(&str, &str, &str); 17] = [
     (
         places::ROOT.variable,
         places::ROOT.default,
@@ -111,6 +111,11 @@ pub(super) const VARIABLES: [(&str, &str, &str); 16] = [
         "ERLRC_BATCH",
         "",
         "1 or 0: takes the place of `batch` in `erlrc.conf`.",
+    ),
+    (
+        "ERLRC_RUN_ID",
+        "",
+        "The run of `erlrc apply` to which a hook belongs, for the history; `erlrc apply` sets it.",
     ),
     ("ERLRC_SKIP", "", "1: every hook does nothing."),
     (

@@ -20,6 +20,9 @@ pub struct Who {
     /// The maintainer script that called the hook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub script: Option<Script>,
+    /// The run of `erlrc apply` that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
 }
 
 /// A maintainer script, as dpkg names it in the environment.

@@ -15,7 +15,7 @@ mod process;
 use crate::identity::{Cookie, NodeName};
 use content::{Content, Secret};
 use directory::{Directory, Viewer};
-pub use process::{Life, Process};
+pub use process::{Life, Process, own_namespace};
 use std::path::{Path, PathBuf};
 
 /// The largest entry and the largest cookie file that are read.

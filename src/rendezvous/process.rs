@@ -5,6 +5,7 @@
 
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
+use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::Read;
 
@@ -12,7 +13,7 @@ use std::io::Read;
 const STAT_BYTES: usize = 1024;
 
 /// The process that an entry names.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Process {
     /// Its pid.
     pub pid: Option<u32>,
@@ -36,7 +37,11 @@ pub enum Life {
 impl Process {
     /// The current process.
     pub fn own() -> Self {
-        let pid = std::process::id();
+        Self::of(std::process::id())
+    }
+
+    /// The process with this pid.
+    pub fn of(pid: u32) -> Self {
         Self {
             pid: Some(pid),
             start_time: stat(pid).ok().and_then(|stat| started(&stat)),

@@ -153,13 +153,13 @@ fn text(program: &'static str, words: &[&str]) -> Result<String, SnapshotError> 
 }
 
 /// Runs a command without input, in the language that is parsed here.
-pub(super) fn run(command: &mut Command, program: &'static str) -> Result<Output, SnapshotError> {
+pub(crate) fn run(command: &mut Command, program: &'static str) -> Result<Output, SnapshotError> {
     let command = command.env("LC_ALL", "C").stdin(Stdio::null());
     let output = command.output();
     output.map_err(|source| SnapshotError::NotAsked { program, source })
 }
 
-pub(super) fn checked(
+pub(crate) fn checked(
     program: &'static str,
     output: Result<Output, SnapshotError>,
 ) -> Result<String, SnapshotError> {

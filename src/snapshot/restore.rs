@@ -1,6 +1,5 @@
 //! The way back to a snapshot: looked at beforehand, one run of apt, looked at afterwards.
 
-use super::create;
 use super::difference::{Changed, difference};
 use super::error::SnapshotError;
 use super::host;
@@ -15,8 +14,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// What apt-get is told beside what it is to do: files that are here and nothing else, downwards too, no question.
-const OPTIONS: [&str; 23] = [
+const OPTIONS: [&str; 25] = [
     "-y",
+    // Another one may be at work.
+    "-o",
+    "DPkg::Lock::Timeout=60",
     "-q",
     "--allow-downgrades",
     "--allow-change-held-packages",
@@ -229,24 +231,4 @@ impl Plan {
         }
         Ok(())
     }
-}
-
-/// Makes the snapshot that leads back from what is about to be done.
-pub fn before(
-    store: &Store,
-    plan: &Plan,
-    tag: Tag,
-    apps: &Path,
-    unfinished: &str,
-) -> Result<Manifest, SnapshotError> {
-    let keep = plan.manifest.keep;
-    create::create(
-        store,
-        create::Request {
-            tag,
-            keep,
-            apps,
-            unfinished,
-        },
-    )
 }

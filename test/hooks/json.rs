@@ -95,6 +95,14 @@ impl Place {
     }
 }
 
+/// A package of this system in the version that is installed: nothing is to be done for it.
+fn installed() -> String {
+    let mut command = std::process::Command::new("dpkg-query");
+    let output = command.args(["-W", "-f", "${Package}=${Version}", "dpkg"]);
+    let output = output.output().expect("dpkg-query runs");
+    String::from_utf8(output.stdout).expect("a version")
+}
+
 #[test]
 fn every_command_tells_machines_what_its_schema_says() {
     let mut place = Place::new();
@@ -103,6 +111,7 @@ fn every_command_tells_machines_what_its_schema_says() {
     std::fs::create_dir_all(place.host.path("project/src")).expect("directories");
     place.host.file("project/rebar.config", "", 0o644);
     place.host.file("project/src/till.app.src", "", 0o644);
+    let installed = installed();
     for (arguments, kinds) in [
         ("enable --now foo", &["registration", "operation"][..]),
         ("start foo 1.0", &["operation"]),
@@ -142,6 +151,9 @@ fn every_command_tells_machines_what_its_schema_says() {
         ("snapshot create b", &["snapshot"]),
         ("snapshot restore -n b", &["snapshot_restored"]),
         ("snapshot drop a", &["snapshot_dropped"]),
+        (&format!("apply {installed}"), &["run"]),
+        ("revert --when-due", &[]),
+        ("runs", &["runs"]),
         ("release make shop 1.0 --apps sasl", &["release_made"]),
         ("release make shop 1.1 --apps crypto", &["release_made"]),
         ("release list", &["releases"]),
@@ -220,6 +232,9 @@ fn every_command_tells_machines_why_it_refuses() {
         "env destroy otp-nope",
         "snapshot show nope",
         "snapshot restore nope",
+        "apply nope-nope",
+        "runs nope",
+        "revert nope",
         "release make shop 1.0 --apps nope",
         "release list nope",
         "release show shop 1.0",

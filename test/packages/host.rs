@@ -276,8 +276,14 @@ impl Run {
     /// Asserts that it succeeded.
     #[track_caller]
     pub fn succeeds(&self) -> &Self {
+        self.ends_with(0)
+    }
+
+    /// Asserts its exit status.
+    #[track_caller]
+    pub fn ends_with(&self, status: i32) -> &Self {
         assert!(
-            self.status == 0,
+            self.status == status,
             "$ {}\n{}status {}",
             self.line,
             self.text,

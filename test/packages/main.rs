@@ -3,6 +3,7 @@
 //! Each test is a row: the packages that are installed in a Debian of its own, where a node runs them and clients talk to
 //! them without pause; what is done; what is so afterwards. Needs root and the root directory that `test/system` makes.
 
+mod apply;
 mod apt;
 mod batch;
 mod crash;

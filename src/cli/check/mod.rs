@@ -49,33 +49,77 @@ const EVERY: Duration = Duration::from_millis(500);
 
 /// Looks until all is well or the time is over.
 pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
-    let started = Instant::now();
-    let wait = arguments.wait.unwrap_or_default();
-    loop {
-        let mut report = status::gathered(common, &arguments.connection, &arguments.packages)?;
-        status::check_name(arguments.app.as_ref(), &report)?;
-        narrow(&mut report, arguments.app.as_ref());
+    let look = Look {
+        app: arguments.app.as_ref(),
+        wait: arguments.wait.unwrap_or_default(),
+        packages: &arguments.packages,
+        connection: &arguments.connection,
+        common,
+    };
+    let looked = look.until(&<[String]>::is_empty)?;
+    Ok(say(arguments, common, &looked))
+}
+
+/// What is not well on this host, a line each: as soon as `is_enough` holds for it, else what it is after `wait`.
+pub fn unwell(
+    common: &Common,
+    connection: &Connection,
+    packages: &Apps,
+    wait: Duration,
+    is_enough: &dyn Fn(&[String]) -> bool,
+) -> Result<Vec<String>, Failure> {
+    let look = Look {
+        app: None,
+        wait,
+        packages,
+        connection,
+        common,
+    };
+    Ok(look.until(is_enough)?.findings)
+}
+
+/// What is looked at, and for how long.
+struct Look<'a> {
+    app: Option<&'a Atom>,
+    wait: Duration,
+    packages: &'a Apps,
+    connection: &'a Connection,
+    common: &'a Common,
+}
+
+impl Look<'_> {
+    fn until(&self, is_enough: &dyn Fn(&[String]) -> bool) -> Result<Looked, Failure> {
+        let started = Instant::now();
+        loop {
+            let (report, said) = self.once()?;
+            let findings = findings(&report, &said);
+            let left = self.wait.saturating_sub(started.elapsed());
+            if is_enough(&findings) || left.is_zero() {
+                let waited = started.elapsed();
+                return Ok(Looked {
+                    report,
+                    said,
+                    findings,
+                    waited,
+                });
+            }
+            std::thread::sleep(EVERY.min(left));
+        }
+    }
+
+    fn once(&self) -> Result<(Report, Vec<Said>), Failure> {
+        let mut report = status::gathered(self.common, self.connection, self.packages)?;
+        status::check_name(self.app, &report)?;
+        narrow(&mut report, self.app);
         let is_up = |name: &str| {
             report
                 .nodes
                 .iter()
                 .any(|node| node.node == name && node.state == "up")
         };
-        let mut said = ask::health(common, &arguments.connection, &is_up)?;
-        said.iter_mut()
-            .for_each(|(_, said)| about(arguments.app.as_ref(), said));
-        let findings = findings(&report, &said);
-        let left = wait.saturating_sub(started.elapsed());
-        if findings.is_empty() || left.is_zero() {
-            let looked = Looked {
-                report,
-                said,
-                findings,
-                waited: started.elapsed(),
-            };
-            return Ok(say(arguments, common, &looked));
-        }
-        std::thread::sleep(EVERY.min(left));
+        let mut said = ask::health(self.common, self.connection, &is_up)?;
+        said.iter_mut().for_each(|(_, said)| about(self.app, said));
+        Ok((report, said))
     }
 }
 

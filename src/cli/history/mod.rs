@@ -25,7 +25,7 @@ has it, in eight hexadecimal digits. A log of a megabyte becomes history.1, that
 history.4.
 
 JSON: {\"kind\": \"history\", \"version\": 1, \"records\": [...], \"torn\": false, \"corrupt\": [{\"file\", \"line\", \"damage\"}]}. A record
-has id (what erlrc undo takes), version (1), time (RFC 3339, UTC), who {uid, user, sudo_user, parent, script {package, name}},
+has id (what erlrc undo takes), version (1), time (RFC 3339, UTC), who {uid, user, sudo_user, parent, script {package, name}, run},
 operation, application, from, from_dir, to, to_dir, nodes [{node, outcome, status, reason, running,
 warnings, report}], undone (as nodes), together (all applications
 that were changed as one), status, duration_us; report has evaluator, instructions,

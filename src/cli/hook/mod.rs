@@ -22,6 +22,7 @@ use preflight::Preflights;
 pub use preflight::{Foreseen, Preflight};
 use reach::Nodes;
 pub use reach::{Asker, called_off, open, query, unreachable};
+pub use recorder::who;
 pub use report::Report;
 use std::io::IsTerminal;
 use std::path::Path;

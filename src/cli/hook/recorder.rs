@@ -5,6 +5,8 @@ use crate::cluster::operation::{Operation, Settling, Step, Version};
 use crate::history::{self, NodeRecord, Record, Script, Who};
 use crate::outcome::Outcome;
 use crate::record::Time;
+use crate::run::apt::RUN_ID;
+use crate::snapshot::Tag;
 use std::path::Path;
 use std::time::Instant;
 
@@ -99,12 +101,14 @@ fn sides(step: &Step) -> (Option<&Version>, Option<&Version>) {
     }
 }
 
-fn who() -> Who {
+/// Who calls this command.
+pub fn who() -> Who {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let package = variable("DPKG_MAINTSCRIPT_PACKAGE").zip(variable("DPKG_MAINTSCRIPT_NAME"));
     Who {
         sudo_user: variable("SUDO_USER"),
         script: package.map(|(package, name)| Script { package, name }),
+        run: variable(RUN_ID).filter(|run| Tag::parse(run).is_ok()),
         ..Who::calling()
     }
 }

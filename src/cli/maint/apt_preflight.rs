@@ -2,7 +2,8 @@
 //!
 //! apt hands over the list of packages on standard input. Those that replace an installed application
 //! are unpacked beside, each node is asked as the hook will ask it, and what would not be hot is said; in strict
-//! mode that keeps apt from beginning.
+//! mode that keeps apt from beginning. `erlrc apply` asks the same, in a mode of its own: then what the configuration
+//! says does not count, and the verdict is written into a file.
 
 use super::Arguments;
 use super::session::Session;
@@ -17,6 +18,7 @@ use crate::maintainer::{self, Subject};
 use crate::package::search;
 use crate::plan::{Finding, Verdict};
 use crate::rendezvous::Entry;
+use crate::run::apt::{self, RUN_ID};
 use crate::term::Atom;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -36,8 +38,12 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     };
     let script = "apt pre-flight".to_owned();
     let session = Session::new(call, script, &arguments.hook, &arguments.places, common);
+    if let Some(mode) = &arguments.script {
+        return of_a_run(mode, &arguments.arguments, &session);
+    }
     let mode = session.engine.configuration.preflight;
-    if mode == maint::Preflight::Off {
+    // A run has asked already, or is about to.
+    if mode == maint::Preflight::Off || std::env::var_os(RUN_ID).is_some() {
         return Ok(Status::Done);
     }
     let result = all(&session);
@@ -48,6 +54,25 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
             output::error_text(&failure.text());
             Ok(Status::Done)
         }
+    }
+}
+
+/// What `erlrc apply` asks: the verdict goes into the file that it names.
+fn of_a_run(mode: &str, files: &[String], session: &Session<'_>) -> Result<Status, Failure> {
+    let usage = |text: &str| Failure::new(Status::Usage, text.to_owned());
+    let mode =
+        apt::Preflight::parse(mode).ok_or_else(|| usage("this is no mode of apt-preflight"))?;
+    let [file] = files else {
+        return Err(usage("apt-preflight needs a file for its verdict"));
+    };
+    let verdict = all(session)?;
+    let written = std::fs::write(file, verdict.code().to_string());
+    written.map_err(|error| Failure::new(Status::Failed, error))?;
+    match mode {
+        // apt must not begin.
+        apt::Preflight::Only => Ok(verdict.worse(Status::Failed)),
+        apt::Preflight::Strict => Ok(verdict),
+        apt::Preflight::Warn => Ok(Status::Done),
     }
 }
 

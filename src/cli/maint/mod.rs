@@ -29,6 +29,7 @@ Called by the maintainer scripts of packages, with the script's own arguments af
                                        of the emulator that were replaced (PATHS)
   apt-preflight                        plans what apt is about to do, which calls it by
                                        DPkg::Pre-Install-Pkgs, version 3
+  apt-preflight only|strict|warn FILE  the same for erlrc apply, the verdict goes into FILE
 
   script call                          what is done
   preinst upgrade                      the old version is kept in the stash, where a node runs it

@@ -1,6 +1,6 @@
 //! `erlrc snapshot drop`: removes a snapshot.
 
-use super::{failed, store, tag, unfinished};
+use super::tag;
 use crate::cli::{Common, Failure, Status};
 use crate::snapshot::Tag;
 use serde_json::json;
@@ -22,9 +22,8 @@ pub struct Arguments {
 
 /// Removes it.
 pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
-    let (store, out) = (store(common), common.output());
-    let unfinished = unfinished(&store, "drop");
-    store.remove(&arguments.tag, &unfinished).map_err(failed)?;
+    let out = common.output();
+    super::discard(common, &arguments.tag)?;
     out.envelope("snapshot_dropped", 1, &json!({"tag": arguments.tag}));
     out.text(&format!("{}: dropped\n", arguments.tag));
     Ok(Status::Done)

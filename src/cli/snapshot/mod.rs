@@ -1,7 +1,7 @@
 //! `erlrc snapshot`: which packages this host has, kept under a tag.
 
 mod create;
-mod diff;
+pub mod diff;
 mod discard;
 mod list;
 mod restore;
@@ -9,11 +9,13 @@ mod show;
 
 use super::{Common, Failure, Status, leftover};
 use crate::places;
-use crate::snapshot::package::{INSTALLED, Package};
+use crate::record::Time;
+use crate::snapshot::package::{INSTALLED, Keep, Package};
 use crate::snapshot::{Manifest, SnapshotError, Store, Tag, store, tag};
 use crate::trust::PathError;
 use serde_json::json;
 use std::io::ErrorKind;
+use std::path::Path;
 
 /// Arguments of `erlrc snapshot`.
 #[derive(clap::Args, Debug)]
@@ -68,7 +70,7 @@ fn tag(text: &str) -> Result<Tag, tag::TagError> {
 }
 
 /// The snapshots of this host.
-fn store(common: &Common) -> Store {
+pub fn store(common: &Common) -> Store {
     let state = std::path::absolute(&common.state);
     let state = state.unwrap_or_else(|_| common.state.clone());
     Store::new(places::State(&state).snapshots())
@@ -81,7 +83,30 @@ fn unfinished(store: &Store, what: &str) -> String {
     format!("{}{what}", leftover::prefix(store::UNFINISHED))
 }
 
-fn failed(error: SnapshotError) -> Failure {
+/// Keeps the state of the packages as snapshot `before-TIME`.
+pub fn before(common: &Common, keep: Keep, apps: &Path) -> Result<Manifest, Failure> {
+    let store = store(common);
+    let taken = store.tags().map_err(failed)?;
+    let tag = Tag::of_time("before-", Time::now(), |tag| taken.contains(tag));
+    let unfinished = unfinished(&store, "before");
+    let request = crate::snapshot::create::Request {
+        tag,
+        keep,
+        apps,
+        unfinished: &unfinished,
+    };
+    crate::snapshot::create::create(&store, request).map_err(failed)
+}
+
+/// Removes a snapshot.
+pub fn discard(common: &Common, tag: &Tag) -> Result<(), Failure> {
+    let store = store(common);
+    let unfinished = unfinished(&store, "drop");
+    store.remove(tag, &unfinished).map_err(failed)
+}
+
+/// A failure with what helps.
+pub fn failed(error: SnapshotError) -> Failure {
     let hint = hint(&error);
     let failure = Failure::new(Status::Failed, error);
     match hint {
@@ -132,7 +157,7 @@ fn json(manifest: &Manifest) -> serde_json::Value {
 }
 
 /// Why the files of these packages are not kept, a line for each.
-fn missing<'a>(packages: impl Iterator<Item = &'a Package>) -> String {
+pub fn missing<'a>(packages: impl Iterator<Item = &'a Package>) -> String {
     let line = |package: &Package| {
         let why = package.missing.as_deref().unwrap_or_default();
         let (name, version) = (&package.name, &package.version);

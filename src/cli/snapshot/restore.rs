@@ -1,14 +1,13 @@
 //! `erlrc snapshot restore`: the packages of this host as a snapshot has them.
 
 use super::diff::{lines, one};
-use super::{failed, missing, store, tag, unfinished};
+use super::{before, failed, missing, store, tag};
 use crate::cli::arguments::Apps;
 use crate::cli::env::count;
 use crate::cli::{Common, Failure, Output, Status, output, scratch};
-use crate::record::Time;
 use crate::snapshot::difference::Changed;
 use crate::snapshot::restore::{self, Plan};
-use crate::snapshot::{SnapshotError, Store, Tag};
+use crate::snapshot::{SnapshotError, Tag};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -53,23 +52,15 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     let outcome = match (plan.changes.is_empty(), arguments.dry_run) {
         (true, _) => "unchanged",
         (false, true) => "would_change",
-        (false, false) => return carry_out(&store, &plan, apps, empty.path(), out),
+        (false, false) => return carry_out(&plan, apps, empty.path(), common),
     };
     say(&plan, outcome, None, out);
     Ok(Status::Done)
 }
 
-fn carry_out(
-    store: &Store,
-    plan: &Plan,
-    apps: &Path,
-    empty: &Path,
-    out: Output,
-) -> Result<Status, Failure> {
-    let taken = store.tags().map_err(failed)?;
-    let tag = Tag::of_time("before-", Time::now(), |tag| taken.contains(tag));
-    let unfinished = unfinished(store, "before");
-    let before = restore::before(store, plan, tag, apps, &unfinished).map_err(failed)?;
+fn carry_out(plan: &Plan, apps: &Path, empty: &Path, common: &Common) -> Result<Status, Failure> {
+    let out = common.output();
+    let before = before(common, plan.manifest.keep, apps)?;
     let gaps = missing(plan.gaps(&before));
     if !gaps.is_empty() {
         out.warning(&format!("{}: the way back has gaps", before.tag));

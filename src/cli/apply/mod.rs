@@ -1,0 +1,370 @@
+//! `erlrc apply`: a change of packages as one step, with one way back.
+
+mod gate;
+mod undo;
+mod wait;
+
+use super::arguments::seconds;
+use super::env::count;
+use super::hook::HookArguments;
+use super::maint::Places;
+use super::snapshot::{self as snapshots, diff, missing};
+use super::{Common, Failure, Output, Status, output, scratch};
+use crate::places;
+use crate::record::Time;
+use crate::rendezvous::{Process, own_namespace};
+use crate::run::apt::{self, Preflight};
+use crate::run::record::{Change, Deadline};
+use crate::run::{Claim, Outcome, Run, RunError, Store, store};
+use crate::snapshot::difference::difference;
+use crate::snapshot::package::{Keep, Package};
+use crate::snapshot::{Manifest, host};
+use crate::trust::PathError;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::time::Duration;
+pub use undo::settle;
+use undo::{Undone, undo};
+pub use wait::watch;
+
+/// Arguments of `erlrc apply`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+One step: nothing else of this kind is under way; the state of the packages is kept as snapshot before-TIME; apt
+loads what is needed; what each node would say to it is asked, and where it would not be hot nothing begins (--force
+begins all the same); one run of apt-get, which nodes take as one, downwards too; then erlrc check, up to --wait
+seconds. What is not well then and was well before, a package that fails, an application that waits for a restart: all
+packages go back to the snapshot. Configuration files that somebody changed stay as they are. PACKAGE is what apt-get
+install takes: NAME, NAME=VERSION, NAME- (removed) or the path of a package file.
+
+With --confirm-within the step goes back by itself at the end of that time unless erlrc confirm is called before: also
+if the connection of the operator is cut, and if the machine is started anew in between. erlrc revert takes it back at
+once, erlrc runs lists the steps. What belongs to a run is found in erlrc history by its name.
+
+JSON: {\"kind\": \"run\", \"version\": 1, \"id\", \"who\", \"begun\", \"packages\", \"outcome\": unchanged|would_change|refused|applied|
+pending_confirm|restored|not_restored, \"changed\", \"reason\", \"snapshot\", \"deadline\", \"changes\": [{\"name\", \"before\",
+\"after\"}], \"findings\": [TEXT], \"status\"}. What is not known is null; changed says whether packages are others than before.
+
+Examples:
+  erlrc apply -n erlang-egerl=4.1.0-1
+  erlrc apply erlang-egerl=4.1.0-1 erlang-old-
+  erlrc apply --confirm-within 600 ./erlang-egerl_4.1.0-1_all.deb")]
+pub struct Arguments {
+    /// What is to be there
+    #[arg(value_name = "PACKAGE", required = true)]
+    words: Vec<String>,
+    /// Go back after so many seconds, unless it is confirmed
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    confirm_within: Option<Duration>,
+    /// Wait for up to so many seconds until all is well
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "30")]
+    wait: Duration,
+    /// Begin although the plan says that it would not be hot, or the way back has gaps
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    places: Places,
+    #[command(flatten)]
+    hook: HookArguments,
+}
+
+/// The runs of this host.
+pub fn store(common: &Common) -> Store {
+    let state = std::path::absolute(&common.state);
+    let state = state.unwrap_or_else(|_| common.state.clone());
+    Store::new(places::State(&state).runs())
+}
+
+/// Why a run fails, with what helps.
+pub fn failed(error: RunError) -> Failure {
+    let hint = match &error {
+        RunError::Claimed(run) => Some(format!(
+            "erlrc confirm keeps what it did, erlrc revert {} takes it back",
+            run.id
+        )),
+        RunError::Busy => Some("wait for it to end; erlrc runs lists what there is".to_owned()),
+        RunError::Unknown(_) => Some("erlrc runs lists those that there are".to_owned()),
+        RunError::Unreadable(_) => Some(
+            "move the file away from /var/lib/erlrc/runs, and look with erlrc snapshot diff"
+                .to_owned(),
+        ),
+        _ => None,
+    };
+    match (error, hint) {
+        (RunError::Snapshot(error), _) => snapshots::failed(error),
+        (error @ RunError::Word(_), _) => Failure::new(Status::Usage, error),
+        (error, Some(hint)) => Failure::new(Status::Failed, error).hint(hint),
+        (error, None) => Failure::new(Status::Failed, error),
+    }
+}
+
+/// The right to work on runs, which nobody else has.
+pub fn claim(store: &Store) -> Result<Claim<'_>, Failure> {
+    let claim = store.claim().map_err(failed)?;
+    claim.ok_or_else(|| failed(RunError::Busy))
+}
+
+/// Refuses a run on which apt still works, though the command that called it has ended.
+pub fn at_rest(run: &Run) -> Result<(), Failure> {
+    match run.is_worked_on(own_namespace()) {
+        true => Err(failed(RunError::Busy)),
+        false => Ok(()),
+    }
+}
+
+/// Does it.
+pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
+    apt::words(&arguments.words).map_err(failed)?;
+    let runs = store(common);
+    let claim = claim(&runs)?;
+    if let Some(open) = runs.open().map_err(failed)? {
+        return Err(failed(RunError::Claimed(Box::new(open))));
+    }
+    claim.prune().map_err(failed)?;
+    let id = claim.id().map_err(failed)?;
+    let who = super::hook::who();
+    let run = Run::new(id, who, Time::now(), arguments.words.clone());
+    let mut step = Step {
+        arguments: &arguments,
+        common,
+        claim,
+        run,
+        table: String::new(),
+    };
+    let status = step.go()?;
+    let Step { run, table, .. } = step;
+    say(&run, &table, status, common.output());
+    Ok(status)
+}
+
+/// One run, as far as it has come.
+struct Step<'a> {
+    arguments: &'a Arguments,
+    common: &'a Common,
+    claim: Claim<'a>,
+    run: Run,
+    table: String,
+}
+
+impl Step<'_> {
+    fn go(&mut self) -> Result<Status, Failure> {
+        if !apt::would_change(&self.run.packages).map_err(failed)? {
+            return self.end(Outcome::Unchanged, Status::Done);
+        }
+        let apps = &self.arguments.places.packages.apps;
+        let scratch = scratch::directory().map_err(|error| Failure::new(Status::Failed, error))?;
+        let verdict = scratch.path().join("verdict");
+        if self.arguments.hook.dry_run {
+            return self.plan(&verdict);
+        }
+        let unwell = gate::unwell(self.common, self.arguments, Duration::ZERO, &[])?;
+        let before = self.before(apps)?;
+        self.begin()?;
+        let ran = self.apt(self.preflight(), &verdict);
+        let now = host::state(apps).map_err(snapshots::failed)?.packages;
+        let changes = difference(&before.packages, &now);
+        self.run.changes = Change::of(&changes);
+        self.table = diff::lines(&changes, "BEFORE", "NOW");
+        match ran {
+            Err(error) if changes.is_empty() => self.refused(&before, &error, status(&verdict)),
+            Err(error) => self.back(&error.to_string()),
+            Ok(()) => self.gate(&unwell, &now),
+        }
+    }
+
+    fn preflight(&self) -> Preflight {
+        match self.arguments.force {
+            true => Preflight::Warn,
+            false => Preflight::Strict,
+        }
+    }
+
+    fn apt(&mut self, preflight: Preflight, verdict: &Path) -> Result<(), RunError> {
+        let link = Path::new("/proc/self/exe");
+        let own = link.read_link();
+        let own = own.map_err(|source| PathError::unusable(link, source))?;
+        let child = apt::start(&self.run.packages, &self.run.id, preflight, (&own, verdict))?;
+        self.run.apt = Some(Process::of(child.id()));
+        let written = match preflight {
+            Preflight::Only => Ok(()),
+            Preflight::Strict | Preflight::Warn => self.claim.write(&self.run),
+        };
+        apt::wait(child).and(written)
+    }
+
+    /// What would be done, up to the point at which apt would begin.
+    fn plan(&mut self, verdict: &Path) -> Result<Status, Failure> {
+        let ran = self.apt(Preflight::Only, verdict);
+        match (status(verdict), ran) {
+            (None, Err(error)) => Err(failed(error)),
+            (Some(Status::Done), _) => self.end(Outcome::WouldChange, Status::Done),
+            (Some(verdict), _) => {
+                self.run.reason = Some("the plan says that it would not be hot".to_owned());
+                self.end(Outcome::Refused, verdict)
+            }
+            (None, Ok(())) => {
+                let text =
+                    "apt did not ask erlrc before it began: what was to be looked at only is done";
+                Err(Failure::new(Status::Bug, text))
+            }
+        }
+    }
+
+    /// Keeps the state of the packages.
+    fn before(&mut self, apps: &Path) -> Result<Manifest, Failure> {
+        let kept = snapshots::before(self.common, Keep::Ours, apps)?;
+        self.run.snapshot = Some(kept.tag.clone());
+        let gaps = missing(kept.missing());
+        if gaps.is_empty() {
+            return Ok(kept);
+        }
+        output::error_text(&output::printable_lines(&gaps));
+        if self.arguments.confirm_within.is_some() && !self.arguments.force {
+            snapshots::discard(self.common, &kept.tag)?;
+            let text = "nothing was changed: the way back has gaps, and this run may have to go back by itself";
+            let hint = "put the package files into /var/cache/apt/archives, or begin all the same with --force";
+            return Err(Failure::new(Status::Failed, text).hint(hint));
+        }
+        let out = self.common.output();
+        out.warning(&format!("{}: the way back has gaps", kept.tag));
+        Ok(kept)
+    }
+
+    /// From here on the run keeps others out, and is not forgotten whatever becomes of this command.
+    fn begin(&mut self) -> Result<(), Failure> {
+        self.claim.write(&self.run).map_err(failed)?;
+        match self.arguments.confirm_within {
+            Some(_) => wait::start(&self.run.id, self.common),
+            None => Ok(()),
+        }
+    }
+
+    /// Nothing was changed.
+    fn refused(
+        &mut self,
+        before: &Manifest,
+        error: &RunError,
+        verdict: Option<Status>,
+    ) -> Result<Status, Failure> {
+        snapshots::discard(self.common, &before.tag)?;
+        self.run.snapshot = None;
+        let (reason, status) = match verdict {
+            Some(verdict) if verdict != Status::Done => {
+                ("the plan says that it would not be hot".to_owned(), verdict)
+            }
+            _ => (error.to_string(), Status::Failed),
+        };
+        self.run.reason = Some(reason);
+        self.end(Outcome::Refused, status)
+    }
+
+    /// Whether it may stay.
+    fn gate(&mut self, unwell: &[String], now: &[Package]) -> Result<Status, Failure> {
+        self.run.left = left(now);
+        let findings = gate::unwell(self.common, self.arguments, self.arguments.wait, unwell)?;
+        if !findings.is_empty() {
+            let reason = format!("not well afterwards: {}", findings.join("; "));
+            self.run.findings = findings;
+            return self.back(&reason);
+        }
+        let Some(within) = self.arguments.confirm_within else {
+            return self.end(Outcome::Applied, Status::Done);
+        };
+        let clocks = store::clocks().map_err(|error| Failure::new(Status::Failed, error))?;
+        self.run.deadline = Some(Deadline::within(within, &clocks));
+        self.end(Outcome::PendingConfirm, Status::Done)
+    }
+
+    /// It does not stay.
+    fn back(&mut self, reason: &str) -> Result<Status, Failure> {
+        let text = format!("{} goes back: {reason}", self.run.id);
+        self.common.output().warning(&output::printable(&text));
+        self.run.reason = Some(reason.to_owned());
+        let apps = &self.arguments.places.packages.apps;
+        let undone = undo(&mut self.run, apps, Outcome::Restored, self.common);
+        self.claim.write(&self.run).map_err(failed)?;
+        match undone {
+            Undone::AsBefore => Ok(Status::Failed),
+            Undone::Not(failure) => Err(failure),
+        }
+    }
+
+    fn end(&mut self, outcome: Outcome, status: Status) -> Result<Status, Failure> {
+        self.run.outcome = outcome;
+        if outcome != Outcome::WouldChange && !self.arguments.hook.dry_run {
+            self.claim.write(&self.run).map_err(failed)?;
+        }
+        Ok(status)
+    }
+}
+
+/// The versions of the packages that brought applications.
+pub fn left(packages: &[Package]) -> std::collections::BTreeMap<String, String> {
+    let ours = packages.iter().filter(|package| Keep::Ours.wants(package));
+    ours.map(|package| (package.name.clone(), package.version.clone()))
+        .collect()
+}
+
+/// What the plan has said; `None` where it was not asked.
+fn status(verdict: &Path) -> Option<Status> {
+    let code: u8 = std::fs::read_to_string(verdict).ok()?.parse().ok()?;
+    Status::ALL.into_iter().find(|status| status.code() == code)
+}
+
+/// Says what became of a run.
+pub fn say(run: &Run, table: &str, status: Status, out: Output) {
+    out.envelope("run", 1, &json(run, Some(status)));
+    out.text(&output::printable_lines(&format!("{table}{}", text(run))));
+}
+
+/// A run for machines.
+pub fn json(run: &Run, status: Option<Status>) -> Value {
+    let changed = !run.changes.is_empty() && run.outcome.stands();
+    let mut value = json!({
+        "id": run.id,
+        "who": run.who,
+        "begun": run.begun,
+        "packages": run.packages,
+        "outcome": run.outcome,
+        "changed": changed,
+        "reason": run.reason,
+        "snapshot": run.snapshot,
+        "deadline": run.deadline.as_ref().map(|deadline| deadline.at),
+        "changes": run.changes,
+        "findings": run.findings,
+    });
+    if let Some(status) = status {
+        value["status"] = json!(status.code());
+    }
+    value
+}
+
+fn text(run: &Run) -> String {
+    let id = &run.id;
+    let changed = count(run.changes.len(), "package");
+    let why = run.reason.as_deref().unwrap_or_default();
+    match run.outcome {
+        Outcome::Unchanged => "all is so already, nothing to do\n".to_owned(),
+        Outcome::WouldChange => "it would be hot, nothing was changed\n".to_owned(),
+        Outcome::Refused => format!("refused, nothing was changed: {why}\n"),
+        Outcome::Applied => {
+            format!("{id}: applied, {changed} changed\n  to take it back: erlrc revert {id}\n")
+        }
+        Outcome::PendingConfirm => {
+            let at = run.deadline.as_ref().map(|deadline| second(deadline.at));
+            format!(
+                "{id}: applied, {changed} changed; goes back at {} unless it is confirmed\n  to keep it: erlrc confirm\n  to take it \
+                 back at once: erlrc revert\n",
+                at.unwrap_or_default()
+            )
+        }
+        Outcome::Restored => format!("{id}: failed, the packages are as before: {why}\n"),
+        outcome => format!("{id}: {}\n", outcome.in_words()),
+    }
+}
+
+/// A time to the second.
+pub fn second(time: Time) -> String {
+    let time = time.to_string();
+    format!("{}Z", time.split('.').next().unwrap_or_default())
+}
