@@ -54,6 +54,11 @@ impl Failure {
         text
     }
 
+    /// Message and causes in one line, for a text that names something else first.
+    pub fn in_one_line(&self) -> String {
+        self.messages().join(": ")
+    }
+
     /// The same for machines.
     pub fn json(&self) -> serde_json::Value {
         let mut messages = self.messages().into_iter();
@@ -85,6 +90,10 @@ mod tests {
         assert_eq!(
             failure.text(),
             "erlrc: cannot read the file\n  caused by: disk on fire[2J\n  hint: use another disk\n"
+        );
+        assert_eq!(
+            failure.in_one_line(),
+            "cannot read the file: disk on fire[2J"
         );
         assert_eq!(failure.json()["causes"][0], "disk on fire[2J");
     }

@@ -159,14 +159,20 @@ impl Step<'_> {
         }
         let unwell = gate::unwell(self.common, self.arguments, Duration::ZERO, &[])?;
         let before = self.before(apps)?;
-        self.begin()?;
+        self.begin(&before)?;
         let ran = self.apt(self.preflight(), &verdict);
-        let now = host::state(apps).map_err(snapshots::failed)?.packages;
+        // From here on nothing may end the run but an outcome.
+        let now = match host::state(apps) {
+            Ok(state) => state.packages,
+            Err(error) => return self.back(&error.to_string()),
+        };
         let changes = difference(&before.packages, &now);
         self.run.changes = Change::of(&changes);
         self.table = diff::lines(&changes, "BEFORE", "NOW");
         match ran {
-            Err(error) if changes.is_empty() => self.refused(&before, &error, status(&verdict)),
+            Err(error) if changes.is_empty() => {
+                self.refused(&before, &error.to_string(), status(&verdict))
+            }
             Err(error) => self.back(&error.to_string()),
             Ok(()) => self.gate(&unwell, &now),
         }
@@ -231,19 +237,23 @@ impl Step<'_> {
     }
 
     /// From here on the run keeps others out, and is not forgotten whatever becomes of this command.
-    fn begin(&mut self) -> Result<(), Failure> {
+    fn begin(&mut self, before: &Manifest) -> Result<(), Failure> {
         self.claim.write(&self.run).map_err(failed)?;
-        match self.arguments.confirm_within {
+        let started = match self.arguments.confirm_within {
             Some(_) => wait::start(&self.run.id, self.common),
             None => Ok(()),
+        };
+        if let Err(failure) = &started {
+            self.refused(before, &failure.in_one_line(), None)?;
         }
+        started
     }
 
     /// Nothing was changed.
     fn refused(
         &mut self,
         before: &Manifest,
-        error: &RunError,
+        why: &str,
         verdict: Option<Status>,
     ) -> Result<Status, Failure> {
         snapshots::discard(self.common, &before.tag)?;
@@ -252,7 +262,7 @@ impl Step<'_> {
             Some(verdict) if verdict != Status::Done => {
                 ("the plan says that it would not be hot".to_owned(), verdict)
             }
-            _ => (error.to_string(), Status::Failed),
+            _ => (why.to_owned(), Status::Failed),
         };
         self.run.reason = Some(reason);
         self.end(Outcome::Refused, status)
@@ -261,7 +271,9 @@ impl Step<'_> {
     /// Whether it may stay.
     fn gate(&mut self, unwell: &[String], now: &[Package]) -> Result<Status, Failure> {
         self.run.left = left(now);
-        let findings = gate::unwell(self.common, self.arguments, self.arguments.wait, unwell)?;
+        let findings = gate::unwell(self.common, self.arguments, self.arguments.wait, unwell);
+        // What could not be found out is no pass.
+        let findings = findings.unwrap_or_else(|failure| vec![failure.in_one_line()]);
         if !findings.is_empty() {
             let reason = format!("not well afterwards: {}", findings.join("; "));
             self.run.findings = findings;
@@ -270,7 +282,10 @@ impl Step<'_> {
         let Some(within) = self.arguments.confirm_within else {
             return self.end(Outcome::Applied, Status::Done);
         };
-        let clocks = store::clocks().map_err(|error| Failure::new(Status::Failed, error))?;
+        let clocks = match store::clocks() {
+            Ok(clocks) => clocks,
+            Err(error) => return self.back(&format!("the time is not known: {error}")),
+        };
         self.run.deadline = Some(Deadline::within(within, &clocks));
         self.end(Outcome::PendingConfirm, Status::Done)
     }
