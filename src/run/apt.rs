@@ -2,30 +2,13 @@
 
 use super::error::RunError;
 use crate::snapshot::{SnapshotError, Tag, host};
-use std::os::fd::AsFd;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 
 /// The variable that tells hooks which run they belong to.
 pub const RUN_ID: &str = "ERLRC_RUN_ID";
 
 const PROGRAM: &str = "apt-get";
-
-/// What apt-get is told beside the packages: downwards too, no question, and no more after the first package that fails.
-const OPTIONS: [&str; 11] = [
-    "-y",
-    // Another one may be at work.
-    "-o",
-    "DPkg::Lock::Timeout=60",
-    "-q",
-    "--allow-downgrades",
-    "-o",
-    "Dpkg::Options::=--force-confold",
-    "-o",
-    "Dpkg::Options::=--force-confdef",
-    "-o",
-    "Dpkg::Options::=--abort-after=1",
-];
 
 /// What is asked of apt before it changes anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,17 +53,16 @@ pub fn words(words: &[String]) -> Result<(), RunError> {
 
 /// Whether apt would change anything.
 pub fn would_change(packages: &[String]) -> Result<bool, RunError> {
-    let mut command = Command::new(PROGRAM);
-    command.arg("-s").args(OPTIONS).arg("install").arg("--");
-    let output = host::run(command.args(packages), PROGRAM);
-    let printed = host::checked(PROGRAM, output)?;
+    let mut command = host::apt_get()?;
+    command.args(["-s", "install", "--"]).args(packages);
+    let printed = host::checked(PROGRAM, host::run(&mut command, PROGRAM))?;
     let begins = ["Inst ", "Remv ", "Purg ", "Conf "];
     let is_change = |line: &str| begins.iter().any(|word| line.starts_with(word));
     Ok(printed.lines().any(is_change))
 }
 
 /// Starts apt-get. `erlrc` is this command, which apt calls before it changes anything; `verdict` is the file into which that
-/// writes what the plan says. What apt and dpkg print goes to standard error.
+/// writes what the plan says.
 pub fn start(
     packages: &[String],
     id: &Tag,
@@ -89,9 +71,8 @@ pub fn start(
 ) -> Result<Child, RunError> {
     let (erlrc, verdict) = (erlrc.display(), verdict.display());
     let word = preflight.word();
-    let mut command = Command::new(PROGRAM);
+    let mut command = host::apt_get()?;
     command
-        .args(OPTIONS)
         .arg("-o")
         .arg(format!(
             "DPkg::Pre-Install-Pkgs::={erlrc} maint apt-preflight {word} -- {verdict}"
@@ -101,35 +82,17 @@ pub fn start(
         .arg("install")
         .arg("--")
         .args(packages)
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        .env("APT_LISTCHANGES_FRONTEND", "none")
-        // Nodes take all of it as one.
-        .env("ERLRC_BATCH", "1")
-        .env(RUN_ID, id.as_str())
-        .stdin(Stdio::null());
-    let errors = std::io::stderr().as_fd().try_clone_to_owned();
-    let started = command.stdout(errors.map_err(asked)?).spawn();
-    Ok(started.map_err(asked)?)
+        .env(RUN_ID, id.as_str());
+    let started = command.spawn();
+    Ok(started.map_err(|source| SnapshotError::NotAsked {
+        program: PROGRAM,
+        source,
+    })?)
 }
 
 /// Waits for its end.
 pub fn wait(mut apt: Child) -> Result<(), RunError> {
-    let status = apt.wait().map_err(asked)?;
-    match status.success() {
-        true => Ok(()),
-        false => Err(SnapshotError::Fails {
-            program: PROGRAM,
-            said: status.to_string(),
-        }
-        .into()),
-    }
-}
-
-fn asked(source: std::io::Error) -> SnapshotError {
-    SnapshotError::NotAsked {
-        program: PROGRAM,
-        source,
-    }
+    Ok(host::ended(PROGRAM, apt.wait())?)
 }
 
 #[cfg(test)]

@@ -5,8 +5,9 @@ use super::package::{self, Package};
 use super::source::{self, Identity};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, ExitStatus, Output, Stdio};
 
 /// What apt-get is told where it is to load a file: no user of its own, who could not write here; nobody is waited for long.
 const DOWNLOAD: [&str; 10] = [
@@ -20,6 +21,23 @@ const DOWNLOAD: [&str; 10] = [
     "Acquire::http::Timeout=30",
     "-o",
     "Acquire::https::Timeout=30",
+];
+
+/// What apt-get is told where nobody is there to answer: downwards too, files that somebody changed stay, and nothing more
+/// after the first package that fails.
+const UNATTENDED: [&str; 11] = [
+    "-y",
+    "-q",
+    "--allow-downgrades",
+    // Another one may be at work.
+    "-o",
+    "DPkg::Lock::Timeout=60",
+    "-o",
+    "Dpkg::Options::=--force-confold",
+    "-o",
+    "Dpkg::Options::=--force-confdef",
+    "-o",
+    "Dpkg::Options::=--abort-after=1",
 ];
 
 /// The packages of the host.
@@ -152,10 +170,47 @@ fn text(program: &'static str, words: &[&str]) -> Result<String, SnapshotError> 
     checked(program, run(Command::new(program).args(words), program))
 }
 
+/// apt-get that changes packages, all of them as one for the nodes. What it and dpkg print goes to standard error.
+pub(crate) fn apt_get() -> Result<Command, SnapshotError> {
+    let mut command = Command::new("apt-get");
+    let errors = std::io::stderr().as_fd().try_clone_to_owned();
+    let errors = errors.map_err(|source| SnapshotError::NotAsked {
+        program: "apt-get",
+        source,
+    })?;
+    command
+        .args(UNATTENDED)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .env("APT_LISTCHANGES_FRONTEND", "none")
+        .env("ERLRC_BATCH", "1")
+        .stdin(Stdio::null())
+        .stdout(errors);
+    Ok(command)
+}
+
+/// What became of a command whose output went elsewhere.
+pub(crate) fn ended(
+    program: &'static str,
+    status: std::io::Result<ExitStatus>,
+) -> Result<(), SnapshotError> {
+    let status = status.map_err(|source| SnapshotError::NotAsked { program, source })?;
+    match status.success() {
+        true => Ok(()),
+        false => Err(SnapshotError::Fails {
+            program,
+            said: status.to_string(),
+        }),
+    }
+}
+
 /// Runs a command without input, in the language that is parsed here.
 pub(crate) fn run(command: &mut Command, program: &'static str) -> Result<Output, SnapshotError> {
-    let command = command.env("LC_ALL", "C").stdin(Stdio::null());
-    let output = command.output();
+    let output = command
+        .env("LC_ALL", "C")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .output();
     output.map_err(|source| SnapshotError::NotAsked { program, source })
 }
 

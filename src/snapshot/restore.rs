@@ -11,16 +11,10 @@ use super::transaction::{self, Todo};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-/// What apt-get is told beside what it is to do: files that are here and nothing else, downwards too, no question.
-const OPTIONS: [&str; 25] = [
-    "-y",
-    // Another one may be at work.
-    "-o",
-    "DPkg::Lock::Timeout=60",
-    "-q",
-    "--allow-downgrades",
+/// What apt-get is told beside: files that are here and nothing else.
+const OPTIONS: [&str; 14] = [
     "--allow-change-held-packages",
     "--reinstall",
     "-o",
@@ -35,12 +29,6 @@ const OPTIONS: [&str; 25] = [
     "Dir::Cache::srcpkgcache=",
     "-o",
     "APT::Get::AutomaticRemove=false",
-    "-o",
-    "Dpkg::Options::=--force-confold",
-    "-o",
-    "Dpkg::Options::=--force-confdef",
-    "-o",
-    "Dpkg::Options::=--abort-after=1",
 ];
 
 /// What would be done.
@@ -150,7 +138,7 @@ impl Plan {
     /// apt-get with what it is to do. `empty` is a directory of its own, without lists of repositories, so that nothing is
     /// loaded, and without an archive cache: what has the same name there is not looked at.
     fn apt(&self, empty: &Path) -> Result<Command, SnapshotError> {
-        let mut command = Command::new("apt-get");
+        let mut command = host::apt_get()?;
         command.args(OPTIONS);
         for (key, name) in [
             ("Dir::State::Lists", "lists"),
@@ -197,30 +185,8 @@ impl Plan {
     }
 
     fn run(&self, empty: &Path) -> Result<(), SnapshotError> {
-        let mut command = self.apt(empty)?;
-        command
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .env("APT_LISTCHANGES_FRONTEND", "none")
-            // Nodes take all of it as one.
-            .env("ERLRC_BATCH", "1")
-            .stdin(Stdio::null());
-        let asked = |source| SnapshotError::NotAsked {
-            program: "apt-get",
-            source,
-        };
-        let errors = std::io::stderr();
-        let errors = std::os::fd::AsFd::as_fd(&errors).try_clone_to_owned();
-        let status = command
-            .stdout(errors.map_err(asked)?)
-            .status()
-            .map_err(asked)?;
-        match status.success() {
-            true => Ok(()),
-            false => Err(SnapshotError::Fails {
-                program: "apt-get",
-                said: status.to_string(),
-            }),
-        }
+        let status = self.apt(empty)?.status();
+        host::ended("apt-get", status)
     }
 
     fn mark(&self) -> Result<(), SnapshotError> {
