@@ -131,6 +131,10 @@ fn nobody_confirms_and_it_goes_back() {
         .fails()
         .says("erlrc: nothing was changed: run 20")
         .says(" waits to be confirmed\n  hint: erlrc confirm keeps what it did, erlrc revert 20");
+    row.when("erlrc doctor")
+        .says("run 20")
+        .says(" waits to be confirmed until 20")
+        .says("erlrc confirm keeps it, erlrc revert 20");
     row.when("erlrc confirm --for 7200")
         .succeeds()
         .says("goes back at 20");
@@ -171,6 +175,10 @@ fn a_run_whose_command_is_killed_goes_back() {
     row.when("erlrc revert")
         .fails()
         .says("another erlrc apply, confirm or revert works on this host");
+    row.when("erlrc doctor")
+        .fails()
+        .says("run 20")
+        .says(" ended in the midst");
     row.when("touch /tmp/go").succeeds();
     until(&row.host, "failed, and went back");
     row.then("bank", "ii 1.0-1", "1.0");

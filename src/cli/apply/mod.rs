@@ -1,5 +1,6 @@
 //! `erlrc apply`: a change of packages as one step, with one way back.
 
+mod found;
 mod gate;
 mod undo;
 mod wait;
@@ -20,6 +21,7 @@ use crate::snapshot::difference::difference;
 use crate::snapshot::package::{Keep, Package};
 use crate::snapshot::{Manifest, host};
 use crate::trust::PathError;
+pub use found::findings;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Duration;

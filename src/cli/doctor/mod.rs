@@ -6,7 +6,7 @@ mod mend;
 use super::hook::HookArguments;
 use super::maint::{Places, Session};
 use super::release::{self, Services};
-use super::{Common, Failure, Output, Status, ask, env, nodes, output, scratch};
+use super::{Common, Failure, Output, Status, apply, ask, env, nodes, output, scratch};
 use crate::maint::{Call, Checkup, Finding, Format, Moment, Severity};
 use crate::term::Atom;
 use mend::{Mended, mend};
@@ -23,6 +23,7 @@ names what is not as it should be, each with what to do about it:
   registration_without_package             disabled           mistaken_file    forged_journal
   node_without_entry   not_running         failed             refused_modules
   unfinished_environment    unsettled           old_library      release_on_trial   unfinished_release
+  run_waits                 unfinished_run
 
 With --yes, or where a person says yes on a terminal, what is safe is mended: nodes are brought to the version that is installed, as the package would have
 done it; an application that an operation left between two versions is made whole by its node; what is
@@ -69,7 +70,8 @@ pub fn run(arguments: &Arguments, common: &Common) -> Result<Status, Failure> {
     }
     let mut checkup = examine::examine(&session);
     checkup.unfinished_environments = env::leftovers(&arguments.environments.store());
-    checkup.releases = release::trial::findings(&arguments.services.store(common));
+    checkup.unsettled = release::trial::findings(&arguments.services.store(common));
+    checkup.unsettled.extend(apply::findings(common));
     let findings = checkup.findings();
     let out = common.output();
     let unmended = vec![None; findings.len()];

@@ -3,7 +3,7 @@
 use crate::catalogue::Entry;
 
 /// Every kind of finding.
-pub const DOCTOR: [Entry; 24] = [
+pub const DOCTOR: [Entry; 26] = [
     Entry {
         name: "damaged_stash",
         meaning: "A version that was kept for running nodes is damaged and is not used.",
@@ -85,6 +85,11 @@ pub const DOCTOR: [Entry; 24] = [
         remedy: "Restart the node.",
     },
     Entry {
+        name: "run_waits",
+        meaning: "A run of erlrc apply waits to be confirmed: its packages go back by themselves unless it is.",
+        remedy: "erlrc confirm keeps it, erlrc revert takes it back.",
+    },
+    Entry {
         name: "stale_stash",
         meaning: "A version is kept for running nodes, but no node runs it any more.",
         remedy: "erlrc doctor --yes deletes it.",
@@ -98,6 +103,11 @@ pub const DOCTOR: [Entry; 24] = [
         name: "unfinished_release",
         meaning: "A command was interrupted while a release went on trial or was committed, or nobody committed it in time.",
         remedy: "Run the command that the finding names: it finishes what was begun, or forgets it.",
+    },
+    Entry {
+        name: "unfinished_run",
+        meaning: "A run of erlrc apply ended in the midst, or did not go back as a whole, or its record cannot be read.",
+        remedy: "Run the command that the finding names.",
     },
     Entry {
         name: "unfinished_stash",

@@ -105,8 +105,8 @@ pub struct Checkup {
     pub unfinished: Vec<PathBuf>,
     /// What commands that were interrupted left among the environments.
     pub unfinished_environments: Vec<PathBuf>,
-    /// What is said of releases on trial.
-    pub releases: Vec<Finding>,
+    /// What is said of releases on trial and of runs.
+    pub unsettled: Vec<Finding>,
     /// The versions that each node runs.
     pub nodes: BTreeMap<NodeName, BTreeMap<Atom, String>>,
     /// The nodes that do not answer, with the reason.

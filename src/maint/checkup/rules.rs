@@ -20,7 +20,7 @@ impl Checkup {
         self.kept(&mut found);
         self.registrations(&mut found);
         self.rest(&mut found);
-        found.extend(self.releases.iter().cloned());
+        found.extend(self.unsettled.iter().cloned());
         found.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         found
     }
