@@ -50,3 +50,32 @@ fn a_node_that_cannot_boot_has_failed() {
     host.sh("journalctl --unit erlrc@shop --no-pager")
         .says("till.app");
 }
+
+/// What a command says to which the disk does not confirm that it has taken anything.
+fn on_a_disk_that_fails(host: &Host, command: &str) -> String {
+    let unit = "systemd-run --collect --unit=disk -p 'SystemCallFilter=~fdatasync' -p SystemCallErrorNumber=EIO \
+                -p StandardOutput=file:/tmp/said -p StandardError=file:/tmp/said";
+    let ended =
+        "while systemctl is-active --quiet disk; do sleep 0.05; done; cat /tmp/said; rm /tmp/said";
+    host.sh(&format!("{unit} {command} && {ended}"))
+        .succeeds()
+        .out
+        .clone()
+}
+
+#[test]
+fn hooks_wait_for_the_disk_where_something_was_done_and_only_there() {
+    let host = booted();
+    host.sh("systemctl start erlrc@shop").succeeds();
+    let records = || host.sh("erlrc history | wc -l").out.trim().to_owned();
+    let start = "erlrc start till 1.0 /usr/lib/erlang/lib/till-1.0";
+    let before = records();
+    let idle = on_a_disk_that_fails(&host, start);
+    assert!(!idle.contains("written down"), "{idle}");
+    assert_ne!(records(), before);
+    let stopped = on_a_disk_that_fails(&host, "erlrc stop till 1.0");
+    assert!(
+        stopped.contains("not written down") && stopped.contains("Input/output error"),
+        "{stopped}"
+    );
+}
