@@ -4,13 +4,13 @@ mod found;
 mod gate;
 mod undo;
 mod wait;
+mod words;
 
 use super::arguments::seconds;
-use super::env::count;
 use super::hook::HookArguments;
 use super::maint::Places;
 use super::snapshot::{self as snapshots, diff, missing};
-use super::{Common, Failure, Output, Status, output, scratch};
+use super::{Common, Failure, Status, output, scratch};
 use crate::places;
 use crate::record::Time;
 use crate::rendezvous::{Process, own_namespace};
@@ -22,12 +22,12 @@ use crate::snapshot::package::{Keep, Package};
 use crate::snapshot::{Manifest, host};
 use crate::trust::PathError;
 pub use found::findings;
-use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Duration;
 pub use undo::settle;
 use undo::{Undone, undo};
 pub use wait::watch;
+pub use words::{json, say, second};
 
 /// Arguments of `erlrc apply`.
 #[derive(clap::Args, Debug)]
@@ -326,62 +326,4 @@ pub fn left(packages: &[Package]) -> std::collections::BTreeMap<String, String> 
 fn status(verdict: &Path) -> Option<Status> {
     let code: u8 = std::fs::read_to_string(verdict).ok()?.parse().ok()?;
     Status::ALL.into_iter().find(|status| status.code() == code)
-}
-
-/// Says what became of a run.
-pub fn say(run: &Run, table: &str, status: Status, out: Output) {
-    out.envelope("run", 1, &json(run, Some(status)));
-    out.text(&output::printable_lines(&format!("{table}{}", text(run))));
-}
-
-/// A run for machines.
-pub fn json(run: &Run, status: Option<Status>) -> Value {
-    let changed = !run.changes.is_empty() && run.outcome.stands();
-    let mut value = json!({
-        "id": run.id,
-        "who": run.who,
-        "begun": run.begun,
-        "packages": run.packages,
-        "outcome": run.outcome,
-        "changed": changed,
-        "reason": run.reason,
-        "snapshot": run.snapshot,
-        "deadline": run.deadline.as_ref().map(|deadline| deadline.at),
-        "changes": run.changes,
-        "findings": run.findings,
-    });
-    if let Some(status) = status {
-        value["status"] = json!(status.code());
-    }
-    value
-}
-
-fn text(run: &Run) -> String {
-    let id = &run.id;
-    let changed = count(run.changes.len(), "package");
-    let why = run.reason.as_deref().unwrap_or_default();
-    match run.outcome {
-        Outcome::Unchanged => "all is so already, nothing to do\n".to_owned(),
-        Outcome::WouldChange => "it would be hot, nothing was changed\n".to_owned(),
-        Outcome::Refused => format!("refused, nothing was changed: {why}\n"),
-        Outcome::Applied => {
-            format!("{id}: applied, {changed} changed\n  to take it back: erlrc revert {id}\n")
-        }
-        Outcome::PendingConfirm => {
-            let at = run.deadline.as_ref().map(|deadline| second(deadline.at));
-            format!(
-                "{id}: applied, {changed} changed; goes back at {} unless it is confirmed\n  to keep it: erlrc confirm\n  to take it \
-                 back at once: erlrc revert\n",
-                at.unwrap_or_default()
-            )
-        }
-        Outcome::Restored => format!("{id}: failed, the packages are as before: {why}\n"),
-        outcome => format!("{id}: {}\n", outcome.in_words()),
-    }
-}
-
-/// A time to the second.
-pub fn second(time: Time) -> String {
-    let time = time.to_string();
-    format!("{}Z", time.split('.').next().unwrap_or_default())
 }
