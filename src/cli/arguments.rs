@@ -5,7 +5,7 @@ use super::{Form, Output};
 use crate::identity::NodeName;
 use crate::places::{self, APPS};
 use crate::term::Atom;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What the help puts the options of every command under, and those about nodes.
@@ -49,6 +49,11 @@ pub struct Common {
         hide_env_values = true
     )]
     pub state: PathBuf,
+}
+
+/// The same place, whatever directory a process works in; as it is where that cannot be found out.
+pub fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 impl Common {

@@ -16,7 +16,6 @@ use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 /// Arguments of `erlrc enable` and `erlrc disable`.
 #[derive(clap::Args, Debug)]
@@ -222,14 +221,7 @@ fn known(
 
 /// Runs one operation on nodes that are told apart by what each has.
 fn round(operation: Operation, entries: &Entries, hook: &HookArguments, common: &Common) -> Status {
-    let round = Round {
-        arguments: hook,
-        output: common.output(),
-        state: &common.state,
-        started: Instant::now(),
-        tolerates: &|_, _| false,
-    };
-    let outcome = round.over(entries, &[operation]);
+    let outcome = Round::new(hook, common).over(entries, &[operation]);
     outcome.map_or(Status::Done, |outcome| outcome.class.into())
 }
 

@@ -5,6 +5,7 @@ use super::arguments::Apps;
 use super::{Common, Failure, Status};
 use crate::run::{Outcome, Run, Store};
 use crate::snapshot::{Tag, host};
+use std::collections::BTreeMap;
 
 /// Arguments of `erlrc revert`.
 #[derive(clap::Args, Debug)]
@@ -52,20 +53,15 @@ fn which(runs: &Store, id: Option<&Tag>) -> Result<Run, Failure> {
     if let Some(id) = id {
         return runs.read(id).map_err(failed);
     }
-    let mut all = runs.runs().map_err(failed)?;
-    let open = all.iter().position(|run| run.outcome.is_open());
-    let last = all.iter().rposition(|run| run.outcome.stands());
-    match open.or(last) {
-        Some(place) => Ok(all.swap_remove(place)),
-        None => {
-            let hint = "erlrc runs lists what there was";
-            Err(Failure::new(
-                Status::Failed,
-                "nothing to take back: no run of erlrc apply stands",
-            )
-            .hint(hint))
-        }
+    if let Some(open) = runs.open().map_err(failed)? {
+        return Ok(open);
     }
+    let mut all = runs.runs().map_err(failed)?;
+    all.retain(|run| run.outcome.stands());
+    all.pop().ok_or_else(|| {
+        let text = "nothing to take back: no run of erlrc apply stands";
+        Failure::new(Status::Failed, text).hint("erlrc runs lists what there was")
+    })
 }
 
 /// A run that does not stand is not taken back.
@@ -80,10 +76,7 @@ fn refuse(run: &Run) -> Result<(), Failure> {
     }
 }
 
-fn unchanged_since(
-    run: &Run,
-    now: &std::collections::BTreeMap<String, String>,
-) -> Result<(), Failure> {
+fn unchanged_since(run: &Run, now: &BTreeMap<String, String>) -> Result<(), Failure> {
     let names = run.left.keys().chain(now.keys());
     let other = names
         .filter(|name| run.left.get(*name) != now.get(*name))

@@ -122,14 +122,6 @@ pub fn assemble(
         set: None,
     };
     let mut package = Package {
-        maintainer: spec
-            .maintainer
-            .clone()
-            .or(around.maintainer.clone())
-            .unwrap_or_default(),
-        section: spec.section.clone(),
-        priority: spec.priority.clone(),
-        multi_arch: spec.multi_arch.clone(),
         homepage: spec.homepage.clone().or_else(|| link(application)),
         license: license(application, spec),
         summary: summary(application, spec)?,
@@ -137,18 +129,9 @@ pub fn assemble(
             .description
             .clone()
             .unwrap_or_else(|| description(own_name)),
-        triggers: spec.triggers.clone(),
-        scripts: around.scripts.clone(),
-        scriptlets: around.scriptlets.clone(),
-        file_triggers: around.file_triggers.clone(),
         time: around.time.unwrap_or(built.newest).max(0),
-        libraries: Vec::new(),
-        entries: Entries::default(),
-        architecture: machine::ALL,
-        name,
-        version,
         relations,
-        contents,
+        ..Package::specified(spec, around, (name, version), contents)
     };
     package.check(format)?;
     package.fill(built, spec, around)?;
@@ -157,6 +140,42 @@ pub fn assemble(
 }
 
 impl Package {
+    /// What specification and host say by themselves: for every package, whatever is in it. There are no relations and no
+    /// files yet.
+    pub(super) fn specified(
+        spec: &PackageSpec,
+        around: &Surroundings,
+        (name, version): (String, PackageVersion),
+        contents: Contents,
+    ) -> Self {
+        Self {
+            name,
+            version,
+            architecture: machine::ALL,
+            maintainer: spec
+                .maintainer
+                .clone()
+                .or(around.maintainer.clone())
+                .unwrap_or_default(),
+            section: spec.section.clone(),
+            priority: spec.priority.clone(),
+            multi_arch: spec.multi_arch.clone(),
+            homepage: spec.homepage.clone(),
+            license: named_license(spec.license.clone()),
+            summary: spec.summary.clone().unwrap_or_default(),
+            description: spec.description.clone().unwrap_or_default(),
+            relations: BTreeMap::new(),
+            libraries: Vec::new(),
+            entries: Entries::default(),
+            contents,
+            scripts: around.scripts.clone(),
+            scriptlets: around.scriptlets.clone(),
+            triggers: spec.triggers.clone(),
+            file_triggers: around.file_triggers.clone(),
+            time: around.time.unwrap_or_default().max(0),
+        }
+    }
+
     /// Checks that every value is valid where it will be written.
     pub(super) fn check(&mut self, format: Format) -> Result<(), Error> {
         let small = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
@@ -265,7 +284,7 @@ fn license(application: &Application, spec: &PackageSpec) -> String {
 }
 
 /// The name of a licence, if one is named that can be written.
-pub(super) fn named_license(license: Option<String>) -> String {
+fn named_license(license: Option<String>) -> String {
     let plain = license.filter(|text| !text.chars().any(char::is_control));
     plain.unwrap_or_else(|| "unspecified".to_owned())
 }

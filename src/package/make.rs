@@ -72,25 +72,11 @@ pub fn make_service(request: &Request, service: &Service, format: Format) -> Res
     let file = specification(request)?;
     let own = Atom::new(&service.name).unwrap_or_else(|| Atom::of("service"));
     let spec = file.spec(&own, format)?;
-    let names: Vec<Atom> = service
-        .applications
-        .iter()
-        .map(|(name, _)| name.clone())
-        .filter(|name| !spec.dependencies.contains_key(name))
-        .collect();
-    let copyright = spec.copyright.as_ref();
+    let names = service.applications.iter().map(|(name, _)| name.clone());
+    let around = around(request, (&file, &spec), names.collect(), format)?;
     let around = Surroundings {
-        siblings: host::siblings(&names, &request.dir, &spec.lib_dir, format),
-        extra: extra(&file, &spec)?,
-        scripts: scripts(&file, &spec.scripts)?,
-        scriptlets: scripts(&file, &spec.scriptlets)?,
-        file_triggers: file_triggers(&file, &spec)?,
-        copyright: copyright.map(|named| text(&file.path(named))).transpose()?,
-        maintainer: request.maintainer.clone(),
-        revision: request.revision.clone(),
-        otp: host::otp(&request.search_path),
-        time: request.time.or_else(|| changed(&file.file)),
-        ..Surroundings::default()
+        time: around.time.or_else(|| changed(&file.file)),
+        ..around
     };
     let mut warnings = Vec::new();
     if spec.maintainer.is_none() && around.maintainer.is_none() {
@@ -202,23 +188,40 @@ fn surroundings(
     built: &tree::Built,
     format: Format,
 ) -> Result<Surroundings, Error> {
-    let mut names = dependency::named(&built.application);
-    names.retain(|name| !spec.dependencies.contains_key(name));
-    let extra = extra(file, spec)?;
-    let files = built.entries.iter().chain(&extra);
+    let names = dependency::named(&built.application);
+    let around = around(request, (file, spec), names, format)?;
+    let files = built.entries.iter().chain(&around.extra);
     let native = fill::native(files.map(|(path, entry)| (path.as_str(), entry)))?;
     let library_owners = match (&native, format) {
         (Some(native), Format::Deb) => host::library_owners(native.unknown()),
         _ => BTreeMap::new(),
     };
     Ok(Surroundings {
-        siblings: host::siblings(&names, &request.dir, &spec.lib_dir, format),
         library_owners,
-        extra,
+        copyright: around
+            .copyright
+            .map_or_else(|| license(request), |text| Ok(Some(text)))?,
+        ..around
+    })
+}
+
+/// What specification and host say of a package, whatever is in it; `names` are the applications that it is to know of.
+fn around(
+    request: &Request,
+    (file, spec): (&SpecFile, &PackageSpec),
+    mut names: Vec<Atom>,
+    format: Format,
+) -> Result<Surroundings, Error> {
+    names.retain(|name| !spec.dependencies.contains_key(name));
+    let copyright = spec.copyright.as_ref();
+    Ok(Surroundings {
+        siblings: host::siblings(&names, &request.dir, &spec.lib_dir, format),
+        library_owners: BTreeMap::new(),
+        extra: extra(file, spec)?,
         scripts: scripts(file, &spec.scripts)?,
         scriptlets: scripts(file, &spec.scriptlets)?,
         file_triggers: file_triggers(file, spec)?,
-        copyright: copyright(request, file, spec)?,
+        copyright: copyright.map(|named| text(&file.path(named))).transpose()?,
         maintainer: request.maintainer.clone(),
         revision: request.revision.clone(),
         otp: host::otp(&request.search_path),
@@ -265,14 +268,8 @@ fn file_triggers(file: &SpecFile, spec: &PackageSpec) -> Result<Vec<(String, Str
 }
 
 /// The licence file that the specification names, or else one beside the application.
-fn copyright(
-    request: &Request,
-    file: &SpecFile,
-    spec: &PackageSpec,
-) -> Result<Option<String>, Error> {
-    if let Some(named) = &spec.copyright {
-        return text(&file.path(named)).map(Some);
-    }
+/// The licence that lies beside the application or its sources.
+fn license(request: &Request) -> Result<Option<String>, Error> {
     let names = ["LICENSE", "LICENSE.md", "LICENSE.txt", "COPYING"];
     let mut places = [&request.dir].into_iter().chain(&request.sources);
     let found = places.find_map(|dir| {

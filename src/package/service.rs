@@ -1,11 +1,10 @@
 //! The package of a service: it holds no application, names a set of them by its dependencies, each in exactly one
 //! version, and tells erlrc so.
 
-use super::assemble::{Package, Surroundings, named_license};
+use super::assemble::{Package, Surroundings};
 use super::dependency::{self, is_otp};
-use super::entry::{Entries, Entry};
+use super::entry::Entry;
 use super::error::Error;
-use super::machine;
 use super::relation::RelationKind;
 use super::script::Contents;
 use super::spec::{Format, PackageSpec};
@@ -78,17 +77,12 @@ pub fn assemble(
     let own = dependency::of_set(&service.applications, spec, &around.siblings, otp, format)?;
     let depends = relations.entry(RelationKind::Depends).or_default();
     depends.splice(0..0, own);
+    let contents = Contents {
+        applications: Vec::new(),
+        minimum: Vec::new(),
+        set: Some((service.name.clone(), service.vsn.clone())),
+    };
     let mut package = Package {
-        maintainer: spec
-            .maintainer
-            .clone()
-            .or(around.maintainer.clone())
-            .unwrap_or_default(),
-        section: spec.section.clone(),
-        priority: spec.priority.clone(),
-        multi_arch: spec.multi_arch.clone(),
-        homepage: spec.homepage.clone(),
-        license: named_license(spec.license.clone()),
         summary: spec
             .summary
             .clone()
@@ -97,22 +91,8 @@ pub fn assemble(
             .description
             .clone()
             .unwrap_or_else(|| description(service)),
-        triggers: spec.triggers.clone(),
-        scripts: around.scripts.clone(),
-        scriptlets: around.scriptlets.clone(),
-        file_triggers: around.file_triggers.clone(),
-        time: around.time.unwrap_or_default().max(0),
-        libraries: Vec::new(),
-        entries: Entries::default(),
-        architecture: machine::ALL,
-        name,
-        version,
         relations,
-        contents: Contents {
-            applications: Vec::new(),
-            minimum: Vec::new(),
-            set: Some((service.name.clone(), service.vsn.clone())),
-        },
+        ..Package::specified(spec, around, (name, version), contents)
     };
     package.check(format)?;
     package.add_copyright(&service.name, around)?;

@@ -214,16 +214,22 @@ fn what_is_removed_stops_with_others_that_do_not_need_it() {
     removed_under_what_waits("{applications, [kernel, stdlib]}", "1.0");
 }
 
-#[test]
-fn what_is_removed_first_waits_for_what_comes_later_in_the_run() {
-    let packages = Packages::installed();
-    batch_mode(&packages);
-    let _node = packages.host.node("n1");
+/// `foo` is removed in batch mode while `bar`, which needs it, runs on the node.
+fn foo_removed_under_bar(packages: &Packages) -> Node {
+    batch_mode(packages);
+    let node = packages.host.node("n1");
     packages.start("n1", "1.0");
     packages.unpack_bar("1.0");
     packages.deb_bar("1.0", "postinst configure");
-    trigger(&packages);
-    remove_foo(&packages, "1.0");
+    trigger(packages);
+    remove_foo(packages, "1.0");
+    node
+}
+
+#[test]
+fn what_is_removed_first_waits_for_what_comes_later_in_the_run() {
+    let packages = Packages::installed();
+    let _node = foo_removed_under_bar(&packages);
     packages
         .deb_bar("2.0", "preinst upgrade 1.0-1 2.0-1")
         .is("", 0);
@@ -240,13 +246,7 @@ fn what_is_removed_first_waits_for_what_comes_later_in_the_run() {
 #[test]
 fn what_is_removed_and_still_needed_runs_on_and_is_named() {
     let packages = Packages::installed();
-    batch_mode(&packages);
-    let _node = packages.host.node("n1");
-    packages.start("n1", "1.0");
-    packages.unpack_bar("1.0");
-    packages.deb_bar("1.0", "postinst configure");
-    trigger(&packages);
-    remove_foo(&packages, "1.0");
+    let _node = foo_removed_under_bar(&packages);
     trigger(&packages)
         .is(&stopping("(n1) needed_by"), 1)
         .says("bar");

@@ -1,25 +1,18 @@
 //! `erlrc apply`: a change of packages as one step under a node that runs, with one way back.
 
 use crate::host::Host;
-use crate::package;
 use crate::row::{Row, given};
+use crate::service::booted;
 
 /// Cannot be hot: its appup asks for another emulator.
 const COLD: &str = "{till 1.1 appup=restart_new_emulator}";
 
 /// A node that runs bank and till, whose package files are at hand for the way back.
 fn running() -> Row {
-    let packages = "{bank 1.0} {till 1.0}";
-    let row = given(packages);
-    at_hand(&row.host, packages);
+    let row = given("{bank 1.0} {till 1.0}");
+    row.host
+        .cache("/srv/packages/erlrc_*.deb {bank 1.0} {till 1.0}");
     row
-}
-
-fn at_hand(host: &Host, packages: &str) {
-    host.sh(&format!(
-        "for deb in /srv/packages/erlrc_*.deb {packages}; do cp $deb /var/cache/apt/archives/$(dpkg-deb -W --showformat '${{Package}}_${{Version}}_${{Architecture}}' $deb).deb; done"
-    ))
-    .succeeds();
 }
 
 fn log(row: &Row) -> String {
@@ -144,7 +137,7 @@ fn nobody_confirms_and_it_goes_back() {
     row.when("erlrc confirm --for 1")
         .fails()
         .says("was confirmed");
-    at_hand(&row.host, "{bank 1.1}");
+    row.host.cache("{bank 1.1}");
     row.when("erlrc apply --confirm-within 2 {till 1.1}")
         .succeeds();
     until(&row.host, "was not confirmed in time, and went back");
@@ -188,12 +181,8 @@ fn a_run_whose_command_is_killed_goes_back() {
 
 #[test]
 fn the_way_back_survives_a_start_of_the_machine() {
-    let host = Host::with_systemd();
-    host.sh("until systemctl is-system-running --wait >/dev/null; do systemctl is-system-running | grep -q degraded && break; sleep 0.05; done")
-        .succeeds();
-    host.sh(&format!("dpkg -i {} {{till 1.0}}", package::erlrc()))
-        .succeeds();
-    at_hand(&host, "{till 1.0}");
+    let host = booted();
+    host.cache("/srv/packages/erlrc_*.deb {till 1.0}");
     host.sh("systemctl is-enabled erlrc-runs.service")
         .succeeds();
     host.sh("systemctl start erlrc@shop").succeeds();

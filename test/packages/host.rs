@@ -121,6 +121,15 @@ impl Host {
         Run::of(line, output)
     }
 
+    /// Lets apt's cache have these package files, as if apt had loaded them.
+    #[track_caller]
+    pub fn cache(&self, packages: &str) {
+        self.sh(&format!(
+            "for deb in {packages}; do cp $deb /var/cache/apt/archives/$(dpkg-deb -W --showformat '${{Package}}_${{Version}}_${{Architecture}}' $deb).deb; done"
+        ))
+        .succeeds();
+    }
+
     /// Puts a file system of so many KiB on `directory`, with what is there.
     #[track_caller]
     pub fn mount(&self, directory: &str, kibibytes: u32) {

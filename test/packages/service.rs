@@ -4,7 +4,7 @@ use crate::host::Host;
 use crate::package;
 
 /// A host whose systemd is up, with erlrc and till 1.0.
-fn booted() -> Host {
+pub fn booted() -> Host {
     let host = Host::with_systemd();
     host.sh("until systemctl is-system-running --wait >/dev/null; do systemctl is-system-running | grep -q degraded && break; sleep 0.05; done")
         .succeeds();

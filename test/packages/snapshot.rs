@@ -3,35 +3,20 @@
 use crate::host::Run;
 use crate::row::{Row, given};
 
-/// Lets apt's cache have a package, as if apt had loaded it.
-#[track_caller]
-fn cached(row: &Row, packages: &[&str]) {
-    for package in packages {
-        let line = format!(
-            "for deb in {package}; do cp $deb /var/cache/apt/archives/$(dpkg-deb -W --showformat '${{Package}}_${{Version}}_${{Architecture}}' $deb).deb; done"
-        );
-        row.when(&line).succeeds();
-    }
-}
-
 /// A node that runs bank and till, 1.0, of which snapshot `before` is there; then 1.1, with desk beside them.
 fn upgraded(bank: &str) -> Row {
     let row = given(&format!("{bank} {{till 1.0 needs=bank}}"));
-    cached(
-        &row,
-        &["/srv/packages/erlrc_*.deb", bank, "{till 1.0 needs=bank}"],
-    );
+    row.host.cache(&format!(
+        "/srv/packages/erlrc_*.deb {bank} {{till 1.0 needs=bank}}"
+    ));
     row.when("erlrc snapshot create before --strict")
         .succeeds()
         .says("before: made, ")
         .says(" recorded, 3 package files kept, ");
-    let new = ["{bank 1.1}", "{till 1.1 needs=bank>=1.1}", "{desk 1.0}"];
-    cached(&row, &new);
-    row.when(&format!(
-        "ERLRC_BATCH=1 apt-get install -y {}",
-        new.join(" ")
-    ))
-    .succeeds();
+    let new = "{bank 1.1} {till 1.1 needs=bank>=1.1} {desk 1.0}";
+    row.host.cache(new);
+    row.when(&format!("ERLRC_BATCH=1 apt-get install -y {new}"))
+        .succeeds();
     row
 }
 
@@ -132,7 +117,7 @@ fn what_is_not_there_is_named_before_anything_begins() {
 #[test]
 fn no_room_for_a_snapshot_leaves_nothing() {
     let row = given("{till 1.0}");
-    cached(&row, &["/srv/packages/erlrc_*.deb", "{till 1.0}"]);
+    row.host.cache("/srv/packages/erlrc_*.deb {till 1.0}");
     row.host.mount("/var/lib/erlrc", 256);
     row.when("erlrc snapshot create")
         .fails()

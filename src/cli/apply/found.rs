@@ -1,29 +1,33 @@
 //! What the doctor says of runs.
 
+use super::undo::again;
 use super::{second, store};
 use crate::cli::Common;
 use crate::maint::{Finding, Severity};
-use crate::run::{Outcome, Run};
+use crate::run::{Outcome, Run, RunError, Store};
 
 /// The run that is open or that did not go back, unless a command works on it.
 pub fn findings(common: &Common) -> Vec<Finding> {
     let store = store(common);
-    let mut runs = match store.runs() {
-        Ok(runs) => runs,
+    let run = match latest(&store) {
+        Ok(run) => run,
         Err(error) => {
             let advice = "move the file away, and look with erlrc snapshot diff";
             return vec![finding("runs", error.to_string(), advice.to_owned())];
         }
     };
-    let open = runs.iter().position(|run| run.outcome.is_open());
-    let run = match open {
-        Some(place) => Some(runs.swap_remove(place)),
-        None => runs.pop(),
-    };
     let is_claimed = || store.claim().is_ok_and(|claim| claim.is_none());
     run.and_then(|run| of(&run, &is_claimed))
         .into_iter()
         .collect()
+}
+
+/// The run that is open, else the last.
+fn latest(store: &Store) -> Result<Option<Run>, RunError> {
+    match store.open()? {
+        None => Ok(store.runs()?.pop()),
+        open => Ok(open),
+    }
 }
 
 fn of(run: &Run, is_claimed: &dyn Fn() -> bool) -> Option<Finding> {
@@ -45,10 +49,7 @@ fn of(run: &Run, is_claimed: &dyn Fn() -> bool) -> Option<Finding> {
         }
         (Outcome::NotRestored, _) => {
             let tag = run.snapshot.as_ref()?;
-            let advice = format!(
-                "erlrc snapshot diff {tag} shows what is left, erlrc snapshot restore {tag} tries again"
-            );
-            Some(finding(id, format!("run {id} {what}"), advice))
+            Some(finding(id, format!("run {id} {what}"), again(tag)))
         }
         _ => None,
     }

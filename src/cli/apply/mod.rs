@@ -6,7 +6,7 @@ mod undo;
 mod wait;
 mod words;
 
-use super::arguments::seconds;
+use super::arguments::{absolute, seconds};
 use super::hook::HookArguments;
 use super::maint::Places;
 use super::snapshot::{self as snapshots, diff, missing};
@@ -20,12 +20,12 @@ use crate::run::{Claim, Outcome, Run, RunError, Store, store};
 use crate::snapshot::difference::difference;
 use crate::snapshot::package::{Keep, Package};
 use crate::snapshot::{Manifest, host};
-use crate::trust::PathError;
 pub use found::findings;
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 pub use undo::settle;
-use undo::{Undone, undo};
+use undo::undo;
 pub use wait::watch;
 pub use words::{json, say, second};
 
@@ -70,11 +70,12 @@ pub struct Arguments {
     hook: HookArguments,
 }
 
+/// Why a run is refused that the plan is against.
+const NOT_HOT: &str = "the plan says that it would not be hot";
+
 /// The runs of this host.
 pub fn store(common: &Common) -> Store {
-    let state = std::path::absolute(&common.state);
-    let state = state.unwrap_or_else(|_| common.state.clone());
-    Store::new(places::State(&state).runs())
+    Store::new(places::State(&absolute(&common.state)).runs())
 }
 
 /// Why a run fails, with what helps.
@@ -129,6 +130,7 @@ pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
     let mut step = Step {
         arguments: &arguments,
         common,
+        own: std::env::current_exe().map_err(|error| Failure::new(Status::Failed, error))?,
         claim,
         run,
         table: String::new(),
@@ -143,6 +145,8 @@ pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
 struct Step<'a> {
     arguments: &'a Arguments,
     common: &'a Common,
+    /// This command.
+    own: PathBuf,
     claim: Claim<'a>,
     run: Run,
     table: String,
@@ -188,10 +192,8 @@ impl Step<'_> {
     }
 
     fn apt(&mut self, preflight: Preflight, verdict: &Path) -> Result<(), RunError> {
-        let link = Path::new("/proc/self/exe");
-        let own = link.read_link();
-        let own = own.map_err(|source| PathError::unusable(link, source))?;
-        let child = apt::start(&self.run.packages, &self.run.id, preflight, (&own, verdict))?;
+        let hook = (self.own.as_path(), verdict);
+        let child = apt::start(&self.run.packages, &self.run.id, preflight, hook)?;
         self.run.apt = Some(Process::of(child.id()));
         let written = match preflight {
             Preflight::Only => Ok(()),
@@ -207,7 +209,7 @@ impl Step<'_> {
             (None, Err(error)) => Err(failed(error)),
             (Some(Status::Done), _) => self.end(Outcome::WouldChange, Status::Done),
             (Some(verdict), _) => {
-                self.run.reason = Some("the plan says that it would not be hot".to_owned());
+                self.run.reason = Some(NOT_HOT.to_owned());
                 self.end(Outcome::Refused, verdict)
             }
             (None, Ok(())) => {
@@ -242,7 +244,7 @@ impl Step<'_> {
     fn begin(&mut self, before: &Manifest) -> Result<(), Failure> {
         self.claim.write(&self.run).map_err(failed)?;
         let started = match self.arguments.confirm_within {
-            Some(_) => wait::start(&self.run.id, self.common),
+            Some(_) => wait::start(&self.own, &self.run.id, self.common),
             None => Ok(()),
         };
         if let Err(failure) = &started {
@@ -261,9 +263,7 @@ impl Step<'_> {
         snapshots::discard(self.common, &before.tag)?;
         self.run.snapshot = None;
         let (reason, status) = match verdict {
-            Some(verdict) if verdict != Status::Done => {
-                ("the plan says that it would not be hot".to_owned(), verdict)
-            }
+            Some(verdict) if verdict != Status::Done => (NOT_HOT.to_owned(), verdict),
             _ => (why.to_owned(), Status::Failed),
         };
         self.run.reason = Some(reason);
@@ -298,12 +298,9 @@ impl Step<'_> {
         self.common.output().warning(&output::printable(&text));
         self.run.reason = Some(reason.to_owned());
         let apps = &self.arguments.places.packages.apps;
-        let undone = undo(&mut self.run, apps, Outcome::Restored, self.common);
-        self.claim.write(&self.run).map_err(failed)?;
-        match undone {
-            Undone::AsBefore => Ok(Status::Failed),
-            Undone::Not(failure) => Err(failure),
-        }
+        let how = (&self.claim, Outcome::Restored);
+        undo(&mut self.run, how, apps, self.common)?;
+        Ok(Status::Failed)
     }
 
     fn end(&mut self, outcome: Outcome, status: Status) -> Result<Status, Failure> {
@@ -316,7 +313,7 @@ impl Step<'_> {
 }
 
 /// The versions of the packages that brought applications.
-pub fn left(packages: &[Package]) -> std::collections::BTreeMap<String, String> {
+pub fn left(packages: &[Package]) -> BTreeMap<String, String> {
     let ours = packages.iter().filter(|package| Keep::Ours.wants(package));
     ours.map(|package| (package.name.clone(), package.version.clone()))
         .collect()

@@ -4,36 +4,38 @@ use super::{failed, say};
 use crate::cli::snapshot as snapshots;
 use crate::cli::{Common, Failure, Status, scratch};
 use crate::run::{Claim, Outcome, Run};
-use crate::snapshot::{SnapshotError, restore};
+use crate::snapshot::{SnapshotError, Tag, restore};
 use std::path::Path;
 
-/// Whether the packages are as before the run.
-pub enum Undone {
-    /// They are.
-    AsBefore,
-    /// They are not, or it is not known.
-    Not(Failure),
+/// Takes the packages back and writes down what became of the run: `outcome`, unless they are not as before or that is
+/// not known.
+pub fn undo(
+    run: &mut Run,
+    (claim, outcome): (&Claim<'_>, Outcome),
+    apps: &Path,
+    common: &Common,
+) -> Result<(), Failure> {
+    let restored = restored(run, apps, common);
+    run.outcome = match restored {
+        Ok(()) => outcome,
+        Err(_) => Outcome::NotRestored,
+    };
+    claim.write(run).map_err(failed)?;
+    restored.map_err(|error| {
+        let why = format!("run {} did not go back: {error}", run.id);
+        let failure = Failure::new(Status::NotRolledBack, why);
+        match &run.snapshot {
+            Some(tag) => failure.hint(again(tag)),
+            None => failure,
+        }
+    })
 }
 
-/// Takes the packages back; `outcome` is that of the run where this succeeds.
-pub fn undo(run: &mut Run, apps: &Path, outcome: Outcome, common: &Common) -> Undone {
-    match restored(run, apps, common) {
-        Ok(()) => {
-            run.outcome = outcome;
-            Undone::AsBefore
-        }
-        Err(error) => {
-            run.outcome = Outcome::NotRestored;
-            let why = format!("run {} did not go back: {error}", run.id);
-            let failure = Failure::new(Status::NotRolledBack, why);
-            Undone::Not(match &run.snapshot {
-                Some(tag) => failure.hint(format!(
-                    "erlrc snapshot diff {tag} shows what is left, erlrc snapshot restore {tag} tries again"
-                )),
-                None => failure,
-            })
-        }
-    }
+/// What helps where packages are not as a snapshot has them.
+pub fn again(tag: &Tag) -> String {
+    format!(
+        "erlrc snapshot diff {tag} shows what is left, erlrc snapshot restore {tag} tries again"
+    )
 }
 
 /// Takes a run back and writes down what became of it.
@@ -44,15 +46,9 @@ pub fn settle(
     apps: &Path,
     common: &Common,
 ) -> Result<Status, Failure> {
-    let undone = undo(&mut run, apps, outcome, common);
-    claim.write(&run).map_err(failed)?;
-    match undone {
-        Undone::AsBefore => {
-            say(&run, "", Status::Done, common.output());
-            Ok(Status::Done)
-        }
-        Undone::Not(failure) => Err(failure),
-    }
+    undo(&mut run, (claim, outcome), apps, common)?;
+    say(&run, "", Status::Done, common.output());
+    Ok(Status::Done)
 }
 
 fn restored(run: &Run, apps: &Path, common: &Common) -> Result<(), String> {

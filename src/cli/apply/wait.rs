@@ -1,10 +1,11 @@
 //! What takes a run back that nobody confirms: a process of its own, which outlives the command and its terminal.
 
 use super::{failed, settle, store};
+use crate::cli::arguments::absolute;
 use crate::cli::{Common, Failure, Status};
 use crate::rendezvous::own_namespace;
 use crate::run::record::Run;
-use crate::run::{Outcome, store::clocks};
+use crate::run::{Outcome, Store, store::clocks};
 use crate::snapshot::Tag;
 use std::ffi::OsString;
 use std::path::Path;
@@ -15,15 +16,15 @@ use std::time::Duration;
 const EVERY: Duration = Duration::from_millis(500);
 
 /// Starts it. Where systemd runs it is a unit of its own, since a unit takes its processes with it when it ends.
-pub fn start(id: &Tag, common: &Common) -> Result<(), Failure> {
+pub fn start(own: &Path, id: &Tag, common: &Common) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::new(Status::Failed, error);
-    let own = std::env::current_exe().map_err(failed)?;
+    // It may work in another directory.
     let words = [
-        own.into_os_string(),
+        own.into(),
         "--state".into(),
-        common.state.clone().into_os_string(),
+        absolute(&common.state).into_os_string(),
         "--root".into(),
-        common.root.clone().into_os_string(),
+        absolute(&common.root).into_os_string(),
         "revert".into(),
         "--when-due".into(),
     ];
@@ -77,15 +78,34 @@ fn passed_on((name, value): (OsString, OsString)) -> Option<OsString> {
 pub fn watch(apps: &Path, common: &Common) -> Result<Status, Failure> {
     let runs = store(common);
     while let Some(open) = runs.open().map_err(failed)? {
-        // Where a command still works on it, it is not due.
-        let claim = runs.claim().map_err(failed)?;
-        let open = runs.read(&open.id).map_err(failed)?;
-        if let (Some(claim), Some(outcome)) = (claim, due(&open)?) {
-            return settle(&claim, open, outcome, apps, common);
+        if let Some(status) = settled_if_due(&runs, &open, apps, common)? {
+            return Ok(status);
         }
         std::thread::sleep(EVERY);
     }
     Ok(Status::Done)
+}
+
+/// Takes a run back that is due. The right to it is asked for only then: whoever confirms must not find it taken.
+fn settled_if_due(
+    runs: &Store,
+    open: &Run,
+    apps: &Path,
+    common: &Common,
+) -> Result<Option<Status>, Failure> {
+    if due(open)?.is_none() {
+        return Ok(None);
+    }
+    // Where a command still works on it, it is not due.
+    let Some(claim) = runs.claim().map_err(failed)? else {
+        return Ok(None);
+    };
+    // It may have been settled before the lock was had.
+    let run = runs.read(&open.id).map_err(failed)?;
+    match due(&run)? {
+        Some(outcome) => settle(&claim, run, outcome, apps, common).map(Some),
+        None => Ok(None),
+    }
 }
 
 /// What becomes of a run on which no command works; `None` for what waits still.

@@ -20,7 +20,6 @@ use crate::outcome::Outcome;
 use crate::rendezvous::{Entries, Entry, RendezvousError};
 use crate::term::{Atom, Term};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 /// An application, and the version that is to run; what is installed, where none is named.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -359,14 +358,7 @@ impl Change<'_> {
     }
 
     fn round(&self, entries: &Entries, operation: Operation) -> Status {
-        let round = Round {
-            arguments: self.hook,
-            output: self.common.output(),
-            state: &self.common.state,
-            started: Instant::now(),
-            tolerates: &|_, _| false,
-        };
-        let outcome = round.over(entries, &[operation]);
+        let outcome = Round::new(self.hook, self.common).over(entries, &[operation]);
         outcome.map_or(Status::Done, |outcome| outcome.class.into())
     }
 }

@@ -6,6 +6,7 @@ mod destroy;
 mod list;
 pub mod make;
 
+use super::arguments::absolute;
 use super::{Common, Failure, Status, leftover};
 use crate::environment::{EnvironmentError, Store, store};
 use crate::places::ENVIRONMENTS;
@@ -62,8 +63,7 @@ pub struct Place {
 impl Place {
     /// An absolute place: hard links and comparisons are made by it.
     pub fn store(&self) -> Store {
-        let root = std::path::absolute(&self.environments);
-        Store::new(root.unwrap_or_else(|_| self.environments.clone()))
+        Store::new(absolute(&self.environments))
     }
 }
 

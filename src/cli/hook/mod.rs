@@ -60,11 +60,8 @@ pub fn run(
         common.output().text(&format!("{text}\n"));
     }
     let round = Round {
-        arguments,
-        output: common.output(),
-        state: &common.state,
         started,
-        tolerates: &|_, _| false,
+        ..Round::new(arguments, common)
     };
     let outcome = round.over(&entries, operations);
     let is_absent = |(_, answer): &(NodeName, Answer)| answer.class == Class::Absent;
@@ -144,7 +141,18 @@ pub struct Round<'a> {
     pub tolerates: &'a dyn Fn(&NodeName, &Answer) -> bool,
 }
 
-impl Round<'_> {
+impl<'a> Round<'a> {
+    /// A round that begins now and that any failure ends.
+    pub fn new(arguments: &'a HookArguments, common: &'a Common) -> Self {
+        Self {
+            arguments,
+            output: common.output(),
+            state: &common.state,
+            started: Instant::now(),
+            tolerates: &|_, _| false,
+        }
+    }
+
     /// Does `operations` on the nodes of `entries`; `None` where there is nothing to do.
     pub fn over(&self, entries: &Entries, operations: &[Operation]) -> Option<Outcomes> {
         let operation = operations.first()?;

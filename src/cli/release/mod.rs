@@ -14,12 +14,13 @@ pub mod trial;
 mod upgrade;
 mod ways;
 
+use super::arguments::absolute;
 use super::{Common, Failure, Status};
 use crate::places::{SERVICES, State};
 use crate::release::store::Pointer;
 use crate::release::{Release, ReleaseError, Store, is_name};
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Arguments of `erlrc release`.
 #[derive(clap::Args, Debug)]
@@ -96,7 +97,6 @@ pub struct Services {
 impl Services {
     /// Absolute places: links are compared with them.
     pub fn store(&self, common: &Common) -> Store {
-        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let state = State(&absolute(&common.state)).services();
         Store::new(absolute(&self.services), state)
     }

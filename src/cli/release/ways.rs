@@ -17,7 +17,6 @@ use crate::term::{Atom, Term};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::time::Instant;
 
 /// What the operation is called for machines.
 pub const CHANGE: &str = "change";
@@ -103,13 +102,7 @@ pub fn carry_out(
     let Some(together) = Operation::together(first.changes, options) else {
         return Ok(None);
     };
-    let round = Round {
-        arguments: hook,
-        output: common.output(),
-        state: &common.state,
-        started: Instant::now(),
-        tolerates: &|_, _| false,
-    };
+    let round = Round::new(hook, common);
     let unloads = unloads(&together);
     let outcome = round.over(&entries, &[vec![together], unloads].concat());
     if !hook.dry_run {

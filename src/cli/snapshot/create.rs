@@ -1,12 +1,11 @@
 //! `erlrc snapshot create`: the packages of this host under a tag.
 
-use super::{failed, json, missing, store, tag, unfinished, unfinished_packages};
+use super::{json, made, missing, of_time, tag, unfinished_packages};
 use crate::cli::arguments::Apps;
 use crate::cli::env::{count, size};
 use crate::cli::{Common, Failure, Status, output};
-use crate::record::Time;
 use crate::snapshot::package::Keep;
-use crate::snapshot::{Manifest, Tag, create};
+use crate::snapshot::{Manifest, Tag};
 
 /// Arguments of `erlrc snapshot create`.
 #[derive(clap::Args, Debug)]
@@ -65,17 +64,13 @@ impl From<Whose> for Keep {
 
 /// Makes it.
 pub fn run(arguments: Arguments, common: &Common) -> Result<Status, Failure> {
-    let (store, out) = (store(common), common.output());
-    let taken = store.tags().map_err(failed)?;
-    let of_time = || Tag::of_time("", Time::now(), |tag| taken.contains(tag));
-    let unfinished = unfinished(&store, "create");
-    let request = create::Request {
-        tag: arguments.tag.unwrap_or_else(of_time),
-        keep: arguments.keep.into(),
-        apps: &arguments.packages.apps,
-        unfinished: &unfinished,
+    let out = common.output();
+    let tag = match arguments.tag {
+        Some(tag) => tag,
+        None => of_time(common, "")?,
     };
-    let manifest = create::create(&store, request).map_err(failed)?;
+    let (keep, apps) = (arguments.keep.into(), &arguments.packages.apps);
+    let manifest = made(common, tag, keep, apps)?;
     out.envelope("snapshot", 1, &json(&manifest));
     out.text(&output::printable_lines(&text(&manifest)));
     match arguments.strict && manifest.missing().next().is_some() {

@@ -7,9 +7,11 @@ mod list;
 mod restore;
 mod show;
 
+use super::arguments::absolute;
 use super::{Common, Failure, Status, leftover};
 use crate::places;
 use crate::record::Time;
+use crate::snapshot::create::Request;
 use crate::snapshot::package::{INSTALLED, Keep, Package};
 use crate::snapshot::{Manifest, SnapshotError, Store, Tag, store, tag};
 use crate::trust::PathError;
@@ -71,9 +73,7 @@ fn tag(text: &str) -> Result<Tag, tag::TagError> {
 
 /// The snapshots of this host.
 pub fn store(common: &Common) -> Store {
-    let state = std::path::absolute(&common.state);
-    let state = state.unwrap_or_else(|_| common.state.clone());
-    Store::new(places::State(&state).snapshots())
+    Store::new(places::State(&absolute(&common.state)).snapshots())
 }
 
 /// A name for what this process makes or removes, from which it can be told that it has ended. What others have left that
@@ -85,11 +85,20 @@ fn unfinished(store: &Store, what: &str) -> String {
 
 /// Keeps the state of the packages as snapshot `before-TIME`.
 pub fn before(common: &Common, keep: Keep, apps: &Path) -> Result<Manifest, Failure> {
+    made(common, of_time(common, "before-")?, keep, apps)
+}
+
+/// A tag that no snapshot has: `PREFIX` and the time.
+fn of_time(common: &Common, prefix: &str) -> Result<Tag, Failure> {
+    let taken = store(common).tags().map_err(failed)?;
+    Ok(Tag::of_time(prefix, Time::now(), |tag| taken.contains(tag)))
+}
+
+/// Makes a snapshot.
+fn made(common: &Common, tag: Tag, keep: Keep, apps: &Path) -> Result<Manifest, Failure> {
     let store = store(common);
-    let taken = store.tags().map_err(failed)?;
-    let tag = Tag::of_time("before-", Time::now(), |tag| taken.contains(tag));
-    let unfinished = unfinished(&store, "before");
-    let request = crate::snapshot::create::Request {
+    let unfinished = unfinished(&store, "create");
+    let request = Request {
         tag,
         keep,
         apps,
